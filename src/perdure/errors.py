@@ -1,0 +1,342 @@
+"""Every error perdure raises, in one tree.
+
+PerdureError
+├── RunError                        raised to job code
+│   ├── InvalidArgumentError        also a ValueError
+│   │   ├── InvalidFilterError
+│   │   └── UnsupportedTypeError
+│   ├── PayloadValidationError
+│   ├── CacheKeyMismatchError
+│   ├── DuplicateCacheKeyError
+│   ├── AmbiguousCacheKeyError
+│   ├── UnserializableOutputError
+│   ├── ValueTooLargeError
+│   ├── TaskFailedError
+│   ├── TaskTimeoutError            also a TimeoutError
+│   ├── UnawaitedTaskError
+│   ├── SuspensionSwallowedError
+│   ├── InvokedRunFailedError
+│   ├── NotFoundError
+│   ├── UseIoError
+│   └── NotInRunError
+├── JsonError                       text that is no acceptable JSON
+├── DuplicateJobError
+├── NotConnectedError
+├── SyncInAsyncError
+├── ForkedProcessError
+├── ExecutionError                  what an execution may no longer do
+│   ├── StaleExecutionError
+│   ├── RunNotActiveError
+│   └── IdempotencyConflictError
+└── StorageError
+    ├── DatabaseLockedError
+    ├── StorageUnavailableError
+    │   └── StorageFullError
+    ├── StorageReadOnlyError
+    ├── StorageCorruptError
+    ├── UnsupportedFileSystemError
+    └── MigrationError
+
+``code`` is stable and is what the wire, the command line and the dashboard show; ``retryable``
+says whether the same call may succeed later without a change. A subclass's docstring opens with
+the sentence used when no message is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class PerdureError(Exception):
+    """Something went wrong in perdure."""
+
+    code: ClassVar[str] = "perdure_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        if message is None:
+            message = (type(self).__doc__ or "").split("\n\n", 1)[0].replace("\n    ", " ")
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """The sentence that says what happened, to which key or id, and what to do."""
+        return str(self.args[0]) if self.args else ""
+
+
+class RunError(PerdureError):
+    """A call of the task library failed."""
+
+    code = "run_error"
+
+
+class InvalidArgumentError(RunError, ValueError):
+    """An argument is outside what the call accepts."""
+
+    code = "invalid_argument"
+
+
+class InvalidFilterError(InvalidArgumentError):
+    """A filter has an unknown operator or an operand of the wrong kind."""
+
+    code = "invalid_filter"
+
+
+class UnsupportedTypeError(InvalidArgumentError):
+    """An annotation cannot be resolved to a type that values can be decoded to; pass as_type=."""
+
+    code = "unsupported_type"
+
+
+class Issue:
+    """One place where a value does not fit its schema: a path into it and a sentence."""
+
+    __slots__ = ("message", "path")
+
+    def __init__(self, path: Sequence[str | int], message: str) -> None:
+        self.path = tuple(path)
+        self.message = message
+
+    def __repr__(self) -> str:
+        return f"Issue({'.'.join(map(str, self.path)) or '(root)'}: {self.message})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Issue) and (other.path, other.message) == (self.path, self.message)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.message))
+
+
+class PayloadValidationError(RunError):
+    """A payload does not fit its schema."""
+
+    code = "payload_validation_failed"
+
+    def __init__(self, message: str | None = None, *, issues: Sequence[Issue] = ()) -> None:
+        super().__init__(message)
+        self.issues = tuple(issues)
+
+
+class CacheKeyMismatchError(RunError):
+    """A cache key was met again by a call other than the one that stored its result."""
+
+    code = "cache_key_mismatch"
+
+
+class DuplicateCacheKeyError(RunError):
+    """One cache key was used for two different calls in the same scope."""
+
+    code = "duplicate_cache_key"
+
+
+class AmbiguousCacheKeyError(RunError):
+    """Concurrent branches asked for automatic cache keys of the same operation; give each a key, or use io.parallel."""
+
+    code = "ambiguous_cache_key"
+
+
+class UnserializableOutputError(RunError):
+    """A value cannot be stored as JSON."""
+
+    code = "unserializable_output"
+
+
+class ValueTooLargeError(RunError):
+    """A value is larger than what may be stored."""
+
+    code = "value_too_large"
+
+
+class TaskFailedError(RunError):
+    """A task failed for good, and its original exception cannot be rebuilt.
+
+    Attributes:
+        name: The class name of the original exception.
+        stack: Its traceback as text, or ``None``.
+    """
+
+    code = "task_failed"
+
+    def __init__(self, message: str | None = None, *, name: str = "Error", stack: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.stack = stack
+
+
+class TaskTimeoutError(RunError, TimeoutError):
+    """An attempt of a task took longer than its timeout."""
+
+    code = "task_timeout"
+
+
+class UnawaitedTaskError(RunError):
+    """The run ended while an io call was not awaited or a branch was unfinished."""
+
+    code = "unawaited_task"
+
+
+class SuspensionSwallowedError(RunError):
+    """Job code kept catching the interrupt that suspends a run; let BaseException pass."""
+
+    code = "suspension_swallowed"
+
+
+class InvokedRunFailedError(RunError):
+    """An invoked run did not succeed.
+
+    Attributes:
+        run_id: The id of the run that was invoked.
+        status: Its final status.
+        error: What it ended with, or ``None``.
+    """
+
+    code = "invoked_run_failed"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        run_id: str = "",
+        status: str = "",
+        error: object | None = None,
+        results: Sequence[object] = (),
+    ) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.status = status
+        self.error = error
+        self.results = tuple(results)
+
+
+class NotFoundError(RunError):
+    """There is nothing with that id in this environment."""
+
+    code = "not_found"
+
+
+class UseIoError(RunError):
+    """Inside a job this call would be repeated on every replay; use its io form."""
+
+    code = "use_io"
+
+
+class NotInRunError(RunError):
+    """There is no current run: call this from code that a job runs."""
+
+    code = "not_in_run"
+
+
+class JsonError(PerdureError):
+    """The text is not JSON that perdure accepts.
+
+    ``code`` is one of ``invalid_json``, ``invalid_encoding``, ``json_too_deep``,
+    ``json_too_large``, ``number_out_of_range``, ``duplicate_key``; it is set on each instance.
+    """
+
+    code = "invalid_json"
+
+    def __init__(self, message: str | None = None, *, code: str = "invalid_json") -> None:
+        super().__init__(message)
+        self.reason = code
+
+
+class DuplicateJobError(PerdureError):
+    """Two jobs have the same id."""
+
+    code = "duplicate_job"
+
+
+class NotConnectedError(PerdureError):
+    """There is no node to talk to: start the client, set api_url and api_key, or run perdure dev."""
+
+    code = "not_connected"
+
+
+class SyncInAsyncError(PerdureError):
+    """client.sync blocks its thread, and this thread runs an event loop; await the async method instead."""
+
+    code = "sync_in_async"
+
+
+class ForkedProcessError(PerdureError):
+    """This process was forked after the client had started; start the client in the child instead."""
+
+    code = "forked_process"
+
+
+class ExecutionError(PerdureError):
+    """An execution asked for something it may no longer do."""
+
+    code = "execution_error"
+
+
+class StaleExecutionError(ExecutionError):
+    """A newer execution of this run has begun; what this one writes is refused."""
+
+    code = "stale_execution"
+
+
+class RunNotActiveError(ExecutionError):
+    """The run has ended or was cancelled."""
+
+    code = "run_not_active"
+
+
+class IdempotencyConflictError(ExecutionError):
+    """The same idempotency key was used before for another operation or name."""
+
+    code = "idempotency_conflict"
+
+
+class StorageError(PerdureError):
+    """The database could not do what was asked."""
+
+    code = "storage_error"
+
+
+class DatabaseLockedError(StorageError):
+    """Another process owns this database file."""
+
+    code = "database_locked"
+
+    def __init__(self, message: str | None = None, *, pid: int | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class StorageUnavailableError(StorageError):
+    """The database cannot take writes right now; nothing was stored, try again."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class StorageFullError(StorageUnavailableError):
+    """The disk is full; nothing was stored. Writing goes on by itself once there is room."""
+
+    code = "storage_full"
+
+
+class StorageReadOnlyError(StorageError):
+    """The database file cannot be written."""
+
+    code = "storage_read_only"
+
+
+class StorageCorruptError(StorageError):
+    """The file is not a database, or it is damaged; restore it from a backup."""
+
+    code = "storage_corrupt"
+
+
+class UnsupportedFileSystemError(StorageError):
+    """SQLite cannot keep its promises on a network file system; put the file on a local disk."""
+
+    code = "unsupported_file_system"
+
+
+class MigrationError(StorageError):
+    """The database's schema cannot be brought to this version of perdure."""
+
+    code = "migration_failed"
