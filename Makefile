@@ -1,0 +1,51 @@
+# Every target sets up what it needs first; only a change of the locks or of pyproject.toml sets up again.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-header $(LOCK_FLAGS)
+
+# pyright otherwise asks the package registry whether it is the newest.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench prove lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+install: $(READY) ## Make .venv with perdure and everything its tests use
+
+demo: $(READY) ## Run 200 orders, kill the process half-way, and count what was kept
+	@$(BIN)/python -m demo
+
+test: $(READY) ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+bench: $(READY) ## Measure every workload beside what the machine allows
+	@$(BIN)/python -m bench --all --table
+
+prove: $(READY) ## Run the tests with many more seeds and rounds
+	@PERDURE_PROVE=1 $(BIN)/python -m pytest
+
+lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
+	$(LOCK) --all-extras --output-file requirements/runtime.txt
+	$(LOCK) --all-extras --group dev --output-file requirements/dev.txt
+	@$(MAKE) --no-print-directory install
+
+clean: ## Remove .venv and every cache
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt requirements/install.sh pyproject.toml
+	@requirements/install.sh $(PYTHON)
+	@touch $@
