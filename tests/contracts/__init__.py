@@ -1,0 +1,1 @@
+"""What the project promises about itself: its exports, rooms, documents, locks and files."""
