@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import perdure
+from tests.contracts.markdown import CodeBlock, code_blocks
+from tests.contracts.tree import ROOT, project_files, relative
+
+PAGES = [page for page in project_files(".md") if page.is_relative_to(ROOT / "docs") or page.name == "README.md"]
+TUTORIALS = [page for page in PAGES if page.is_relative_to(ROOT / "docs" / "tutorial")]
+
+
+def _place(value: object) -> str:
+    return relative(value) if isinstance(value, Path) else f"line {value.line}" if isinstance(value, CodeBlock) else ""
+
+
+@pytest.mark.parametrize(("page", "block"), PYTHON, ids=_place)
+def test_every_python_block_is_python(page: Path, block: CodeBlock) -> None:
+    compile(block.text, relative(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+@pytest.mark.parametrize(("page", "block"), PYTHON, ids=_place)
+def test_every_name_that_a_block_imports_from_perdure_is_public(page: Path, block: CodeBlock) -> None:
+    imported = [
+        alias.name
+        for node in ast.walk(ast.parse(block.text))
+        if isinstance(node, ast.ImportFrom) and node.module == "perdure"
+        for alias in node.names
+    ]
+    assert set(imported) <= set(perdure.__all__)
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=relative)
+def test_the_programs_of_a_tutorial_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    programs = code_blocks(page, language="python")
+    shown = code_blocks(page, language="console")
+    assert programs
+    assert len(programs) == len(shown)
+    for program, output in zip(programs, shown, strict=True):
+        assert _run(program, folder=tmp_path) == output.text
+
+
+def _run(program: CodeBlock, *, folder: Path) -> str:
+    """Save a program under the name in its first line, run it, and return the console as a reader sees it."""
+    name = program.text.splitlines()[0].removeprefix("# ")
+    (folder / name).write_text(program.text, encoding="utf-8")
+    ours = {key: value for key, value in os.environ.items() if not key.startswith(("PERDURE_", "TRIGGER_"))}
+    finished = subprocess.run(
+        [sys.executable, name],
+        cwd=folder,
+        env={**ours, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return f"$ python {name}\n{finished.stdout}"
