@@ -14,6 +14,7 @@ from tests.contracts.tree import ROOT, project_files, relative
 
 PAGES = [page for page in project_files(".md") if page.is_relative_to(ROOT / "docs") or page.name == "README.md"]
 TUTORIALS = [page for page in PAGES if page.is_relative_to(ROOT / "docs" / "tutorial")]
+PYTHON = [(page, block) for page in PAGES for block in code_blocks(page, language="python")]
 
 
 def _place(value: object) -> str:
