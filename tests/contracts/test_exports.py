@@ -5,8 +5,6 @@ from types import ModuleType
 
 import perdure
 
-EXPORTS: list[str] = []
-
 
 def test_all_lists_exactly_what_can_be_imported() -> None:
     bound = {
