@@ -1,0 +1,134 @@
+"""The door through which every message becomes JSON and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from types import UnionType
+from typing import Any, TypeVar, overload
+
+import msgspec
+from msgspec import Raw, Struct
+
+from perdure.errors import Issue, JsonError, PerdureError
+from perdure.protocol.messages.instant import Instant
+
+_T = TypeVar("_T")
+
+JSON_NULL = Raw(b"null")
+"""The null of a member that holds users' JSON."""
+
+# Alternatives in this order walk over every escape, so that ``\\ud800`` (a backslash, then text) is left alone.
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_PATH = re.compile(r"^(?P<message>.*) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<place>\d+|\.\.\.)\]")
+
+
+class MessageShapeError(PerdureError):
+    """A message does not have the shape that the protocol gives it.
+
+    Attributes:
+        issues: Where it deviates; the path names members as they are on the wire.
+    """
+
+    code = "invalid_field"
+
+    def __init__(self, message: str | None = None, *, issues: Sequence[Issue] = ()) -> None:
+        super().__init__(message)
+        self.issues = tuple(issues)
+
+
+def encode_message(message: Struct | Sequence[Struct]) -> bytes:
+    """Write a message, or a list of them, as JSON.
+
+    Users' JSON is copied as it is, so it must be valid.
+    """
+    return _ENCODER.encode(message)
+
+
+@overload
+def decode_message(data: bytes, kind: type[_T]) -> _T: ...
+@overload
+def decode_message(data: bytes, kind: UnionType) -> Any: ...
+def decode_message(data: bytes, kind: Any) -> Any:
+    """Read a message and check its shape.
+
+    A lone surrogate, which JavaScript may leave when it cuts a string, stays as it is in users' JSON; in a member
+    that is a string it becomes U+FFFD.
+
+    Args:
+        data: The JSON text.
+        kind: A message type, ``list[...]`` of one, or a union of tagged ones.
+
+    Raises:
+        JsonError: The text is not JSON, is not UTF-8, or is nested too deeply to be read.
+        MessageShapeError: A member is missing or of the wrong type.
+    """
+    try:
+        return _decoder(kind).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        masked = _mask_lone_surrogates(data)
+        if masked != data:
+            return _decode_masked(masked, data, kind)
+        raise _translate(error, data) from error
+
+
+def _decode_masked(masked: bytes, data: bytes, kind: Any) -> Any:
+    # msgspec refuses lone surrogates, also where it decodes nothing. A Raw is a view of the buffer it was read
+    # from: once the rest has been decoded, the original text is put back under it.
+    buffer = bytearray(masked)
+    try:
+        message = _decoder(kind).decode(buffer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _translate(error, data) from error
+    memoryview(buffer)[:] = data
+    return message
+
+
+def _mask_lone_surrogates(data: bytes) -> bytes:
+    return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
+
+
+def _translate(error: Exception, data: bytes) -> PerdureError:
+    if isinstance(error, RecursionError):
+        return JsonError("The JSON text is nested too deeply.", code="json_too_deep")
+    if isinstance(error, msgspec.ValidationError):
+        issue = _issue(str(error))
+        place = ".".join(map(str, issue.path)) or "the top"
+        return MessageShapeError(f"The message has another shape: {issue.message}, at {place}.", issues=[issue])
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as encoding:
+        return JsonError(f"The JSON text is not UTF-8: {encoding.reason}.", code="invalid_encoding")
+    return JsonError(f"The text is not JSON: {error}.")
+
+
+def _issue(text: str) -> Issue:
+    found = _PATH.match(text)
+    if found is None:
+        return Issue((), text)
+    steps = [step["name"] or step["place"] for step in _STEP.finditer(found["path"])]
+    return Issue([int(step) if step.isdecimal() else step for step in steps], found["message"])
+
+
+def _encode_instant(value: object) -> str:
+    if isinstance(value, Instant):
+        return value.wire_text()
+    raise TypeError(f"A message cannot hold a {type(value).__name__}")
+
+
+def _decode_instant(kind: type, value: object) -> object:
+    if kind is Instant and isinstance(value, str):
+        return Instant.parse(value)
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+
+
+@lru_cache(maxsize=512)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, dec_hook=_decode_instant)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_instant)

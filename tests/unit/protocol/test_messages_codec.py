@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from perdure.errors import Issue, JsonError
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.events import ApiEventLog, RawEvent, SendEventBody
+from perdure.protocol.messages.instant import Instant
+from perdure.protocol.messages.schedules import ScheduledPayload
+from perdure.protocol.messages.tasks import CreateTaskBody
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+
+
+def payload_of(event: RawEvent) -> bytes:
+    assert isinstance(event.payload, Raw)
+    return bytes(event.payload)
+
+
+@given(MOMENTS)
+def test_a_date_is_written_with_exactly_three_decimals(moment: datetime) -> None:
+    text = Instant.of(moment).wire_text()
+    assert text == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert encode_message(ScheduledPayload(ts=Instant.of(moment))) == b'{"ts":"%s"}' % text.encode()
+
+
+@given(MOMENTS)
+def test_a_date_that_was_read_is_written_as_it_was(moment: datetime) -> None:
+    written = encode_message(ScheduledPayload(ts=Instant.of(moment)))
+    assert encode_message(decode_message(written, ScheduledPayload)) == written
+
+
+@given(MOMENTS.filter(lambda moment: moment.year < 9999))
+def test_a_due_time_is_never_written_too_early(moment: datetime) -> None:
+    due = Instant.parse(Instant.not_before(moment).wire_text())
+    assert timedelta(0) <= due - moment < timedelta(milliseconds=1)
+
+
+def test_an_instant_is_a_datetime_in_utc() -> None:
+    noon = datetime(2024, 1, 1, 14, tzinfo=timezone(timedelta(hours=2)))
+    instant = Instant.of(noon)
+    assert instant == noon
+    assert instant.tzinfo is UTC
+    assert instant.wire_text() == "2024-01-01T12:00:00.000Z"
+    assert Instant.parse("2024-01-01T14:00:00+02:00") == noon
+    later = instant + timedelta(seconds=1)
+    assert later.wire_text() == "2024-01-01T12:00:01.000Z"
+
+
+def test_a_date_without_an_offset_is_refused() -> None:
+    with pytest.raises(ValueError, match="offset from UTC"):
+        Instant.of(datetime(2024, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ValueError, match="offset from UTC"):
+        Instant.parse("2024-01-01T00:00:00")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"yesterday"',
+        "9999999999999",
+        '"+300000-01-01T00:00:00.000Z"',
+        '"2024-01-01T00:00:00"',
+        "null",
+        "{}",
+        "true",
+        '"0001-01-01T00:00:00+14:00"',
+        '""',
+    ],
+)
+def test_what_is_no_date_is_refused_by_its_path(value: str) -> None:
+    with pytest.raises(MessageShapeError) as caught:
+        decode_message(b'{"event":{"name":"n"},"options":{"deliverAt":%s}}' % value.encode(), SendEventBody)
+    assert caught.value.issues[0].path == ("options", "deliverAt")
+
+
+def test_a_member_of_the_wrong_type_is_named_by_its_path() -> None:
+    with pytest.raises(MessageShapeError) as caught:
+        decode_message(b'{"idempotencyKey":"k","properties":[{"label":1}]}', CreateTaskBody)
+    assert caught.value.issues == (Issue(["properties", 0, "label"], "Expected `str`, got `int`"),)
+    assert caught.value.message == "The message has another shape: Expected `str`, got `int`, at properties.0.label."
+
+
+def test_a_missing_member_is_named() -> None:
+    with pytest.raises(MessageShapeError, match="missing required field `name`, at event"):
+        decode_message(b'{"event":{}}', SendEventBody)
+    with pytest.raises(MessageShapeError, match="at the top"):
+        decode_message(b"[]", SendEventBody)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b'{"event":', "invalid_json"),
+        (b"", "invalid_json"),
+        (b'{"event":{"name":"n"}} x', "invalid_json"),
+        (b"\xff\xfe", "invalid_encoding"),
+        (b'{"event":{"name":"\xff"}}', "invalid_encoding"),
+        (b'{"event":{"name":"n","payload":%s' % (b"[" * 100_000), "json_too_deep"),
+    ],
+    ids=["cut", "empty", "more behind it", "no text", "no text within", "deep"],
+)
+def test_what_is_no_json_is_refused(text: bytes, code: str) -> None:
+    with pytest.raises(JsonError) as caught:
+        decode_message(text, SendEventBody)
+    assert caught.value.reason == code
+
+
+@pytest.mark.parametrize("lone", [rb"\ud800", rb"\uDBFF", rb"\udc00", rb"\udFFFx", rb"\ud83d\ud83d\ude00"])
+def test_a_lone_surrogate_stays_in_the_json_of_users(lone: bytes) -> None:
+    text = b'{"event":{"name":"n","payload":{"a":"%s"},"context":{"b":["\\\\ud800","%s"]}}}' % (lone, lone)
+    body = decode_message(text, SendEventBody)
+    assert payload_of(body.event) == b'{"a":"%s"}' % lone
+    assert encode_message(body) == text
+
+
+def test_a_lone_surrogate_in_a_text_of_ours_becomes_a_replacement_character() -> None:
+    body = decode_message(rb'{"idempotencyKey":"k","description":"cut \ud83d","params":"\ud83d"}', CreateTaskBody)
+    assert body.description == "cut �"
+    assert body.params == Raw(rb'"\ud83d"')
+
+
+def test_a_pair_of_surrogates_is_one_character() -> None:
+    event = decode_message(rb'{"name":"\ud83d\ude00","payload":"\ud83d\ude00"}', RawEvent)
+    assert event.name == "😀"
+    assert payload_of(event) == rb'"\ud83d\ude00"'
+
+
+def test_a_lone_surrogate_excuses_no_other_fault() -> None:
+    with pytest.raises(MessageShapeError) as caught:
+        decode_message(rb'{"event":{"name":1,"payload":"\ud800"}}', SendEventBody)
+    assert caught.value.issues[0].path == ("event", "name")
+    with pytest.raises(JsonError):
+        decode_message(rb'{"event":{"payload":"\ud800","name":"n"}', SendEventBody)
+
+
+def test_what_no_message_may_hold_is_refused_when_it_is_written() -> None:
+    event = ApiEventLog(id="e", name="n", payload=Raw(b"{}"), timestamp=object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cannot hold a object"):
+        encode_message(event)
