@@ -133,6 +133,22 @@ def test_a_run_shows_its_dates_also_when_they_are_null() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["startedAt", "updatedAt", "completedAt"])
+def test_a_run_must_show_each_of_its_dates(name: str) -> None:
+    members = {"id": "r", "status": "SUCCESS", "startedAt": None, "updatedAt": None, "completedAt": None, "tasks": []}
+    del members[name]
+    with pytest.raises(MessageShapeError, match=name):
+        decode_message(json.dumps(members).encode(), Run)
+
+
+@pytest.mark.parametrize("name", ["displayKey", "icon", "startedAt", "completedAt"])
+def test_a_task_of_a_run_must_show_what_it_has_not(name: str) -> None:
+    members = dict.fromkeys(("displayKey", "icon", "startedAt", "completedAt"))
+    del members[name]
+    with pytest.raises(MessageShapeError, match=name):
+        decode_message(json.dumps(members | {"id": "t", "status": "RUNNING", "name": "T"}).encode(), RunTask)
+
+
 def test_a_run_lists_tasks_within_tasks() -> None:
     leaf = '{"id":"b","displayKey":"k","status":"COMPLETED","name":"B","icon":null,"startedAt":null,"completedAt":null}'
     tree = leaf.replace('"b"', '"a"').replace("}", f',"subtasks":[{leaf}],"params":null,"output":[1]}}')

@@ -1,7 +1,7 @@
 """The JSON of the v2 protocol, one module per noun; see section 3 (actions) and section 4 (REST routes).
 
-Start in `execution` (what the engine sends to an app and what comes back) and `tasks` (what the app asks
-meanwhile); `codec` is the door through which every message is read and written. Here live shapes only: sizes,
+Start in `execution` and `outcomes` (what the engine sends to an app and what comes back) and in `tasks` (what the
+app asks meanwhile); `codec` is the door through which every message is read and written. Here live shapes only: sizes,
 lengths and what a member may mean are checked by whoever receives the message.
 
 The same rules hold for every message:
