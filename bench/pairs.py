@@ -1,6 +1,6 @@
 """Compare two commands run in turn, A B A B …, so that a machine whose speed drifts slows both alike.
 
-Usage: ``python -m bench.pairs --times 5 --figure steps_per_s "python -m bench W1 --json" "python -m bench.ceiling W1"``.
+Usage: ``python -m bench.pairs --times 5 --figure steps_per_s "python -m bench W1" "python -m bench.ceiling W1"``.
 Each command prints results as JSON lines; the last one that has the figure counts. The answer is one JSON object with
 every pair, the ratio A / B of each, and the median ratio.
 """

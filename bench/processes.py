@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -139,3 +140,19 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, every: float, w
         if now() > end:
             raise RuntimeError(f"waited {timeout:g} s for {what}")
         time.sleep(every)
+
+
+async def poll_until(condition: Callable[[], bool], *, timeout: float = 600, every: float = 0.01) -> None:
+    """Wait on the event loop until a condition holds that nothing announces.
+
+    Args:
+        condition: Asked again and again.
+        timeout: Seconds after which to give up.
+        every: Seconds between two questions.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110  # other systems offer no event for it
+            await asyncio.sleep(every)

@@ -83,14 +83,16 @@ def take_median(runs: Sequence[Mapping[str, float]]) -> Figures:
 
 
 def round_figure(value: float) -> float:
-    """Round to four significant digits, and whole numbers above a thousand to the unit.
+    """Round to four significant digits, and numbers above a thousand to the unit.
 
     Args:
         value: Any figure.
 
     Returns:
-        The rounded figure; an ``int`` from 1,000 up.
+        The rounded figure; an ``int`` from 1,000 up, and for what was counted.
     """
+    if isinstance(value, int):
+        return value
     return round(value) if abs(value) >= 1000 else float(f"{value:.4g}")
 
 
