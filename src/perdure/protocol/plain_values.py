@@ -13,7 +13,6 @@ import msgspec
 from perdure.protocol.redacted import RedactedString
 from perdure.protocol.value_paths import child_path, type_name
 
-
 Convert: TypeAlias = Callable[[object], object]
 
 
@@ -27,10 +26,12 @@ def to_plain(value: object) -> object:
         TypeError: There is no JSON form for this type.
     """
     match value:
+        case bool() | list() | tuple() | dict() | set() | frozenset():
+            # msgspec knows these: they come here only as keys, which they cannot be.
+            raise TypeError("no key of an object")
         case str():
             return str.__str__(value)
-        # Only as a key does a bool come here; it would pass for 0 or 1.
-        case int() if not isinstance(value, bool):
+        case int():
             return int.__pos__(value)
         case float():
             return float.__pos__(value)
@@ -77,7 +78,7 @@ def _find(value: object, path: str, convert: Convert, depth_left: int) -> str | 
     if depth_left == 0:
         raise RecursionError
     for name, member in members:
-        if not _is_key(name):
+        if not _is_key(name, convert):
             return f"{path}: a key of type {type_name(name)} cannot be stored; the keys of an object are text."
         problem = _find(member, child_path(path, name), convert, depth_left - 1)
         if problem is not None:
@@ -122,13 +123,11 @@ def _describe_leaf(value: object, path: str, convert: Convert, depth_left: int) 
     return None
 
 
-def _is_key(name: object) -> bool:
-    if name is None or isinstance(name, bool):
-        return False
-    try:
-        msgspec.json.encode({name: None})
-    except UnicodeEncodeError:
+def _is_key(name: object, convert: Convert) -> bool:
+    if isinstance(name, str):
         return True
+    try:
+        msgspec.json.Encoder(enc_hook=convert).encode({name: None})
     except (TypeError, ValueError):
         return False
     return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import math
@@ -199,10 +200,8 @@ def count_values(value: Any) -> int:
 )
 def test_hostile_text_costs_no_more_than_reading_it(text: str) -> None:
     started = time.process_time()
-    try:
+    with contextlib.suppress(JsonError):
         parse(text)
-    except JsonError:
-        pass
     # Generous: a quadratic step would take minutes.
     assert time.process_time() - started < 2
 
@@ -307,6 +306,7 @@ def nested(depth: int) -> object:
         ({"a": {None: 1}}, "result.a: a key of type NoneType cannot"),
         ({"a": {True: 1}}, "result.a: a key of type bool cannot"),
         ({(1, 2): 1}, "result: a key of type tuple cannot"),
+        ({PurePosixPath("p"): Photo()}, "result.p: "),
         ({"n": 10**5000}, "result.n: Exceeds the limit"),
         (contains_itself(), "result: nested more than 64 deep, or inside itself"),
         (nested(65), "result: nested more than 64 deep"),

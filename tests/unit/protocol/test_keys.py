@@ -29,12 +29,8 @@ def digest_of(text: str) -> str:
         (None, [{"z": [{"b": "é", "a": None}]}], 'run_1::{"z":[{"a":null,"b":"é"}]}'),
     ],
 )
-def test_an_idempotency_key_is_the_hash_of_run_parent_and_parts(
-    parent: str | None, key: CacheKey, hashed: str
-) -> None:
+def test_an_idempotency_key_is_the_hash_of_run_parent_and_parts(parent: str | None, key: CacheKey, hashed: str) -> None:
     assert idempotency_key("run_1", parent, key) == digest_of(hashed)
-
-
 
 
 @pytest.mark.parametrize(
@@ -85,7 +81,7 @@ def test_object_keys_sort_as_in_javascript() -> None:
 
 
 def test_strings_inside_parts_are_escaped_as_in_javascript() -> None:
-    key = [["\b\t\n\f\r\"\\/\x00\x1f\x7f\u2028é", "\ud800", "\udfff"]]
+    key = [['\b\t\n\f\r"\\/\x00\x1f\x7f\u2028é', "\ud800", "\udfff"]]
     printed = '["\\b\\t\\n\\f\\r\\"\\\\/\\u0000\\u001f\x7f\u2028é","\\ud800","\\udfff"]'
     assert idempotency_key("r", None, key) == digest_of(f"r::{printed}")
 
