@@ -1,0 +1,66 @@
+"""Settings of a node: the environment variables ``PERDURE_*``, then defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+from msgspec import Struct, ValidationError, convert
+
+from perdure.errors import InvalidArgumentError
+
+DEFAULT_DATABASE_URL = "sqlite:///.perdure/perdure.db"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How a node runs.
+
+    Attributes:
+        database_url: Where everything is stored; ``sqlite://`` is in memory.
+        environment: The slug of the environment an embedded node works for: ``dev``, ``stg``, ``prod`` or ``prev``.
+        max_executions: How many executions a node has at work at once.
+        claim_batch: How many runs are claimed in one transaction.
+        timer_batch: How many due timers are acted on in one transaction.
+        lease_ttl: For how long a node's claim on its executions is trusted without renewal.
+        lease_renewal: How often that claim is renewed while executions are at work.
+        sweep_interval: How often a service looks at the database when nobody has told it to.
+        fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
+    """
+
+    database_url: str = DEFAULT_DATABASE_URL
+    environment: str = "dev"
+    max_executions: int = 1000
+    claim_batch: int = 200
+    timer_batch: int = 500
+    lease_ttl: timedelta = timedelta(seconds=10)
+    lease_renewal: timedelta = timedelta(seconds=3)
+    sweep_interval: timedelta = timedelta(seconds=1)
+    fruitless_limit: int = 250
+
+
+_VARIABLES = {
+    "PERDURE_DATABASE_URL": "database_url",
+    "PERDURE_ENVIRONMENT": "environment",
+    "PERDURE_MAX_EXECUTIONS": "max_executions",
+}
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        environ: The environment variables; ``None``: those of the process.
+
+    Raises:
+        InvalidArgumentError: A variable has a value of the wrong kind.
+    """
+    source = os.environ if environ is None else environ
+    given = {field: source[variable] for variable, field in _VARIABLES.items() if source.get(variable)}
+    try:
+        settings = convert(given, Settings, strict=False)
+    except ValidationError as error:
+        raise InvalidArgumentError(f"An environment variable PERDURE_* has a wrong value: {error}.") from error
+    if settings.max_executions < 1:
+        raise InvalidArgumentError("PERDURE_MAX_EXECUTIONS must be at least 1.")
+    return settings

@@ -1,0 +1,69 @@
+"""Time, from one place that tests can set."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_LONGEST_SLEEP = 1.0
+
+
+class Clock(Protocol):
+    """What the engine knows of time."""
+
+    def now(self) -> datetime:
+        """The time in UTC, in whole milliseconds; never earlier than what it said before."""
+        ...
+
+    def now_ms(self) -> int:
+        """The same, in milliseconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, at an even pace whatever happens to the wall clock."""
+        ...
+
+    async def wait(self, wake: asyncio.Event, until: datetime | None) -> None:
+        """Return when ``wake`` is set, or when it is ``until``: never before. ``None``: only when it is set."""
+        ...
+
+
+class SystemClock:
+    """The clock of the machine. If it is set back, time stands still until it has caught up."""
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        ms = time.time_ns() // 1_000_000
+        if ms > self._latest:
+            self._latest = ms
+        return self._latest
+
+    def now(self) -> datetime:
+        """The time in UTC, in whole milliseconds."""
+        return _EPOCH + self.now_ms() * _MS
+
+    def monotonic(self) -> float:
+        """Seconds at an even pace."""
+        return time.monotonic()
+
+    async def wait(self, wake: asyncio.Event, until: datetime | None) -> None:
+        """Sleep until woken or due; looks at the clock once a second, so that a step of it is noticed."""
+        while not wake.is_set():
+            if until is None:
+                await wake.wait()
+                return
+            left = (until - self.now()).total_seconds()
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(min(left, _LONGEST_SLEEP)):
+                    await wake.wait()
+            except TimeoutError:
+                continue

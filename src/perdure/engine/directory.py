@@ -1,0 +1,62 @@
+"""What this node knows by heart: environments, subscriptions, and which endpoint has the code of which job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from perdure.engine.matching import Subscriptions
+from perdure.errors import DuplicateJobError
+from perdure.protocol.endpoint import Endpoint
+from perdure.protocol.execution import Tenant
+
+
+class Directory:
+    """Environments, subscriptions and hosted jobs of a node."""
+
+    def __init__(self) -> None:
+        self.tenants: dict[int, Tenant] = {}
+        self.hosts: dict[int, Endpoint] = {}
+        self._subscriptions: dict[int, Subscriptions] = {}
+        self._job_ids: dict[tuple[int, str], dict[int, str]] = {}
+
+    def subscriptions(self, environment_no: int) -> Subscriptions:
+        """The subscriptions in force in an environment."""
+        return self._subscriptions[environment_no]
+
+    def set_subscriptions(self, environment_no: int, subscriptions: Subscriptions) -> None:
+        """Replace the subscriptions of an environment."""
+        self._subscriptions[environment_no] = subscriptions
+
+    def endpoints(self) -> set[Endpoint]:
+        """The endpoints that host a job."""
+        return set(self.hosts.values())
+
+    def check_unique(self, environment_no: int, *, endpoint_id: str, job_ids: Iterable[str]) -> None:
+        """Refuse job ids that are declared twice.
+
+        Raises:
+            DuplicateJobError: Twice by this endpoint, or also by another one of this node.
+        """
+        owners = {
+            job_id: owner
+            for (environment, owner), jobs in self._job_ids.items()
+            if environment == environment_no and owner != endpoint_id
+            for job_id in jobs.values()
+        }
+        seen: set[str] = set()
+        for job_id in job_ids:
+            if job_id in seen:
+                raise DuplicateJobError(f"Job {job_id!r} is defined twice in {endpoint_id!r}; ids must be unique.")
+            if job_id in owners:
+                raise DuplicateJobError(
+                    f"Job {job_id!r} of {endpoint_id!r} is also defined in {owners[job_id]!r}; ids must be unique."
+                )
+            seen.add(job_id)
+
+    def host(self, environment_no: int, endpoint: Endpoint, *, endpoint_id: str, jobs: dict[int, str]) -> None:
+        """Let an endpoint host these jobs (number → id) in place of those it hosted before."""
+        for job_no in self._job_ids.get((environment_no, endpoint_id), ()):
+            self.hosts.pop(job_no, None)
+        self._job_ids[environment_no, endpoint_id] = jobs
+        for job_no in jobs:
+            self.hosts[job_no] = endpoint

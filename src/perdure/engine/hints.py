@@ -1,0 +1,46 @@
+"""Hints: what has just been committed, told to whoever sleeps. A lost hint costs a sweep, never a run."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+
+class Hints:
+    """The alarm clocks of a node's services, and of callers who wait for a run to end."""
+
+    def __init__(self) -> None:
+        self.runs = asyncio.Event()
+        self.timers = asyncio.Event()
+        self.executions = asyncio.Event()
+        self.next_timer: datetime | None = None
+        self._awaited: dict[str, set[asyncio.Event]] = {}
+
+    def run_is_in_line(self) -> None:
+        """A run is in line, or there is room to execute one."""
+        self.runs.set()
+
+    def timer_is_set(self, due_at: datetime) -> None:
+        """Something is due then."""
+        if self.next_timer is None or due_at < self.next_timer:
+            self.next_timer = due_at
+            self.timers.set()
+
+    def run_has_ended(self, run_id: str) -> None:
+        """A run has reached a final status."""
+        for waiting in self._awaited.pop(run_id, ()):
+            waiting.set()
+
+    def await_end(self, run_id: str) -> asyncio.Event:
+        """Ask to be told of a run's end: the event returned is set then."""
+        waiting = asyncio.Event()
+        self._awaited.setdefault(run_id, set()).add(waiting)
+        return waiting
+
+    def forget_end(self, run_id: str, waiting: asyncio.Event) -> None:
+        """Ask no more."""
+        others = self._awaited.get(run_id)
+        if others is not None:
+            others.discard(waiting)
+            if not others:
+                del self._awaited[run_id]

@@ -1,0 +1,62 @@
+"""The executions this node holds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from perdure.protocol.endpoint import Endpoint
+
+
+class Hold:
+    """An execution at work.
+
+    Attributes:
+        run_no: The run.
+        run_id: Its id.
+        epoch: The number of this execution.
+        endpoint: Who executes.
+        since: When it began.
+        is_fruitful: Whether it has completed a task.
+        has_open_tasks: Whether the run may have tasks without outcome.
+        task: The asyncio task that waits for the result.
+    """
+
+    __slots__ = ("endpoint", "epoch", "has_open_tasks", "is_fruitful", "run_id", "run_no", "since", "task")
+
+    def __init__(self, run_no: int, run_id: str, epoch: int, endpoint: Endpoint, since: datetime) -> None:
+        self.run_no = run_no
+        self.run_id = run_id
+        self.epoch = epoch
+        self.endpoint = endpoint
+        self.since = since
+        self.is_fruitful = False
+        self.has_open_tasks = epoch > 1
+        self.task: asyncio.Task[None] | None = None
+
+
+class Holds:
+    """The executions of a node by run id."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, Hold] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_run)
+
+    def add(self, hold: Hold) -> None:
+        """Begin to hold."""
+        self._by_run[hold.run_id] = hold
+
+    def find(self, run_id: str) -> Hold | None:
+        """The execution of a run that this node holds."""
+        return self._by_run.get(run_id)
+
+    def drop(self, hold: Hold) -> None:
+        """Hold no more; a later execution of the same run stays."""
+        if self._by_run.get(hold.run_id) is hold:
+            del self._by_run[hold.run_id]
+
+    def all(self) -> list[Hold]:
+        """The executions at work."""
+        return list(self._by_run.values())

@@ -1,0 +1,127 @@
+"""A node: the engine's parts, connected, and its services at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from perdure.config.settings import Settings
+from perdure.engine.clock import Clock
+from perdure.engine.directory import Directory
+from perdure.engine.events import Events
+from perdure.engine.executor import Executor
+from perdure.engine.hints import Hints
+from perdure.engine.holds import Holds
+from perdure.engine.lease import Lease
+from perdure.engine.matching import Subscriptions
+from perdure.engine.platform import DirectPlatform
+from perdure.engine.recovery import recover_from_others, release_own
+from perdure.engine.registration import Registration
+from perdure.engine.runs import Runs
+from perdure.engine.services.execution import ExecutionService
+from perdure.engine.services.lease import LeaseService
+from perdure.engine.services.recovery import RecoveryService
+from perdure.engine.services.service import Service
+from perdure.engine.services.timers import TimerService
+from perdure.engine.tasks import Tasks
+from perdure.engine.tenancy import default_tenant, open_tenant
+from perdure.protocol.endpoint import Endpoint
+from perdure.protocol.ids import IdGenerator
+from perdure.storage import jobs, nodes
+from perdure.storage.interface import Storage
+
+
+class Node:
+    """Executes the runs of one environment; made by `start_node`."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, ids: IdGenerator, settings: Settings, *, environment_no: int, node_no: int
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._environment_no = environment_no
+        self._settings = settings
+        self.directory = Directory()
+        self.holds = Holds()
+        self.hints = Hints()
+        self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
+        self.executor = Executor(storage, clock, self.directory, self.holds, self.hints, self.lease, settings)
+        self._events = Events(storage, clock, ids, self.directory, self.hints)
+        self._registration = Registration(storage, clock, self.directory, self.hints)
+        self.platform = DirectPlatform(
+            environment_no,
+            events=self._events,
+            runs=Runs(storage, clock, ids, self.directory, self.holds, self.hints),
+            tasks=Tasks(storage, clock, self.holds, self.hints),
+        )
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def add(self, endpoint: Endpoint) -> None:
+        """Register an app and execute its jobs from now on; see `Registration.register`."""
+        await self._registration.register(self._environment_no, endpoint)
+
+    def run_services(self, *, shares_database: bool) -> None:
+        """Begin to work."""
+        parts: list[Service] = [
+            ExecutionService(self._storage, self._clock, self.executor, self.hints, self._settings),
+            TimerService(self._storage, self._clock, self.executor, self._events, self.hints, self._settings),
+            LeaseService(self._clock, self.lease, self.holds, self.hints, self._settings),
+        ]
+        if shares_database:
+            parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
+        self._loops = [asyncio.create_task(part.run()) for part in parts]
+
+    async def stop(self, *, grace: timedelta) -> None:
+        """Take no more work, let executions end for so long, then put the rest back in line.
+
+        Whoever restarts on the same database finds those runs due at once.
+        """
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        at_work = [hold.task for hold in self.holds.all() if hold.task is not None]
+        if at_work:
+            await asyncio.wait(at_work, timeout=grace.total_seconds())
+        rest = self.holds.all()
+        await self._storage.write(release_own, node_no=self.lease.node_no, now=self._clock.now())
+        for hold in rest:
+            hold.endpoint.abort(hold.run_id, "The node stops.")
+            if hold.task is not None:
+                hold.task.cancel()
+        await asyncio.gather(*(hold.task for hold in rest if hold.task is not None), return_exceptions=True)
+
+
+async def start_node(
+    storage: Storage,
+    *,
+    clock: Clock,
+    random_bytes: Callable[[int], bytes],
+    settings: Settings,
+    shares_database: bool = False,
+) -> Node:
+    """Start a node on an open database.
+
+    Args:
+        storage: The database.
+        clock: The time.
+        random_bytes: Gives that many random bytes, for ids.
+        settings: How it runs.
+        shares_database: Whether other nodes may be at work on the same database. If not, every execution that
+            another node holds is lost, and is begun again at once.
+    """
+    ids = IdGenerator(random_bytes, clock.now_ms)
+    now = clock.now()
+    environment_no, tenant = await storage.write(open_tenant, default_tenant(settings.environment, ids), now=now)
+    node_no = await storage.write(
+        nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now
+    )
+    if not shares_database:
+        await storage.write(recover_from_others, own_node_no=node_no, now=now)
+    node = Node(storage, clock, ids, settings, environment_no=environment_no, node_no=node_no)
+    node.directory.tenants[environment_no] = tenant
+    # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.
+    dispatchers = await storage.read(jobs.list_dispatchers, environment_no)
+    node.directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
+    node.run_services(shares_database=shares_database)
+    return node

@@ -1,0 +1,50 @@
+"""Platform without a network: what the SDK asks of a node in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perdure.engine.events import Events
+from perdure.engine.runs import Runs
+from perdure.engine.tasks import Tasks
+from perdure.errors import InvalidArgumentError
+from perdure.protocol.execution import TaskRecord
+from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, InvokeRequest, RunAnswer
+
+
+class DirectPlatform:
+    """Implements `perdure.protocol.platform.Platform` for one environment of this node."""
+
+    def __init__(self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks) -> None:
+        self._environment_no = environment_no
+        self._events = events
+        self._runs = runs
+        self._tasks = tasks
+
+    async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
+        """Store a task's beginning, state or both; see `Tasks.record`."""
+        await self._tasks.record(self._environment_no, run_id, epoch, record)
+
+    async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
+        """Store events, all or none, and deliver those that are due; see `Events.send`."""
+        return await self._events.send(self._environment_no, events, options)
+
+    async def invoke_job(self, request: InvokeRequest) -> str:
+        """Create a run and return its id; see `Runs.invoke`."""
+        return await self._runs.invoke(self._environment_no, request)
+
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> RunAnswer:
+        """Look a run up with one page of its tasks; see `Runs.get`."""
+        if take < 1:
+            raise InvalidArgumentError(f"take={take}: a page has 1 to 50 tasks.")
+        return await self._runs.get(self._environment_no, run_id, cursor=cursor, take=take, subtasks=subtasks)
+
+    async def cancel_run(self, run_id: str) -> RunAnswer:
+        """Cancel a run that has not ended; see `Runs.cancel`."""
+        return await self._runs.cancel(self._environment_no, run_id)
+
+    async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
+        """Return the run, without tasks, when it has ended; see `Runs.wait`."""
+        return await self._runs.wait(self._environment_no, run_id, timeout=timeout)

@@ -1,0 +1,183 @@
+"""What the result of an execution does to its run: one transition, guarded by the execution's epoch."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from perdure.protocol.execution import (
+    Abandoned,
+    ErrorInfo,
+    ExecutionResult,
+    Failed,
+    InvalidPayload,
+    JsonText,
+    Succeeded,
+    Suspended,
+    Yielded,
+)
+from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
+from perdure.storage import executions, run_outcomes, tasks, timers
+from perdure.storage.interface import Session
+
+MAX_YIELDS = 100
+"""How many keys a run may yield (v2 protocol, section 6.7)."""
+
+_FIRST_BACK_OFF = 0.5
+_LONGEST_BACK_OFF = timedelta(seconds=60)
+
+
+class HeldRun(Struct, frozen=True):
+    """Whose result it is.
+
+    ``was_fruitful``: the execution completed a task; ``has_open_tasks``: the run may have tasks without outcome.
+    """
+
+    run_no: int
+    epoch: int
+    node_no: int
+    since: datetime
+    was_fruitful: bool
+    has_open_tasks: bool
+
+
+def back_off(failures: int) -> timedelta:
+    """How long to leave a run alone that was given back so often in a row: 1.5ⁿ × 0.5 s, at most 60 s."""
+    # 1.5 ** 12 × 0.5 s is more than a minute; larger exponents would only overflow.
+    return min(timedelta(seconds=_FIRST_BACK_OFF * 1.5 ** min(failures, 12)), _LONGEST_BACK_OFF)
+
+
+async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, now: datetime) -> RunStatus | None:
+    """Let a run go on as the result of its execution says.
+
+    Returns:
+        The run's status now, or ``None`` if the execution no longer holds it: then nothing has changed.
+    """
+    if isinstance(result, Succeeded):
+        status = await _succeed(tx, held, result, now)
+    elif isinstance(result, Suspended):
+        status = await _suspend(tx, held, result, now)
+    elif isinstance(result, Failed):
+        status = await _fail(tx, held, result.error, result.task_id, now)
+    elif isinstance(result, InvalidPayload):
+        status = await _refuse_payload(tx, held, result, now)
+    elif isinstance(result, Yielded):
+        status = await _yield(tx, held, result, now)
+    else:
+        return await _give_back(tx, held, result, now)
+    if status is not None and result.warnings:
+        await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
+    return status
+
+
+async def _succeed(tx: Session, held: HeldRun, result: Succeeded, now: datetime) -> RunStatus | None:
+    ended = await run_outcomes.end_if_executing(
+        tx, held.run_no, epoch=held.epoch, status=RunStatus.SUCCESS, output=result.output, now=now
+    )
+    if not ended:
+        return None
+    await _record(tx, held, ExecutionStatus.SUCCESS, now)
+    if held.has_open_tasks:
+        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
+    return RunStatus.SUCCESS
+
+
+async def _fail(
+    tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime
+) -> RunStatus | None:
+    ended = await run_outcomes.end_if_executing(
+        tx, held.run_no, epoch=held.epoch, status=RunStatus.FAILURE, error=error, now=now
+    )
+    if not ended:
+        return None
+    await _record(tx, held, ExecutionStatus.ERROR, now)
+    if task_id is not None:
+        await tasks.fail_if_open(tx, task_id, run_no=held.run_no, error=error, now=now)
+    await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
+    return RunStatus.FAILURE
+
+
+async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, now: datetime) -> RunStatus | None:
+    issues = [{"path": path, "message": message} for path, message in result.issues]
+    shown = "; ".join(f"{'.'.join(map(str, path)) or 'payload'}: {message}" for path, message in result.issues)
+    error = ErrorInfo(
+        "PayloadValidationError",
+        f"The payload does not fit the job's schema: {shown}",
+        data=JsonText(msgspec.json.encode({"issues": issues}).decode()),
+    )
+    ended = await run_outcomes.end_if_executing(
+        tx, held.run_no, epoch=held.epoch, status=RunStatus.INVALID_PAYLOAD, error=error, now=now
+    )
+    if not ended:
+        return None
+    await _record(tx, held, ExecutionStatus.INVALID_PAYLOAD, now)
+    await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
+    return RunStatus.INVALID_PAYLOAD
+
+
+async def _suspend(tx: Session, held: HeldRun, result: Suspended, now: datetime) -> RunStatus | None:
+    status = await run_outcomes.suspend_if_executing(
+        tx, held.run_no, epoch=held.epoch, task_ids=result.task_ids, was_fruitful=held.was_fruitful, now=now
+    )
+    if status is not None:
+        several = len(result.task_ids) > 1
+        outcome = ExecutionStatus.RESUME_WITH_PARALLEL_TASK if several else ExecutionStatus.RESUME_WITH_TASK
+        await _record(tx, held, outcome, now)
+    return status
+
+
+async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> RunStatus | None:
+    _, yielded = await run_outcomes.find_counters(tx, held.run_no)
+    keys = tuple(dict.fromkeys((*yielded, result.key)))
+    if len(keys) > MAX_YIELDS:
+        error = ErrorInfo("YieldLimitError", f"Run has yielded too many times, the maximum is {MAX_YIELDS}")
+        return await _fail(tx, held, error, None, now)
+    requeued = await run_outcomes.requeue_if_executing(
+        tx, held.run_no, epoch=held.epoch, available_at=now, was_fruitful=held.was_fruitful, is_fruitless=True, now=now
+    )
+    if not requeued:
+        return None
+    await run_outcomes.keep_yielded(tx, held.run_no, keys)
+    await _record(tx, held, ExecutionStatus.YIELD_EXECUTION, now)
+    return RunStatus.WAITING_TO_EXECUTE
+
+
+async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> RunStatus | None:
+    failures, _ = await run_outcomes.find_counters(tx, held.run_no)
+    if not result.immediate:
+        failures += 1
+    requeued = await run_outcomes.requeue_if_executing(
+        tx,
+        held.run_no,
+        epoch=held.epoch,
+        available_at=now if result.immediate else now + back_off(failures),
+        why=result.reason,
+        failures=failures,
+        was_fruitful=held.was_fruitful,
+        is_fruitless=not (result.no_code or result.immediate),
+        now=now,
+    )
+    if not requeued:
+        return None
+    await _record(tx, held, ExecutionStatus.UNREACHABLE if result.no_code else ExecutionStatus.LOST, now)
+    return RunStatus.WAITING_TO_EXECUTE
+
+
+async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
+    """Give the tasks of a run that ends, and have no outcome, this one; nothing of them is due any more."""
+    await timers.delete_task_timers(tx, run_no=run_no)
+    await tasks.close_open(tx, run_no=run_no, status=status, now=now)
+
+
+async def _record(tx: Session, held: HeldRun, status: ExecutionStatus, now: datetime) -> None:
+    await executions.insert_execution(
+        tx,
+        run_no=held.run_no,
+        epoch=held.epoch,
+        node_no=held.node_no,
+        started_at=held.since,
+        ended_at=now,
+        status=status,
+    )

@@ -1,0 +1,222 @@
+"""Runs, as callers see them: invoke, look up, cancel, await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from hashlib import sha256
+
+from perdure.engine.clock import Clock
+from perdure.engine.directory import Directory
+from perdure.engine.events import MAX_ID_LENGTH, check_size
+from perdure.engine.hints import Hints
+from perdure.engine.holds import Holds
+from perdure.engine.results import close_tasks
+from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.protocol.ids import RUN_PREFIX, IdGenerator
+from perdure.protocol.platform import InvokeRequest, RunAnswer, RunTaskAnswer
+from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
+from perdure.storage import environments, events, executions, jobs, runs, tasks
+from perdure.storage.events import NewEvent
+from perdure.storage.interface import Session, Storage
+from perdure.storage.runs import NewRun, RunRow
+
+MAX_PAGE = 50
+_RECHECK = timedelta(seconds=1)
+
+
+class Runs:
+    """Starts, shows and stops runs."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory, holds: Holds, hints: Hints
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._directory = directory
+        self._holds = holds
+        self._hints = hints
+
+    async def invoke(self, environment_no: int, request: InvokeRequest) -> str:
+        """Create a run and return its id; with an idempotency key the job knows, the id of the first one.
+
+        Raises:
+            NotFoundError: The environment has never seen the job.
+            InvalidArgumentError: The idempotency key is empty or too long.
+            ValueTooLargeError: Payload or context have more than 512 KiB.
+        """
+        check_size(request.payload, "payload")
+        check_size(request.context, "context")
+        now = self._clock.now()
+        job = await self._storage.read(jobs.find_job, environment_no, job_id=request.job_id)
+        if job is None:
+            raise await self._unknown_job(environment_no, request.job_id)
+        event = NewEvent(
+            self._event_id(request),
+            "invoke",
+            "trigger.dev",
+            request.payload,
+            request.context,
+            now,
+            now,
+            now,
+            request.account_id,
+            is_internal=True,
+        )
+        run = NewRun(self._ids.new(RUN_PREFIX), job.job_no, job.version_no)
+        run_id = await self._storage.write(create_invoked, environment_no, event, run, now=now)
+        self._hints.run_is_in_line()
+        return run_id
+
+    def _event_id(self, request: InvokeRequest) -> str:
+        key = request.idempotency_key
+        if key is None:
+            return self._ids.ulid()
+        if not 1 <= len(key) <= MAX_ID_LENGTH:
+            raise InvalidArgumentError(f"An idempotency key has 1 to {MAX_ID_LENGTH} characters; this one has {len(key)}.")
+        # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
+        scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
+        return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
+
+    async def _unknown_job(self, environment_no: int, job_id: str) -> NotFoundError:
+        known = await self._storage.read(jobs.list_job_ids, environment_no)
+        nearest = get_close_matches(job_id, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        return NotFoundError(f"This environment has never seen a job {job_id!r}.{hint}")
+
+    async def get(
+        self, environment_no: int, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> RunAnswer:
+        """Look a run up with a page of its tasks, in the order of their creation.
+
+        Args:
+            environment_no: Where to look.
+            run_id: The run.
+            cursor: The task to begin with: ``next_cursor`` of the page before.
+            take: How many tasks, 1 to 50; 0: none.
+            subtasks: Whether to list tasks inside tasks and log lines too.
+
+        Raises:
+            NotFoundError: The environment has no such run.
+            InvalidArgumentError: ``take`` is out of range.
+        """
+        if not 0 <= take <= MAX_PAGE:
+            raise InvalidArgumentError(f"take={take}: a page has 1 to {MAX_PAGE} tasks.")
+        found = await self._storage.read(
+            read_run, environment_no, run_id, cursor="" if cursor is None else cursor, take=take, subtasks=subtasks
+        )
+        if found is None:
+            raise NotFoundError(f"There is no run {run_id!r} in this environment.")
+        return _answer(*found, take)
+
+    async def cancel(self, environment_no: int, run_id: str) -> RunAnswer:
+        """Cancel a run that has not ended; returns it as it then is.
+
+        Raises:
+            NotFoundError: The environment has no such run.
+        """
+        cancelled = await self._storage.write(cancel_run, environment_no, run_id, now=self._clock.now())
+        if cancelled:
+            hold = self._holds.find(run_id)
+            endpoints = self._directory.endpoints() if hold is None else {hold.endpoint}
+            for endpoint in endpoints:
+                endpoint.abort(run_id, "The run was cancelled.")
+            self._hints.run_has_ended(run_id)
+        return await self.get(environment_no, run_id)
+
+    async def wait(self, environment_no: int, run_id: str, *, timeout: float | None = None) -> RunAnswer:
+        """Return a run, without tasks, when it has ended.
+
+        Raises:
+            NotFoundError: The environment has no such run.
+            TimeoutError: It had not after ``timeout`` seconds; the run goes on.
+        """
+        async with asyncio.timeout(timeout):
+            while True:
+                # Asked before looking, so that an end between the two is not missed.
+                ended = self._hints.await_end(run_id)
+                try:
+                    answer = await self.get(environment_no, run_id, take=0)
+                    if answer.status.is_final:
+                        return answer
+                    await self._clock.wait(ended, self._clock.now() + _RECHECK)
+                finally:
+                    self._hints.forget_end(run_id, ended)
+
+
+async def create_invoked(tx: Session, environment_no: int, event: NewEvent, run: NewRun, *, now: datetime) -> str:
+    """Store the event of an invocation and its run; the id of the run that this event started first."""
+    account_no: int | None = None
+    if event.account_id is not None:
+        account_no = await environments.account_number(tx, environment_no, account_id=event.account_id)
+    event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
+    if event_no is not None:
+        await runs.insert_queued(tx, environment_no, run=run, event_no=event_no, now=now)
+        return run.id
+    row = await events.find_event(tx, environment_no, event_id=event.id)
+    first = None if row is None else await runs.find_of_event(tx, row.event_no)
+    if first is None:
+        raise NotFoundError(f"The run that was invoked with this idempotency key no longer exists ({event.id}).")
+    return first
+
+
+async def cancel_run(tx: Session, environment_no: int, run_id: str, *, now: datetime) -> bool:
+    """Cancel a run that has not ended, with its tasks; nothing of it is due any more."""
+    run_no = await runs.find_number(tx, environment_no, run_id=run_id)
+    if run_no is None:
+        return False
+    await executions.record_held(tx, run_no=run_no, status=ExecutionStatus.CANCELED, now=now)
+    cancelled = await runs.cancel_if_active(tx, run_no, now=now)
+    if cancelled:
+        await close_tasks(tx, run_no, TaskStatus.CANCELED, now)
+    return cancelled
+
+
+async def read_run(
+    tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
+) -> tuple[RunRow, list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
+    """Read a run, a page of its tasks with one more, and what it waits for."""
+    run = await runs.find_run(tx, environment_no, run_id=run_id)
+    if run is None:
+        return None
+    page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
+    is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
+    return run, page, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+
+
+def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
+    """Say why a run is not running now; ``None`` if it is, or has ended."""
+    if run.available_at is not None:
+        return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"
+    if run.status is not RunStatus.WAITING_TO_CONTINUE or not waits:
+        return None
+    operation, key, due = waits[0]
+    until = "" if due is None else f" until {due.isoformat()}"
+    others = "" if len(waits) == 1 else ", and for others"
+    return f"waits for {operation} {key!r}{until}{others}"
+
+
+def _answer(
+    run: RunRow, page: list[RunTaskAnswer], waits: list[tuple[str, str, datetime | None]], take: int
+) -> RunAnswer:
+    return RunAnswer(
+        run.id,
+        run.status,
+        run.job_id,
+        run.version,
+        run.event_id,
+        run.created_at,
+        run.started_at,
+        run.updated_at,
+        run.completed_at,
+        run.output,
+        run.error,
+        run.epoch,
+        run.warnings,
+        explain(run, waits),
+        tuple(page[:take]),
+        page[take].id if len(page) > take else None,
+    )

@@ -1,0 +1,34 @@
+"""The service that executes runs when they are due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from perdure.config.settings import Settings
+from perdure.engine.clock import Clock
+from perdure.engine.executor import Executor
+from perdure.engine.hints import Hints
+from perdure.engine.services.service import Service
+from perdure.storage import run_queue
+from perdure.storage.interface import Storage
+
+
+class ExecutionService(Service):
+    """Claims runs as soon as they are in line, and looks for others' once a second."""
+
+    def __init__(self, storage: Storage, clock: Clock, executor: Executor, hints: Hints, settings: Settings) -> None:
+        super().__init__(clock, hints.runs)
+        self._storage = storage
+        self._executor = executor
+        self._settings = settings
+
+    async def poll(self) -> datetime | None:
+        """Begin what is due and has room."""
+        while True:
+            due = await self._storage.read(run_queue.next_due)
+            now = self._clock.now()
+            sweep = now + self._settings.sweep_interval
+            if due is None or due > now:
+                return sweep if due is None else min(due, sweep)
+            if not await self._executor.claim():
+                return sweep

@@ -1,0 +1,107 @@
+"""Recording what an execution says of its tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from perdure.engine.clock import Clock
+from perdure.engine.hints import Hints
+from perdure.engine.holds import Holds
+from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
+from perdure.protocol.execution import TaskRecord
+from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.storage import runs, tasks, timers
+from perdure.storage.interface import Session, Storage
+from perdure.storage.timers import TimerKind
+
+
+class Tasks:
+    """Stores tasks for executions, of this node and of others."""
+
+    def __init__(self, storage: Storage, clock: Clock, holds: Holds, hints: Hints) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._holds = holds
+        self._hints = hints
+
+    async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> None:
+        """Store a task's beginning, state or both; returns when it is durable.
+
+        Raises:
+            StaleExecutionError: Another execution holds the run.
+            RunNotActiveError: The run has ended.
+            IdempotencyConflictError: The key belongs to another task of the run.
+            NotFoundError: The environment has no such run.
+        """
+        hold = self._holds.find(run_id)
+        run_no = hold.run_no if hold is not None else await self._number(environment_no, run_id)
+        completed = record.status is TaskStatus.COMPLETED
+        if not completed and hold is not None:
+            hold.has_open_tasks = True
+        if not (
+            completed
+            and record.is_new
+            and not record.ancestors
+            and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record) is not None
+        ):
+            await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
+        if completed:
+            if hold is not None and hold.epoch == epoch:
+                hold.is_fruitful = True
+        elif record.delay_until is not None:
+            self._hints.timer_is_set(record.delay_until)
+
+    async def _number(self, environment_no: int, run_id: str) -> int:
+        run_no = await self._storage.read(runs.find_number, environment_no, run_id=run_id)
+        if run_no is None:
+            raise NotFoundError(f"There is no run {run_id!r} in this environment.")
+        return run_no
+
+
+async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *, now: datetime) -> None:
+    """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt."""
+    for ancestor in record.ancestors:
+        await tasks.insert_if_executing(tx, run_no, epoch, ancestor)
+    if record.is_new:
+        task_no = await tasks.insert_if_executing(tx, run_no, epoch, record)
+        if task_no is None:
+            # The row may be there from the same call, if it was not known whether its commit had succeeded.
+            await _check_may_write(tx, run_no, epoch)
+            task_no = await _accept_repetition(tx, run_no, epoch, record)
+    else:
+        task_no = await tasks.update_if_open(tx, run_no, epoch, record)
+        if task_no is None:
+            await _check_may_write(tx, run_no, epoch)
+            await _accept_repetition(tx, run_no, epoch, record)
+        elif record.status is not TaskStatus.WAITING:
+            await timers.delete_timer(tx, TimerKind.TASK, subject_no=task_no)
+    if task_no is None:
+        return
+    if record.status is TaskStatus.WAITING and record.delay_until is not None:
+        await timers.set_timer(tx, TimerKind.TASK, subject_no=task_no, due_at=record.delay_until)
+    if record.attempt_error is not None:
+        await tasks.insert_attempt(tx, task_no, number=record.attempts, ended_at=now, error=record.attempt_error)
+
+
+async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
+    state = await runs.find_state(tx, run_no)
+    if state is None or state[0].is_final:
+        raise RunNotActiveError
+    if state[1] != epoch or state[0] is not RunStatus.EXECUTING:
+        raise StaleExecutionError
+
+
+async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
+    """Let a call pass that was made before; one without outcome is stored anew and its number returned."""
+    stored = await tasks.find_by_key(tx, run_no, key=record.key)
+    if stored is None:
+        raise NotFoundError(f"Task {record.name!r} ({record.id}) was to be updated, but was never stored.")
+    if (stored.operation, stored.name) != (record.operation, record.name):
+        raise IdempotencyConflictError(
+            f"The idempotency key of {record.operation} {record.name!r} belongs to {stored.operation} {stored.name!r}."
+        )
+    if stored.status.is_final:
+        return None
+    if stored.id != record.id:
+        raise IdempotencyConflictError(f"Another task {record.name!r} ({stored.id}) with this key is at work.")
+    return await tasks.update_if_open(tx, run_no, epoch, record)

@@ -1,0 +1,86 @@
+"""A node inside the user's process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+
+from perdure.config.settings import Settings, load_settings
+from perdure.engine.clock import Clock, SystemClock
+from perdure.engine.node import Node, start_node
+from perdure.protocol.endpoint import Endpoint
+from perdure.protocol.platform import Platform
+from perdure.storage.interface import Storage
+from perdure.storage.opening import open_storage
+
+
+class EmbeddedNode:
+    """A node at work in this process; made by `start_embedded`.
+
+    Attributes:
+        platform: What the SDK speaks to.
+        storage: The open database.
+    """
+
+    def __init__(self, node: Node, storage: Storage) -> None:
+        self._node = node
+        self.platform: Platform = node.platform
+        self.storage = storage
+
+    async def add(self, endpoint: Endpoint) -> None:
+        """Execute the jobs of another app, too.
+
+        Raises:
+            DuplicateJobError: It declares a job id that this node has already.
+        """
+        await self._node.add(endpoint)
+
+    async def stop(self, grace: float = 10) -> None:
+        """Stop taking work, wait for executions, put the rest back in line, close the database.
+
+        Args:
+            grace: For how many seconds executions at work may go on.
+        """
+        try:
+            await self._node.stop(grace=timedelta(seconds=grace))
+        finally:
+            await self.storage.close()
+
+
+async def start_embedded(
+    endpoint: Endpoint,
+    *,
+    database_url: str | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> EmbeddedNode:
+    """Open the database and start a node that executes an app's jobs.
+
+    Args:
+        endpoint: The app.
+        database_url: Where everything is stored; ``None``: as the settings say. ``sqlite://`` is in memory.
+        settings: How the node runs; ``None``: as the environment says.
+        clock: The time; ``None``: the machine's.
+
+    Raises:
+        StorageError: The database cannot be opened.
+        DuplicateJobError: The app declares a job id twice.
+    """
+    if settings is None:
+        settings = load_settings()
+    # It may wait for another process that is just ending.
+    storage = await asyncio.to_thread(open_storage, settings.database_url if database_url is None else database_url)
+    try:
+        node = await start_node(
+            storage,
+            clock=SystemClock() if clock is None else clock,
+            random_bytes=os.urandom,
+            settings=settings,
+        )
+        embedded = EmbeddedNode(node, storage)
+        await node.add(endpoint)
+    except BaseException:
+        await storage.close()
+        raise
+    return embedded

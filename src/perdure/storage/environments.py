@@ -1,0 +1,42 @@
+"""Environments with the project and the organization that own them, and external accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from perdure.protocol.execution import EnvironmentInfo, OrganizationInfo, ProjectInfo, Tenant
+from perdure.protocol.statuses import EnvironmentType
+from perdure.storage.instants import to_ms
+from perdure.storage.interface import Session
+
+
+async def find_tenant(tx: Session, *, project: str, slug: str) -> tuple[int, Tenant] | None:
+    """Look an environment up by the slugs of its project and its own; its number and who owns it."""
+    row = await tx.one("find_environment", project, slug)
+    if row is None:
+        return None
+    number, eid, eslug, kind, pid, pslug, pname, oid, oslug, title = cast(
+        "tuple[int, str, str, str, str, str, str, str, str, str]", row
+    )
+    tenant = Tenant(
+        EnvironmentInfo(eid, eslug, EnvironmentType(kind)), ProjectInfo(pid, pslug, pname), OrganizationInfo(oid, oslug, title)
+    )
+    return number, tenant
+
+
+async def create_missing(tx: Session, *, tenant: Tenant, now: datetime) -> None:
+    """Create an environment, its project and its organization; those whose slugs exist stay as they are."""
+    organization, project, environment = tenant.organization, tenant.project, tenant.environment
+    await tx.run("insert_organization", organization.id, organization.slug, organization.title)
+    await tx.run("insert_project", project.id, project.slug, project.name, organization.slug)
+    await tx.run("insert_environment", environment.id, environment.slug, environment.type, to_ms(now), project.slug)
+
+
+async def account_number(tx: Session, environment_no: int, *, account_id: str) -> int:
+    """Find an external account by its id, or create it; its number."""
+    row = await tx.one("find_account", environment_no, account_id)
+    if row is None:
+        await tx.run("insert_account", environment_no, account_id)
+        row = await tx.one("find_account", environment_no, account_id)
+    return cast("tuple[int]", row)[0]

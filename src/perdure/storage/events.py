@@ -1,0 +1,93 @@
+"""Event records: stored once per id, delivered once, or cancelled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from msgspec import Struct
+
+from perdure.protocol.execution import JsonText
+from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
+from perdure.storage.interface import Row, Session
+
+
+class NewEvent(Struct, frozen=True):
+    """An event about to be stored; ``delivered_at`` is set if it is delivered in the same transaction."""
+
+    id: str
+    name: str
+    source: str
+    payload: JsonText
+    context: JsonText
+    timestamp: datetime
+    deliver_at: datetime
+    delivered_at: datetime | None
+    account_id: str | None = None
+    is_internal: bool = False
+
+
+class EventRow(Struct, frozen=True):
+    """A stored event; ``seen_at`` tells whether it was replaced since it was read."""
+
+    event_no: int
+    environment_no: int
+    id: str
+    name: str
+    source: str
+    payload: JsonText
+    context: JsonText
+    timestamp: datetime
+    deliver_at: datetime
+    delivered_at: datetime | None
+    cancelled_at: datetime | None
+    seen_at: int
+    account_id: str | None
+
+
+def _read_event(row: Row) -> EventRow:
+    no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, updated, environment, account = cast(
+        "tuple[int, str, str, str, JsonText, JsonText, int, int, int | None, int | None, int, int, str | None]", row
+    )
+    return EventRow(
+        no, environment, eid, name, source, payload, context, from_ms(timestamp), from_ms(deliver),
+        from_ms_or_none(delivered), from_ms_or_none(cancelled), updated, account,
+    )  # fmt: skip
+
+
+async def insert_event(
+    tx: Session, environment_no: int, *, event: NewEvent, account_no: int | None, now: datetime
+) -> int | None:
+    """Store an event; its number, or ``None`` if the environment has one with this id."""
+    delivered_at = event.delivered_at
+    row = await tx.one(
+        "insert_event", environment_no, event.id, event.name, event.source, event.payload, event.context,
+        to_ms(event.timestamp), account_no, event.is_internal, to_ms(now), to_due_ms(event.deliver_at),
+        None if delivered_at is None else to_ms(delivered_at),
+    )  # fmt: skip
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def replace_if_far(tx: Session, environment_no: int, *, event: NewEvent, far: datetime, now: datetime) -> int | None:
+    """Give a pending event that is due at ``far`` or later another content and time; its number, or ``None``."""
+    row = await tx.one(
+        "replace_event_if_far", event.payload, event.context, to_due_ms(event.deliver_at), to_ms(now), environment_no,
+        event.id, to_ms(far),
+    )  # fmt: skip
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def find_event(tx: Session, environment_no: int, *, event_id: str) -> EventRow | None:
+    """Look an event up by the sender's id."""
+    row = await tx.one("find_event", environment_no, event_id)
+    return None if row is None else _read_event(row)
+
+
+async def list_due_events(tx: Session, *, now: datetime, limit: int) -> list[EventRow]:
+    """List events whose timer is due, first due first."""
+    return [_read_event(row) for row in await tx.all("list_due_events", to_ms(now), limit)]
+
+
+async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> bool:
+    """Mark an event delivered, unless it was delivered, cancelled or replaced since it was read."""
+    return await tx.run("deliver_if_pending", to_ms(now), event.event_no, event.seen_at) == 1

@@ -1,0 +1,93 @@
+"""Jobs as endpoints register them: their versions, and the events they are subscribed to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from msgspec import Struct
+
+from perdure.protocol.endpoint import EventTriggerSpec, JobSpec
+from perdure.storage.instants import to_ms
+from perdure.storage.interface import Session
+from perdure.storage.json_lists import read_texts, text_list
+
+
+class JobRow(Struct, frozen=True):
+    """A job and the version registered last."""
+
+    job_no: int
+    version_no: int
+    version: str
+
+
+class DispatcherRow(Struct, frozen=True):
+    """A job's subscription that is in force; the filters are JSON text."""
+
+    dispatcher_no: int
+    event_names: tuple[str, ...]
+    source: str
+    filter: str | None
+    context_filter: str | None
+    account_id: str | None
+    job_no: int
+    job_id: str
+    version_no: int
+    version: str
+
+
+async def register_endpoint(tx: Session, environment_no: int, *, endpoint_id: str, now: datetime) -> int:
+    """Create an endpoint, or note that it was seen; its number."""
+    row = await tx.one("upsert_endpoint", environment_no, endpoint_id, to_ms(now))
+    return cast("tuple[int]", row)[0]
+
+
+async def register_job(
+    tx: Session, environment_no: int, *, endpoint_no: int, spec: JobSpec, trigger_spec: str, now: datetime
+) -> int:
+    """Store a job, the version it has now and its subscription, in place of the one before; the job's number."""
+    job_no = cast("tuple[int]", await tx.one("upsert_job", environment_no, spec.id))[0]
+    status = "ACTIVE" if spec.enabled else "DISABLED"
+    await tx.one("upsert_job_version", job_no, endpoint_no, spec.version, spec.name, status, trigger_spec, to_ms(now))
+    trigger = spec.trigger
+    if isinstance(trigger, EventTriggerSpec):
+        names = text_list(trigger.names)
+        await tx.one(
+            "upsert_job_dispatcher", environment_no, spec.id, names, trigger.source, trigger.filter, trigger.context_filter,
+            spec.enabled,
+        )  # fmt: skip
+    else:
+        await tx.run("disable_job_dispatcher", environment_no, spec.id)
+    return job_no
+
+
+async def disable_undeclared(tx: Session, environment_no: int, *, endpoint_no: int, declared: tuple[str, ...]) -> None:
+    """Let the subscriptions rest of the jobs that this endpoint registered once and no longer declares."""
+    await tx.run("disable_undeclared_jobs", environment_no, text_list(declared), endpoint_no)
+
+
+async def find_job(tx: Session, environment_no: int, *, job_id: str) -> JobRow | None:
+    """Look a job up by its id."""
+    row = await tx.one("find_job", environment_no, job_id)
+    return None if row is None else JobRow(*cast("tuple[int, int, str]", row))
+
+
+async def list_job_ids(tx: Session, environment_no: int) -> list[str]:
+    """List every job id the environment has seen."""
+    return [cast("tuple[str]", row)[0] for row in await tx.all("list_job_ids", environment_no)]
+
+
+async def list_dispatchers(tx: Session, environment_no: int) -> list[DispatcherRow]:
+    """List the subscriptions of jobs that are in force, in the order in which they were made."""
+    rows: list[DispatcherRow] = []
+    for row in await tx.all("list_job_dispatchers", environment_no):
+        number, names, *rest = cast("tuple[int, str, str, str | None, str | None, str | None, int, str, int, str]", row)
+        source, filter_text, context_text, account, job_no, job_id, version_no, version = cast(
+            "tuple[str, str | None, str | None, str | None, int, str, int, str]", tuple(rest)
+        )
+        rows.append(
+            DispatcherRow(
+                number, read_texts(names), source, filter_text, context_text, account, job_no, job_id, version_no, version
+            )
+        )
+    return rows

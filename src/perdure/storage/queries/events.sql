@@ -1,0 +1,35 @@
+-- name: insert_event
+-- Store an event unless its id exists; its number.
+INSERT INTO events (environment_no, id, name, source, payload, context, timestamp, account_no, is_internal,
+  created_at, updated_at, deliver_at, delivered_at)
+VALUES (:environment_no, :id, :name, :source, :payload, :context, :timestamp, :account_no, :is_internal,
+  :now, :now, :deliver_at, :delivered_at)
+ON CONFLICT DO NOTHING
+RETURNING event_no;
+
+-- name: replace_event_if_far
+-- Give an event whose delivery is at least until :far away another content and time.
+UPDATE events SET payload = :payload, context = :context, deliver_at = :deliver_at, updated_at = :now
+WHERE environment_no = :environment_no AND id = :id
+  AND delivered_at IS NULL AND cancelled_at IS NULL AND deliver_at >= :far
+RETURNING event_no;
+
+-- name: find_event
+-- An event by the sender's id.
+SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
+  e.updated_at, e.environment_no, a.id
+FROM events e LEFT JOIN accounts a USING (account_no)
+WHERE e.environment_no = :environment_no AND e.id = :id;
+
+-- name: list_due_events
+-- Events whose timer is due, first due first. The plus keeps SQLite from walking through every timer of this kind.
+SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
+  e.updated_at, e.environment_no, a.id
+FROM timers t JOIN events e ON e.event_no = t.subject_no LEFT JOIN accounts a USING (account_no)
+WHERE t.due_at <= :now AND +t.kind = 'EVENT'
+ORDER BY t.due_at, t.subject_no LIMIT :limit;
+
+-- name: deliver_if_pending
+-- Mark an event delivered, if it is still the one that was matched (:seen_at).
+UPDATE events SET delivered_at = :now
+WHERE event_no = :event_no AND delivered_at IS NULL AND cancelled_at IS NULL AND updated_at = :seen_at;

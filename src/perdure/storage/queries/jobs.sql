@@ -1,0 +1,61 @@
+-- name: upsert_endpoint
+-- Create or refresh an endpoint; its number.
+INSERT INTO endpoints (environment_no, id, created_at, updated_at) VALUES (:environment_no, :id, :now, :now)
+ON CONFLICT (environment_no, id) DO UPDATE SET updated_at = excluded.updated_at
+RETURNING endpoint_no;
+
+-- name: upsert_job
+-- Create a job unless it exists; its number.
+INSERT INTO jobs (environment_no, id) VALUES (:environment_no, :id)
+ON CONFLICT (environment_no, id) DO UPDATE SET id = excluded.id
+RETURNING job_no;
+
+-- name: upsert_job_version
+-- Create a version of a job, or make it the one registered last; its number.
+INSERT INTO job_versions (job_no, endpoint_no, version, name, status, trigger_spec, registered_at)
+VALUES (:job_no, :endpoint_no, :version, :name, :status, :trigger_spec, :now)
+ON CONFLICT (job_no, version) DO UPDATE SET endpoint_no = excluded.endpoint_no, name = excluded.name,
+  status = excluded.status, trigger_spec = excluded.trigger_spec, registered_at = excluded.registered_at
+RETURNING version_no;
+
+-- name: find_job
+-- A job and the version registered last.
+SELECT j.job_no, v.version_no, v.version
+FROM jobs j JOIN job_versions v USING (job_no)
+WHERE j.environment_no = :environment_no AND j.id = :id
+ORDER BY v.registered_at DESC, v.version_no DESC LIMIT 1;
+
+-- name: list_job_ids
+-- Every job id the environment has seen.
+SELECT id FROM jobs WHERE environment_no = :environment_no ORDER BY id;
+
+-- name: upsert_job_dispatcher
+-- Subscribe a job to events, in place of what it was subscribed to before; the dispatcher's number.
+INSERT INTO dispatchers (environment_no, subscriber_type, subscriber, event_names, source, filter, context_filter, enabled)
+VALUES (:environment_no, 'JOB', :job, :event_names, :source, :filter, :context_filter, :enabled)
+ON CONFLICT (environment_no, subscriber_type, subscriber) DO UPDATE SET event_names = excluded.event_names,
+  source = excluded.source, filter = excluded.filter, context_filter = excluded.context_filter, enabled = excluded.enabled
+RETURNING dispatcher_no;
+
+-- name: disable_job_dispatcher
+-- Let a job's subscription rest.
+UPDATE dispatchers SET enabled = 0
+WHERE environment_no = :environment_no AND subscriber_type = 'JOB' AND subscriber = :job AND enabled = 1;
+
+-- name: disable_undeclared_jobs
+-- Let the subscriptions of an endpoint's jobs rest, except of those it declares (:jobs, a JSON array of ids).
+UPDATE dispatchers SET enabled = 0
+WHERE environment_no = :environment_no AND subscriber_type = 'JOB' AND enabled = 1
+  AND subscriber NOT IN (SELECT value FROM json_each(:jobs))
+  AND subscriber IN (SELECT j.id FROM jobs j JOIN job_versions v USING (job_no) WHERE v.endpoint_no = :endpoint_no);
+
+-- name: list_job_dispatchers
+-- The subscriptions of jobs that are in force, each with the version of its job registered last.
+SELECT d.dispatcher_no, d.event_names, d.source, d.filter, d.context_filter, a.id, j.job_no, j.id, v.version_no, v.version
+FROM dispatchers d
+JOIN jobs j ON j.environment_no = d.environment_no AND j.id = d.subscriber
+JOIN job_versions v ON v.version_no = (
+  SELECT version_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1)
+LEFT JOIN accounts a ON a.account_no = d.account_no
+WHERE d.environment_no = :environment_no AND d.subscriber_type = 'JOB' AND d.enabled = 1 AND d.manual = 0
+ORDER BY d.dispatcher_no;

@@ -1,0 +1,136 @@
+-- name: insert_queued_run
+-- Create a run in line for its first execution, unless the event already started one of this job; its number.
+INSERT INTO runs (id, environment_no, job_no, version_no, event_no, dispatcher_no, status, available_at, created_at, updated_at)
+VALUES (:id, :environment_no, :job_no, :version_no, :event_no, :dispatcher_no, 'QUEUED', :now, :now, :now)
+ON CONFLICT DO NOTHING
+RETURNING run_no;
+
+-- name: find_run_of_event
+-- The id of the first run an event started.
+SELECT id FROM runs WHERE event_no = :event_no ORDER BY run_no LIMIT 1;
+
+-- name: next_run_due
+-- When the first run in line is due.
+SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL;
+
+-- name: list_due_runs
+-- Runs in line that are due, first due first.
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures FROM runs r JOIN jobs j USING (job_no)
+WHERE r.available_at <= :now ORDER BY r.available_at, r.run_no LIMIT :limit;
+
+-- name: claim_if_in_line
+-- QUEUED or WAITING_TO_EXECUTE becomes EXECUTING (:run_nos, a JSON array of numbers).
+UPDATE runs SET status = 'EXECUTING', epoch = epoch + 1, node_no = :node_no, available_at = NULL, why = NULL,
+  updated_at = :now, executing_since = :now, started_at = coalesce(started_at, :now)
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT NULL;
+
+-- name: list_claimed_runs
+-- What the executions of these runs begin with, if this node holds them.
+SELECT r.run_no, r.id, r.epoch, r.environment_no, r.job_no, j.id, v.version, r.executing_since, r.started_at, r.yielded,
+  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata
+FROM runs r JOIN events e USING (event_no) JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no)
+LEFT JOIN accounts a ON a.account_no = e.account_no
+WHERE r.run_no IN (SELECT value FROM json_each(:run_nos)) AND r.node_no = :node_no
+ORDER BY r.run_no;
+
+-- name: postpone_if_in_line
+-- A run in line, but without code for it here, stays in line for later.
+UPDATE runs SET available_at = :available_at, failures = failures + 1, why = :why, updated_at = :now
+WHERE run_no = :run_no AND available_at IS NOT NULL;
+
+-- name: hasten_postponed
+-- Runs in line that were put off are due now (:job_nos, a JSON array of numbers). The plus keeps SQLite from walking
+-- through every run of these jobs.
+UPDATE runs SET available_at = :now, failures = 0, why = NULL, updated_at = :now
+WHERE available_at > :now AND +job_no IN (SELECT value FROM json_each(:job_nos));
+
+-- name: time_out_if_in_line
+-- QUEUED or WAITING_TO_EXECUTE becomes TIMED_OUT.
+UPDATE runs SET status = 'TIMED_OUT', available_at = NULL, updated_at = :now, completed_at = :now, error = :error
+WHERE run_no = :run_no AND available_at IS NOT NULL
+RETURNING id;
+
+-- name: end_if_executing
+-- EXECUTING becomes one of the final statuses.
+UPDATE runs SET status = :status, node_no = NULL, executing_since = NULL, updated_at = :now, completed_at = :now,
+  execution_ms = execution_ms + max(0, :now - executing_since), output = :output, error = :error
+WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
+
+-- name: suspend_if_executing
+-- EXECUTING becomes WAITING_TO_CONTINUE.
+UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, executing_since = NULL, updated_at = :now,
+  execution_ms = execution_ms + max(0, :now - executing_since), failures = 0,
+  fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END
+WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
+
+-- name: resume_unless_all_wait
+-- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE if one of the tasks it named is over or unknown.
+UPDATE runs SET status = 'WAITING_TO_EXECUTE', available_at = :now
+WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count > (
+  SELECT count(*) FROM tasks t WHERE t.id IN (SELECT value FROM json_each(:task_ids))
+    AND +t.run_no = runs.run_no AND t.status = 'WAITING');
+
+-- name: requeue_if_executing
+-- EXECUTING becomes WAITING_TO_EXECUTE.
+UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, executing_since = NULL, updated_at = :now,
+  execution_ms = execution_ms + max(0, :now - executing_since), available_at = :available_at, why = :why,
+  failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END
+WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
+
+-- name: find_counters
+-- How often a run was given back in a row, and the keys it yielded.
+SELECT failures, yielded FROM runs WHERE run_no = :run_no;
+
+-- name: keep_yielded
+-- Remember the keys a run yielded.
+UPDATE runs SET yielded = :yielded WHERE run_no = :run_no;
+
+-- name: find_warnings
+-- The warnings of a run.
+SELECT warnings FROM runs WHERE run_no = :run_no;
+
+-- name: keep_warnings
+-- Remember the warnings of a run.
+UPDATE runs SET warnings = :warnings WHERE run_no = :run_no;
+
+-- name: wake_runs
+-- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE (:run_nos, a JSON array of numbers). A run at work stays so: its row
+-- is written all the same, so that its execution, which is about to wait, and this wake cannot miss each other.
+UPDATE runs SET status = CASE status WHEN 'EXECUTING' THEN status ELSE 'WAITING_TO_EXECUTE' END,
+  available_at = CASE status WHEN 'EXECUTING' THEN NULL ELSE :now END,
+  updated_at = CASE status WHEN 'EXECUTING' THEN updated_at ELSE :now END,
+  fruitless = CASE WHEN run_no IN (SELECT value FROM json_each(:fruitful)) THEN 0 ELSE fruitless END
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND status IN ('WAITING_TO_CONTINUE', 'EXECUTING')
+RETURNING run_no, id, status, epoch, node_no;
+
+-- name: cancel_if_active
+-- Any status that is not final becomes CANCELED.
+UPDATE runs SET status = 'CANCELED', node_no = NULL, available_at = NULL, updated_at = :now, completed_at = :now,
+  execution_ms = execution_ms + max(0, :now - coalesce(executing_since, :now)), executing_since = NULL
+WHERE run_no = :run_no AND completed_at IS NULL;
+
+-- name: lose_runs_of_node
+-- EXECUTING becomes WAITING_TO_EXECUTE for every run this node held.
+UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, updated_at = :now, available_at = :now,
+  execution_ms = execution_ms + max(0, :now - executing_since),
+  fruitless = CASE WHEN EXISTS (
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since)
+    THEN 0 ELSE fruitless + :is_fruitless END,
+  executing_since = NULL
+WHERE node_no = :node_no
+RETURNING id;
+
+-- name: find_run
+-- A run by its id.
+SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
+  r.available_at, r.output, r.error, r.warnings, r.why
+FROM runs r JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
+WHERE r.id = :id AND r.environment_no = :environment_no;
+
+-- name: find_run_no
+-- The number of a run.
+SELECT run_no FROM runs WHERE id = :id AND environment_no = :environment_no;
+
+-- name: find_run_state
+-- Who may write to a run.
+SELECT status, epoch FROM runs WHERE run_no = :run_no;

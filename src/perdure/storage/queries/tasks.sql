@@ -1,0 +1,74 @@
+-- name: insert_task_if_executing
+-- Store a new task, unless its key exists, if the execution of this epoch holds the run; its number.
+INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
+  completed_at, delay_until, params, params_hash, output, error, output_properties, details)
+SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
+  :completed_at, :delay_until, :params, :params_hash, :output, :error, :output_properties, :details
+FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
+ON CONFLICT DO NOTHING
+RETURNING task_no;
+
+-- name: update_task_if_open
+-- Give a task that has no outcome yet another state, if the execution of this epoch holds the run; its number.
+UPDATE tasks SET status = :status, noop = :noop, attempts = :attempts, completed_at = :completed_at, delay_until = :delay_until,
+  output = :output, error = :error, output_properties = coalesce(:output_properties, output_properties),
+  details = coalesce(:details, details)
+WHERE run_no = :run_no AND idempotency_key = :idempotency_key AND status IN ('PENDING', 'WAITING', 'RUNNING')
+  AND EXISTS (SELECT 1 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING')
+RETURNING task_no;
+
+-- name: find_task_by_key
+-- What is stored under an idempotency key.
+SELECT id, operation, name, status FROM tasks WHERE run_no = :run_no AND idempotency_key = :idempotency_key;
+
+-- name: insert_attempt
+-- Record an attempt that failed, once.
+INSERT INTO attempts (task_no, number, ended_at, error) VALUES (:task_no, :number, :ended_at, :error) ON CONFLICT DO NOTHING;
+
+-- name: resolve_if_waiting
+-- A due task becomes COMPLETED if it is a wait, else RUNNING: its body is to be tried again (:task_nos, a JSON array).
+UPDATE tasks SET status = CASE WHEN noop THEN 'COMPLETED' ELSE 'RUNNING' END, completed_at = CASE WHEN noop THEN :now END
+WHERE task_no IN (SELECT value FROM json_each(:task_nos)) AND status = 'WAITING'
+RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
+  output_properties, run_no;
+
+-- name: close_open_tasks
+-- The tasks of a run that have no outcome yet get one.
+UPDATE tasks SET status = :status, completed_at = :now
+WHERE run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+
+-- name: fail_if_open
+-- A task that has no outcome yet becomes ERRORED.
+UPDATE tasks SET status = 'ERRORED', completed_at = :now, error = :error
+WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+
+-- name: list_tasks_of_runs
+-- What replay needs of the tasks of these runs (:run_nos, a JSON array), in the order of their ids.
+SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
+  output_properties, run_no
+FROM tasks WHERE run_no IN (SELECT value FROM json_each(:run_nos)) ORDER BY id;
+
+-- name: list_tasks_by_id
+-- What replay needs of these tasks (:ids, a JSON array), in the order of their ids.
+SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
+  output_properties, run_no
+FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
+
+-- name: page_of_top_tasks
+-- The tasks at the top of a run from a cursor on, without log lines.
+SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
+  output_properties, started_at, completed_at, delay_until
+FROM tasks WHERE run_no = :run_no AND id >= :cursor AND parent_id IS NULL AND operation <> 'log'
+ORDER BY id LIMIT :limit;
+
+-- name: page_of_tasks
+-- Every task of a run from a cursor on.
+SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
+  output_properties, started_at, completed_at, delay_until
+FROM tasks WHERE run_no = :run_no AND id >= :cursor
+ORDER BY id LIMIT :limit;
+
+-- name: list_waits
+-- What a run waits for, first due first.
+SELECT display_key, name, operation, delay_until FROM tasks
+WHERE run_no = :run_no AND status = 'WAITING' ORDER BY delay_until IS NULL, delay_until, id LIMIT :limit;

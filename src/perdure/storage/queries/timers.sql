@@ -1,0 +1,24 @@
+-- name: set_timer
+-- Let something be due, in place of when it was due before.
+INSERT INTO timers (due_at, kind, subject_no) VALUES (:due_at, :kind, :subject_no)
+ON CONFLICT (kind, subject_no) DO UPDATE SET due_at = excluded.due_at;
+
+-- name: delete_timer
+-- Nothing is due any more.
+DELETE FROM timers WHERE kind = :kind AND subject_no = :subject_no;
+
+-- name: delete_task_timers
+-- No task of this run is due any more.
+DELETE FROM timers WHERE kind = 'TASK'
+  AND subject_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
+
+-- name: next_timer_due
+-- When the first timer is due.
+SELECT min(due_at) FROM timers;
+
+-- name: take_due_tasks
+-- Take the due timers of tasks, first due first; the numbers of the tasks. The plus keeps SQLite from walking through
+-- every timer of this kind instead of the due ones.
+DELETE FROM timers WHERE kind = 'TASK' AND subject_no IN (
+  SELECT subject_no FROM timers WHERE due_at <= :now AND +kind = 'TASK' ORDER BY due_at, subject_no LIMIT :limit)
+RETURNING subject_no;

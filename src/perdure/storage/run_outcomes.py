@@ -1,0 +1,91 @@
+"""How an execution leaves its run. Each is guarded by the execution's epoch: a stale one changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.statuses import RunStatus
+from perdure.storage.instants import to_due_ms, to_ms
+from perdure.storage.interface import Session
+from perdure.storage.json_lists import error_text, read_texts, text_list
+
+
+async def end_if_executing(
+    tx: Session,
+    run_no: int,
+    *,
+    epoch: int,
+    status: RunStatus,
+    output: JsonText | None = None,
+    error: ErrorInfo | None = None,
+    now: datetime,
+) -> bool:
+    """End a run with a final status."""
+    text = None if error is None else error_text(error)
+    return await tx.run("end_if_executing", status, to_ms(now), output, text, run_no, epoch) == 1
+
+
+async def suspend_if_executing(
+    tx: Session, run_no: int, *, epoch: int, task_ids: Sequence[str], was_fruitful: bool, now: datetime
+) -> RunStatus | None:
+    """Let a run wait for the first of these tasks; if one is over already, it is in line again at once.
+
+    Returns:
+        WAITING_TO_CONTINUE or WAITING_TO_EXECUTE, or ``None`` if the execution no longer holds the run.
+    """
+    if await tx.run("suspend_if_executing", to_ms(now), was_fruitful, run_no, epoch) == 0:
+        return None
+    # A statement of its own: it sees what a wake that waited for, or held, the run's row has written.
+    resumed = await tx.run("resume_unless_all_wait", to_ms(now), run_no, len(task_ids), text_list(task_ids))
+    return RunStatus.WAITING_TO_EXECUTE if resumed else RunStatus.WAITING_TO_CONTINUE
+
+
+async def requeue_if_executing(
+    tx: Session,
+    run_no: int,
+    *,
+    epoch: int,
+    available_at: datetime,
+    why: str | None = None,
+    failures: int = 0,
+    was_fruitful: bool,
+    is_fruitless: bool,
+    now: datetime,
+) -> bool:
+    """Put a run back in line, from ``available_at`` on.
+
+    Args:
+        tx: An open write transaction.
+        run_no: The run.
+        epoch: The execution that gives it back.
+        available_at: When it may be executed again; rounded up.
+        why: Why it is not running until then.
+        failures: How often in a row it has been given back without result.
+        was_fruitful: Whether the execution completed a task.
+        is_fruitless: Whether it counts as fruitless if it did not.
+        now: The engine clock's time.
+    """
+    changed = await tx.run(
+        "requeue_if_executing", to_ms(now), to_due_ms(available_at), why, failures, was_fruitful, is_fruitless, run_no, epoch
+    )
+    return changed == 1
+
+
+async def find_counters(tx: Session, run_no: int) -> tuple[int, tuple[str, ...]]:
+    """Look up how often a run was given back in a row, and the keys it yielded."""
+    failures, yielded = cast("tuple[int, str | None]", await tx.one("find_counters", run_no))
+    return failures, read_texts(yielded)
+
+
+async def keep_yielded(tx: Session, run_no: int, keys: Sequence[str]) -> None:
+    """Remember the keys a run yielded."""
+    await tx.run("keep_yielded", text_list(keys), run_no)
+
+
+async def add_warnings(tx: Session, run_no: int, warnings: Sequence[str]) -> None:
+    """Add warnings to those of a run; one that it has already is not added again."""
+    row = cast("tuple[str | None]", await tx.one("find_warnings", run_no))
+    await tx.run("keep_warnings", text_list(tuple(dict.fromkeys((*read_texts(row[0]), *warnings)))), run_no)

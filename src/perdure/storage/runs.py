@@ -1,0 +1,137 @@
+"""Runs: created once per event, dispatcher and job; looked up; woken; cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
+
+from msgspec import Struct
+
+from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.statuses import RunStatus
+from perdure.storage.instants import from_ms, from_ms_or_none, to_ms
+from perdure.storage.interface import Session
+from perdure.storage.json_lists import number_list, read_error, read_texts
+
+
+class NewRun(Struct, frozen=True):
+    """A run about to be created; ``dispatcher_no`` 0: it was invoked."""
+
+    id: str
+    job_no: int
+    version_no: int
+    dispatcher_no: int = 0
+
+
+class RunRow(Struct, frozen=True):
+    """A run as it is shown; ``available_at`` is set while it is in line."""
+
+    run_no: int
+    id: str
+    status: RunStatus
+    job_id: str
+    version: str
+    event_id: str
+    epoch: int
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    completed_at: datetime | None
+    available_at: datetime | None
+    output: JsonText | None
+    error: ErrorInfo | None
+    warnings: tuple[str, ...]
+    why: str | None
+
+
+class WokenRun(Struct, frozen=True):
+    """A run one of whose waits is over: it is in line now, or EXECUTING, held by a node."""
+
+    run_no: int
+    id: str
+    status: RunStatus
+    epoch: int
+    node_no: int | None
+
+
+async def insert_queued(tx: Session, environment_no: int, *, run: NewRun, event_no: int, now: datetime) -> int | None:
+    """Create a run in line for its first execution; its number, or ``None`` if the event started it already."""
+    row = await tx.one(
+        "insert_queued_run", run.id, environment_no, run.job_no, run.version_no, event_no, run.dispatcher_no, to_ms(now)
+    )
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def find_run(tx: Session, environment_no: int, *, run_id: str) -> RunRow | None:
+    """Look a run up by its id."""
+    row = await tx.one("find_run", run_id, environment_no)
+    if row is None:
+        return None
+    (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
+     warnings, why) = cast(
+        "tuple[int, str, str, str, str, str, int, int, int | None, int, int | None, int | None, JsonText | None, "
+        "str | None, str | None, str | None]",
+        row,
+    )  # fmt: skip
+    return RunRow(
+        number, rid, RunStatus(status), job, version, event, epoch, from_ms(created), from_ms_or_none(started),
+        from_ms(updated), from_ms_or_none(completed), from_ms_or_none(available), output, read_error(error),
+        read_texts(warnings), why,
+    )  # fmt: skip
+
+
+async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int | None:
+    """Look up the number of a run."""
+    row = await tx.one("find_run_no", run_id, environment_no)
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def find_of_event(tx: Session, event_no: int) -> str | None:
+    """Look up the id of the first run that an event started."""
+    row = await tx.one("find_run_of_event", event_no)
+    return None if row is None else cast("tuple[str]", row)[0]
+
+
+async def find_state(tx: Session, run_no: int) -> tuple[RunStatus, int] | None:
+    """Look up who may write to a run: its status and epoch."""
+    row = await tx.one("find_run_state", run_no)
+    if row is None:
+        return None
+    status, epoch = cast("tuple[str, int]", row)
+    return RunStatus(status), epoch
+
+
+async def wake(tx: Session, run_nos: Iterable[int], *, fruitful: Iterable[int], now: datetime) -> list[WokenRun]:
+    """Put runs that wait back in line; runs at work stay so, and are returned with the node that holds them.
+
+    Args:
+        tx: An open write transaction, in which waits of these runs were resolved.
+        run_nos: The runs.
+        fruitful: Those among them one of whose tasks is now COMPLETED.
+        now: The engine clock's time.
+    """
+    rows = await tx.all("wake_runs", to_ms(now), number_list(fruitful), number_list(run_nos))
+    woken: list[WokenRun] = []
+    for row in rows:
+        number, run_id, status, epoch, node_no = cast("tuple[int, str, str, int, int | None]", row)
+        woken.append(WokenRun(number, run_id, RunStatus(status), epoch, node_no))
+    return woken
+
+
+async def cancel_if_active(tx: Session, run_no: int, *, now: datetime) -> bool:
+    """Cancel a run that has not ended."""
+    return await tx.run("cancel_if_active", to_ms(now), run_no) == 1
+
+
+async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: datetime) -> list[str]:
+    """Put every run that a node held back in line; their ids.
+
+    Args:
+        tx: An open write transaction.
+        node_no: A node that is dead, or that stops.
+        is_fruitless: Whether an execution that completed no task counts as fruitless.
+        now: The engine clock's time.
+    """
+    rows = await tx.all("lose_runs_of_node", to_ms(now), is_fruitless, node_no)
+    return [cast("tuple[str]", row)[0] for row in rows]

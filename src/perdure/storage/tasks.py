@@ -1,0 +1,136 @@
+"""Tasks of runs. Everything an execution writes names its epoch: a stale one changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import cast
+
+from msgspec import Struct
+
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
+from perdure.protocol.platform import RunTaskAnswer
+from perdure.protocol.statuses import TaskStatus
+from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
+from perdure.storage.interface import Row, Session
+from perdure.storage.json_lists import error_text, number_list, read_error, text_list
+
+_STATUSES: dict[str, TaskStatus] = {str(status): status for status in TaskStatus}
+
+
+class StoredTask(Struct, frozen=True):
+    """What is stored under an idempotency key."""
+
+    id: str
+    operation: str
+    name: str
+    status: TaskStatus
+
+
+async def insert_if_executing(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
+    """Store a new task; its number, or ``None`` if its key exists or another execution holds the run."""
+    completed_at = record.completed_at
+    delay_until = record.delay_until
+    error = record.error
+    row = await tx.one(
+        "insert_task_if_executing", record.id, run_no, bytes.fromhex(record.key), record.parent_id, record.operation,
+        record.name, record.display_key, record.status, record.noop, record.attempts, to_ms(record.started_at),
+        None if completed_at is None else to_ms(completed_at), None if delay_until is None else to_due_ms(delay_until),
+        record.params, record.params_hash, record.output, None if error is None else error_text(error),
+        record.output_properties, record.details, epoch,
+    )  # fmt: skip
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def update_if_open(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
+    """Give a task without outcome its next state; its number, or ``None`` if that may not be."""
+    completed_at = record.completed_at
+    delay_until = record.delay_until
+    error = record.error
+    row = await tx.one(
+        "update_task_if_open", record.status, record.noop, record.attempts,
+        None if completed_at is None else to_ms(completed_at), None if delay_until is None else to_due_ms(delay_until),
+        record.output, None if error is None else error_text(error), record.output_properties, record.details, run_no,
+        bytes.fromhex(record.key), epoch,
+    )  # fmt: skip
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def find_by_key(tx: Session, run_no: int, *, key: str) -> StoredTask | None:
+    """Look up what is stored under an idempotency key (64 hexadecimal digits)."""
+    row = await tx.one("find_task_by_key", run_no, bytes.fromhex(key))
+    if row is None:
+        return None
+    task_id, operation, name, status = cast("tuple[str, str, str, str]", row)
+    return StoredTask(task_id, operation, name, _STATUSES[status])
+
+
+async def insert_attempt(tx: Session, task_no: int, *, number: int, ended_at: datetime, error: ErrorInfo) -> None:
+    """Record an attempt that failed."""
+    await tx.run("insert_attempt", task_no, number, to_ms(ended_at), error_text(error))
+
+
+async def resolve_if_waiting(tx: Session, task_nos: Iterable[int], *, now: datetime) -> list[tuple[int, TaskState]]:
+    """Let due tasks go on: a wait is COMPLETED, a retry RUNNING again; each with the number of its run."""
+    return [_read_state(row) for row in await tx.all("resolve_if_waiting", to_ms(now), number_list(task_nos))]
+
+
+async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datetime) -> None:
+    """Give every task of a run that has no outcome this one."""
+    await tx.run("close_open_tasks", status, to_ms(now), run_no)
+
+
+async def fail_if_open(tx: Session, task_id: str, *, run_no: int, error: ErrorInfo, now: datetime) -> None:
+    """Fail a task that has no outcome yet."""
+    await tx.run("fail_if_open", to_ms(now), error_text(error), task_id, run_no)
+
+
+async def list_of_runs(tx: Session, run_nos: Iterable[int]) -> list[tuple[int, TaskState]]:
+    """List the tasks of runs, each with the number of its run, in the order of their ids."""
+    return [_read_state(row) for row in await tx.all("list_tasks_of_runs", number_list(run_nos))]
+
+
+async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, TaskState]]:
+    """List these tasks, each with the number of its run, in the order of their ids."""
+    return [_read_state(row) for row in await tx.all("list_tasks_by_id", text_list(task_ids))]
+
+
+async def list_page(tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool) -> list[RunTaskAnswer]:
+    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level, without log lines."""
+    query = "page_of_tasks" if subtasks else "page_of_top_tasks"
+    return [_read_answer(row) for row in await tx.all(query, run_no, cursor, limit)]
+
+
+async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str, str, datetime | None]]:
+    """List what a run waits for, first due first: operation, shown key or name, when it is due."""
+    waits: list[tuple[str, str, datetime | None]] = []
+    for row in await tx.all("list_waits", run_no, limit):
+        key, name, operation, due = cast("tuple[str | None, str, str, int | None]", row)
+        waits.append((operation, name if key is None else key, from_ms_or_none(due)))
+    return waits
+
+
+def _read_state(row: Row) -> tuple[int, TaskState]:
+    task_id, key, parent, operation, name, status, noop, attempts, output, error, delay, params_hash, shown, run_no = cast(
+        "tuple[str, bytes, str | None, str, str, str, int, int, JsonText | None, str | None, int | None, str | None, "
+        "JsonText | None, int]",
+        row,
+    )
+    state = TaskState(
+        task_id, key.hex(), parent, operation, name, _STATUSES[status], noop == 1, attempts, output,
+        None if error is None else read_error(error), None if delay is None else from_ms(delay), params_hash, shown,
+    )  # fmt: skip
+    return run_no, state
+
+
+def _read_answer(row: Row) -> RunTaskAnswer:
+    (task_id, parent, key, name, status, noop, operation, params, output, error, attempts, details, shown, started,
+     completed, delay) = cast(
+        "tuple[str, str | None, str | None, str, str, int, str, JsonText | None, JsonText | None, str | None, int, "
+        "JsonText | None, JsonText | None, int, int | None, int | None]",
+        row,
+    )  # fmt: skip
+    return RunTaskAnswer(
+        task_id, parent, key, name, _STATUSES[status], noop == 1, operation, params, output, read_error(error), attempts,
+        details, shown, from_ms(started), from_ms_or_none(completed), from_ms_or_none(delay),
+    )  # fmt: skip
