@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, ValidationError, convert
 
 from perdure.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_DATABASE_URL = "sqlite:///.perdure/perdure.db"
 

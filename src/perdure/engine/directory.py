@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from perdure.engine.matching import Subscriptions
 from perdure.errors import DuplicateJobError
-from perdure.protocol.endpoint import Endpoint
-from perdure.protocol.execution import Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from perdure.engine.matching import Subscriptions
+    from perdure.protocol.endpoint import Endpoint
+    from perdure.protocol.execution import Tenant
 
 
 class Directory:

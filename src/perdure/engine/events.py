@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from perdure.engine.clock import Clock
-from perdure.engine.directory import Directory
-from perdure.engine.hints import Hints
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
 from perdure.storage import environments, events, runs, timers
 from perdure.storage.events import EventRow, NewEvent
-from perdure.storage.interface import Session, Storage
 from perdure.storage.runs import NewRun
 from perdure.storage.timers import TimerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
+    from perdure.storage.interface import Session, Storage
 
 MAX_NAME_LENGTH = 512
 MAX_ID_LENGTH = 1000
@@ -160,7 +164,9 @@ def check_size(text: str, what: str) -> None:
     """
     # A character has at most four bytes, so short texts need not be encoded to be measured.
     if len(text) * 4 > MAX_PAYLOAD_BYTES and len(text.encode()) > MAX_PAYLOAD_BYTES:
-        raise ValueTooLargeError(f"The {what} has {len(text.encode())} bytes of JSON; at most {MAX_PAYLOAD_BYTES} may be sent.")
+        raise ValueTooLargeError(
+            f"The {what} has {len(text.encode())} bytes of JSON; at most {MAX_PAYLOAD_BYTES} may be sent."
+        )
 
 
 def _check_name(value: str, what: str, limit: int) -> None:

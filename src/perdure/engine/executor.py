@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container, Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
-from perdure.engine.directory import Directory
-from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.lease import Lease, renew_in
 from perdure.engine.results import HeldRun, apply_result, back_off, close_tasks
 from perdure.errors import StorageUnavailableError
-from perdure.protocol.endpoint import Endpoint
 from perdure.protocol.execution import (
     Abandoned,
     ErrorInfo,
@@ -27,10 +21,19 @@ from perdure.protocol.execution import (
     RunInfo,
     TaskState,
 )
-from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.protocol.statuses import TaskStatus
 from perdure.storage import run_queue, tasks
-from perdure.storage.interface import Session, Storage
 from perdure.storage.run_queue import ClaimedRun
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
+    from perdure.storage.interface import Session, Storage
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +177,9 @@ async def claim_due(
             take.append(run.run_no)
         else:
             until = now + back_off(run.failures + 1)
-            await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+            await run_queue.postpone_if_in_line(
+                tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now
+            )
     claimed = await run_queue.claim_if_in_line(tx, take, node_no=node_no, now=now) if take else []
     return Claims(claimed, timed_out)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.protocol.endpoint import Endpoint
+if TYPE_CHECKING:
+    import asyncio
+    from datetime import datetime
+
+    from perdure.protocol.endpoint import Endpoint
 
 
 class Hold:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from perdure.engine.clock import Clock
 from perdure.storage import nodes
-from perdure.storage.interface import Session, Storage
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from perdure.engine.clock import Clock
+    from perdure.storage.interface import Session, Storage
 
 
 class Lease:

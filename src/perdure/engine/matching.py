@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from perdure.protocol.event_filter import CompiledFilter, compile_event_filter
-from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import load
-from perdure.storage.jobs import DispatcherRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from perdure.protocol.execution import JsonText
+    from perdure.storage.jobs import DispatcherRow
 
 
 class Subscription(Struct, frozen=True):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
 from perdure.engine.directory import Directory
 from perdure.engine.events import Events
 from perdure.engine.executor import Executor
@@ -22,14 +19,21 @@ from perdure.engine.runs import Runs
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.recovery import RecoveryService
-from perdure.engine.services.service import Service
 from perdure.engine.services.timers import TimerService
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
-from perdure.protocol.endpoint import Endpoint
 from perdure.protocol.ids import IdGenerator
 from perdure.storage import jobs, nodes
-from perdure.storage.interface import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.services.service import Service
+    from perdure.protocol.endpoint import Endpoint
+    from perdure.storage.interface import Storage
 
 
 class Node:
@@ -113,9 +117,7 @@ async def start_node(
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
     environment_no, tenant = await storage.write(open_tenant, default_tenant(settings.environment, ids), now=now)
-    node_no = await storage.write(
-        nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now
-    )
+    node_no = await storage.write(nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now)
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
     node = Node(storage, clock, ids, settings, environment_no=environment_no, node_no=node_no)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from perdure.engine.events import Events
-from perdure.engine.runs import Runs
-from perdure.engine.tasks import Tasks
 from perdure.errors import InvalidArgumentError
-from perdure.protocol.execution import TaskRecord
-from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, InvokeRequest, RunAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.engine.events import Events
+    from perdure.engine.runs import Runs
+    from perdure.engine.tasks import Tasks
+    from perdure.protocol.execution import TaskRecord
+    from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, InvokeRequest, RunAnswer
 
 
 class DirectPlatform:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from perdure.storage import executions, nodes, runs
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 async def recover_from_others(tx: Session, *, own_node_no: int, now: datetime) -> list[str]:

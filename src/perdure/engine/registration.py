@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from perdure.engine.clock import Clock
-from perdure.engine.directory import Directory
-from perdure.engine.hints import Hints
 from perdure.engine.matching import Subscriptions
 from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
 from perdure.storage import jobs, run_queue
-from perdure.storage.interface import Session, Storage
-from perdure.storage.jobs import DispatcherRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
+    from perdure.storage.interface import Session, Storage
+    from perdure.storage.jobs import DispatcherRow
 
 
 class Registration:

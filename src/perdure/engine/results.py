@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +21,9 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
 from perdure.storage import executions, run_outcomes, tasks, timers
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from perdure.storage.interface import Session
 
 MAX_YIELDS = 100
 """How many keys a run may yield (v2 protocol, section 6.7)."""
@@ -84,9 +87,7 @@ async def _succeed(tx: Session, held: HeldRun, result: Succeeded, now: datetime)
     return RunStatus.SUCCESS
 
 
-async def _fail(
-    tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime
-) -> RunStatus | None:
+async def _fail(tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime) -> RunStatus | None:
     ended = await run_outcomes.end_if_executing(
         tx, held.run_no, epoch=held.epoch, status=RunStatus.FAILURE, error=error, now=now
     )

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from perdure.engine.clock import Clock
-from perdure.engine.directory import Directory
 from perdure.engine.events import MAX_ID_LENGTH, check_size
-from perdure.engine.hints import Hints
-from perdure.engine.holds import Holds
 from perdure.engine.results import close_tasks
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
@@ -20,8 +16,16 @@ from perdure.protocol.platform import InvokeRequest, RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
 from perdure.storage import environments, events, executions, jobs, runs, tasks
 from perdure.storage.events import NewEvent
-from perdure.storage.interface import Session, Storage
 from perdure.storage.runs import NewRun, RunRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
+    from perdure.engine.holds import Holds
+    from perdure.storage.interface import Session, Storage
 
 MAX_PAGE = 50
 _RECHECK = timedelta(seconds=1)
@@ -76,7 +80,9 @@ class Runs:
         if key is None:
             return self._ids.ulid()
         if not 1 <= len(key) <= MAX_ID_LENGTH:
-            raise InvalidArgumentError(f"An idempotency key has 1 to {MAX_ID_LENGTH} characters; this one has {len(key)}.")
+            raise InvalidArgumentError(
+                f"An idempotency key has 1 to {MAX_ID_LENGTH} characters; this one has {len(key)}."
+            )
         # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
         scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
         return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"

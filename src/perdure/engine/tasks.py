@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.engine.clock import Clock
-from perdure.engine.hints import Hints
-from perdure.engine.holds import Holds
 from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
-from perdure.protocol.execution import TaskRecord
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import runs, tasks, timers
-from perdure.storage.interface import Session, Storage
 from perdure.storage.timers import TimerKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.hints import Hints
+    from perdure.engine.holds import Holds
+    from perdure.protocol.execution import TaskRecord
+    from perdure.storage.interface import Session, Storage
 
 
 class Tasks:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import EnvironmentInfo, OrganizationInfo, ProjectInfo, Tenant
-from perdure.protocol.ids import IdGenerator
 from perdure.protocol.statuses import EnvironmentType
 from perdure.storage import environments
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.protocol.ids import IdGenerator
+    from perdure.storage.interface import Session
 
 DEFAULT_SLUG = "default"
 
@@ -29,7 +33,9 @@ def default_tenant(slug: str, ids: IdGenerator) -> Tenant:
     """
     kind = _TYPES.get(slug)
     if kind is None:
-        raise InvalidArgumentError(f"There is no environment {slug!r}; PERDURE_ENVIRONMENT is one of {', '.join(_TYPES)}.")
+        raise InvalidArgumentError(
+            f"There is no environment {slug!r}; PERDURE_ENVIRONMENT is one of {', '.join(_TYPES)}."
+        )
     return Tenant(
         EnvironmentInfo(ids.new("env_"), slug, kind),
         ProjectInfo(ids.new("proj_"), DEFAULT_SLUG, "Default"),

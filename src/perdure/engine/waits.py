@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from perdure.protocol.execution import TaskState
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage import runs, tasks, timers
-from perdure.storage.interface import Session
 from perdure.storage.runs import WokenRun
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 class Fired(Struct, frozen=True):
@@ -29,9 +33,7 @@ async def fire_due_tasks(tx: Session, *, now: datetime, limit: int) -> Fired:
     for run_no, state in await tasks.resolve_if_waiting(tx, task_nos, now=now):
         states_of.setdefault(run_no, []).append(state)
     fruitful = [
-        run_no
-        for run_no, states in states_of.items()
-        if any(state.status is TaskStatus.COMPLETED for state in states)
+        run_no for run_no, states in states_of.items() if any(state.status is TaskStatus.COMPLETED for state in states)
     ]
     # Tasks first, then runs: whoever resolves a task takes this order.
     woken = await runs.wake(tx, states_of, fruitful=fruitful, now=now)

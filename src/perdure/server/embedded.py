@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
 from perdure.engine.node import Node, start_node
-from perdure.protocol.endpoint import Endpoint
-from perdure.protocol.platform import Platform
-from perdure.storage.interface import Storage
 from perdure.storage.opening import open_storage
+
+if TYPE_CHECKING:
+    from perdure.protocol.endpoint import Endpoint
+    from perdure.protocol.platform import Platform
+    from perdure.storage.interface import Storage
 
 
 class EmbeddedNode:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from perdure.protocol.execution import EnvironmentInfo, OrganizationInfo, ProjectInfo, Tenant
 from perdure.protocol.statuses import EnvironmentType
 from perdure.storage.instants import to_ms
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 async def find_tenant(tx: Session, *, project: str, slug: str) -> tuple[int, Tenant] | None:
     """Look an environment up by the slugs of its project and its own; its number and who owns it."""
     row = await tx.one("find_environment", project, slug)
-    if row is None:
-        return None
-    number, eid, eslug, kind, pid, pslug, pname, oid, oslug, title = cast(
-        "tuple[int, str, str, str, str, str, str, str, str, str]", row
-    )
-    tenant = Tenant(
-        EnvironmentInfo(eid, eslug, EnvironmentType(kind)), ProjectInfo(pid, pslug, pname), OrganizationInfo(oid, oslug, title)
-    )
-    return number, tenant
+    return None if row is None else _read_tenant(row)
 
 
 async def create_missing(tx: Session, *, tenant: Tenant, now: datetime) -> None:
@@ -40,3 +35,13 @@ async def account_number(tx: Session, environment_no: int, *, account_id: str) -
         await tx.run("insert_account", environment_no, account_id)
         row = await tx.one("find_account", environment_no, account_id)
     return cast("tuple[int]", row)[0]
+
+
+def _read_tenant(row: Any) -> tuple[int, Tenant]:
+    number, eid, eslug, kind, pid, pslug, pname, oid, oslug, title = row
+    tenant = Tenant(
+        EnvironmentInfo(eid, eslug, EnvironmentType(kind)),
+        ProjectInfo(pid, pslug, pname),
+        OrganizationInfo(oid, oslug, title),
+    )
+    return number, tenant

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from perdure.protocol.execution import JsonText
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
-from perdure.storage.interface import Row, Session
+
+if TYPE_CHECKING:
+    from perdure.storage.interface import Session
 
 
 class NewEvent(Struct, frozen=True):
@@ -45,9 +47,9 @@ class EventRow(Struct, frozen=True):
     account_id: str | None
 
 
-def _read_event(row: Row) -> EventRow:
-    no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, updated, environment, account = cast(
-        "tuple[int, str, str, str, JsonText, JsonText, int, int, int | None, int | None, int, int, str | None]", row
+def _read_event(row: Any) -> EventRow:
+    no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, updated, environment, account = (
+        row
     )
     return EventRow(
         no, environment, eid, name, source, payload, context, from_ms(timestamp), from_ms(deliver),
@@ -68,7 +70,9 @@ async def insert_event(
     return None if row is None else cast("tuple[int]", row)[0]
 
 
-async def replace_if_far(tx: Session, environment_no: int, *, event: NewEvent, far: datetime, now: datetime) -> int | None:
+async def replace_if_far(
+    tx: Session, environment_no: int, *, event: NewEvent, far: datetime, now: datetime
+) -> int | None:
     """Give a pending event that is due at ``far`` or later another content and time; its number, or ``None``."""
     row = await tx.one(
         "replace_event_if_far", event.payload, event.context, to_due_ms(event.deliver_at), to_ms(now), environment_no,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.protocol.statuses import ExecutionStatus
 from perdure.storage.instants import to_ms
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.protocol.statuses import ExecutionStatus
+    from perdure.storage.interface import Session
 
 
 async def insert_execution(

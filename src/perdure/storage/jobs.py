@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from perdure.protocol.endpoint import EventTriggerSpec, JobSpec
 from perdure.storage.instants import to_ms
-from perdure.storage.interface import Session
 from perdure.storage.json_lists import read_texts, text_list
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 class JobRow(Struct, frozen=True):
@@ -53,8 +56,8 @@ async def register_job(
     if isinstance(trigger, EventTriggerSpec):
         names = text_list(trigger.names)
         await tx.one(
-            "upsert_job_dispatcher", environment_no, spec.id, names, trigger.source, trigger.filter, trigger.context_filter,
-            spec.enabled,
+            "upsert_job_dispatcher", environment_no, spec.id, names, trigger.source, trigger.filter,
+            trigger.context_filter, spec.enabled,
         )  # fmt: skip
     else:
         await tx.run("disable_job_dispatcher", environment_no, spec.id)
@@ -79,15 +82,11 @@ async def list_job_ids(tx: Session, environment_no: int) -> list[str]:
 
 async def list_dispatchers(tx: Session, environment_no: int) -> list[DispatcherRow]:
     """List the subscriptions of jobs that are in force, in the order in which they were made."""
-    rows: list[DispatcherRow] = []
-    for row in await tx.all("list_job_dispatchers", environment_no):
-        number, names, *rest = cast("tuple[int, str, str, str | None, str | None, str | None, int, str, int, str]", row)
-        source, filter_text, context_text, account, job_no, job_id, version_no, version = cast(
-            "tuple[str, str | None, str | None, str | None, int, str, int, str]", tuple(rest)
-        )
-        rows.append(
-            DispatcherRow(
-                number, read_texts(names), source, filter_text, context_text, account, job_no, job_id, version_no, version
-            )
-        )
-    return rows
+    return [_read_dispatcher(row) for row in await tx.all("list_job_dispatchers", environment_no)]
+
+
+def _read_dispatcher(row: Any) -> DispatcherRow:
+    number, names, source, filter_text, context_text, account, job_no, job_id, version_no, version = row
+    return DispatcherRow(
+        number, read_texts(names), source, filter_text, context_text, account, job_no, job_id, version_no, version
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from perdure.protocol.execution import ErrorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(ErrorInfo).decode
@@ -35,7 +38,10 @@ def error_text(error: ErrorInfo) -> str:
     try:
         return _encode(error).decode()
     except UnicodeEncodeError:
-        clean = [None if part is None else _SURROGATE.sub("\ufffd", part) for part in (error.name, error.message, error.stack)]
+        clean = [
+            None if part is None else _SURROGATE.sub("\ufffd", part)
+            for part in (error.name, error.message, error.stack)
+        ]
         return _encode({"name": clean[0], "message": clean[1], "stack": clean[2], "data": error.data}).decode()
 
 

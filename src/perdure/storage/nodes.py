@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from perdure.storage.instants import to_ms
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 async def insert_node(tx: Session, node_id: str, *, lease_until: datetime, now: datetime) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import to_due_ms, to_ms
-from perdure.storage.interface import Session
 from perdure.storage.json_lists import error_text, read_texts, text_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from perdure.protocol.execution import ErrorInfo, JsonText
+    from perdure.storage.interface import Session
 
 
 async def end_if_executing(
@@ -69,7 +72,15 @@ async def requeue_if_executing(
         now: The engine clock's time.
     """
     changed = await tx.run(
-        "requeue_if_executing", to_ms(now), to_due_ms(available_at), why, failures, was_fruitful, is_fruitless, run_no, epoch
+        "requeue_if_executing",
+        to_ms(now),
+        to_due_ms(available_at),
+        why,
+        failures,
+        was_fruitful,
+        is_fruitless,
+        run_no,
+        epoch,
     )
     return changed == 1
 

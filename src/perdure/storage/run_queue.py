@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.protocol.execution import AccountInfo, ErrorInfo, EventInfo, JsonText, SourceInfo
+from perdure.protocol.execution import AccountInfo, ErrorInfo, EventInfo, SourceInfo
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
-from perdure.storage.interface import Row, Session
 from perdure.storage.json_lists import error_text, number_list, read_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from perdure.storage.interface import Session
 
 
 class DueRun(Struct, frozen=True):
@@ -51,7 +54,9 @@ async def next_due(tx: Session) -> datetime | None:
 
 async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     """List runs in line that are due, first due first."""
-    return [DueRun(*cast("tuple[int, int, str, int, int]", row)) for row in await tx.all("list_due_runs", to_ms(now), limit)]
+    return [
+        DueRun(*cast("tuple[int, int, str, int, int]", row)) for row in await tx.all("list_due_runs", to_ms(now), limit)
+    ]
 
 
 async def claim_if_in_line(tx: Session, run_nos: Iterable[int], *, node_no: int, now: datetime) -> list[ClaimedRun]:
@@ -77,13 +82,9 @@ async def time_out_if_in_line(tx: Session, run_no: int, *, error: ErrorInfo, now
     return None if row is None else cast("tuple[str]", row)[0]
 
 
-def _read_claimed(row: Row) -> ClaimedRun:
+def _read_claimed(row: Any) -> ClaimedRun:
     (number, run_id, epoch, environment_no, job_no, job_id, version, since, started, yielded, event_id, name, payload,
-     context, timestamp, is_test, account, account_data, source, source_data) = cast(
-        "tuple[int, str, int, int, int, str, str, int, int, str | None, str, str, JsonText, JsonText, int, int, str | None, "
-        "JsonText | None, str | None, JsonText | None]",
-        row,
-    )  # fmt: skip
+     context, timestamp, is_test, account, account_data, source, source_data) = row  # fmt: skip
     return ClaimedRun(
         number, run_id, epoch, environment_no, job_no, job_id, version, from_ms(since), from_ms(started),
         read_texts(yielded), EventInfo(event_id, name, payload, context, from_ms(timestamp)), is_test == 1,

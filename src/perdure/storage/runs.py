@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_ms
-from perdure.storage.interface import Session
 from perdure.storage.json_lists import number_list, read_error, read_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from perdure.storage.interface import Session
 
 
 class NewRun(Struct, frozen=True):
@@ -66,19 +69,7 @@ async def insert_queued(tx: Session, environment_no: int, *, run: NewRun, event_
 async def find_run(tx: Session, environment_no: int, *, run_id: str) -> RunRow | None:
     """Look a run up by its id."""
     row = await tx.one("find_run", run_id, environment_no)
-    if row is None:
-        return None
-    (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
-     warnings, why) = cast(
-        "tuple[int, str, str, str, str, str, int, int, int | None, int, int | None, int | None, JsonText | None, "
-        "str | None, str | None, str | None]",
-        row,
-    )  # fmt: skip
-    return RunRow(
-        number, rid, RunStatus(status), job, version, event, epoch, from_ms(created), from_ms_or_none(started),
-        from_ms(updated), from_ms_or_none(completed), from_ms_or_none(available), output, read_error(error),
-        read_texts(warnings), why,
-    )  # fmt: skip
+    return None if row is None else _read_run(row)
 
 
 async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int | None:
@@ -135,3 +126,13 @@ async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: da
     """
     rows = await tx.all("lose_runs_of_node", to_ms(now), is_fruitless, node_no)
     return [cast("tuple[str]", row)[0] for row in rows]
+
+
+def _read_run(row: Any) -> RunRow:
+    (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
+     warnings, why) = row  # fmt: skip
+    return RunRow(
+        number, rid, RunStatus(status), job, version, event, epoch, from_ms(created), from_ms_or_none(started),
+        from_ms(updated), from_ms_or_none(completed), from_ms_or_none(available), output, read_error(error),
+        read_texts(warnings), why,
+    )  # fmt: skip

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
+from perdure.protocol.execution import ErrorInfo, TaskRecord, TaskState
 from perdure.protocol.platform import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
-from perdure.storage.interface import Row, Session
 from perdure.storage.json_lists import error_text, number_list, read_error, text_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 _STATUSES: dict[str, TaskStatus] = {str(status): status for status in TaskStatus}
 
@@ -110,11 +113,9 @@ async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str,
     return waits
 
 
-def _read_state(row: Row) -> tuple[int, TaskState]:
-    task_id, key, parent, operation, name, status, noop, attempts, output, error, delay, params_hash, shown, run_no = cast(
-        "tuple[str, bytes, str | None, str, str, str, int, int, JsonText | None, str | None, int | None, str | None, "
-        "JsonText | None, int]",
-        row,
+def _read_state(row: Any) -> tuple[int, TaskState]:
+    task_id, key, parent, operation, name, status, noop, attempts, output, error, delay, params_hash, shown, run_no = (
+        row
     )
     state = TaskState(
         task_id, key.hex(), parent, operation, name, _STATUSES[status], noop == 1, attempts, output,
@@ -123,14 +124,10 @@ def _read_state(row: Row) -> tuple[int, TaskState]:
     return run_no, state
 
 
-def _read_answer(row: Row) -> RunTaskAnswer:
+def _read_answer(row: Any) -> RunTaskAnswer:
     (task_id, parent, key, name, status, noop, operation, params, output, error, attempts, details, shown, started,
-     completed, delay) = cast(
-        "tuple[str, str | None, str | None, str, str, int, str, JsonText | None, JsonText | None, str | None, int, "
-        "JsonText | None, JsonText | None, int, int | None, int | None]",
-        row,
-    )  # fmt: skip
+     completed, delay) = row  # fmt: skip
     return RunTaskAnswer(
-        task_id, parent, key, name, _STATUSES[status], noop == 1, operation, params, output, read_error(error), attempts,
-        details, shown, from_ms(started), from_ms_or_none(completed), from_ms_or_none(delay),
+        task_id, parent, key, name, _STATUSES[status], noop == 1, operation, params, output, read_error(error),
+        attempts, details, shown, from_ms(started), from_ms_or_none(completed), from_ms_or_none(delay),
     )  # fmt: skip

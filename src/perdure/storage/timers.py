@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from perdure.storage.instants import from_ms_or_none, to_due_ms, to_ms
-from perdure.storage.interface import Session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
 
 
 class TimerKind(StrEnum):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
-from perdure.engine.executor import Executor
-from perdure.engine.hints import Hints
 from perdure.engine.services.service import Service
 from perdure.storage import run_queue
-from perdure.storage.interface import Storage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.executor import Executor
+    from perdure.engine.hints import Hints
+    from perdure.storage.interface import Storage
 
 
 class ExecutionService(Service):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
-from perdure.engine.hints import Hints
-from perdure.engine.holds import Holds
-from perdure.engine.lease import Lease
 from perdure.engine.services.service import Service
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.hints import Hints
+    from perdure.engine.holds import Holds
+    from perdure.engine.lease import Lease
 
 
 class LeaseService(Service):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
-from perdure.engine.hints import Hints
-from perdure.engine.lease import Lease
 from perdure.engine.recovery import recover_expired
 from perdure.engine.services.service import Service
 from perdure.storage import nodes
-from perdure.storage.interface import Storage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.hints import Hints
+    from perdure.engine.lease import Lease
+    from perdure.storage.interface import Storage
 
 
 class RecoveryService(Service):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from perdure.engine.clock import Clock
 from perdure.errors import StorageUnavailableError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from perdure.engine.clock import Clock
 
 _log = logging.getLogger(__name__)
 _RETRY = timedelta(seconds=1)

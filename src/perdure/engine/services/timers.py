@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.config.settings import Settings
-from perdure.engine.clock import Clock
-from perdure.engine.events import Events
-from perdure.engine.executor import Executor
-from perdure.engine.hints import Hints
 from perdure.engine.services.service import Service
 from perdure.engine.waits import fire_due_tasks
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import timers
-from perdure.storage.interface import Storage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.events import Events
+    from perdure.engine.executor import Executor
+    from perdure.engine.hints import Hints
+    from perdure.storage.interface import Storage
 
 
 class TimerService(Service):
