@@ -1,0 +1,59 @@
+"""Opens the database a URL names; the only module that imports a driver, and only when it is needed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from perdure.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from perdure.storage.interface import Storage
+
+_UNDERSTOOD = (
+    "A database URL is sqlite:///relative/path.db, sqlite:////absolute/path.db, or sqlite:// for one in memory."
+)
+
+
+def open_storage(url: str, *, lock_timeout: timedelta = timedelta(seconds=10)) -> Storage:
+    """Open a database, creating it and bringing it to this version's schema if need be.
+
+    It works on files and may wait for the lock: call it before the event loop has other work, or in a thread.
+
+    Args:
+        url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``, or ``sqlite://`` for a database of its own
+            in memory, which is gone when it is closed.
+        lock_timeout: How long to wait for a process that owns the file and is just ending.
+
+    Raises:
+        InvalidArgumentError: The URL is none of these.
+        DatabaseLockedError: Another process owns the file.
+        UnsupportedFileSystemError: The file is on a network file system.
+        StorageReadOnlyError: The file or its folder cannot be written.
+        StorageFullError: The disk is full.
+        StorageCorruptError: The file is no database, or is damaged.
+        MigrationError: The database is newer than this version of perdure.
+    """
+    path = _parse(url)
+    from perdure.storage.sqlite import opening
+
+    return opening.open_memory() if path is None else opening.open_file(path, lock_timeout=lock_timeout)
+
+
+def _parse(url: str) -> Path | None:
+    parts = urlsplit(url)
+    # Only the scheme is repeated in a message: what follows may hold a password.
+    if parts.scheme != "sqlite":
+        raise InvalidArgumentError(f"{parts.scheme or 'That'}: is not a database this version opens. {_UNDERSTOOD}")
+    if parts.netloc or (parts.path and not parts.path.startswith("/")):
+        raise InvalidArgumentError(f"A path follows three slashes. {_UNDERSTOOD}")
+    if parts.query or parts.fragment:
+        raise InvalidArgumentError(f"Options are not understood; write ? as %3F and # as %23 in a path. {_UNDERSTOOD}")
+    path = unquote(parts.path[1:])
+    if path in ("", ":memory:"):
+        return None
+    if "\0" in path:
+        raise InvalidArgumentError(f"A path holds no NUL. {_UNDERSTOOD}")
+    return Path(path)

@@ -1,0 +1,353 @@
+-- The whole v2 model. Instants are integer milliseconds since 1970 in UTC (`…_at`); JSON is text.
+-- Rows refer to each other by the integer keys (`…_no`): an id that users see costs 30 bytes wherever it stands, and
+-- a run asleep should cost about one KiB in all. Hot tables declare no foreign keys: retention drops whole runs,
+-- and every row of a run is written in the transaction that checks the run.
+-- The checks of hot tables spell their lists out with OR: SQLite builds a table for `IN (…)` each time it is evaluated,
+-- which costs a third of an insert.
+
+CREATE TABLE organizations (
+  organization_no INTEGER PRIMARY KEY,
+  id    TEXT NOT NULL UNIQUE,
+  slug  TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL
+);
+
+CREATE TABLE projects (
+  project_no INTEGER PRIMARY KEY,
+  organization_no INTEGER NOT NULL REFERENCES organizations,
+  id   TEXT NOT NULL UNIQUE,
+  slug TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL
+);
+
+CREATE TABLE environments (
+  environment_no INTEGER PRIMARY KEY,
+  project_no INTEGER NOT NULL REFERENCES projects,
+  id         TEXT NOT NULL UNIQUE,
+  slug       TEXT NOT NULL,
+  type       TEXT NOT NULL CHECK (
+    type = 'DEVELOPMENT' OR type = 'STAGING' OR type = 'PRODUCTION' OR type = 'PREVIEW'),
+  created_at INTEGER NOT NULL,
+  UNIQUE (project_no, slug)
+);
+
+-- Only the SHA-256 of a key is kept.
+CREATE TABLE api_keys (
+  api_key_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  kind       TEXT NOT NULL CHECK (kind IN ('PRIVATE', 'PUBLIC')),
+  hash       BLOB NOT NULL UNIQUE,
+  last_four  TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  revoked_at INTEGER,
+  used_at    INTEGER
+);
+
+CREATE TABLE accounts (
+  account_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  id       TEXT NOT NULL,
+  metadata TEXT,
+  UNIQUE (environment_no, id)
+);
+
+CREATE TABLE endpoints (
+  endpoint_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  id         TEXT NOT NULL,
+  url        TEXT,
+  version    TEXT NOT NULL DEFAULT 'unknown',
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (environment_no, id)
+);
+
+CREATE TABLE jobs (
+  job_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  id TEXT NOT NULL,
+  concurrency_group TEXT,
+  concurrency_limit INTEGER CHECK (concurrency_limit > 0),
+  UNIQUE (environment_no, id)
+);
+
+CREATE TABLE job_versions (
+  version_no INTEGER PRIMARY KEY,
+  job_no      INTEGER NOT NULL REFERENCES jobs,
+  endpoint_no INTEGER NOT NULL REFERENCES endpoints,
+  version     TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  status      TEXT NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED')),
+  trigger_spec TEXT NOT NULL,
+  registered_at INTEGER NOT NULL,
+  UNIQUE (job_no, version)
+);
+
+-- A subscription: which events start what. Unique per subscriber, so registering again replaces it.
+CREATE TABLE dispatchers (
+  dispatcher_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  subscriber_type TEXT NOT NULL CHECK (
+    subscriber_type = 'JOB' OR subscriber_type = 'DYNAMIC_TRIGGER' OR subscriber_type = 'EPHEMERAL'),
+  subscriber      TEXT NOT NULL,
+  event_names     TEXT NOT NULL,
+  source          TEXT NOT NULL,
+  filter          TEXT,
+  context_filter  TEXT,
+  account_no      INTEGER,
+  enabled         INTEGER NOT NULL DEFAULT 1,
+  manual          INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (environment_no, subscriber_type, subscriber)
+);
+
+-- UNIQUE (environment_no, id): an event sent twice is one event.
+-- The last CHECK: an event that was cancelled is never delivered, and the other way round.
+CREATE TABLE events (
+  event_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL,
+  id           TEXT NOT NULL,
+  name         TEXT NOT NULL,
+  source       TEXT NOT NULL,
+  payload      TEXT NOT NULL,
+  context      TEXT NOT NULL,
+  payload_type TEXT CHECK (payload_type IN ('REQUEST')),
+  timestamp    INTEGER NOT NULL,
+  account_no   INTEGER,
+  source_id       TEXT,
+  source_metadata TEXT,
+  is_test      INTEGER NOT NULL DEFAULT 0,
+  is_internal  INTEGER NOT NULL DEFAULT 0,
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  deliver_at   INTEGER NOT NULL,
+  delivered_at INTEGER,
+  cancelled_at INTEGER,
+  UNIQUE (environment_no, id),
+  CHECK (delivered_at IS NULL OR cancelled_at IS NULL)
+);
+
+-- UNIQUE (event_no, dispatcher_no, job_no): one run for an event and a job, whatever crashes or is sent again
+-- (dispatcher_no 0: invoked). `epoch` numbers the executions; only the one that holds the run, by this number, may
+-- write. `available_at` is set while the run is in line, `node_no` while an execution holds it.
+CREATE TABLE runs (
+  run_no INTEGER PRIMARY KEY,
+  id             TEXT NOT NULL UNIQUE,
+  environment_no INTEGER NOT NULL,
+  job_no         INTEGER NOT NULL,
+  version_no     INTEGER NOT NULL,
+  event_no       INTEGER NOT NULL,
+  dispatcher_no  INTEGER NOT NULL DEFAULT 0,
+  status TEXT NOT NULL CHECK (
+    status = 'PENDING' OR status = 'WAITING_ON_CONNECTIONS' OR status = 'PREPROCESSING' OR status = 'QUEUED'
+    OR status = 'STARTED' OR status = 'EXECUTING' OR status = 'WAITING_TO_CONTINUE' OR status = 'WAITING_TO_EXECUTE'
+    OR status = 'SUCCESS' OR status = 'FAILURE' OR status = 'TIMED_OUT' OR status = 'ABORTED' OR status = 'CANCELED'
+    OR status = 'UNRESOLVED_AUTH' OR status = 'INVALID_PAYLOAD'),
+  epoch          INTEGER NOT NULL DEFAULT 0,
+  node_no        INTEGER,
+  available_at   INTEGER,
+  created_at     INTEGER NOT NULL,
+  updated_at     INTEGER NOT NULL,
+  executing_since INTEGER,
+  started_at     INTEGER,
+  completed_at   INTEGER,
+  execution_ms   INTEGER NOT NULL DEFAULT 0,
+  failures       INTEGER NOT NULL DEFAULT 0,
+  fruitless      INTEGER NOT NULL DEFAULT 0,
+  output         TEXT,
+  error          TEXT,
+  why            TEXT,
+  warnings       TEXT,
+  yielded        TEXT,
+  UNIQUE (event_no, dispatcher_no, job_no),
+  CHECK ((node_no IS NOT NULL) = (status = 'EXECUTING')),
+  CHECK ((available_at IS NOT NULL) = (status IN ('QUEUED', 'WAITING_TO_EXECUTE'))),
+  CHECK ((completed_at IS NOT NULL) = (
+    status = 'SUCCESS' OR status = 'FAILURE' OR status = 'TIMED_OUT' OR status = 'ABORTED' OR status = 'CANCELED'
+    OR status = 'UNRESOLVED_AUTH' OR status = 'INVALID_PAYLOAD'))
+);
+CREATE INDEX runs_in_line ON runs (available_at) WHERE available_at IS NOT NULL;
+CREATE INDEX runs_held ON runs (node_no) WHERE node_no IS NOT NULL;
+CREATE INDEX runs_of_job ON runs (job_no, run_no);
+
+-- One row for each execution that has ended; the one at work is in its run's row.
+CREATE TABLE executions (
+  run_no     INTEGER NOT NULL,
+  epoch      INTEGER NOT NULL,
+  node_no    INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at   INTEGER NOT NULL,
+  status     TEXT NOT NULL CHECK (
+    status = 'SUCCESS' OR status = 'ERROR' OR status = 'INVALID_PAYLOAD' OR status = 'UNRESOLVED_AUTH_ERROR'
+    OR status = 'RESUME_WITH_TASK' OR status = 'RESUME_WITH_PARALLEL_TASK' OR status = 'RETRY_WITH_TASK'
+    OR status = 'CANCELED' OR status = 'YIELD_EXECUTION' OR status = 'AUTO_YIELD_EXECUTION'
+    OR status = 'AUTO_YIELD_EXECUTION_WITH_COMPLETED_TASK' OR status = 'AUTO_YIELD_RATE_LIMIT' OR status = 'LOST'
+    OR status = 'UNREACHABLE'),
+  PRIMARY KEY (run_no, epoch)
+) WITHOUT ROWID;
+
+-- UNIQUE (run_no, idempotency_key): a task's result is recorded once. `details` holds what is only shown.
+CREATE TABLE tasks (
+  task_no INTEGER PRIMARY KEY,
+  id        TEXT NOT NULL UNIQUE,
+  run_no    INTEGER NOT NULL,
+  idempotency_key BLOB NOT NULL,
+  parent_id TEXT,
+  operation TEXT NOT NULL,
+  name      TEXT NOT NULL,
+  display_key TEXT,
+  status    TEXT NOT NULL CHECK (
+    status = 'PENDING' OR status = 'WAITING' OR status = 'RUNNING' OR status = 'COMPLETED' OR status = 'ERRORED'
+    OR status = 'CANCELED'),
+  noop      INTEGER NOT NULL DEFAULT 0,
+  attempts  INTEGER NOT NULL DEFAULT 1,
+  started_at INTEGER NOT NULL,
+  completed_at INTEGER,
+  delay_until INTEGER,
+  params    TEXT,
+  params_hash TEXT,
+  output    TEXT,
+  error     TEXT,
+  output_properties TEXT,
+  details   TEXT,
+  UNIQUE (run_no, idempotency_key),
+  CHECK ((completed_at IS NOT NULL) = (
+    status = 'COMPLETED' OR status = 'ERRORED' OR status = 'CANCELED'))
+);
+
+-- A row for each attempt that failed; a task's last or only attempt is the task itself.
+CREATE TABLE attempts (
+  task_no  INTEGER NOT NULL,
+  number   INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  error    TEXT NOT NULL,
+  PRIMARY KEY (task_no, number)
+) WITHOUT ROWID;
+
+-- What is due, and when. A timer is deleted in the transaction that acts on it.
+CREATE TABLE timers (
+  due_at  INTEGER NOT NULL,
+  kind    TEXT NOT NULL CHECK (
+    kind = 'TASK' OR kind = 'CALLBACK_TIMEOUT' OR kind = 'OPERATION' OR kind = 'EVENT' OR kind = 'SCHEDULE'
+    OR kind = 'DISPATCHER'),
+  subject_no INTEGER NOT NULL,
+  PRIMARY KEY (due_at, kind, subject_no),
+  UNIQUE (kind, subject_no)
+) WITHOUT ROWID;
+
+CREATE TABLE schedules (
+  schedule_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  key      TEXT NOT NULL,
+  dispatcher_no INTEGER NOT NULL REFERENCES dispatchers,
+  type     TEXT NOT NULL CHECK (type IN ('interval', 'cron')),
+  seconds  INTEGER,
+  cron     TEXT,
+  timezone TEXT NOT NULL DEFAULT 'UTC',
+  catch_up TEXT NOT NULL DEFAULT 'latest' CHECK (
+    catch_up = 'latest' OR catch_up = 'all' OR catch_up = 'none'),
+  account_no INTEGER,
+  metadata TEXT,
+  active   INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_tick_at INTEGER,
+  UNIQUE (environment_no, key),
+  CHECK ((seconds IS NOT NULL) = (type = 'interval')),
+  CHECK ((cron IS NOT NULL) = (type = 'cron'))
+);
+
+-- UNIQUE (schedule_no, tick_at): a tick fires once.
+CREATE TABLE schedule_ticks (
+  schedule_no INTEGER NOT NULL,
+  tick_at     INTEGER NOT NULL,
+  event_no    INTEGER NOT NULL,
+  PRIMARY KEY (schedule_no, tick_at)
+) WITHOUT ROWID;
+
+CREATE TABLE sources (
+  source_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  endpoint_no INTEGER NOT NULL REFERENCES endpoints,
+  id       TEXT NOT NULL UNIQUE,
+  key      TEXT NOT NULL,
+  params   TEXT,
+  options  TEXT NOT NULL DEFAULT '{}',
+  data     TEXT,
+  secret   BLOB,
+  active   INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (environment_no, key)
+);
+
+-- UNIQUE (source_no, delivery_id): a webhook delivered twice is one delivery.
+CREATE TABLE source_deliveries (
+  delivery_no INTEGER PRIMARY KEY,
+  source_no   INTEGER NOT NULL,
+  delivery_id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  delivered_at INTEGER,
+  request     BLOB NOT NULL,
+  UNIQUE (source_no, delivery_id)
+);
+
+CREATE TABLE run_statuses (
+  run_no INTEGER NOT NULL,
+  key    TEXT NOT NULL,
+  label  TEXT NOT NULL,
+  state  TEXT CHECK (
+    state = 'loading' OR state = 'success' OR state = 'failure'),
+  data   TEXT,
+  history TEXT NOT NULL DEFAULT '[]',
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (run_no, key)
+) WITHOUT ROWID;
+
+CREATE TABLE key_values (
+  environment_no INTEGER NOT NULL,
+  key   TEXT NOT NULL,
+  value TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (environment_no, key)
+);
+
+-- A node holds its executions by one lease of its own; it is renewed while it executes.
+CREATE TABLE nodes (
+  node_no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  started_at INTEGER NOT NULL,
+  lease_until INTEGER NOT NULL
+);
+
+-- The history of each run's status, gapless by `seq`.
+CREATE TABLE run_log (
+  run_no INTEGER NOT NULL,
+  seq    INTEGER NOT NULL,
+  at     INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  epoch  INTEGER NOT NULL,
+  PRIMARY KEY (run_no, seq)
+) WITHOUT ROWID;
+
+-- Runs ended, by job, hour and status: what the dashboard counts without reading runs.
+CREATE TABLE rollups (
+  job_no INTEGER NOT NULL,
+  hour   INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  runs   INTEGER NOT NULL,
+  execution_ms INTEGER NOT NULL,
+  PRIMARY KEY (job_no, hour, status)
+) WITHOUT ROWID;
+
+-- The log row is written by the database itself, so no transition can forget it.
+CREATE TRIGGER runs_created AFTER INSERT ON runs BEGIN
+  INSERT INTO run_log VALUES (new.run_no, 1, new.created_at, new.status, new.epoch);
+END;
+
+CREATE TRIGGER runs_moved AFTER UPDATE OF status ON runs WHEN new.status <> old.status BEGIN
+  INSERT INTO run_log
+  SELECT new.run_no, max(seq) + 1, new.updated_at, new.status, new.epoch FROM run_log WHERE run_no = new.run_no;
+END;
+
+CREATE TRIGGER runs_ended AFTER UPDATE OF status ON runs WHEN new.completed_at IS NOT NULL AND old.completed_at IS NULL BEGIN
+  INSERT INTO rollups VALUES (new.job_no, new.completed_at / 3600000, new.status, 1, new.execution_ms)
+  ON CONFLICT (job_no, hour, status) DO UPDATE SET runs = runs + 1, execution_ms = rollups.execution_ms + excluded.execution_ms;
+END;
