@@ -1,0 +1,229 @@
+"""One execution of a run: what the engine hands to an endpoint, and what comes back.
+
+An execution is a function, ``execute(ExecutionRequest) -> ExecutionResult``. The results are those of the
+v2 protocol's EXECUTE_JOB answer (section 3.6), in the form that Python code of both sides speaks; users' JSON
+stays text on its way (``JsonText``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NewType
+
+from msgspec import Struct
+
+from perdure.protocol.statuses import EnvironmentType, TaskStatus
+
+JsonText = NewType("JsonText", str)
+"""JSON text that has passed the guard, or that perdure wrote itself."""
+
+
+class ErrorInfo(Struct, frozen=True):
+    """An error as it is stored and shown.
+
+    ``data`` is JSON text from which the exception may be rebuilt (class, args, members), or ``None``.
+    """
+
+    name: str
+    message: str
+    stack: str | None = None
+    data: JsonText | None = None
+
+
+class RunInfo(Struct, frozen=True):
+    """The run, as ``ctx.run`` shows it; ``started_at`` is the start of its first execution."""
+
+    id: str
+    is_test: bool
+    is_retry: bool
+    started_at: datetime
+
+
+class JobRef(Struct, frozen=True):
+    """A job id and the version with which the run was created."""
+
+    id: str
+    version: str
+
+
+class EventInfo(Struct, frozen=True):
+    """The event that started the run; ``id`` is the sender's."""
+
+    id: str
+    name: str
+    payload: JsonText
+    context: JsonText
+    timestamp: datetime
+
+
+class EnvironmentInfo(Struct, frozen=True):
+    """The environment that owns the run."""
+
+    id: str
+    slug: str
+    type: EnvironmentType
+
+
+class OrganizationInfo(Struct, frozen=True):
+    """The organization that owns the project."""
+
+    id: str
+    slug: str
+    title: str
+
+
+class ProjectInfo(Struct, frozen=True):
+    """The project that owns the environment."""
+
+    id: str
+    slug: str
+    name: str
+
+
+class AccountInfo(Struct, frozen=True):
+    """The external account the event was sent for."""
+
+    id: str
+    metadata: JsonText | None = None
+
+
+class SourceInfo(Struct, frozen=True):
+    """The schedule or dynamic trigger registration the event came from."""
+
+    id: str
+    metadata: JsonText | None = None
+
+
+class Tenant(Struct, frozen=True):
+    """Environment, project and organization; one object shared by all requests of an environment."""
+
+    environment: EnvironmentInfo
+    project: ProjectInfo
+    organization: OrganizationInfo
+
+
+class TaskState(Struct, frozen=True):
+    """A task of the run that is already stored, as replay needs it.
+
+    ``key`` is the idempotency key (64 hex digits); ``params`` are there when ``params_hash`` is;
+    ``attempts`` counts the attempts begun, the current one included.
+    """
+
+    id: str
+    key: str
+    parent_id: str | None
+    operation: str
+    name: str
+    status: TaskStatus
+    noop: bool
+    attempts: int
+    output: JsonText | None
+    error: ErrorInfo | None
+    delay_until: datetime | None
+    params_hash: str | None
+    params: JsonText | None = None
+
+
+class ExecutionRequest(Struct, frozen=True):
+    """Execute this run now.
+
+    ``tasks`` are all stored tasks of the run in the order of their ids (``is_complete``); or, if the endpoint said
+    that it still holds the suspended run (`Endpoint.held`), only those that it named.
+    ``yielded`` are the keys given to ``io.yield_execution`` so far.
+    """
+
+    epoch: int
+    run: RunInfo
+    job: JobRef
+    event: EventInfo
+    tenant: Tenant
+    account: AccountInfo | None
+    source: SourceInfo | None
+    tasks: list[TaskState]
+    yielded: tuple[str, ...] = ()
+    is_complete: bool = True
+
+
+class Succeeded(Struct, frozen=True):
+    """SUCCESS: the run ended with this output (``None``: it returned nothing)."""
+
+    output: JsonText | None
+    warnings: tuple[str, ...] = ()
+
+
+class Failed(Struct, frozen=True):
+    """ERROR: the run failed."""
+
+    error: ErrorInfo
+    task_id: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class InvalidPayload(Struct, frozen=True):
+    """INVALID_PAYLOAD: the event's payload does not fit the job's schema; ``issues`` are (path, message)."""
+
+    issues: tuple[tuple[tuple[str | int, ...], str], ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Suspended(Struct, frozen=True):
+    """RESUME_WITH_TASK, or RESUME_WITH_PARALLEL_TASK for several: every branch waits for one of these tasks.
+
+    The run goes on when the first of them is over; if one already is, at once.
+    """
+
+    task_ids: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Yielded(Struct, frozen=True):
+    """YIELD_EXECUTION: execute again at once, with ``key`` among the yielded ones."""
+
+    key: str
+    warnings: tuple[str, ...] = ()
+
+
+class Abandoned(Struct, frozen=True):
+    """The endpoint gave the run back without a result: execute it again after a delay.
+
+    Causes: no such job in this process, storage unavailable, the node stops.
+    """
+
+    reason: str
+    no_code: bool = False
+    immediate: bool = False
+
+
+ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | Abandoned
+
+
+class TaskRecord(Struct):
+    """What one execution asks to be stored of one task: its beginning, its state, or both in one write.
+
+    ``is_new`` says whether the row is still to be inserted. ``ancestors`` are enclosing tasks whose rows were
+    not stored yet: a child's idempotency key holds its parent's id, so the parent must be stored first.
+    ``status`` is the state to store: RUNNING (begun), COMPLETED, ERRORED, or WAITING (until ``delay_until``).
+    ``details`` is JSON text of what is only shown: icon, description, properties, style, redact, warnings.
+    """
+
+    id: str
+    key: str
+    parent_id: str | None
+    operation: str
+    name: str
+    status: TaskStatus
+    started_at: datetime
+    display_key: str | None = None
+    noop: bool = False
+    attempts: int = 1
+    output: JsonText | None = None
+    error: ErrorInfo | None = None
+    params: JsonText | None = None
+    params_hash: str | None = None
+    delay_until: datetime | None = None
+    completed_at: datetime | None = None
+    details: JsonText | None = None
+    output_properties: JsonText | None = None
+    is_new: bool = True
+    attempt_error: ErrorInfo | None = None
+    ancestors: tuple[TaskRecord, ...] = ()

@@ -1,0 +1,152 @@
+"""Platform: what the SDK may ask. One small interface per noun; direct in one process, or REST over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
+from perdure.protocol.statuses import RunStatus, TaskStatus
+
+
+class EventRequest(Struct, frozen=True):
+    """An event to send (v2 protocol, section 4.1). ``id=None``: a new one is made."""
+
+    name: str
+    payload: JsonText = JsonText("{}")
+    id: str | None = None
+    context: JsonText = JsonText("{}")
+    source: str = "trigger.dev"
+    timestamp: datetime | None = None
+
+
+class EventOptions(Struct, frozen=True):
+    """When and for whom a batch of events is delivered; ``deliver_after`` is in seconds."""
+
+    deliver_at: datetime | None = None
+    deliver_after: float | None = None
+    account_id: str | None = None
+
+
+class EventAnswer(Struct, frozen=True):
+    """An event record."""
+
+    id: str
+    name: str
+    payload: JsonText
+    context: JsonText
+    source: str
+    timestamp: datetime
+    deliver_at: datetime
+    delivered_at: datetime | None
+    cancelled_at: datetime | None
+    account_id: str | None
+
+
+class RunTaskAnswer(Struct, frozen=True):
+    """A task as ``get_run`` shows it."""
+
+    id: str
+    parent_id: str | None
+    key: str | None
+    name: str
+    status: TaskStatus
+    noop: bool
+    operation: str
+    params: JsonText | None
+    output: JsonText | None
+    error: ErrorInfo | None
+    attempts: int
+    details: JsonText | None
+    output_properties: JsonText | None
+    started_at: datetime
+    completed_at: datetime | None
+    delay_until: datetime | None
+
+
+class RunAnswer(Struct, frozen=True):
+    """A run with one page of its tasks, in the order of their creation.
+
+    ``why`` is why it is not running now. ``executions`` counts the executions begun.
+    """
+
+    id: str
+    status: RunStatus
+    job_id: str
+    version: str
+    event_id: str
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    completed_at: datetime | None
+    output: JsonText | None
+    error: ErrorInfo | None
+    executions: int
+    warnings: tuple[str, ...]
+    why: str | None
+    tasks: tuple[RunTaskAnswer, ...] = ()
+    next_cursor: str | None = None
+
+
+class InvokeRequest(Struct, frozen=True):
+    """Start a run of this job (v2 protocol, section 8.4). The key is scoped to the job."""
+
+    job_id: str
+    payload: JsonText = JsonText("{}")
+    context: JsonText = JsonText("{}")
+    idempotency_key: str | None = None
+    account_id: str | None = None
+
+
+class TasksPlatform(Protocol):
+    """What an execution may write. Every call names the execution by run id and epoch."""
+
+    async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
+        """Store a task's beginning, state or both; returns when it is durable.
+
+        Raises:
+            StaleExecutionError: A newer execution has begun.
+            RunNotActiveError: The run has ended or was cancelled.
+        """
+        ...
+
+
+class EventsPlatform(Protocol):
+    """Events: send, look up, cancel."""
+
+    async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
+        """Store the events, all or none, and deliver those that are due; returns when they are durable."""
+        ...
+
+
+class RunsPlatform(Protocol):
+    """Runs: start, look up, cancel, await."""
+
+    async def invoke_job(self, request: InvokeRequest) -> str:
+        """Create a run and return its id; with a known idempotency key, the id of the first one."""
+        ...
+
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> RunAnswer:
+        """Look a run up with one page of its tasks."""
+        ...
+
+    async def cancel_run(self, run_id: str) -> RunAnswer:
+        """Cancel a run that has not ended; returns it as it then is."""
+        ...
+
+    async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
+        """Return the run, without tasks, when it has ended.
+
+        Raises:
+            TimeoutError: It had not after ``timeout`` seconds; the run goes on.
+        """
+        ...
+
+
+class Platform(TasksPlatform, EventsPlatform, RunsPlatform, Protocol):
+    """All of it."""

@@ -1,0 +1,203 @@
+"""The branches of a run: its asyncio tasks, and whether any of them can still get on by itself.
+
+A run is over for now when every branch is *parked* (waits for a stored task) or *joins* others (waits for branches
+of the same run: `await task`, `gather`, `TaskGroup`, `asyncio.wait`, `asyncio.wait_for`). A branch in an ``io`` call or a task body is *working*; one that
+awaits anything else is *foreign*: nothing tells when it will go on, so it is given a short time and then cut.
+
+Which branches there are is known from the event loop's task factory: a task started by a run's code inherits the
+run's context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from contextvars import Context
+from enum import Enum
+from typing import Any, Protocol
+
+from perdure.sdk.scope import current_scope
+
+AnyTask = asyncio.Task[Any]
+
+
+class Activity(Enum):
+    """What a branch that is not parked does."""
+
+    WORKING = 1
+    JOINING = 2
+    FOREIGN = 3
+
+
+class Branch:
+    """One asyncio task of a run. ``calls`` counts the ``io`` calls it is inside of, one within the other."""
+
+    __slots__ = ("calls", "task", "timeouts")
+
+    def __init__(self, task: AnyTask) -> None:
+        self.task = task
+        self.calls = 0
+        self.timeouts: list[Pausable] = []
+
+    def pause(self) -> None:
+        """Stop the clocks of the attempts this branch is in; pauses nest."""
+        for timeout in self.timeouts:
+            timeout.pause()
+
+    def go_on(self) -> None:
+        """Let the clocks run again."""
+        for timeout in self.timeouts:
+            timeout.go_on()
+
+
+class Pausable(Protocol):
+    """A time-out that does not run while its branch is parked."""
+
+    def pause(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+
+class Branches:
+    """The unfinished branches of one execution; ``active`` are those that are not parked."""
+
+    __slots__ = ("active", "all")
+
+    def __init__(self) -> None:
+        self.all: dict[AnyTask, Branch] = {}
+        self.active: dict[AnyTask, Branch] = {}
+
+    def adopt(self, task: AnyTask) -> Branch:
+        """Count a task in; known ones stay as they are."""
+        branch = self.all.get(task)
+        if branch is None:
+            branch = Branch(task)
+            self.all[task] = branch
+            self.active[task] = branch
+        return branch
+
+    def leave(self, task: AnyTask) -> None:
+        """Count a finished task out."""
+        self.all.pop(task, None)
+        self.active.pop(task, None)
+
+    def park(self, branch: Branch) -> None:
+        """Note that the branch waits for a stored task."""
+        self.active.pop(branch.task, None)
+        branch.pause()
+
+    def unpark(self, branch: Branch) -> None:
+        """Note that the branch goes on."""
+        if branch.task in self.all:
+            self.active[branch.task] = branch
+        branch.go_on()
+
+    def activity(self) -> Activity:
+        """Tell what is going on: WORKING if any branch works, else FOREIGN if any is, else JOINING."""
+        result = Activity.JOINING
+        for branch in self.active.values():
+            what = self._activity_of(branch)
+            if what is Activity.WORKING:
+                return what
+            if what is Activity.FOREIGN:
+                result = what
+        return result
+
+    def is_joining(self, branch: Branch) -> bool:
+        """Whether the branch only waits for others of its run."""
+        return self._activity_of(branch) is Activity.JOINING
+
+    def _activity_of(self, branch: Branch) -> Activity:
+        awaited: object = getattr(branch.task, "_fut_waiter", None)
+        if awaited is None:
+            return Activity.WORKING
+        if self._is_ours(awaited) or self._joins_in_frame(branch.task):
+            return Activity.JOINING
+        return Activity.WORKING if branch.calls else Activity.FOREIGN
+
+    def _is_ours(self, awaited: object) -> bool:
+        """Whether a future ends with branches of this run: one of them, or a gather over some."""
+        if isinstance(awaited, asyncio.Task):
+            return awaited in self.all
+        children: object = getattr(awaited, "_children", None)
+        if isinstance(children, list):
+            return all(child.done() or self._is_ours(child) for child in children)
+        return False
+
+    def _joins_in_frame(self, task: AnyTask) -> bool:
+        """Whether the branch stands in one of asyncio's own functions that wait for other tasks."""
+        coroutine: object = task.get_coro()
+        while True:
+            inner: object = getattr(coroutine, "cr_await", None)
+            if not hasattr(inner, "cr_await"):
+                break
+            coroutine = inner
+        frame = getattr(coroutine, "cr_frame", None)
+        if frame is None:
+            return False
+        names = _JOINING_CODE.get(frame.f_code)
+        if names is None:
+            return False
+        for name in names:
+            held = frame.f_locals.get(name)
+            tasks = [held] if isinstance(held, asyncio.Future) else held or ()
+            if not all(one.done() or self._is_ours(one) for one in tasks):
+                return False
+        return True
+
+
+def _joining_code() -> dict[object, tuple[str, ...]]:
+    """The code objects of asyncio's joining functions, and the variables that hold what they wait for."""
+    known: dict[object, tuple[str, ...]] = {asyncio.TaskGroup.__aexit__.__code__: ()}
+    inner_exit = getattr(asyncio.TaskGroup, "_aexit", None)
+    if inner_exit is not None:
+        known[inner_exit.__code__] = ()
+    wait = getattr(asyncio.tasks, "_wait", None)
+    if wait is not None:
+        known[wait.__code__] = ("fs",)
+    # From Python 3.12 on wait_for awaits in the caller's own task, so that nothing need be known of it.
+    if "fut" in asyncio.wait_for.__code__.co_varnames:
+        known[asyncio.wait_for.__code__] = ("fut",)
+    return known
+
+
+_JOINING_CODE = _joining_code()
+
+
+class TaskFactory:
+    """A task factory that tells each run which tasks its code starts, over the loop's own factory."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._previous = loop.get_task_factory()
+        self._loop = loop
+
+    def install(self) -> None:
+        """Put the factory in place."""
+        self._loop.set_task_factory(self)
+
+    def uninstall(self) -> None:
+        """Restore the factory that was there, unless somebody has replaced ours."""
+        if self._loop.get_task_factory() is self:
+            self._loop.set_task_factory(self._previous)
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any],
+        *,
+        context: Context | None = None,
+        **options: Any,
+    ) -> asyncio.Future[Any]:
+        """Create the task; count it in if a run's code started it."""
+        if self._previous is not None:
+            made = (
+                self._previous(loop, coroutine, **options)  # type: ignore[arg-type]
+                if context is None
+                else self._previous(loop, coroutine, context=context, **options)  # type: ignore[arg-type]
+            )
+        else:
+            made = asyncio.Task(coroutine, loop=loop, context=context, **options)  # type: ignore[arg-type]
+        scope = current_scope.get(None) if context is None else context.get(current_scope)
+        if scope is not None and isinstance(made, asyncio.Task):
+            scope.execution.adopt(made)
+        return made

@@ -1,0 +1,235 @@
+"""`Client`: an app's jobs, and the calls that the app makes from outside its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
+from perdure.sdk.current import refuse_in_job
+from perdure.sdk.events import event_options, event_request, invoke_request
+from perdure.sdk.handle import RunHandle
+from perdure.sdk.job import Job, job
+from perdure.sdk.node import BackgroundStart, Node, Start
+from perdure.sdk.records import Event, EventRecord, Run, record_of, run_of
+from perdure.sdk.sync import SyncClient, blocking
+
+if TYPE_CHECKING:
+    from perdure.sdk.codec import Codec
+
+T = TypeVar("T")
+
+
+class Client:
+    """The jobs of one app, under one id.
+
+    Args:
+        id: Names the app among all that a server knows.
+        database_url: Where an embedded node keeps its state: ``sqlite:///path`` or ``sqlite://`` (in memory).
+            Default: ``PERDURE_DATABASE_URL``, else ``sqlite:///.perdure/perdure.db``.
+        log_level: Log lines below it are not stored: ``"debug"`` (default), ``"info"``, ``"warn"`` or ``"error"``;
+            a job's own ``log_level`` goes first.
+
+    Attributes:
+        jobs: The jobs by id.
+        node: The node that the client has started, or ``None``.
+    """
+
+    def __init__(self, id: str, *, database_url: str | None = None, log_level: str | None = None) -> None:
+        if not id:
+            raise InvalidArgumentError('A client needs an id: Client(id="shop").')
+        self.id = id
+        self.database_url = database_url
+        self.log_level = log_level
+        self.jobs: dict[str, Job[Any, Any]] = {}
+        self.node: Node | None = None
+
+    # Declaring.
+
+    def job(self, **options: Any) -> Callable[[Callable[..., Any]], Job[Any, Any]]:
+        """Declare a job on this client: the options of `perdure.job`.
+
+        Raises:
+            DuplicateJobError: The client has a job of that id.
+            InvalidArgumentError: An option is outside what it may be.
+        """
+        declare = job(**options)
+
+        def attach(fn: Callable[..., Any]) -> Job[Any, Any]:
+            made = declare(fn)
+            self.attach(made)
+            return made
+
+        return attach
+
+    def attach(self, *jobs: Job[Any, Any] | ModuleType) -> None:
+        """Add jobs declared with `perdure.job`, or all of a module's.
+
+        Raises:
+            DuplicateJobError: The client has another job of that id; none is added.
+        """
+        found: list[Job[Any, Any]] = []
+        for one in jobs:
+            found += [one] if isinstance(one, Job) else [value for value in vars(one).values() if isinstance(value, Job)]
+        for made in found:
+            if self.jobs.get(made.id, made) is not made:
+                raise DuplicateJobError(
+                    f"The client {self.id!r} has two jobs with the id {made.id!r}; give one of them another id."
+                )
+        for made in found:
+            self.jobs[made.id] = made
+            made.bind(self)
+
+    # Running.
+
+    def start(
+        self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False
+    ) -> Start:
+        """Run an embedded node on this event loop: ``async with client.start() as node:``.
+
+        Args:
+            database_url: Default: that of the client.
+            when_locked: What to do if another process owns the database: ``"fail"`` raises, after waiting up to
+                10 s for a process that is ending.
+            force_replay: Keep no suspended run in memory: every suspension replays. ``PERDURE_FORCE_REPLAY=1``
+                does the same.
+
+        Raises:
+            DatabaseLockedError: Another process owns the database file.
+            StorageError: The database cannot be opened.
+        """
+        return Start(self, database_url, when_locked, force_replay)
+
+    def start_background(
+        self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False
+    ) -> BackgroundStart:
+        """Run an embedded node in a thread of its own: ``with client.start_background() as node:``.
+
+        Arguments and errors are those of `start`.
+        """
+        return BackgroundStart(self, database_url, when_locked, force_replay)
+
+    @property
+    def sync(self) -> SyncCalls:
+        """The same calls, blocking, for threads without a running event loop."""
+        return SyncCalls(self)
+
+    def connected(self) -> Node:
+        """Give the node that calls go to.
+
+        Raises:
+            NotConnectedError: The client is not started.
+        """
+        if self.node is None:
+            raise NotConnectedError(
+                f"The client {self.id!r} is not started: run this inside `async with client.start():` or "
+                "`with client.start_background():`."
+            )
+        return self.node
+
+    # Calling.
+
+    async def send_event(
+        self,
+        *,
+        name: str,
+        payload: Any = None,
+        id: str | None = None,
+        context: Any = None,
+        source: str | None = None,
+        timestamp: datetime | None = None,
+        deliver_at: datetime | None = None,
+        deliver_after: float | timedelta | None = None,
+        account_id: str | None = None,
+    ) -> EventRecord:
+        """Send an event; returns when it is durable. Arguments and errors are those of `IO.send_event`.
+
+        The same ``id`` again replaces an event that is still 5 s or more away, and otherwise gives the first one
+        (v2 protocol, section 9).
+        """
+        refuse_in_job("client.send_event", "io.send_event")
+        request = event_request(name=name, payload=payload, id=id, context=context, source=source, timestamp=timestamp)
+        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
+        answers = await self.connected().call(lambda platform: platform.send_events([request], options))
+        return record_of(answers[0])
+
+    async def send_events(
+        self,
+        events: Sequence[Event | Mapping[str, Any]],
+        *,
+        deliver_at: datetime | None = None,
+        deliver_after: float | timedelta | None = None,
+        account_id: str | None = None,
+    ) -> list[EventRecord]:
+        """Send several events, all or none. Arguments and errors are those of `IO.send_events`."""
+        refuse_in_job("client.send_events", "io.send_events")
+        requests = [event_request(one) for one in events]
+        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
+        answers = await self.connected().call(lambda platform: platform.send_events(requests, options))
+        return [record_of(answer) for answer in answers]
+
+    async def invoke(
+        self,
+        job: Job[Any, T] | str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+    ) -> RunHandle[T]:
+        """Start a run of a job. Arguments and errors are those of `IO.invoke`."""
+        refuse_in_job("client.invoke", "io.invoke")
+        request = invoke_request(job, payload, idempotency_key=idempotency_key, context=context, account_id=account_id)
+        node = self.connected()
+        run_id = await node.call(lambda platform: platform.invoke_job(request))
+        return RunHandle(run_id, node.call, self.output_codec(job))
+
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> Run:
+        """Look a run up with one page of its tasks.
+
+        Args:
+            run_id: The run.
+            cursor: ``next_cursor`` of the page before.
+            take: How many tasks at most, 1 to 50.
+            subtasks: List nested tasks too, as ``children`` of their parents.
+
+        Raises:
+            NotFoundError: There is no such run in this environment.
+
+        See also: v2 protocol, section 4.3.
+        """
+        refuse_in_job("client.get_run", "io.run_task")
+        return run_of(
+            await self.connected().call(
+                lambda platform: platform.get_run(run_id, cursor=cursor, take=take, subtasks=subtasks)
+            )
+        )
+
+    async def cancel_run(self, run_id: str) -> Run:
+        """Cancel a run that has not ended: nothing of it is executed or stored from then on.
+
+        Raises:
+            NotFoundError: There is no such run in this environment.
+
+        See also: v2 protocol, section 6.11.
+        """
+        refuse_in_job("client.cancel_run", "io.run_task")
+        return run_of(await self.connected().call(lambda platform: platform.cancel_run(run_id)))
+
+    def output_codec(self, job: Job[Any, Any] | str) -> Codec | None:
+        """How the output of a job is decoded, if its code is known here."""
+        known = job if isinstance(job, Job) else self.jobs.get(job)
+        return known.output_codec if known is not None else None
+
+
+class SyncCalls(SyncClient):
+    """Every call of the client in its blocking form."""
+
+    send_event = blocking(Client.send_event)
+    send_events = blocking(Client.send_events)
+    get_run = blocking(Client.get_run)
+    cancel_run = blocking(Client.cancel_run)

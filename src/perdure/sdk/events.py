@@ -1,0 +1,126 @@
+"""From the arguments of the send and invoke calls to the platform's messages, checked at the edge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import InvalidArgumentError, ValueTooLargeError
+from perdure.protocol.execution import JsonText
+from perdure.protocol.platform import EventOptions, EventRequest, InvokeRequest
+from perdure.sdk.codec import codec_for
+from perdure.sdk.durations import instant, seconds_of
+from perdure.sdk.records import Event
+
+if TYPE_CHECKING:
+    from perdure.sdk.job import Job
+
+PAYLOAD_LIMIT = 512 * 1024
+"""Bytes of UTF-8 JSON that a payload may have."""
+
+_NAME_LIMIT = 512
+_ID_LIMIT = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_EMPTY = JsonText("{}")
+_FIELDS = frozenset({"name", "payload", "id", "context", "source", "timestamp"})
+
+
+def event_request(event: Event | Mapping[str, Any] | None = None, **fields: Any) -> EventRequest:
+    """Make the message of one event, given as an `Event`, a dict with its names, or keyword arguments.
+
+    Raises:
+        InvalidArgumentError: A field is missing, unknown or outside its limits.
+        UnserializableOutputError: The payload or the context has no JSON form.
+        ValueTooLargeError: The payload is over 512 KiB as JSON.
+    """
+    if isinstance(event, Event):
+        fields = {field: getattr(event, field) for field in _FIELDS}
+    elif event is not None:
+        fields = dict(event)
+        unknown = sorted(set(fields) - _FIELDS)
+        if unknown:
+            raise InvalidArgumentError(f"An event has no field {unknown[0]!r}; its fields are {', '.join(sorted(_FIELDS))}.")
+    timestamp = fields.get("timestamp")
+    return EventRequest(
+        name=_text(fields.get("name"), "name", _NAME_LIMIT),
+        payload=json_of(fields.get("payload"), "payload"),
+        id=None if fields.get("id") is None else _text(fields.get("id"), "id", _ID_LIMIT),
+        context=json_of(fields.get("context"), "context"),
+        source="trigger.dev" if fields.get("source") is None else _text(fields.get("source"), "source", _NAME_LIMIT),
+        timestamp=None if timestamp is None else instant(timestamp, what="timestamp"),
+    )
+
+
+def event_options(
+    *,
+    deliver_at: datetime | None = None,
+    deliver_after: float | timedelta | None = None,
+    account_id: str | None = None,
+) -> EventOptions:
+    """Make the options of a send call.
+
+    Raises:
+        InvalidArgumentError: Both times are given, the instant is naive or the delay is negative.
+    """
+    if deliver_at is not None and deliver_after is not None:
+        raise InvalidArgumentError("An event takes deliver_at= or deliver_after=, not both.")
+    return EventOptions(
+        deliver_at=None if deliver_at is None else instant(deliver_at, what="deliver_at"),
+        deliver_after=None if deliver_after is None else seconds_of(deliver_after, what="deliver_after"),
+        account_id=None if account_id is None else _text(account_id, "account_id", _ID_LIMIT),
+    )
+
+
+def invoke_request(
+    job: Job[Any, Any] | str | None,
+    payload: Any,
+    *,
+    idempotency_key: str | None = None,
+    context: Any = None,
+    account_id: str | None = None,
+) -> InvokeRequest:
+    """Make the message that invokes a job.
+
+    Raises:
+        InvalidArgumentError: No job is named, or a field is outside its limits.
+        UnserializableOutputError: The payload has no JSON form.
+        ValueTooLargeError: The payload is over 512 KiB as JSON.
+    """
+    if job is None:
+        raise InvalidArgumentError('invoke needs a job or its id: client.invoke("welcome", {…}).')
+    return InvokeRequest(
+        job_id=job if isinstance(job, str) else job.id,
+        payload=json_of(payload, "payload"),
+        context=json_of(context, "context"),
+        idempotency_key=None if idempotency_key is None else _text(idempotency_key, "idempotency_key", _ID_LIMIT),
+        account_id=None if account_id is None else _text(account_id, "account_id", _ID_LIMIT),
+    )
+
+
+def json_of(value: Any, what: str) -> JsonText:
+    """Encode a payload or a context; models by alias, none as ``{}``."""
+    if value is None:
+        return _EMPTY
+    text = codec_for(Any).encode(value, what)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > PAYLOAD_LIMIT:
+        raise ValueTooLargeError(
+            f"{what} is {size:,} bytes of JSON; at most {PAYLOAD_LIMIT:,} are stored. Store the bulk elsewhere and "
+            "send a reference to it."
+        )
+    return text
+
+
+def _text(value: object, what: str, limit: int) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= limit:
+        raise InvalidArgumentError(f"{what} must be a text of 1 to {limit} characters; got {_shown(value)}.")
+    if _CONTROL.search(value):
+        raise InvalidArgumentError(f"{what} must not contain control characters; got {_shown(value)}.")
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}… ({len(text)} characters)"

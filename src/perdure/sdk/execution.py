@@ -1,0 +1,254 @@
+"""One run's code at work in this process: its branches, its calls, what it stores, and how it ends.
+
+An `Execution` outlives a suspension when its host keeps it (`Execution.go_on`); everything it asks to be stored
+names the epoch of the execution at hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from perdure.errors import ExecutionError, StorageUnavailableError
+from perdure.protocol.execution import (
+    Abandoned,
+    ExecutionRequest,
+    ExecutionResult,
+    Suspended,
+    TaskRecord,
+    TaskState,
+)
+from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.branches import AnyTask, Branch, Branches
+from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.log_lines import LogLines
+from perdure.sdk.parking import Parking
+from perdure.sdk.replay import Memo
+from perdure.sdk.scope import OpenTask, Scope, current_scope
+from perdure.sdk.unwinding import Unwinding
+
+if TYPE_CHECKING:
+    from perdure.protocol.platform import Platform
+    from perdure.sdk.context import Context
+    from perdure.sdk.io import IO
+
+Main = Callable[[], Coroutine[Any, Any, ExecutionResult | None]]
+
+
+class Surroundings(Protocol):
+    """What an execution needs of its host."""
+
+    platform: Platform
+
+    def now(self) -> datetime: ...
+
+    def new_task_id(self) -> str: ...
+
+    def random(self) -> float: ...
+
+    def random_bytes(self, count: int) -> bytes: ...
+
+    def in_thread(self, fn: Callable[[], Any]) -> asyncio.Future[Any]: ...
+
+
+class Execution:
+    """A run's code in memory.
+
+    Attributes:
+        outcome: How the execution at hand ended; the host waits for it.
+        interrupted: Whether the code is to unwind: nothing it does counts any more.
+        cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
+    """
+
+    def __init__(self, request: ExecutionRequest, host: Surroundings) -> None:
+        self.run_id = request.run.id
+        self.epoch = request.epoch
+        self.request = request
+        self.host = host
+        self.memo = Memo(self.run_id, request.tasks)
+        self.branches = Branches()
+        self.parking = Parking(self.branches, self._suspend)
+        self.unwinding = Unwinding(self.branches)
+        self.open_tasks: dict[str, OpenTask] = {}
+        self.lines = LogLines(self)
+        self.root = Scope(self, None)
+        self.interrupted = False
+        self.cut = False
+        self.log_threshold = 0
+        self.io: IO | None = None
+        self.ctx: Context | None = None
+        self.next_call = 0
+        self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
+        self._platform = host.platform
+        self._loop = asyncio.get_running_loop()
+        self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
+
+    # Its life.
+
+    def start(self, main: Main) -> None:
+        """Start the job's code as the run's first branch; ``main`` gives the result, or none if interrupted."""
+        context = copy_context()
+        context.run(current_scope.set, self.root)
+        self.adopt(self._loop.create_task(self._drive(main), context=context))
+
+    async def _drive(self, main: Main) -> None:
+        result = await main()
+        if result is not None and not self.interrupted and not self.outcome.done():
+            self.outcome.set_result(result)
+
+    def go_on(self, request: ExecutionRequest) -> bool:
+        """Continue after a suspension with the waits that are over; ``False`` if none of them is."""
+        self.epoch = request.epoch
+        self.outcome = self._loop.create_future()
+        for branch in self.branches.all.values():
+            branch.go_on()
+        return self.resolve(request.tasks)
+
+    def hold(self) -> None:
+        """Note that the suspended code stays in memory: no time-out of a task runs meanwhile."""
+        for branch in self.branches.all.values():
+            branch.pause()
+
+    def resolve(self, tasks: list[TaskState]) -> bool:
+        """Let branches go on whose waits are over; whether there was one."""
+        if self.interrupted or self.outcome.done():
+            return False
+        resolved = self.parking.resolve(tasks)
+        for state in resolved:
+            self.memo.known[state.key] = state
+        return bool(resolved)
+
+    def _suspend(self, task_ids: tuple[str, ...], cut: bool) -> None:
+        if not self.outcome.done():
+            self.cut = cut
+            self.outcome.set_result(Suspended(task_ids))
+
+    def give_up(self, result: ExecutionResult) -> Interrupt:
+        """End the execution, from within or without; the error to raise in the branch at hand."""
+        if not self.outcome.done():
+            self.outcome.set_result(result)
+        self.interrupt()
+        return Interrupt()
+
+    def interrupt(self) -> None:
+        """Unwind every branch: parked ones by an interrupt, working ones by cancelling them."""
+        if self.interrupted:
+            return
+        self.interrupted = True
+        running = asyncio.current_task()
+        for branch in list(self.branches.active.values()):
+            # A branch that only joins others ends with them; the one at hand raises the interrupt itself.
+            if branch.task is not running and not self.branches.is_joining(branch):
+                branch.task.cancel()
+        self.parking.interrupt()
+
+    async def unwind(self) -> None:
+        """Wait until an interrupted execution's code has ended."""
+        await self.unwinding.wait()
+        for _, _, coroutine in self._calls.values():
+            coroutine.close()
+        self._calls.clear()
+
+    # Its branches and their calls.
+
+    def adopt(self, task: AnyTask) -> Branch:
+        """Count a branch in."""
+        branch = self.branches.all.get(task)
+        if branch is None:
+            branch = self.branches.adopt(task)
+            task.add_done_callback(self._branch_ended)
+        return branch
+
+    def _branch_ended(self, task: AnyTask) -> None:
+        self.branches.leave(task)
+        if self.interrupted:
+            # Whatever interrupted code raises is discarded; without this asyncio would report it.
+            if not task.cancelled():
+                task.exception()
+        elif self.parking.parks:
+            self.parking.consider_soon()
+
+    def open_call(self, operation: str, key: object, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Note that an ``io`` call was made; `begin` notes that it was awaited."""
+        self._calls[self.next_call] = (operation, key, coroutine)
+        self.next_call += 1
+
+    def unawaited(self) -> tuple[str, object] | None:
+        """Name an ``io`` call that was made and never awaited, by operation and key."""
+        return next(((operation, key) for operation, key, _ in self._calls.values()), None)
+
+    def begin(self, call: int) -> Branch | None:
+        """Begin an awaited call; ``None`` if it must wait for ever (`never`).
+
+        Raises:
+            Interrupt: The execution is over.
+        """
+        self._calls.pop(call, None)
+        if self.interrupted and not self.unwinding.refuse_call():
+            return None
+        task = asyncio.current_task()
+        assert task is not None
+        branch = self.branches.all.get(task)
+        if branch is None:
+            branch = self.adopt(task)
+        branch.calls += 1
+        if self.parking.parks:
+            self.parking.note_call()
+        return branch
+
+    async def never(self) -> Any:
+        """Wait for ever: the only way to stop code that catches everything it is given."""
+        await self._loop.create_future()
+
+    def finish(self, branch: Branch) -> None:
+        """End a call."""
+        branch.calls -= 1
+        if self.parking.parks:
+            self.parking.consider_soon()
+
+    async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
+        """Wait until the stored task is no longer waiting; the state it is in then.
+
+        Raises:
+            Interrupt: The execution ends before that.
+        """
+        try:
+            return await self.parking.park(branch, task_id, due)
+        except Interrupt as interrupt:
+            self.unwinding.note_interrupt(branch.task, interrupt)
+            raise
+        except asyncio.CancelledError:
+            if self.parking.is_suspended and not self.interrupted:
+                # A timer of the job's own code went off while the run was parked: this code is dropped, and the
+                # run replays when its waits are over.
+                self.interrupt()
+            raise
+
+    # What it stores.
+
+    async def record(self, record: TaskRecord) -> None:
+        """Store a task's state; returns when it is durable.
+
+        Raises:
+            Interrupt: It could not be stored, or the execution ended meanwhile.
+        """
+        try:
+            await self._platform.record_task(self.run_id, self.epoch, record)
+        except (ExecutionError, StorageUnavailableError) as error:
+            raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
+        if self.interrupted:
+            raise Interrupt
+
+    def before(self, parent: OpenTask | None) -> tuple[TaskRecord, ...]:
+        """What must be stored together with a task's record, ahead of it: log lines and enclosing tasks."""
+        if parent is None or parent.is_stored:
+            return self.lines.take() if self.lines.waiting else ()
+        chain: list[TaskRecord] = []
+        while parent is not None and not parent.is_stored:
+            chain.append(parent.record(TaskStatus.RUNNING))
+            parent = parent.parent
+        chain.reverse()
+        return (*chain, *self.lines.take())

@@ -1,0 +1,83 @@
+"""`RunHandle`: a run that was invoked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from perdure.errors import InvokedRunFailedError
+from perdure.protocol.json_text import load
+from perdure.protocol.statuses import RunStatus
+from perdure.sdk.records import error_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from perdure.protocol.platform import Platform, RunAnswer
+    from perdure.sdk.codec import Codec
+
+T = TypeVar("T")
+
+
+class RunHandle(Generic[T]):
+    """A run that was invoked, by its id.
+
+    Attributes:
+        id: The run's id.
+    """
+
+    __slots__ = ("_call", "_codec", "id")
+
+    def __init__(
+        self,
+        run_id: str,
+        call: Callable[[Callable[[Platform], Coroutine[Any, Any, Any]]], Awaitable[Any]],
+        codec: Codec | None = None,
+    ) -> None:
+        self.id = run_id
+        self._call = call
+        self._codec = codec
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.id!r})"
+
+    async def result(self, *, timeout: float | None = None) -> T:
+        """Wait for the run's end and return its output.
+
+        Args:
+            timeout: How many seconds to wait at most; ``None``: as long as it takes.
+
+        Raises:
+            InvokedRunFailedError: It did not succeed.
+            TimeoutError: It takes longer; the run goes on.
+        """
+        run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=timeout))
+        return output_of(run, self._codec)
+
+    async def status(self) -> RunStatus:
+        """Look up where the run stands."""
+        run: RunAnswer = await self._call(lambda platform: platform.get_run(self.id, take=1))
+        return run.status
+
+    async def cancel(self) -> None:
+        """Cancel the run; nothing happens if it has ended."""
+        await self._call(lambda platform: platform.cancel_run(self.id))
+
+
+def output_of(run: RunAnswer, codec: Codec | None) -> Any:
+    """Give an ended run's output.
+
+    Raises:
+        InvokedRunFailedError: It did not succeed.
+    """
+    if run.status is not RunStatus.SUCCESS:
+        error = error_of(run.error) if run.error is not None else None
+        what = f": {run.error.name}: {run.error.message}" if run.error is not None else ""
+        raise InvokedRunFailedError(
+            f"Run {run.id} of job {run.job_id} ended with {run.status}{what}",
+            run_id=run.id,
+            status=run.status,
+            error=error,
+        )
+    if run.output is None:
+        return None
+    return codec.decode(run.output) if codec is not None else load(run.output)

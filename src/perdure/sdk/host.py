@@ -1,0 +1,254 @@
+"""The direct Endpoint: executes this process's jobs, and keeps suspended ones for a while.
+
+A run that waits only for something near stays in memory (*sticky continuation*): when the engine executes it again
+here, its code simply goes on. At most 1,000 runs, each at most 60 s; whatever was dropped replays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
+
+from perdure.protocol.endpoint import Index
+from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, Suspended, TaskState
+from perdure.protocol.ids import TASK_PREFIX, IdGenerator
+from perdure.sdk.branches import TaskFactory
+from perdure.sdk.execution import Execution
+from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.program import Program
+
+if TYPE_CHECKING:
+    from perdure.protocol.platform import Platform
+    from perdure.sdk.job import Job
+
+HELD_LIMIT = 1000
+HELD_SECONDS = 60.0
+THREADS = 32
+TICK_SECONDS = 0.1
+"""How often log lines are stored that no task took along, and tasks that take long are shown as running."""
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        ...
+
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        ...
+
+
+class Host:
+    """Executes the jobs of one client.
+
+    Args:
+        client_id: The client's id, which names the endpoint.
+        jobs: The jobs by id; looked up at each execution, so they may change.
+        force_replay: Keep nothing: every suspension replays.
+    """
+
+    def __init__(self, client_id: str, jobs: dict[str, Job[Any, Any]], *, force_replay: bool = False) -> None:
+        self._client_id = client_id
+        self._jobs = jobs
+        self._force_replay = force_replay
+        self._active: dict[str, Execution] = {}
+        self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
+        self._threads: ThreadPoolExecutor | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._stuck: list[Execution] = []
+        self._is_stopping = False
+
+    def connect(
+        self,
+        platform: Platform,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        """Give the host its platform and sources of time and chance; call it on the event loop that executes."""
+        self.platform = platform
+        self.now = clock.now
+        self.random_bytes = random_bytes
+        self._ids = IdGenerator(random_bytes, clock.now_ms)
+        self._loop = asyncio.get_running_loop()
+        self._factory = TaskFactory(self._loop)
+        self._factory.install()
+
+    # What executions need.
+
+    def new_task_id(self) -> str:
+        """Make a task id; later ones sort behind earlier ones."""
+        return self._ids.new(TASK_PREFIX)
+
+    def random(self) -> float:
+        """Draw a number, uniform in [0, 1)."""
+        return int.from_bytes(self.random_bytes(7), "big") / (1 << 56)
+
+    def in_thread(self, fn: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Run a plain function in one of a bounded number of threads."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="perdure-body")
+        return self._loop.run_in_executor(self._threads, fn)
+
+    # Endpoint.
+
+    async def index(self) -> Index:
+        """List the client's jobs."""
+        return Index(self._client_id, tuple(job.spec() for job in self._jobs.values()))
+
+    def held(self, run_id: str) -> tuple[str, ...] | None:
+        """Name the tasks a kept run waits for."""
+        entry = self._held.get(run_id)
+        return tuple(entry[0].parking.parks) if entry is not None else None
+
+    async def execute(self, request: ExecutionRequest) -> ExecutionResult:
+        """Run the job's function until it ends or every branch waits."""
+        execution = self._continue(request)
+        if execution is None:
+            if not request.is_complete:
+                return Abandoned("the suspended run is no longer kept in memory", immediate=True)
+            job = self._jobs.get(request.job.id)
+            if job is None:
+                return Abandoned(f"no code for job {request.job.id}", no_code=True)
+            execution = Execution(request, self)
+            execution.start(Program(execution, job))
+        self._active[request.run.id] = execution
+        if self._tick is None:
+            self._tick = self._loop.call_later(TICK_SECONDS, self._on_tick)
+        try:
+            result = await execution.outcome
+            if not execution.interrupted:
+                await execution.lines.flush()
+        except Interrupt:
+            result = execution.outcome.result()
+        except asyncio.CancelledError:
+            execution.give_up(Abandoned("the node stops", immediate=True))
+            raise
+        finally:
+            self._active.pop(request.run.id, None)
+        return await self._leave(execution, result)
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
+        """Let branches of an execution at work go on whose waits are over."""
+        execution = self._active.get(run_id)
+        return execution is not None and execution.epoch == epoch and execution.resolve(tasks)
+
+    def abort(self, run_id: str, reason: str) -> None:
+        """Stop an execution at work, or forget a kept run."""
+        execution = self._active.get(run_id)
+        if execution is not None:
+            execution.give_up(Abandoned(reason))
+        self._forget(run_id)
+
+    async def stop(self) -> None:
+        """Forget every kept run and let its code end; executions at work are ended by the engine."""
+        self._is_stopping = True
+        for run_id in list(self._held):
+            self._forget(run_id)
+        if self._background:
+            await asyncio.wait(self._background, timeout=10)
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._factory.uninstall()
+
+    # Keeping suspended runs.
+
+    def _continue(self, request: ExecutionRequest) -> Execution | None:
+        """Continue the kept run, if it is there and one of its waits is over."""
+        entry = self._held.pop(request.run.id, None)
+        if entry is None:
+            return None
+        execution = entry[0]
+        if not execution.interrupted and execution.go_on(request):
+            return execution
+        self._spawn(self._unwind(execution))
+        return None
+
+    async def _leave(self, execution: Execution, result: ExecutionResult) -> ExecutionResult:
+        """Keep a suspended run, or unwind what is left of its code."""
+        if isinstance(result, Suspended) and not execution.interrupted and self._may_hold(execution):
+            execution.hold()
+            self._held[execution.run_id] = (execution, self._loop.time() + HELD_SECONDS)
+            return _with_warnings(result, execution.memo.warnings)
+        execution.interrupt()
+        await execution.unwind()
+        if execution.unwinding.is_stuck:
+            # Its tasks never end; were they collected, the code would catch even that and go on.
+            self._stuck.append(execution)
+            return execution.unwinding.failure()
+        return _with_warnings(result, [*execution.memo.warnings, *execution.unwinding.warnings()])
+
+    def _may_hold(self, execution: Execution) -> bool:
+        if self._force_replay or self._is_stopping or execution.cut or len(self._held) >= HELD_LIMIT:
+            return False
+        due = execution.parking.earliest_due()
+        return due is None or due - self.now() <= timedelta(seconds=HELD_SECONDS)
+
+    def _forget(self, run_id: str) -> None:
+        entry = self._held.pop(run_id, None)
+        if entry is not None:
+            entry[0].interrupt()
+            self._spawn(self._unwind(entry[0]))
+
+    async def _unwind(self, execution: Execution) -> None:
+        execution.interrupt()
+        await execution.unwind()
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work, context=Context())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        now = self._loop.time()
+        while self._held:
+            run_id, (_, until) = next(iter(self._held.items()))
+            if until > now:
+                break
+            self._forget(run_id)
+        for execution in self._active.values():
+            if not execution.interrupted and (execution.lines.waiting or execution.open_tasks):
+                self._show_progress(execution)
+        if self._active or self._held:
+            self._tick = self._loop.call_later(TICK_SECONDS if self._active else 1.0, self._on_tick)
+
+    def _show_progress(self, execution: Execution) -> None:
+        """Store the log lines that wait, and the beginnings of tasks that have been at work for a tick."""
+        horizon = self.now() - timedelta(seconds=TICK_SECONDS)
+        begun = [task for task in execution.open_tasks.values() if not task.is_stored and task.started_at <= horizon]
+        if begun:
+            latest = begun[-1]
+            chain = execution.before(latest)
+            if chain:
+                last = chain[-1]
+                last.ancestors = chain[:-1]
+                self._spawn(_quietly(execution.record(last)))
+        elif execution.lines.waiting:
+            self._spawn(_quietly(execution.lines.flush()))
+
+
+async def _quietly(work: Any) -> None:
+    """Run work that ends the execution by itself if it fails."""
+    try:
+        await work
+    except Interrupt:
+        return
+
+
+def _with_warnings(result: ExecutionResult, warnings: list[str]) -> ExecutionResult:
+    if not warnings or isinstance(result, Abandoned):
+        return result
+    return replace(result, warnings=(*result.warnings, *dict.fromkeys(warnings)))

@@ -1,0 +1,211 @@
+"""The task library: what ``io`` offers to a job.
+
+Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`.
+`IO` gathers them. Start reading at `run_task`: everything else is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from perdure.errors import InvalidArgumentError
+from perdure.sdk.io.invoke import InvokeCalls
+from perdure.sdk.io.logger import Logger
+from perdure.sdk.io.parallel import ParallelCalls
+from perdure.sdk.io.random import RandomCalls
+from perdure.sdk.io.run_task import PLAIN, TaskOptions, run_task, sequence_details
+from perdure.sdk.io.send_event import EventCalls
+from perdure.sdk.io.wait import WaitCalls
+from perdure.sdk.retry import as_retry
+
+if TYPE_CHECKING:
+    from perdure.protocol.keys import CacheKey
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.io.body import RunningTask
+    from perdure.sdk.retry import Retry
+
+T = TypeVar("T")
+
+
+class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
+    """The task library of one run.
+
+    Every call takes its cache key first; leave the key out and name the rest to get an automatic one. Each result
+    is stored and given again, equal and of equal type, whenever the run is executed again.
+
+    Attributes:
+        logger: Writes lines to the run's log.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self.logger = Logger(execution)
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Awaitable[T]] | None = None,
+        *,
+        name: str | None = None,
+        as_type: None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., T] | None = None,
+        *,
+        name: str | None = None,
+        as_type: None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        as_type: type[T],
+        name: str | None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        as_type: Any = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+    ) -> Coroutine[Any, Any, Any]:
+        """Run a function once in this run and store what it returns.
+
+        The body runs at least once, its result is recorded exactly once: a crash between the two runs the body
+        again. Hand ``task.idempotency_key`` to third parties to make that harmless.
+
+        Args:
+            key: The cache key: text, or a list of JSON values; ``None`` for an automatic one.
+            fn: What to run: async, or plain (then in a thread); it takes nothing, ``(task)`` or ``(task, io)``.
+            name: The name that is shown; default: the function's qualified name.
+            as_type: The type of the result; default: the function's return annotation, without one plain JSON.
+            retry: When to try again after an exception; without it, never.
+            timeout: Bounds each attempt, in seconds; time the attempt is parked does not count.
+            icon: An icon's name, for display.
+            description: A line shown with the task.
+            properties: Shown with the task: a list of ``{"label", "text", "url"}``.
+            params: Shown as the task's input; also what tells two uses of a key apart.
+            style: ``{"style": "normal" | "minimal", "variant": …}``, for display.
+            redact: Dotted paths into the result that the dashboard hides.
+            display_key: Shown instead of the key.
+            delay_until: Begin no earlier than this instant.
+            noop: Run no body, give ``None``; with ``delay_until`` this is a wait.
+            parse_output: Maps the stored JSON each time before it is decoded.
+            on_error: ``(error, task, io)`` → ``None``, another exception, ``RetryAt(at)`` or ``SkipRetrying()``.
+
+        Returns:
+            What the function returned, after a JSON round trip.
+
+        Raises:
+            InvalidArgumentError: An argument is outside what the call accepts.
+            UnsupportedTypeError: The return annotation cannot be resolved; pass ``as_type``.
+            UnserializableOutputError: The result cannot be stored.
+            ValueTooLargeError: The result is over 3 MiB of JSON.
+            TaskTimeoutError: The last attempt took longer than ``timeout``.
+            TaskFailedError: The function failed with an exception that cannot be rebuilt.
+            DuplicateCacheKeyError, CacheKeyMismatchError, AmbiguousCacheKeyError: The key is taken.
+
+        See also: v2 protocol, sections 6.5, 6.6 and 6.9.
+        """
+        if (
+            name or as_type is not None or retry or timeout is not None or icon or description or properties
+            or params is not None or style or redact or display_key or delay_until or noop or parse_output or on_error
+        ):  # fmt: skip
+            details = {
+                "icon": icon,
+                "description": description,
+                "properties": sequence_details(properties),
+                "style": style,
+                "redact": None if redact is None else {"paths": list(redact)},
+            }
+            options = TaskOptions(
+                name=name,
+                as_type=as_type,
+                retry=as_retry(retry),
+                timeout=timeout,
+                params=params,
+                display_key=display_key,
+                delay_until=delay_until,
+                noop=noop,
+                parse_output=parse_output,
+                on_error=on_error,
+                details={label: value for label, value in details.items() if value is not None},
+            )
+        else:
+            options = PLAIN
+        return self._start("run_task", key, fn, options)
+
+    def _start(
+        self, operation: str, key: CacheKey | None, fn: Callable[..., Any] | None, options: TaskOptions,
+        identity: object = None,
+    ) -> Coroutine[Any, Any, Any]:  # fmt: skip
+        if fn is None and not options.noop:
+            raise InvalidArgumentError(f"io.{operation} needs a function: io.run_task({key!r}, fn), or noop=True.")
+        execution = self._execution
+        coroutine = run_task(execution, self, execution.next_call, key, fn, options, identity)
+        execution.open_call(operation, key, coroutine)
+        return coroutine

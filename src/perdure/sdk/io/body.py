@@ -1,0 +1,139 @@
+"""Running a task's body: what it takes, where it runs, how long it may."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import copy_context
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import InvalidArgumentError, TaskTimeoutError
+from perdure.sdk.branches import Branch
+
+if TYPE_CHECKING:
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.io import IO
+    from perdure.sdk.scope import OpenTask
+
+_COROUTINE = inspect.CO_COROUTINE
+
+
+class RunningTask:
+    """The task whose body runs, for bodies that take it.
+
+    Attributes:
+        id: The task's id, the same in every attempt.
+        idempotency_key: 64 hex digits, stable over attempts and crashes: hand it to third parties.
+        attempt: The number of this attempt, from 1.
+        output_properties: May be set to a list of ``{"label", "text", "url"}`` to show with the result.
+    """
+
+    __slots__ = ("attempt", "id", "idempotency_key", "output_properties")
+
+    def __init__(self, task: OpenTask) -> None:
+        self.id = task.id
+        self.idempotency_key = task.key
+        self.attempt = task.attempts
+        self.output_properties: list[dict[str, str]] | None = None
+
+
+def required_arguments(fn: Callable[..., Any]) -> int:
+    """Count what a body takes: its required positional parameters; 0, 1 (task) or 2 (task, io)."""
+    if type(fn) is FunctionType:
+        return fn.__code__.co_argcount - len(fn.__defaults__ or ())
+    if type(fn) is MethodType and type(fn.__func__) is FunctionType:
+        inner = fn.__func__
+        return max(0, inner.__code__.co_argcount - 1 - len(inner.__defaults__ or ()))
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return 0
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(1 for one in parameters if one.kind in kinds and one.default is inspect.Parameter.empty)
+
+
+def is_async(fn: Callable[..., Any]) -> bool:
+    """Whether calling the function makes a coroutine without running any of it."""
+    if type(fn) is FunctionType:
+        return bool(fn.__code__.co_flags & _COROUTINE)
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if inspect.iscoroutinefunction(fn):
+        return True
+    return inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
+
+
+def name_of(fn: Callable[..., Any]) -> str:
+    """Name a function as it is written: its qualified name."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return getattr(fn, "__qualname__", None) or type(fn).__qualname__
+
+
+async def call_body(
+    execution: Execution, branch: Branch, fn: Callable[..., Any], io: IO, task: OpenTask, timeout: float | None
+) -> tuple[Any, RunningTask | None]:
+    """Run the body once; plain functions run in a thread, so that they never block the event loop."""
+    running: RunningTask | None = None
+    match required_arguments(fn):
+        case 0:
+            arguments: tuple[Any, ...] = ()
+        case 1:
+            running = RunningTask(task)
+            arguments = (running,)
+        case 2:
+            running = RunningTask(task)
+            arguments = (running, io)
+        case count:
+            raise InvalidArgumentError(
+                f"The function of task {task.name!r} takes {count} arguments; it may take none, (task) or (task, io)."
+            )
+    if timeout is None:
+        return await _call(execution, fn, arguments), running
+    limit = AttemptTimeout(timeout)
+    branch.timeouts.append(limit)
+    try:
+        async with limit.timer:
+            return await _call(execution, fn, arguments), running
+    except TimeoutError:
+        if not limit.timer.expired():
+            raise
+        raise TaskTimeoutError(f"An attempt of task {task.name!r} took longer than its timeout of {timeout:g} s.") from None
+    finally:
+        branch.timeouts.remove(limit)
+
+
+async def _call(execution: Execution, fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if is_async(fn):
+        return await fn(*arguments)
+    value = await execution.host.in_thread(functools.partial(copy_context().run, fn, *arguments))
+    # A lambda around an async function gives a coroutine, which belongs on the loop.
+    return await value if inspect.iscoroutine(value) else value
+
+
+class AttemptTimeout:
+    """Bounds an attempt; the time in which the attempt is parked does not count."""
+
+    __slots__ = ("_left", "_pauses", "timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._pauses = 0
+        self.timer = asyncio.timeout(seconds)
+
+    def pause(self) -> None:
+        """Stop the clock; pauses nest."""
+        self._pauses += 1
+        when = self.timer.when()
+        if self._pauses == 1 and when is not None and not self.timer.expired():
+            self._left = max(0.0, when - asyncio.get_running_loop().time())
+            self.timer.reschedule(None)
+
+    def go_on(self) -> None:
+        """Start the clock again."""
+        self._pauses -= 1
+        if self._pauses == 0 and not self.timer.expired():
+            self.timer.reschedule(asyncio.get_running_loop().time() + self._left)

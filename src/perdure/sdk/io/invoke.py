@@ -1,0 +1,78 @@
+"""`io.invoke`: start a run of another job from within a run, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from perdure.protocol.platform import InvokeRequest
+from perdure.sdk.events import invoke_request
+from perdure.sdk.handle import RunHandle
+from perdure.sdk.io.part import Part
+from perdure.sdk.io.run_task import TaskOptions
+
+if TYPE_CHECKING:
+    from perdure.protocol.keys import CacheKey
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.io.body import RunningTask
+    from perdure.sdk.job import Job
+
+
+class InvokeCalls(Part):
+    """Invoking jobs."""
+
+    def invoke(
+        self,
+        key: CacheKey | None = None,
+        job: Job[Any, Any] | str | None = None,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+    ) -> Coroutine[Any, Any, RunHandle[Any]]:
+        """Start a run of a job and go on without waiting for it.
+
+        Args:
+            key: The cache key, or ``None`` for an automatic one.
+            job: The job, or its id.
+            payload: A JSON value or a model; default ``{}``.
+            idempotency_key: The same key for the same job gives the first run again; default: one that belongs
+                to this task.
+            context: Handed on as ``ctx.event.context``.
+            account_id: The external account the run concerns.
+
+        Returns:
+            A handle whose ``id`` is the new run's.
+
+        Raises:
+            NotFoundError: The environment has never seen that job.
+
+        See also: v2 protocol, section 8.4.
+        """
+        platform = self._execution.host.platform
+        request = invoke_request(job, payload, idempotency_key=idempotency_key, context=context, account_id=account_id)
+        options = TaskOptions(
+            operation="invoke",
+            name=f"Manually Invoke '{request.job_id}'",
+            params={"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id},
+            as_type=str,
+            wrap=lambda run_id: RunHandle(run_id, lambda work: work(platform)),
+        )
+        return self._start("invoke", key, _Invoke(self._execution, request), options, _Invoke)
+
+
+class _Invoke:
+    """The body: invokes with a key that belongs to the task."""
+
+    def __init__(self, execution: Execution, request: InvokeRequest) -> None:
+        self._execution = execution
+        self._request = request
+
+    async def __call__(self, task: RunningTask) -> str:
+        request = self._request
+        if request.idempotency_key is None:
+            request = msgspec.structs.replace(request, idempotency_key=task.idempotency_key)
+        return await self._execution.host.platform.invoke_job(request)

@@ -1,0 +1,146 @@
+"""`io.logger`: lines of a run's log, each written once however often the run is executed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import PerdureError
+from perdure.protocol.execution import JsonText, TaskRecord
+from perdure.protocol.json_text import dump
+from perdure.protocol.keys import idempotency_key
+from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.scope import current_scope
+
+if TYPE_CHECKING:
+    from perdure.sdk.execution import Execution
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "LOG": 20, "WARN": 30, "ERROR": 40}
+"""The levels and their order; ``LOG`` ranks with ``INFO``."""
+
+_MAX_MESSAGE = 16_384
+_MAX_DATA = 262_144
+
+
+class Logger:
+    """Writes lines to the run's log.
+
+    A line's key is its message, its level and how often that pair was logged before in the same place, so lines
+    are never ambiguous and never a mismatch. A line is stored no later than the next task's result.
+    """
+
+    __slots__ = ("_execution",)
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    def log(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+        """Write a line of level LOG."""
+        return self._call("LOG", message, data, exc_info)
+
+    def debug(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+        """Write a line of level DEBUG."""
+        return self._call("DEBUG", message, data, exc_info)
+
+    def info(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+        """Write a line of level INFO."""
+        return self._call("INFO", message, data, exc_info)
+
+    def warn(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+        """Write a line of level WARN."""
+        return self._call("WARN", message, data, exc_info)
+
+    warning = warn
+
+    def error(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+        """Write a line of level ERROR."""
+        return self._call("ERROR", message, data, exc_info)
+
+    def _call(self, level: str, message: object, data: Any, error: BaseException | None) -> Coroutine[Any, Any, None]:
+        execution = self._execution
+        text = str(message)[:_MAX_MESSAGE]
+        coroutine = self._write(execution.next_call, level, text, data if error is None else _with_error(data, error))
+        execution.open_call("logger", text, coroutine)
+        return coroutine
+
+    async def _write(self, call: int, level: str, message: str, data: Any) -> None:
+        execution = self._execution
+        branch = execution.begin(call)
+        if branch is None:
+            await execution.never()
+            return
+        try:
+            if LEVELS[level] < execution.log_threshold:
+                return
+            scope = current_scope.get(execution.root)
+            if scope.execution is not execution:
+                scope = execution.root
+            counters = scope.log_lines
+            if counters is None:
+                counters = scope.log_lines = {}
+            ordinal = counters.get((message, level), 0)
+            counters[message, level] = ordinal + 1
+            key: list[object] = [message, level] if ordinal == 0 and not scope.item else [message, level, f"{scope.item}{ordinal}"]
+            task_key = idempotency_key(execution.run_id, scope.task.id if scope.task else None, key)
+            if task_key in execution.memo.known:
+                return
+            line = self._line(task_key, scope.task.id if scope.task else None, level, message, data)
+            if execution.lines.add(line):
+                await execution.lines.flush()
+        finally:
+            execution.finish(branch)
+
+    def _line(self, key: str, parent_id: str | None, level: str, message: str, data: Any) -> TaskRecord:
+        host = self._execution.host
+        now = host.now()
+        details = {
+            "icon": "log",
+            "description": message,
+            "properties": [{"label": "Level", "text": level}],
+            "style": {"style": "minimal", "variant": level.lower()},
+        }
+        return TaskRecord(
+            host.new_task_id(),
+            key,
+            parent_id,
+            "log",
+            "log",
+            TaskStatus.COMPLETED,
+            now,
+            noop=True,
+            completed_at=now,
+            params=_storable(data),
+            details=JsonText(dump(details)),
+        )
+
+
+def _storable(data: Any) -> JsonText | None:
+    """Encode a line's data; what cannot be stored is stored as its ``repr``, for a log line never fails a job."""
+    if data is None:
+        return None
+    if isinstance(data, BaseException):
+        data = _describe(data)
+    try:
+        text = dump(data, root="data")
+    except PerdureError:
+        text = dump(_safe_repr(data))
+    if len(text) > _MAX_DATA:
+        text = dump(text[: _MAX_DATA // 2] + "…")
+    return JsonText(text)
+
+
+def _safe_repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__qualname__} whose repr failed: {type(error).__name__}>"
+
+
+def _describe(error: BaseException) -> dict[str, str]:
+    stack = "".join(traceback.format_exception(error))
+    return {"name": type(error).__name__, "message": str(error), "stack": stack}
+
+
+def _with_error(data: Any, error: BaseException) -> Any:
+    return _describe(error) if data is None else {"data": data, "error": _describe(error)}

@@ -1,0 +1,28 @@
+"""The base of each part of the task library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perdure.protocol.keys import CacheKey
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.io.run_task import TaskOptions
+
+
+class Part:
+    """Calls that are made of `IO.run_task`."""
+
+    _execution: Execution
+
+    def _start(
+        self,
+        operation: str,
+        key: CacheKey | None,
+        fn: Callable[..., Any] | None,
+        options: TaskOptions,
+        identity: object = None,
+    ) -> Coroutine[Any, Any, Any]:
+        """Make the call of a task; ``identity`` stands for the function where that is made anew each time."""
+        raise NotImplementedError

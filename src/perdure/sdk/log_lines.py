@@ -1,0 +1,51 @@
+"""Log lines on their way to storage: they ride along with the next task, or go alone after a short time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.protocol.execution import TaskRecord
+
+if TYPE_CHECKING:
+    from perdure.sdk.execution import Execution
+
+MAX_WAITING = 200
+"""How many lines may wait before a call of the logger waits for them to be stored."""
+
+
+class LogLines:
+    """The lines of one execution that are not stored yet, oldest first.
+
+    A line is never lost to a later durable result: what a task's record stores, it stores after the lines that
+    came before it.
+    """
+
+    __slots__ = ("_execution", "waiting")
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self.waiting: list[TaskRecord] = []
+
+    def add(self, line: TaskRecord) -> bool:
+        """Take a line; ``True`` if so many wait that the caller should flush."""
+        self.waiting.append(line)
+        return len(self.waiting) >= MAX_WAITING
+
+    def take(self) -> tuple[TaskRecord, ...]:
+        """Hand out the waiting lines; the caller stores them."""
+        lines = tuple(self.waiting)
+        self.waiting.clear()
+        return lines
+
+    async def flush(self) -> None:
+        """Store the waiting lines.
+
+        Raises:
+            Interrupt: They could not be stored: the execution is over.
+        """
+        if not self.waiting:
+            return
+        lines = self.take()
+        last = lines[-1]
+        last.ancestors = (*lines[:-1],)
+        await self._execution.record(last)

@@ -1,0 +1,148 @@
+"""Branches that wait for stored tasks, and when that is all a run does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from perdure.protocol.execution import TaskState
+from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.branches import Activity, Branch, Branches
+from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.replay import Ask
+
+QUIET_SECONDS = 0.05
+"""How long no ``io`` call may have been made before a branch that awaits something else is cut."""
+
+
+class Park:
+    """A branch that waits for a stored task; ``due`` is when the wait ends by itself, if that is known."""
+
+    __slots__ = ("due", "future")
+
+    def __init__(self, future: asyncio.Future[TaskState], due: datetime | None) -> None:
+        self.future = future
+        self.due = due
+
+
+class Parking:
+    """The parked branches of one execution.
+
+    Args:
+        branches: All branches of the execution.
+        on_suspended: Called when no branch can go on by itself, with the ids of the tasks waited for and whether a
+            branch that awaits something else must be cut.
+    """
+
+    __slots__ = ("_branches", "_is_considering", "_is_over", "_last_call", "_loop", "_on_suspended", "_quiet", "parks")
+
+    def __init__(self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None]) -> None:
+        self.parks: dict[str, Park] = {}
+        self._branches = branches
+        self._on_suspended = on_suspended
+        self._loop = asyncio.get_running_loop()
+        self._last_call = 0.0
+        self._is_considering = False
+        self._is_over = False
+        self._quiet: asyncio.TimerHandle | None = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether nothing can go on until a wait is over."""
+        return self._is_over
+
+    def earliest_due(self) -> datetime | None:
+        """When the first wait ends by itself; ``None`` if no wait's end is known."""
+        return min((park.due for park in self.parks.values() if park.due is not None), default=None)
+
+    async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
+        """Wait until the stored task is no longer waiting; the state it is in then.
+
+        Raises:
+            Interrupt: The execution ends before that.
+        """
+        future: asyncio.Future[TaskState] = self._loop.create_future()
+        self.parks[task_id] = Park(future, due)
+        self._branches.park(branch)
+        try:
+            self.consider()
+            return await future
+        finally:
+            self.parks.pop(task_id, None)
+            self._branches.unpark(branch)
+
+    async def share(self, branch: Branch, ask: Ask) -> bool:
+        """Wait for another branch of this execution that works on the same task; whether it has settled."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if ask.shared is None:
+            ask.shared = []
+        ask.shared.append(lambda: None if future.done() else future.set_result(None))
+        self._branches.park(branch)
+        try:
+            self.consider()
+            await future
+        finally:
+            self._branches.unpark(branch)
+        return ask.is_settled
+
+    def resolve(self, tasks: list[TaskState]) -> list[TaskState]:
+        """Let the branches go on whose waits are over; the states that were waited for."""
+        resolved: list[TaskState] = []
+        for state in tasks:
+            park = self.parks.get(state.id)
+            if park is not None and state.status is not TaskStatus.WAITING and not park.future.done():
+                park.future.set_result(state)
+                resolved.append(state)
+        if resolved:
+            self._is_over = False
+        return resolved
+
+    def interrupt(self) -> None:
+        """Raise an interrupt in every parked branch."""
+        self._is_over = True
+        if self._quiet is not None:
+            self._quiet.cancel()
+        for park in list(self.parks.values()):
+            if not park.future.done():
+                park.future.set_exception(Interrupt())
+
+    def note_call(self) -> None:
+        """Note that an ``io`` call was made: the run is not quiet."""
+        self._last_call = self._loop.time()
+
+    def consider_soon(self) -> None:
+        """Look at all branches once the one at hand has gone as far as it can."""
+        if not self._is_considering:
+            self._is_considering = True
+            self._loop.call_soon(self._consider_now)
+
+    def consider(self) -> None:
+        """Suspend if no branch can go on by itself; look again shortly if one might be unable to."""
+        if self._is_over or not self.parks:
+            return
+        if not self._branches.active:
+            self._suspend(False)
+            return
+        match self._branches.activity():
+            case Activity.JOINING:
+                self._suspend(False)
+            case Activity.FOREIGN if self._loop.time() - self._last_call >= QUIET_SECONDS:
+                self._suspend(True)
+            case _:
+                if self._quiet is None:
+                    self._quiet = self._loop.call_later(QUIET_SECONDS, self._after_quiet)
+
+    def _consider_now(self) -> None:
+        self._is_considering = False
+        self.consider()
+
+    def _after_quiet(self) -> None:
+        self._quiet = None
+        self.consider()
+
+    def _suspend(self, cut: bool) -> None:
+        # A wait that is over already has its branch in the loop's queue.
+        if not any(park.future.done() for park in self.parks.values()):
+            self._is_over = True
+            self._on_suspended(tuple(self.parks), cut)

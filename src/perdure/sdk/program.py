@@ -1,0 +1,104 @@
+"""A job's function as a run executes it: the payload in, the result out, and what a run may not leave undone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import PayloadValidationError, PerdureError, UnawaitedTaskError
+from perdure.protocol.execution import ExecutionResult, Failed, InvalidPayload, Succeeded
+from perdure.protocol.keys import display_key
+from perdure.sdk.context import Context
+from perdure.sdk.failures import describe
+from perdure.sdk.io import IO
+from perdure.sdk.io.logger import LEVELS
+
+if TYPE_CHECKING:
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.job import Job
+
+
+class Program:
+    """Runs the job's function once and makes the execution's result of what it does."""
+
+    def __init__(self, execution: Execution, job: Job[Any, Any]) -> None:
+        self._execution = execution
+        self._job = job
+
+    async def __call__(self) -> ExecutionResult | None:
+        """Run it.
+
+        Returns:
+            The result; ``None`` if the execution was interrupted, whose outcome is then known already.
+        """
+        execution, job = self._execution, self._job
+        try:
+            payload = job.parse_payload(execution.request.event.payload)
+        except PayloadValidationError as error:
+            return InvalidPayload(tuple((issue.path, issue.message) for issue in error.issues))
+        execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
+        execution.io = io = IO(execution)
+        execution.ctx = context = Context.of(execution.request)
+        try:
+            value = await job.call(payload, io, context)
+            if execution.interrupted:
+                return None
+            self._check_finished()
+            return Succeeded(job.encode_output(value))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if execution.interrupted:
+                raise
+            return Failed(describe(_as_exception(error)))
+        finally:
+            self._leave_no_branch()
+
+    def _check_finished(self) -> None:
+        """Refuse to end while something the run began is not done.
+
+        Raises:
+            UnawaitedTaskError: A call was not awaited, or a branch is unfinished.
+        """
+        execution = self._execution
+        unawaited = execution.unawaited()
+        if unawaited is not None:
+            operation, key = unawaited
+            raise UnawaitedTaskError(
+                f"The job ended, and its call io.{operation}({_shown(key)}) was never awaited; write await before it."
+            )
+        if len(execution.branches.all) <= 1:
+            return
+        ask = execution.memo.unsettled()
+        what = f"io.{ask.operation}({_shown(ask.key)})" if ask is not None else "a task it started"
+        raise UnawaitedTaskError(
+            f"The job ended while {what} was unfinished in another branch; await every branch before returning."
+        )
+
+    def _leave_no_branch(self) -> None:
+        """Cancel what the job's code left running; the run has its result."""
+        execution = self._execution
+        if execution.interrupted:
+            return
+        current = asyncio.current_task()
+        for task in list(execution.branches.all):
+            if task is not current:
+                task.cancel()
+
+
+def _shown(key: object) -> str:
+    if key is None:
+        return "…"
+    try:
+        return repr(display_key(key))  # type: ignore[arg-type]
+    except PerdureError:
+        return repr(key)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """Turn what is no exception (``sys.exit()``, a cancellation of its own) into one that says so."""
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, SystemExit):
+        return RuntimeError(f"The job called sys.exit({error.code!r}).")
+    return RuntimeError(f"The job raised {type(error).__name__}: {error}")

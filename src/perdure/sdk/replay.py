@@ -1,0 +1,230 @@
+"""The memo: from the stored tasks of a run and the key asked for, what to do next.
+
+No I/O and no waiting: whatever drives a job's code asks `Memo.find` first, acts on the answer, and says with
+`Ask.settle` what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError, DuplicateCacheKeyError
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+from perdure.protocol.keys import CacheKey, display_key, idempotency_key, key_identity
+from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.scope import Scope
+
+_IDENTITY_LIMIT = 120
+
+
+class Ask:
+    """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
+
+    __slots__ = ("automatic", "error", "identity", "is_settled", "key", "name", "operation", "output", "params",
+                 "params_hash", "shared", "state", "task_key")  # fmt: skip
+
+    def __init__(
+        self, operation: str, name: str, key: CacheKey, task_key: str, identity: object, params: JsonText | None
+    ) -> None:
+        self.operation = operation
+        self.name = name
+        self.key = key
+        self.task_key = task_key
+        self.identity = identity
+        self.params = params
+        self.params_hash: str | None = None
+        self.automatic = False
+        self.state: TaskState | None = None
+        self.is_settled = False
+        self.output: JsonText | None = None
+        self.error: ErrorInfo | None = None
+        self.shared: list[Callable[[], None]] | None = None
+
+    def settle(self, output: JsonText | None = None, error: ErrorInfo | None = None) -> None:
+        """Say how the task ended, and wake the branches that asked for it meanwhile."""
+        self.output = output
+        self.error = error
+        self.is_settled = True
+        if self.shared is not None:
+            wake, self.shared = self.shared, None
+            for one in wake:
+                one()
+
+
+class Memo:
+    """What this run has stored, and what its code has asked for in this execution."""
+
+    __slots__ = ("_asked", "_prefix", "_run_id", "known", "warnings")
+
+    def __init__(self, run_id: str, tasks: Sequence[TaskState]) -> None:
+        self._run_id = run_id
+        self._prefix = f"{run_id}::"
+        self.known = {task.key: task for task in tasks}
+        self._asked: dict[str, Ask] = {}
+        self.warnings: list[str] = []
+
+    def find(
+        self,
+        scope: Scope,
+        operation: str,
+        name: str,
+        key: CacheKey | None,
+        *,
+        identity: object = None,
+        params: JsonText | None = None,
+        asker: object = None,
+        not_compared: Callable[[JsonText], JsonText] | None = None,
+    ) -> tuple[Ask, bool]:
+        """Find the task a call asks for.
+
+        Args:
+            scope: Where the call stands.
+            operation: What is called, such as ``run_task`` or ``wait``.
+            name: The task's name.
+            key: The cache key, or ``None`` for an automatic one.
+            identity: What makes two calls of one key the same call beside ``params``: the function of a
+                ``run_task``.
+            params: The parameters as JSON text: compared on replay, and between two uses of the key.
+            asker: The branch that asks, for automatic keys.
+            not_compared: Takes the parameters apart that may differ on replay, before they are hashed.
+
+        Returns:
+            The entry, and whether this call is the first to ask for it in this execution.
+
+        Raises:
+            DuplicateCacheKeyError: The key was used for another call in this scope.
+            CacheKeyMismatchError: The key's stored task is that of another call.
+            AmbiguousCacheKeyError: Another branch already asks here for automatic keys of this name.
+        """
+        task = scope.task
+        if type(key) is str and task is None and key:
+            text = self._prefix + key
+            task_key = sha256(text.encode()).hexdigest() if text.isascii() else idempotency_key(self._run_id, None, key)
+        else:
+            if key is None:
+                key = self._automatic_key(scope, operation, name, asker)
+            task_key = idempotency_key(self._run_id, None if task is None else task.id, key)
+        ask = self._asked.get(task_key)
+        if ask is not None:
+            self._check_same(ask, operation, name, key, identity, params)
+            return ask, False
+        ask = self._asked[task_key] = Ask(operation, name, key, task_key, identity, params)
+        if params is not None:
+            compared = params if not_compared is None else not_compared(params)
+            ask.params_hash = sha256(compared.encode()).hexdigest()[:16]
+        state = self.known.get(task_key)
+        if state is not None:
+            ask.state = state
+            self._check_stored(ask, state)
+            if state.status is TaskStatus.COMPLETED:
+                ask.output = state.output
+                ask.is_settled = True
+            elif state.status is TaskStatus.ERRORED:
+                ask.error = state.error
+                ask.is_settled = True
+        return ask, True
+
+    def _automatic_key(self, scope: Scope, operation: str, name: str, asker: object) -> list[object]:
+        counters = scope.automatic
+        if counters is None:
+            counters = scope.automatic = {}
+        counter = counters.get((operation, name))
+        if counter is None:
+            counter = counters[operation, name] = [0, asker]
+        elif counter[1] is not asker:
+            raise AmbiguousCacheKeyError(
+                f"Two concurrent branches ask for automatic cache keys of {operation} {name!r}; which of them comes "
+                "first may differ on replay. Give each call a cache key, or use io.parallel."
+            )
+        ordinal = counter[0]
+        assert isinstance(ordinal, int)
+        counter[0] = ordinal + 1
+        return ["perdure", operation, name, f"{scope.item}{ordinal}"]
+
+    def _check_same(
+        self, ask: Ask, operation: str, name: str, key: CacheKey, identity: object, params: JsonText | None
+    ) -> None:
+        shown = display_key(key)
+        if key != ask.key and key_identity(key) != key_identity(ask.key):
+            raise DuplicateCacheKeyError(
+                f"The cache keys {_show(ask.key)} and {_show(key)} are stored under the same name; change one of them."
+            )
+        if ask.operation != operation or ask.name != name:
+            raise DuplicateCacheKeyError(
+                f"The cache key {shown!r} was used in this scope by {ask.operation} {ask.name!r}, and again by "
+                f"{operation} {name!r}; give each its own key."
+            )
+        same = params == ask.params if params is not None or ask.params is not None else identity is ask.identity
+        if not same:
+            what = "other params" if params is not None or ask.params is not None else "another function"
+            raise DuplicateCacheKeyError(
+                f"The cache key {shown!r} was used twice in this scope, the second time with {what}; "
+                "give each call its own key (inside a loop, put the loop's variable into it)."
+            )
+        self.warn(f"key {shown} was asked for twice; the second call got the first result")
+
+    def _check_stored(self, ask: Ask, state: TaskState) -> None:
+        if state.operation != ask.operation or state.name != ask.name:
+            raise CacheKeyMismatchError(
+                f"The cache key {display_key(ask.key)!r} belongs to {state.operation} {state.name!r}, stored by an "
+                f"earlier execution; now {ask.operation} {ask.name!r} asks for it. Give the new call a new key."
+            )
+        if state.params_hash == ask.params_hash:
+            return
+        if ask.automatic or _is_automatic(ask.key):
+            raise CacheKeyMismatchError(
+                f"The automatic cache key of {ask.operation} {ask.name!r} ({display_key(ask.key)}) met other parameters "
+                f"than its stored result was made with: {_differences(state.params, ask.params)}. Give the call a cache "
+                "key of its own, or keep the calls of this name in their order."
+            )
+        self.warn(
+            f"key {display_key(ask.key)} was asked for with other parameters than its stored result was made with "
+            f"({_differences(state.params, ask.params)}); the stored result was returned"
+        )
+
+    def unsettled(self) -> Ask | None:
+        """A task that was asked for and has no outcome yet."""
+        return next((ask for ask in self._asked.values() if not ask.is_settled), None)
+
+    def forget(self, ask: Ask) -> None:
+        """Forget a request that came to nothing (its branch was cancelled): the next one begins anew."""
+        self._asked.pop(ask.task_key, None)
+        if ask.shared is not None:
+            wake, ask.shared = ask.shared, None
+            for one in wake:
+                one()
+
+    def warn(self, sentence: str) -> None:
+        """Add a warning to the run, once."""
+        if sentence not in self.warnings and len(self.warnings) < 100:
+            self.warnings.append(sentence)
+
+
+def _is_automatic(key: CacheKey) -> bool:
+    return not isinstance(key, str) and len(key) == 4 and key[0] == "perdure"
+
+
+def _show(key: CacheKey) -> str:
+    return key_identity(key)[:_IDENTITY_LIMIT]
+
+
+def _differences(stored: JsonText | None, asked: JsonText | None) -> str:
+    """Name the parameters that differ, with both values, as far as they are stored."""
+    before = msgspec.json.decode(stored) if stored is not None else None
+    now = msgspec.json.decode(asked) if asked is not None else None
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return f"{_short(before)} was stored, {_short(now)} is asked for"
+    names = sorted({*before, *now}, key=str)
+    return ", ".join(
+        f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
+        for name in names
+        if before.get(name) != now.get(name)
+    ) or "members that are not stored"
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _IDENTITY_LIMIT else f"{text[:_IDENTITY_LIMIT]}…"

@@ -1,0 +1,71 @@
+"""`client.sync`: the client's calls for threads without an event loop, made from the async ones."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from perdure.sdk.handle import RunHandle
+
+if TYPE_CHECKING:
+    from perdure.sdk.client import Client
+    from perdure.sdk.node import Node
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SyncRunHandle(Generic[T]):
+    """A `RunHandle` whose calls block.
+
+    Attributes:
+        id: The run's id.
+    """
+
+    __slots__ = ("_handle", "_node", "id")
+
+    def __init__(self, handle: RunHandle[T], node: Node) -> None:
+        self.id = handle.id
+        self._handle = handle
+        self._node = node
+
+    def result(self, *, timeout: float | None = None) -> T:
+        """`RunHandle.result`, blocking."""
+        return self._node.run_blocking(self._handle.result(timeout=timeout))
+
+    def status(self) -> Any:
+        """`RunHandle.status`, blocking."""
+        return self._node.run_blocking(self._handle.status())
+
+    def cancel(self) -> None:
+        """`RunHandle.cancel`, blocking."""
+        self._node.run_blocking(self._handle.cancel())
+
+
+def blocking(
+    call: Callable[Concatenate[Client, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[SyncClient, P], R]:
+    """Make the blocking form of one of the client's calls: same arguments, result and errors."""
+
+    @functools.wraps(call)
+    def run(self: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.client.connected().run_blocking(call(self.client, *args, **kwargs))
+
+    return run
+
+
+class SyncClient:
+    """The client's calls, blocking. They work from any thread without a running event loop.
+
+    Raises (every call): SyncInAsyncError: This thread runs an event loop.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def invoke(self, *args: Any, **kwargs: Any) -> SyncRunHandle[Any]:
+        """`Client.invoke`, blocking; the handle's calls block too."""
+        node = self.client.connected()
+        return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)

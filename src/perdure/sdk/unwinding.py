@@ -1,0 +1,99 @@
+"""What an interrupted execution's code still does, and who swallowed the interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from perdure.errors import SuspensionSwallowedError
+from perdure.protocol.execution import Failed
+from perdure.sdk.branches import AnyTask, Branches
+from perdure.sdk.failures import describe
+from perdure.sdk.interrupts import Interrupt
+
+SWALLOWED_LIMIT = 1000
+"""How many ``io`` calls an interrupted execution may still make before its run fails."""
+
+UNWIND_SECONDS = 5.0
+"""How long an interrupted execution may take to run its ``finally`` blocks."""
+
+
+class Unwinding:
+    """Watches an interrupted execution come to its end."""
+
+    __slots__ = ("_branches", "_calls", "_interrupts", "_stuck")
+
+    def __init__(self, branches: Branches) -> None:
+        self._branches = branches
+        self._calls = 0
+        self._interrupts: list[tuple[AnyTask, Interrupt]] = []
+        self._stuck: asyncio.Future[None] | None = None
+
+    def note_interrupt(self, task: AnyTask, interrupt: Interrupt) -> None:
+        """Note that a branch was handed an interrupt."""
+        self._interrupts.append((task, interrupt))
+
+    def refuse_call(self) -> bool:
+        """Refuse an ``io`` call of interrupted code.
+
+        Returns:
+            ``False`` if the code made so many that it must be stopped by letting the call wait for ever.
+
+        Raises:
+            Interrupt: Otherwise.
+        """
+        self._calls += 1
+        if self._calls <= SWALLOWED_LIMIT:
+            raise Interrupt
+        if self._stuck is not None and not self._stuck.done():
+            self._stuck.set_result(None)
+        return False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the code went on making ``io`` calls beyond the limit."""
+        return self._calls > SWALLOWED_LIMIT
+
+    async def wait(self) -> None:
+        """Wait until every branch has ended, the code is stuck, or the time is up."""
+        if not self._branches.all:
+            return
+        loop = asyncio.get_running_loop()
+        self._stuck = loop.create_future()
+        deadline = loop.time() + UNWIND_SECONDS
+        while self._branches.all and not self.is_stuck and (left := deadline - loop.time()) > 0:
+            waiting: set[asyncio.Future[Any]] = {*self._branches.all, self._stuck}
+            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self._stuck.cancel()
+        for task in list(self._branches.all):
+            task.cancel()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Name the places that caught an interrupt and did not let it pass."""
+        found: dict[str, None] = {}
+        for task, interrupt in self._interrupts:
+            if task.cancelled() or (task.done() and _carries_interrupt(task.exception())):
+                continue
+            trace = interrupt.__traceback__
+            if trace is not None:
+                where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+                found[
+                    f"the interrupt that suspends the run was caught at {where}; catch Exception, not BaseException, "
+                    "around io calls"
+                ] = None
+        return tuple(found)[:10]
+
+    def failure(self) -> Failed:
+        """How a run ends whose code does not let an interrupt pass."""
+        error = SuspensionSwallowedError(
+            f"The run made {SWALLOWED_LIMIT} io calls after it had been suspended: some code catches BaseException "
+            f"around an io call and goes on. Catch Exception instead. {' '.join(self.warnings())}".rstrip()
+        )
+        return Failed(describe(error))
+
+
+def _carries_interrupt(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        inner: tuple[BaseException, ...] = error.exceptions
+        return any(_carries_interrupt(one) for one in inner)
+    return isinstance(error, Interrupt | asyncio.CancelledError)
