@@ -105,7 +105,6 @@ def _codec(key: Any, _spelling: str) -> Codec:
     return codec if codec is not None else _general_codec(annotation)
 
 
-@lru_cache(maxsize=_CACHED)
 def _general_codec(annotation: Any) -> Codec:
     reasons: list[str] = []
     is_struct = isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)

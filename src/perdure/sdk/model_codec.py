@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,6 +24,8 @@ _ONE_WAY: Final = {
     "callable": "code is not stored",
     "is-subclass": "classes are not stored",
 }
+# What follows is advice on models, or an address.
+_REMEDY = re.compile(r"\. Set `arbitrary_types_allowed|\n")
 _HIDDEN = "**********"
 
 
@@ -40,10 +43,11 @@ class ModelCodec(Codec):
         try:
             # In a list, since pydantic lets no configuration be given for a bare dataclass.
             self._adapter: TypeAdapter[list[Any]] = TypeAdapter(cast("Any", list)[annotation], config=_CONFIG)
-            nodes = list(_schema_nodes(dict(self._adapter.core_schema)))
+            schema: dict[str, Any] = dict(cast("Any", self._adapter.core_schema))
         except Exception as error:
             # pydantic raises a handful of unrelated types here, and runs hooks of user code.
-            raise UnsupportedTypeError(str(error).split("\n", 1)[0]) from error
+            raise UnsupportedTypeError(_REMEDY.split(str(error))[0]) from error
+        nodes = list(_schema_nodes(schema))
         for node in nodes:
             if node.get("type") in _ONE_WAY:
                 raise UnsupportedTypeError(_ONE_WAY[node["type"]])

@@ -15,7 +15,7 @@ from msgspec import inspect as types
 from perdure.errors import Issue, PayloadValidationError, UnsupportedTypeError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump, load
-from perdure.sdk.plain_codec import Codec, misfit
+from perdure.sdk.plain_codec import Codec, misfit, spell
 
 _SLOW: Final = object()
 _LEAVES: Final = frozenset(
@@ -33,19 +33,22 @@ class FastCodec(Codec):
     What msgspec refuses, such as ``true`` for an ``int``, the general codec has the last word on.
     """
 
-    __slots__ = ("_decode", "_general")
+    __slots__ = ("_decode", "_general", "_make_general")
 
-    def __init__(self, annotation: Any, form: Any, general: CodecFactory) -> None:
+    def __init__(self, annotation: Any, form: Any, make_general: CodecFactory) -> None:
         super().__init__(annotation)
         self._decode = msgspec.json.Decoder(form).decode
-        self._general = general
+        self._make_general = make_general
+        self._general: Codec | None = None
 
     def decode(self, text: JsonText) -> Any:
         """Decode text that was stored."""
         try:
             return self._decode(text)
         except msgspec.MsgspecError:
-            return self._general(self.annotation).decode(text)
+            if self._general is None:
+                self._general = self._make_general(self.annotation)
+            return self._general.decode(text)
 
 
 class StructCodec(Codec):
@@ -79,12 +82,12 @@ class StructCodec(Codec):
         return
 
 
-def fast_codec(annotation: Any, general: CodecFactory) -> Codec | None:
+def fast_codec(annotation: Any, make_general: CodecFactory) -> Codec | None:
     """Give the fast codec of a type, or ``None`` if there is none."""
     form = _fast_form(annotation)
     if form is _SLOW:
         return None
-    return Codec() if form is Any else FastCodec(annotation, form, general)
+    return Codec() if form is Any else FastCodec(annotation, form, make_general)
 
 
 def struct_codec(annotation: Any, codec_for: CodecFactory) -> Codec:
@@ -99,9 +102,8 @@ def struct_codec(annotation: Any, codec_for: CodecFactory) -> Codec:
     except (TypeError, NameError) as error:
         raise UnsupportedTypeError(str(error)) from error
     for custom in _custom_types(known):
-        if custom is annotation:
-            raise UnsupportedTypeError(f"{custom.__qualname__} is no type that JSON can be decoded to")
-        codec_for(custom)
+        if custom in (annotation, type) or not _is_known(custom, codec_for):
+            raise UnsupportedTypeError(f"{spell(custom)} is no type that JSON can be read as")
     return codec
 
 
@@ -141,6 +143,14 @@ def _custom_types(node: object) -> Iterator[type]:
         elif isinstance(found, msgspec.Struct) and id(found) not in seen:
             seen.add(id(found))
             waiting.extend(getattr(found, name) for name in found.__struct_fields__)
+
+
+def _is_known(custom: type, codec_for: CodecFactory) -> bool:
+    try:
+        codec_for(custom)
+    except UnsupportedTypeError:
+        return False
+    return True
 
 
 def _decode_by(codec_for: CodecFactory) -> Callable[[type, Any], Any]:
