@@ -134,6 +134,9 @@ def _globals(function: Any) -> Mapping[str, Any]:
 
 def _names(text: str) -> tuple[str, ...]:
     try:
-        return compile(text, "<annotation>", "eval").co_names
+        code = compile(text, "<annotation>", "eval")
     except (SyntaxError, ValueError):
         return ()
+    # Text inside is an annotation again, as in `list["Receipt"]`; that of a literal does no harm.
+    inner = [name for constant in code.co_consts if isinstance(constant, str) for name in _names(constant)]
+    return (*code.co_names, *inner)

@@ -39,11 +39,10 @@ def codec_for(annotation: Any) -> Codec:
         return PLAIN
     if type(annotation) is type:
         return _codec(annotation, "")
-    key = annotation if getattr(annotation, "__hash__", None) is not None else _ById(annotation)
     try:
-        return _codec(key, repr(annotation))
+        return _codec(annotation, repr(annotation))
     except TypeError:
-        # Its hash exists and fails, as that of `Annotated[int, []]` does.
+        # It has no hash, as `Annotated[int, []]` has none.
         return _codec(_ById(annotation), "")
 
 
