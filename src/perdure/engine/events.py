@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from perdure.engine.starts import create_runs
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
-from perdure.storage import environments, events, runs, timers
+from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.runs import NewRun
 from perdure.storage.timers import TimerKind
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
+    from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
+    from perdure.engine.starts import Starts
+    from perdure.protocol.execution import AccountInfo
     from perdure.storage.interface import Session, Storage
+    from perdure.storage.run_queue import ClaimedRun
 
 MAX_NAME_LENGTH = 512
 MAX_ID_LENGTH = 1000
@@ -37,17 +42,27 @@ class Ingest(Struct, frozen=True):
     """An event with the runs it starts if it is new and due."""
 
     event: NewEvent
-    starts: tuple[NewRun, ...]
+    runs: tuple[NewRun, ...]
+
+
+class Delivery(Struct, frozen=True):
+    """A stored event that is due, with the runs it starts."""
+
+    event: EventRow
+    runs: tuple[NewRun, ...]
 
 
 class Events:
     """Takes events in and delivers those whose time has come."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory, hints: Hints) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory, starts: Starts, hints: Hints
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._starts = starts
         self._hints = hints
 
     async def send(
@@ -62,17 +77,13 @@ class Events:
         now = self._clock.now()
         deliver_at = delivery_time(options, now)
         ingests = [self._plan(environment_no, request, options.account_id, deliver_at, now) for request in requests]
-        stored = await self._storage.write(store_events, environment_no, ingests, now=now)
-        if any(one.starts for one in ingests):
-            self._hints.run_is_in_line()
-        for row in stored:
-            if row is not None and row.delivered_at is None:
-                self._hints.timer_is_set(row.deliver_at)
-        if deliver_at > now:
-            self._hints.timer_is_set(deliver_at)
-        return [
-            _answer(ingest.event) if row is None else _answer(row) for ingest, row in zip(ingests, stored, strict=True)
-        ]
+        planned = [run for ingest in ingests for run in ingest.runs]
+        stored = await self._starts.write(planned, store_events, environment_no, ingests, now=now)
+        for ingest, row in zip(ingests, stored, strict=True):
+            event = ingest.event if row is None else row
+            if event.delivered_at is None:
+                self._hints.timer_is_set(event.deliver_at)
+        return [_answer(ingest.event if row is None else row) for ingest, row in zip(ingests, stored, strict=True)]
 
     def _plan(
         self, environment_no: int, request: EventRequest, account_id: str | None, deliver_at: datetime, now: datetime
@@ -90,9 +101,9 @@ class Events:
             now if is_due else None,
             account_id,
         )
-        return Ingest(event, self._starts(environment_no, event) if is_due else ())
+        return Ingest(event, self._match(environment_no, event) if is_due else ())
 
-    def _starts(self, environment_no: int, event: NewEvent | EventRow) -> tuple[NewRun, ...]:
+    def _match(self, environment_no: int, event: NewEvent | EventRow) -> tuple[NewRun, ...]:
         matches = self._directory.subscriptions(environment_no).match(
             event.name,
             source=event.source,
@@ -100,8 +111,12 @@ class Events:
             payload=event.payload,
             context=event.context,
         )
+        new = self._ids.new
         return tuple(
-            NewRun(self._ids.new(RUN_PREFIX), one.job_no, one.version_no, one.dispatcher_no) for one in matches
+            [
+                NewRun(new(RUN_PREFIX), one.job_no, one.job_id, one.version_no, one.version, one.dispatcher_no)
+                for one in matches
+            ]
         )
 
     async def deliver_due(self, *, limit: int) -> int:
@@ -110,11 +125,9 @@ class Events:
         due = await self._storage.read(events.list_due_events, now=now, limit=limit)
         if not due:
             return 0
-        deliveries = [(event, self._starts(event.environment_no, event)) for event in due]
-        delivered = await self._storage.write(deliver_events, deliveries, now=now)
-        if any(starts for _, starts in deliveries):
-            self._hints.run_is_in_line()
-        return delivered
+        deliveries = [Delivery(event, self._match(event.environment_no, event)) for event in due]
+        planned = [run for delivery in deliveries for run in delivery.runs]
+        return await self._starts.write(planned, deliver_events, deliveries, now=now)
 
 
 def delivery_time(options: EventOptions, now: datetime) -> datetime:
@@ -184,44 +197,65 @@ def _check_aware(at: datetime, what: str) -> None:
 
 
 async def store_events(
-    tx: Session, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
-) -> list[EventRow | None]:
+    tx: Session, reservation: Reservation | None, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
+) -> tuple[list[EventRow | None], list[ClaimedRun]]:
     """Store events and the runs they start; for each the stored row if its id was known, else ``None``."""
-    return [await _store_event(tx, environment_no, ingest, now) for ingest in ingests]
-
-
-async def _store_event(tx: Session, environment_no: int, ingest: Ingest, now: datetime) -> EventRow | None:
-    event = ingest.event
-    account_no: int | None = None
-    if event.account_id is not None:
-        account_no = await environments.account_number(tx, environment_no, account_id=event.account_id)
-    event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
-    if event_no is None:
-        far = now + UPDATE_WINDOW
-        event_no = await events.replace_if_far(tx, environment_no, event=event, far=far, now=now)
-        if event_no is not None:
-            # Due now, too, it is left to its timer: it has to be matched under the name it was stored with.
+    rows: list[EventRow | None] = []
+    held: list[ClaimedRun] = []
+    for ingest in ingests:
+        event = ingest.event
+        account_no, account = await find_account(tx, environment_no, event.account_id)
+        event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
+        if event_no is None:
+            rows.append(await _replace_event(tx, environment_no, event, now))
+            continue
+        rows.append(None)
+        if event.delivered_at is None:
             await timers.set_timer(tx, TimerKind.EVENT, subject_no=event_no, due_at=event.deliver_at)
-        return await events.find_event(tx, environment_no, event_id=event.id)
-    if event.delivered_at is None:
+        elif ingest.runs:
+            held += await create_runs(
+                tx, environment_no, event, event_no=event_no, account=account, planned=ingest.runs,
+                reservation=reservation, now=now,
+            )  # fmt: skip
+    return rows, held
+
+
+async def _replace_event(tx: Session, environment_no: int, event: NewEvent, now: datetime) -> EventRow | None:
+    """Meet an id that is known: replace what is far away, leave the rest; the stored row."""
+    far = now + UPDATE_WINDOW
+    event_no = await events.replace_if_far(tx, environment_no, event=event, far=far, now=now)
+    if event_no is not None:
+        # If it is due now, too: it has to be matched under the name it was stored with.
         await timers.set_timer(tx, TimerKind.EVENT, subject_no=event_no, due_at=event.deliver_at)
-    for run in ingest.starts:
-        await runs.insert_queued(tx, environment_no, run=run, event_no=event_no, now=now)
-    return None
+    return await events.find_event(tx, environment_no, event_id=event.id)
 
 
 async def deliver_events(
-    tx: Session, deliveries: Sequence[tuple[EventRow, tuple[NewRun, ...]]], *, now: datetime
-) -> int:
+    tx: Session, reservation: Reservation | None, deliveries: Sequence[Delivery], *, now: datetime
+) -> tuple[int, list[ClaimedRun]]:
     """Deliver events that are due and were matched; how many still were to be delivered."""
     delivered = 0
-    for event, starts in deliveries:
+    held: list[ClaimedRun] = []
+    for delivery in deliveries:
+        event = delivery.event
         if await events.deliver_if_pending(tx, event, now=now):
             delivered += 1
             await timers.delete_timer(tx, TimerKind.EVENT, subject_no=event.event_no)
-            for run in starts:
-                await runs.insert_queued(tx, event.environment_no, run=run, event_no=event.event_no, now=now)
-    return delivered
+            _, account = await find_account(tx, event.environment_no, event.account_id)
+            held += await create_runs(
+                tx, event.environment_no, event, event_no=event.event_no, account=account, planned=delivery.runs,
+                reservation=reservation, now=now,
+            )  # fmt: skip
+    return delivered, held
+
+
+async def find_account(
+    tx: Session, environment_no: int, account_id: str | None
+) -> tuple[int | None, AccountInfo | None]:
+    """Find or create the account an event was sent for, if it names one."""
+    if account_id is None:
+        return None, None
+    return await environments.open_account(tx, environment_no, account_id=account_id)
 
 
 def _answer(event: NewEvent | EventRow) -> EventAnswer:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.directory import Directory
 from perdure.engine.events import Events
-from perdure.engine.executor import Executor
+from perdure.engine.executions import Executions
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Holds
 from perdure.engine.lease import Lease
+from perdure.engine.line import Line
 from perdure.engine.matching import Subscriptions
 from perdure.engine.platform import DirectPlatform
 from perdure.engine.recovery import recover_from_others, release_own
@@ -20,6 +21,7 @@ from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.timers import TimerService
+from perdure.engine.starts import Starts
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
@@ -50,13 +52,17 @@ class Node:
         self.holds = Holds()
         self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
-        self.executor = Executor(storage, clock, self.directory, self.holds, self.hints, self.lease, settings)
-        self._events = Events(storage, clock, ids, self.directory, self.hints)
+        self.executions = Executions(
+            storage, clock, self.directory, self.holds, self.hints, self.lease, limit=settings.max_executions
+        )
+        self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
+        starts = Starts(storage, self.executions, self.hints)
+        self._events = Events(storage, clock, ids, self.directory, starts, self.hints)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.platform = DirectPlatform(
             environment_no,
             events=self._events,
-            runs=Runs(storage, clock, ids, self.directory, self.holds, self.hints),
+            runs=Runs(storage, clock, ids, self.directory, starts, self.holds, self.hints),
             tasks=Tasks(storage, clock, self.holds, self.hints),
         )
         self._loops: list[asyncio.Task[None]] = []
@@ -68,8 +74,8 @@ class Node:
     def run_services(self, *, shares_database: bool) -> None:
         """Begin to work."""
         parts: list[Service] = [
-            ExecutionService(self._storage, self._clock, self.executor, self.hints, self._settings),
-            TimerService(self._storage, self._clock, self.executor, self._events, self.hints, self._settings),
+            ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
+            TimerService(self._storage, self._clock, self.executions, self._events, self.hints, self._settings),
             LeaseService(self._clock, self.lease, self.holds, self.hints, self._settings),
         ]
         if shares_database:
@@ -81,6 +87,7 @@ class Node:
 
         Whoever restarts on the same database finds those runs due at once.
         """
+        self.executions.is_open = False
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.storage import executions, nodes, runs
+from perdure.protocol.statuses import ExecutionStatus, RunStatus
+from perdure.storage import executions, nodes, run_outcomes, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,16 @@ async def release_own(tx: Session, *, node_no: int, now: datetime) -> list[str]:
     """Put back in line what this node, which stops, still holds; the runs' ids."""
     await executions.record_lost(tx, node_no=node_no, now=now)
     return await runs.lose_of_node(tx, node_no, is_fruitless=False, now=now)
+
+
+async def release_orphans(tx: Session, orphans: Sequence[tuple[int, int]], *, node_no: int, now: datetime) -> None:
+    """Put runs back in line that a node holds under these epochs without knowing of it."""
+    for run_no, epoch in orphans:
+        if await runs.find_state(tx, run_no) == (RunStatus.EXECUTING, epoch):
+            await executions.record_held(tx, run_no=run_no, status=ExecutionStatus.LOST, now=now)
+            await run_outcomes.requeue_if_executing(
+                tx, run_no, epoch=epoch, available_at=now, was_fruitful=False, is_fruitless=False, now=now
+            )
 
 
 async def _lose(tx: Session, node_nos: Sequence[int], now: datetime) -> list[str]:

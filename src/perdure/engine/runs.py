@@ -8,13 +8,14 @@ from difflib import get_close_matches
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from perdure.engine.events import MAX_ID_LENGTH, check_size
+from perdure.engine.events import MAX_ID_LENGTH, check_size, find_account
 from perdure.engine.results import close_tasks
+from perdure.engine.starts import Starts, create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import InvokeRequest, RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
-from perdure.storage import environments, events, executions, jobs, runs, tasks
+from perdure.storage import events, executions, jobs, runs, tasks
 from perdure.storage.events import NewEvent
 from perdure.storage.runs import NewRun, RunRow
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
+    from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.storage.interface import Session, Storage
+    from perdure.storage.run_queue import ClaimedRun
 
 MAX_PAGE = 50
 _RECHECK = timedelta(seconds=1)
@@ -35,12 +38,20 @@ class Runs:
     """Starts, shows and stops runs."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory, holds: Holds, hints: Hints
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: IdGenerator,
+        directory: Directory,
+        starts: Starts,
+        holds: Holds,
+        hints: Hints,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._starts = starts
         self._holds = holds
         self._hints = hints
 
@@ -70,10 +81,8 @@ class Runs:
             request.account_id,
             is_internal=True,
         )
-        run = NewRun(self._ids.new(RUN_PREFIX), job.job_no, job.version_no)
-        run_id = await self._storage.write(create_invoked, environment_no, event, run, now=now)
-        self._hints.run_is_in_line()
-        return run_id
+        run = NewRun(self._ids.new(RUN_PREFIX), job.job_no, request.job_id, job.version_no, job.version)
+        return await self._starts.write([run], create_invoked, environment_no, event, run, now=now)
 
     def _event_id(self, request: InvokeRequest) -> str:
         key = request.idempotency_key
@@ -153,20 +162,29 @@ class Runs:
                     self._hints.forget_end(run_id, ended)
 
 
-async def create_invoked(tx: Session, environment_no: int, event: NewEvent, run: NewRun, *, now: datetime) -> str:
+async def create_invoked(
+    tx: Session, reservation: Reservation | None, environment_no: int, event: NewEvent, run: NewRun, *, now: datetime
+) -> tuple[str, list[ClaimedRun]]:
     """Store the event of an invocation and its run; the id of the run that this event started first."""
-    account_no: int | None = None
-    if event.account_id is not None:
-        account_no = await environments.account_number(tx, environment_no, account_id=event.account_id)
+    account_no, account = await find_account(tx, environment_no, event.account_id)
     event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
     if event_no is not None:
-        await runs.insert_queued(tx, environment_no, run=run, event_no=event_no, now=now)
-        return run.id
+        held = await create_runs(
+            tx,
+            environment_no,
+            event,
+            event_no=event_no,
+            account=account,
+            planned=(run,),
+            reservation=reservation,
+            now=now,
+        )
+        return run.id, held
     row = await events.find_event(tx, environment_no, event_id=event.id)
     first = None if row is None else await runs.find_of_event(tx, row.event_no)
     if first is None:
         raise NotFoundError(f"The run that was invoked with this idempotency key no longer exists ({event.id}).")
-    return first
+    return first, []
 
 
 async def cancel_run(tx: Session, environment_no: int, run_id: str, *, now: datetime) -> bool:

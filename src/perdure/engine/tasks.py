@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import runs, tasks, timers
-from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +45,7 @@ class Tasks:
             completed
             and record.is_new
             and not record.ancestors
-            and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record) is not None
+            and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record)
         ):
             await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
         if completed:
@@ -66,25 +65,18 @@ async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *
     """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt."""
     for ancestor in record.ancestors:
         await tasks.insert_if_executing(tx, run_no, epoch, ancestor)
-    if record.is_new:
-        task_no = await tasks.insert_if_executing(tx, run_no, epoch, record)
-        if task_no is None:
-            # The row may be there from the same call, if it was not known whether its commit had succeeded.
-            await _check_may_write(tx, run_no, epoch)
-            task_no = await _accept_repetition(tx, run_no, epoch, record)
-    else:
-        task_no = await tasks.update_if_open(tx, run_no, epoch, record)
-        if task_no is None:
-            await _check_may_write(tx, run_no, epoch)
-            await _accept_repetition(tx, run_no, epoch, record)
-        elif record.status is not TaskStatus.WAITING:
-            await timers.delete_timer(tx, TimerKind.TASK, subject_no=task_no)
-    if task_no is None:
-        return
+    store = tasks.insert_if_executing if record.is_new else tasks.update_if_open
+    if not await store(tx, run_no, epoch, record):
+        await _check_may_write(tx, run_no, epoch)
+        # The row may be there from the same call, if it was not known whether its commit had succeeded.
+        if not await _accept_repetition(tx, run_no, epoch, record):
+            return
     if record.status is TaskStatus.WAITING and record.delay_until is not None:
-        await timers.set_timer(tx, TimerKind.TASK, subject_no=task_no, due_at=record.delay_until)
+        await timers.set_task_timer(tx, record.id, due_at=record.delay_until)
+    elif not record.is_new:
+        await timers.delete_task_timer(tx, record.id)
     if record.attempt_error is not None:
-        await tasks.insert_attempt(tx, task_no, number=record.attempts, ended_at=now, error=record.attempt_error)
+        await tasks.insert_attempt(tx, record.id, number=record.attempts, ended_at=now, error=record.attempt_error)
 
 
 async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
@@ -95,8 +87,8 @@ async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
         raise StaleExecutionError
 
 
-async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
-    """Let a call pass that was made before; one without outcome is stored anew and its number returned."""
+async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:
+    """Let a call pass that was made before; whether it was without outcome and is stored anew."""
     stored = await tasks.find_by_key(tx, run_no, key=record.key)
     if stored is None:
         raise NotFoundError(f"Task {record.name!r} ({record.id}) was to be updated, but was never stored.")
@@ -105,7 +97,7 @@ async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskR
             f"The idempotency key of {record.operation} {record.name!r} belongs to {stored.operation} {stored.name!r}."
         )
     if stored.status.is_final:
-        return None
+        return False
     if stored.id != record.id:
         raise IdempotencyConflictError(f"Another task {record.name!r} ({stored.id}) with this key is at work.")
     return await tasks.update_if_open(tx, run_no, epoch, record)

@@ -13,6 +13,8 @@ from perdure.engine.node import Node, start_node
 from perdure.storage.opening import open_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
     from perdure.storage.interface import Storage
@@ -57,6 +59,7 @@ async def start_embedded(
     database_url: str | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    connect: Callable[[Platform, Clock, Callable[[int], bytes]], None] | None = None,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -65,6 +68,7 @@ async def start_embedded(
         database_url: Where everything is stored; ``None``: as the settings say. ``sqlite://`` is in memory.
         settings: How the node runs; ``None``: as the environment says.
         clock: The time; ``None``: the machine's.
+        connect: Called with the platform, the clock and the source of random bytes before anything is executed.
 
     Raises:
         StorageError: The database cannot be opened.
@@ -73,15 +77,18 @@ async def start_embedded(
     if settings is None:
         settings = load_settings()
     # It may wait for another process that is just ending.
+    clock = SystemClock() if clock is None else clock
     storage = await asyncio.to_thread(open_storage, settings.database_url if database_url is None else database_url)
     try:
         node = await start_node(
             storage,
-            clock=SystemClock() if clock is None else clock,
+            clock=clock,
             random_bytes=os.urandom,
             settings=settings,
         )
         embedded = EmbeddedNode(node, storage)
+        if connect is not None:
+            connect(node.platform, clock, os.urandom)
         await node.add(endpoint)
     except BaseException:
         await storage.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from perdure.protocol.execution import EnvironmentInfo, OrganizationInfo, ProjectInfo, Tenant
+from perdure.protocol.execution import AccountInfo, EnvironmentInfo, JsonText, OrganizationInfo, ProjectInfo, Tenant
 from perdure.protocol.statuses import EnvironmentType
 from perdure.storage.instants import to_ms
 
@@ -28,13 +28,14 @@ async def create_missing(tx: Session, *, tenant: Tenant, now: datetime) -> None:
     await tx.run("insert_environment", environment.id, environment.slug, environment.type, to_ms(now), project.slug)
 
 
-async def account_number(tx: Session, environment_no: int, *, account_id: str) -> int:
-    """Find an external account by its id, or create it; its number."""
+async def open_account(tx: Session, environment_no: int, *, account_id: str) -> tuple[int, AccountInfo]:
+    """Find an external account by its id, or create it; its number and what it is known by."""
     row = await tx.one("find_account", environment_no, account_id)
     if row is None:
         await tx.run("insert_account", environment_no, account_id)
         row = await tx.one("find_account", environment_no, account_id)
-    return cast("tuple[int]", row)[0]
+    number, metadata = cast("tuple[int, JsonText | None]", row)
+    return number, AccountInfo(account_id, metadata)
 
 
 def _read_tenant(row: Any) -> tuple[int, Tenant]:

@@ -23,7 +23,9 @@ class NewRun(Struct, frozen=True):
 
     id: str
     job_no: int
+    job_id: str
     version_no: int
+    version: str
     dispatcher_no: int = 0
 
 
@@ -63,6 +65,17 @@ async def insert_queued(tx: Session, environment_no: int, *, run: NewRun, event_
     row = await tx.one(
         "insert_queued_run", run.id, environment_no, run.job_no, run.version_no, event_no, run.dispatcher_no, to_ms(now)
     )
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def insert_claimed(
+    tx: Session, environment_no: int, *, run: NewRun, event_no: int, node_no: int, now: datetime
+) -> int | None:
+    """Create a run whose first execution a node holds at once; its number, or ``None`` as `insert_queued`."""
+    row = await tx.one(
+        "insert_claimed_run", run.id, environment_no, run.job_no, run.version_no, event_no, run.dispatcher_no, node_no,
+        to_ms(now),
+    )  # fmt: skip
     return None if row is None else cast("tuple[int]", row)[0]
 
 
@@ -113,6 +126,11 @@ async def wake(tx: Session, run_nos: Iterable[int], *, fruitful: Iterable[int], 
 async def cancel_if_active(tx: Session, run_no: int, *, now: datetime) -> bool:
     """Cancel a run that has not ended."""
     return await tx.run("cancel_if_active", to_ms(now), run_no) == 1
+
+
+async def list_held(tx: Session, node_no: int) -> list[tuple[int, str, int]]:
+    """List the runs a node holds: number, id, epoch."""
+    return [cast("tuple[int, str, int]", row) for row in await tx.all("list_held_runs", node_no)]
 
 
 async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: datetime) -> list[str]:

@@ -30,33 +30,33 @@ class StoredTask(Struct, frozen=True):
     status: TaskStatus
 
 
-async def insert_if_executing(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
-    """Store a new task; its number, or ``None`` if its key exists or another execution holds the run."""
+async def insert_if_executing(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:
+    """Store a new task, unless its key exists or another execution holds the run."""
     completed_at = record.completed_at
     delay_until = record.delay_until
     error = record.error
-    row = await tx.one(
+    changed = await tx.run(
         "insert_task_if_executing", record.id, run_no, bytes.fromhex(record.key), record.parent_id, record.operation,
         record.name, record.display_key, record.status, record.noop, record.attempts, to_ms(record.started_at),
         None if completed_at is None else to_ms(completed_at), None if delay_until is None else to_due_ms(delay_until),
         record.params, record.params_hash, record.output, None if error is None else error_text(error),
         record.output_properties, record.details, epoch,
     )  # fmt: skip
-    return None if row is None else cast("tuple[int]", row)[0]
+    return changed == 1
 
 
-async def update_if_open(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> int | None:
-    """Give a task without outcome its next state; its number, or ``None`` if that may not be."""
+async def update_if_open(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:
+    """Give a task without outcome its next state, unless another execution holds the run."""
     completed_at = record.completed_at
     delay_until = record.delay_until
     error = record.error
-    row = await tx.one(
+    changed = await tx.run(
         "update_task_if_open", record.status, record.noop, record.attempts,
         None if completed_at is None else to_ms(completed_at), None if delay_until is None else to_due_ms(delay_until),
         record.output, None if error is None else error_text(error), record.output_properties, record.details, run_no,
         bytes.fromhex(record.key), epoch,
     )  # fmt: skip
-    return None if row is None else cast("tuple[int]", row)[0]
+    return changed == 1
 
 
 async def find_by_key(tx: Session, run_no: int, *, key: str) -> StoredTask | None:
@@ -68,9 +68,9 @@ async def find_by_key(tx: Session, run_no: int, *, key: str) -> StoredTask | Non
     return StoredTask(task_id, operation, name, _STATUSES[status])
 
 
-async def insert_attempt(tx: Session, task_no: int, *, number: int, ended_at: datetime, error: ErrorInfo) -> None:
-    """Record an attempt that failed."""
-    await tx.run("insert_attempt", task_no, number, to_ms(ended_at), error_text(error))
+async def insert_attempt(tx: Session, task_id: str, *, number: int, ended_at: datetime, error: ErrorInfo) -> None:
+    """Record an attempt that failed, once."""
+    await tx.run("insert_attempt", number, to_ms(ended_at), error_text(error), task_id)
 
 
 async def resolve_if_waiting(tx: Session, task_nos: Iterable[int], *, now: datetime) -> list[tuple[int, TaskState]]:
@@ -114,12 +114,12 @@ async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str,
 
 
 def _read_state(row: Any) -> tuple[int, TaskState]:
-    task_id, key, parent, operation, name, status, noop, attempts, output, error, delay, params_hash, shown, run_no = (
+    task_id, key, parent, operation, name, status, noop, attempts, output, error, delay, params_hash, params, run_no = (
         row
     )
     state = TaskState(
         task_id, key.hex(), parent, operation, name, _STATUSES[status], noop == 1, attempts, output,
-        None if error is None else read_error(error), None if delay is None else from_ms(delay), params_hash, shown,
+        None if error is None else read_error(error), None if delay is None else from_ms(delay), params_hash, params,
     )  # fmt: skip
     return run_no, state
 

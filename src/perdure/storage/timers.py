@@ -30,6 +30,16 @@ async def delete_timer(tx: Session, kind: TimerKind, *, subject_no: int) -> None
     await tx.run("delete_timer", kind, subject_no)
 
 
+async def set_task_timer(tx: Session, task_id: str, *, due_at: datetime) -> None:
+    """Let a task be due at an instant, in place of when it was due before."""
+    await tx.run("set_task_timer", to_due_ms(due_at), task_id)
+
+
+async def delete_task_timer(tx: Session, task_id: str) -> None:
+    """Let a task not be due any more."""
+    await tx.run("delete_task_timer", task_id)
+
+
 async def delete_task_timers(tx: Session, *, run_no: int) -> None:
     """Delete the timers of a run's waiting tasks; call it before they get another status."""
     await tx.run("delete_task_timers", run_no)

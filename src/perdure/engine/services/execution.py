@@ -12,27 +12,34 @@ if TYPE_CHECKING:
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
-    from perdure.engine.executor import Executor
+    from perdure.engine.executions import Executions
     from perdure.engine.hints import Hints
+    from perdure.engine.line import Line
     from perdure.storage.interface import Storage
 
 
 class ExecutionService(Service):
     """Claims runs as soon as they are in line, and looks for others' once a second."""
 
-    def __init__(self, storage: Storage, clock: Clock, executor: Executor, hints: Hints, settings: Settings) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, line: Line, executions: Executions, hints: Hints, settings: Settings
+    ) -> None:
         super().__init__(clock, hints.runs)
         self._storage = storage
-        self._executor = executor
+        self._line = line
+        self._executions = executions
         self._settings = settings
 
     async def poll(self) -> datetime | None:
         """Begin what is due and has room."""
+        if self._executions.is_in_doubt:
+            await self._line.reconcile()
         while True:
             due = await self._storage.read(run_queue.next_due)
             now = self._clock.now()
             sweep = now + self._settings.sweep_interval
             if due is None or due > now:
+                self._executions.has_backlog = False
                 return sweep if due is None else min(due, sweep)
-            if not await self._executor.claim():
+            if not await self._line.claim():
                 return sweep

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
     from perdure.engine.events import Events
-    from perdure.engine.executor import Executor
+    from perdure.engine.executions import Executions
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Storage
 
@@ -24,11 +24,11 @@ class TimerService(Service):
     """Wakes runs whose waits are over and delivers events whose time has come; never before it has."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, executor: Executor, events: Events, hints: Hints, settings: Settings
+        self, storage: Storage, clock: Clock, executions: Executions, events: Events, hints: Hints, settings: Settings
     ) -> None:
         super().__init__(clock, hints.timers)
         self._storage = storage
-        self._executor = executor
+        self._executions = executions
         self._events = events
         self._hints = hints
         self._settings = settings
@@ -53,7 +53,7 @@ class TimerService(Service):
         fired = await self._storage.write(fire_due_tasks, now=now, limit=self._settings.timer_batch)
         for run, states in fired.woken:
             if run.status is RunStatus.EXECUTING:
-                self._executor.resolve(run.id, run.epoch, states)
+                self._executions.resolve(run.id, run.epoch, states)
         if fired.woken:
             self._hints.run_is_in_line()
         return fired.timers

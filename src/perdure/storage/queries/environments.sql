@@ -25,5 +25,5 @@ WHERE p.slug = :project AND e.slug = :slug;
 INSERT INTO accounts (environment_no, id) VALUES (:environment_no, :id) ON CONFLICT DO NOTHING;
 
 -- name: find_account
--- The number of an external account.
-SELECT account_no FROM accounts WHERE environment_no = :environment_no AND id = :id;
+-- The number of an external account, and what it is known by.
+SELECT account_no, metadata FROM accounts WHERE environment_no = :environment_no AND id = :id;

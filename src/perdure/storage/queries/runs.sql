@@ -5,6 +5,15 @@ VALUES (:id, :environment_no, :job_no, :version_no, :event_no, :dispatcher_no, '
 ON CONFLICT DO NOTHING
 RETURNING run_no;
 
+-- name: insert_claimed_run
+-- Create a run that a node holds from the first moment on, unless the event already started one of this job; its number.
+INSERT INTO runs (id, environment_no, job_no, version_no, event_no, dispatcher_no, status, epoch, node_no, created_at,
+  updated_at, executing_since, started_at)
+VALUES (:id, :environment_no, :job_no, :version_no, :event_no, :dispatcher_no, 'EXECUTING', 1, :node_no, :now,
+  :now, :now, :now)
+ON CONFLICT DO NOTHING
+RETURNING run_no;
+
 -- name: find_run_of_event
 -- The id of the first run an event started.
 SELECT id FROM runs WHERE event_no = :event_no ORDER BY run_no LIMIT 1;
@@ -119,6 +128,10 @@ UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, updated_at = :now
   executing_since = NULL
 WHERE node_no = :node_no
 RETURNING id;
+
+-- name: list_held_runs
+-- The runs a node holds, with the epochs of their executions.
+SELECT run_no, id, epoch FROM runs WHERE node_no = :node_no;
 
 -- name: find_run
 -- A run by its id.

@@ -1,21 +1,19 @@
 -- name: insert_task_if_executing
--- Store a new task, unless its key exists, if the execution of this epoch holds the run; its number.
+-- Store a new task, unless its key exists, if the execution of this epoch holds the run.
 INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
   completed_at, delay_until, params, params_hash, output, error, output_properties, details)
 SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
   :completed_at, :delay_until, :params, :params_hash, :output, :error, :output_properties, :details
 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
-ON CONFLICT DO NOTHING
-RETURNING task_no;
+ON CONFLICT DO NOTHING;
 
 -- name: update_task_if_open
--- Give a task that has no outcome yet another state, if the execution of this epoch holds the run; its number.
+-- Give a task that has no outcome yet another state, if the execution of this epoch holds the run.
 UPDATE tasks SET status = :status, noop = :noop, attempts = :attempts, completed_at = :completed_at, delay_until = :delay_until,
   output = :output, error = :error, output_properties = coalesce(:output_properties, output_properties),
   details = coalesce(:details, details)
 WHERE run_no = :run_no AND idempotency_key = :idempotency_key AND status IN ('PENDING', 'WAITING', 'RUNNING')
-  AND EXISTS (SELECT 1 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING')
-RETURNING task_no;
+  AND EXISTS (SELECT 1 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING');
 
 -- name: find_task_by_key
 -- What is stored under an idempotency key.
@@ -23,14 +21,16 @@ SELECT id, operation, name, status FROM tasks WHERE run_no = :run_no AND idempot
 
 -- name: insert_attempt
 -- Record an attempt that failed, once.
-INSERT INTO attempts (task_no, number, ended_at, error) VALUES (:task_no, :number, :ended_at, :error) ON CONFLICT DO NOTHING;
+INSERT INTO attempts (task_no, number, ended_at, error)
+SELECT task_no, :number, :ended_at, :error FROM tasks WHERE id = :task_id
+ON CONFLICT DO NOTHING;
 
 -- name: resolve_if_waiting
 -- A due task becomes COMPLETED if it is a wait, else RUNNING: its body is to be tried again (:task_nos, a JSON array).
 UPDATE tasks SET status = CASE WHEN noop THEN 'COMPLETED' ELSE 'RUNNING' END, completed_at = CASE WHEN noop THEN :now END
 WHERE task_no IN (SELECT value FROM json_each(:task_nos)) AND status = 'WAITING'
 RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
-  output_properties, run_no;
+  CASE WHEN params_hash IS NOT NULL THEN params END, run_no;
 
 -- name: close_open_tasks
 -- The tasks of a run that have no outcome yet get one.
@@ -45,13 +45,13 @@ WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNIN
 -- name: list_tasks_of_runs
 -- What replay needs of the tasks of these runs (:run_nos, a JSON array), in the order of their ids.
 SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
-  output_properties, run_no
+  CASE WHEN params_hash IS NOT NULL THEN params END, run_no
 FROM tasks WHERE run_no IN (SELECT value FROM json_each(:run_nos)) ORDER BY id;
 
 -- name: list_tasks_by_id
 -- What replay needs of these tasks (:ids, a JSON array), in the order of their ids.
 SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
-  output_properties, run_no
+  CASE WHEN params_hash IS NOT NULL THEN params END, run_no
 FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 
 -- name: page_of_top_tasks

@@ -3,6 +3,15 @@
 INSERT INTO timers (due_at, kind, subject_no) VALUES (:due_at, :kind, :subject_no)
 ON CONFLICT (kind, subject_no) DO UPDATE SET due_at = excluded.due_at;
 
+-- name: set_task_timer
+-- Let a task be due, in place of when it was due before.
+INSERT INTO timers (due_at, kind, subject_no) SELECT :due_at, 'TASK', task_no FROM tasks WHERE id = :task_id
+ON CONFLICT (kind, subject_no) DO UPDATE SET due_at = excluded.due_at;
+
+-- name: delete_task_timer
+-- A task is not due any more.
+DELETE FROM timers WHERE kind = 'TASK' AND subject_no = (SELECT task_no FROM tasks WHERE id = :task_id);
+
 -- name: delete_timer
 -- Nothing is due any more.
 DELETE FROM timers WHERE kind = :kind AND subject_no = :subject_no;

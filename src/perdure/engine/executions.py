@@ -1,0 +1,172 @@
+"""Executions of this node: hand runs to their endpoints, apply what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from perdure.engine.holds import Hold, Holds
+from perdure.engine.results import HeldRun, apply_result, back_off
+from perdure.errors import StorageUnavailableError
+from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
+from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.storage import tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
+    from perdure.engine.lease import Lease
+    from perdure.storage.interface import Storage
+    from perdure.storage.run_queue import ClaimedRun
+
+_log = logging.getLogger(__name__)
+
+
+class Reservation(Struct, frozen=True):
+    """Room for executions of runs that are created in a transition: they need not stand in line first.
+
+    ``lease_until`` is set if the transition has to renew the lease, which was asked for at ``asked_at``.
+    """
+
+    node_no: int
+    count: int
+    asked_at: float
+    lease_until: datetime | None
+
+
+class Executions:
+    """The executions at work here: at most ``limit`` at once."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        directory: Directory,
+        holds: Holds,
+        hints: Hints,
+        lease: Lease,
+        *,
+        limit: int,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._directory = directory
+        self._holds = holds
+        self._hints = hints
+        self._lease = lease
+        self._limit = limit
+        self._reserved = 0
+        self.is_open = True
+        self.has_backlog = False
+        self.is_in_doubt = False
+
+    @property
+    def room(self) -> int:
+        """How many more executions may begin."""
+        return self._limit - len(self._holds) - self._reserved if self.is_open else 0
+
+    def reserve(self, job_nos: Sequence[int]) -> Reservation | None:
+        """Take room for executions of these jobs; ``None`` if their runs must stand in line like others."""
+        count = len(job_nos)
+        # Whoever is in line already comes first.
+        if count == 0 or self.has_backlog or count > self.room:
+            return None
+        hosts = self._directory.hosts
+        for job_no in job_nos:
+            if job_no not in hosts:
+                return None
+        renewal = self._lease.due_renewal(self._clock.now())
+        self._reserved += count
+        asked_at, lease_until = (0.0, None) if renewal is None else renewal
+        return Reservation(self._lease.node_no, count, asked_at, lease_until)
+
+    def take_up(self, reservation: Reservation, runs: Iterable[ClaimedRun]) -> None:
+        """Begin the executions of the runs that were created, and give the rest of the room back."""
+        self._reserved -= reservation.count
+        if reservation.lease_until is not None:
+            self._lease.renewed(reservation.asked_at)
+        for run in runs:
+            self.begin(run)
+
+    def give_up(self, reservation: Reservation) -> None:
+        """Give the room back: it is not known whether the runs were created."""
+        self._reserved -= reservation.count
+        self.doubt()
+
+    def doubt(self) -> None:
+        """Have the database asked what this node holds: it may be more than it knows of."""
+        self.is_in_doubt = True
+        self._hints.run_is_in_line()
+
+    def begin(self, run: ClaimedRun) -> None:
+        """Execute a run that this node holds."""
+        hold = Hold(run.run_no, run.id, run.epoch, self._directory.hosts[run.job_no], run.executing_since)
+        self._holds.add(hold)
+        self._hints.executions.set()
+        hold.task = asyncio.get_running_loop().create_task(self._execute(hold, run))
+
+    async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
+        try:
+            request = self._request(run, [] if run.epoch == 1 else await self._tasks(hold))
+            result = await hold.endpoint.execute(request)
+        except Exception as error:
+            _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
+            result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
+        await self._settle(hold, result)
+
+    async def _tasks(self, hold: Hold) -> list[TaskState]:
+        """Load what replay needs; if the endpoint still holds the suspended run, only what it waits for."""
+        named = hold.endpoint.held(hold.run_id)
+        if named is not None:
+            rows = await self._storage.read(tasks.list_by_id, named)
+            # Between asking and now the endpoint may have let go of the run.
+            if hold.endpoint.held(hold.run_id) == named:
+                return [state for _, state in rows]
+        return [state for _, state in await self._storage.scan(tasks.list_of_runs, (hold.run_no,))]
+
+    def _request(self, run: ClaimedRun, states: list[TaskState]) -> ExecutionRequest:
+        return ExecutionRequest(
+            run.epoch,
+            RunInfo(run.id, run.is_test, False, run.started_at),
+            JobRef(run.job_id, run.version),
+            run.event,
+            self._directory.tenants[run.environment_no],
+            run.account,
+            run.source,
+            states,
+            run.yielded,
+        )
+
+    async def _settle(self, hold: Hold, result: ExecutionResult) -> None:
+        """Apply a result, however long the database cannot; the lease recovers the run if this node dies first."""
+        held = HeldRun(hold.run_no, hold.epoch, self._lease.node_no, hold.since, hold.is_fruitful, hold.has_open_tasks)
+        failures = 0
+        while True:
+            try:
+                status = await self._storage.write(apply_result, held, result, now=self._clock.now())
+                break
+            except StorageUnavailableError:
+                failures += 1
+                await self._clock.wait(asyncio.Event(), self._clock.now() + back_off(failures))
+        self._holds.drop(hold)
+        if status is None:
+            return
+        if status.is_final:
+            self._hints.run_has_ended(hold.run_id)
+        if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:
+            # A place is free, or the run itself is in line.
+            self._hints.run_is_in_line()
+
+    def resolve(self, run_id: str, epoch: int, states: list[TaskState]) -> None:
+        """Tell an execution at work here that waits of it are over."""
+        hold = self._holds.find(run_id)
+        if hold is not None and hold.epoch == epoch:
+            hold.is_fruitful = hold.is_fruitful or any(state.status is TaskStatus.COMPLETED for state in states)
+            hold.endpoint.resolve(run_id, epoch, states)

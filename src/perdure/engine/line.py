@@ -1,0 +1,142 @@
+"""The line: claim runs that are due and begin their executions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from perdure.engine.lease import Lease, renew_in
+from perdure.engine.recovery import release_orphans
+from perdure.engine.results import back_off, close_tasks
+from perdure.protocol.execution import ErrorInfo
+from perdure.protocol.statuses import TaskStatus
+from perdure.storage import run_queue, runs
+from perdure.storage.run_queue import ClaimedRun
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+    from datetime import datetime
+
+    from perdure.config.settings import Settings
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.executions import Executions
+    from perdure.engine.hints import Hints
+    from perdure.engine.holds import Holds
+    from perdure.storage.interface import Session, Storage
+
+
+class Claims(Struct, frozen=True):
+    """What one look at the line came to; ``seen`` counts the runs that were due."""
+
+    seen: int
+    claimed: list[ClaimedRun]
+    timed_out: list[str]
+
+
+class Line:
+    """Takes runs from the line as far as there is room."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        directory: Directory,
+        executions: Executions,
+        holds: Holds,
+        hints: Hints,
+        lease: Lease,
+        settings: Settings,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._directory = directory
+        self._executions = executions
+        self._holds = holds
+        self._hints = hints
+        self._lease = lease
+        self._settings = settings
+
+    async def claim(self) -> bool:
+        """Begin executions of runs that are due, as far as there is room; whether any were due."""
+        limit = min(self._executions.room, self._settings.claim_batch)
+        if limit <= 0:
+            self._executions.has_backlog = True
+            return False
+        now = self._clock.now()
+        renewal = self._lease.due_renewal(now)
+        try:
+            claims = await self._storage.write(
+                claim_due,
+                node_no=self._lease.node_no,
+                hosted=self._directory.hosts,
+                limit=limit,
+                fruitless_limit=self._settings.fruitless_limit,
+                lease_until=None if renewal is None else renewal[1],
+                now=now,
+            )
+        except BaseException:
+            self._executions.doubt()
+            raise
+        if renewal is not None:
+            self._lease.renewed(renewal[0])
+        for run in claims.claimed:
+            self._executions.begin(run)
+        for run_id in claims.timed_out:
+            self._hints.run_has_ended(run_id)
+        self._executions.has_backlog = claims.seen == limit
+        return claims.seen > 0
+
+    async def reconcile(self) -> None:
+        """Put back in line what this node holds by the database's word, but does not know of.
+
+        A claim whose commit failed half-way, or whose caller was cancelled, may have been stored all the same.
+        """
+        held = await self._storage.write(runs.list_held, self._lease.node_no)
+        # Every claim committed before this unit has been taken up by now: units of work finish in their order.
+        orphans: list[tuple[int, int]] = []
+        for run_no, run_id, epoch in held:
+            hold = self._holds.find(run_id)
+            if hold is None or hold.epoch != epoch:
+                orphans.append((run_no, epoch))
+        if orphans:
+            await self._storage.write(release_orphans, orphans, node_no=self._lease.node_no, now=self._clock.now())
+        self._executions.is_in_doubt = False
+
+
+async def claim_due(
+    tx: Session,
+    *,
+    node_no: int,
+    hosted: Container[int],
+    limit: int,
+    fruitless_limit: int,
+    lease_until: datetime | None,
+    now: datetime,
+) -> Claims:
+    """Let a node hold runs that are due; put those off whose code it has not; end those that came to nothing."""
+    await renew_in(tx, node_no, lease_until)
+    take: list[int] = []
+    timed_out: list[str] = []
+    due = await run_queue.list_due(tx, now=now, limit=limit)
+    for run in due:
+        if run.fruitless >= fruitless_limit:
+            timed_out.extend(await _time_out(tx, run.run_no, run.fruitless, now))
+        elif run.job_no in hosted:
+            take.append(run.run_no)
+        else:
+            until = now + back_off(run.failures + 1)
+            why = f"no code for job {run.job_id}"
+            await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=why, now=now)
+    claimed = await run_queue.claim_if_in_line(tx, take, node_no=node_no, now=now) if take else []
+    return Claims(len(due), claimed, timed_out)
+
+
+async def _time_out(tx: Session, run_no: int, fruitless: int, now: datetime) -> Sequence[str]:
+    error = ErrorInfo("RunTimedOutError", f"{fruitless} executions in a row completed no task.")
+    run_id = await run_queue.time_out_if_in_line(tx, run_no, error=error, now=now)
+    if run_id is None:
+        return ()
+    await close_tasks(tx, run_no, TaskStatus.CANCELED, now)
+    return (run_id,)
