@@ -113,8 +113,8 @@ def _general_codec(annotation: Any) -> Codec:
         except UnsupportedTypeError as error:
             reasons.append(error.message.rstrip("."))
     raise UnsupportedTypeError(
-        f"Results cannot be read as {spell(annotation)}: {'; '.join(reasons)}. Pass as_type= with a type that JSON can "
-        "be read as, or leave the annotation out to get plain JSON."
+        f"JSON cannot be read as {spell(annotation)}: {'; '.join(reasons)}. Name a type that it can be read as (with "
+        "as_type= for a result, schema= for a payload), or leave the annotation out to get plain JSON."
     )
 
 

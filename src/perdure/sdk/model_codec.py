@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -40,6 +41,8 @@ class ModelCodec(Codec):
 
     def __init__(self, annotation: Any) -> None:
         super().__init__(annotation)
+        if _is_no_type(annotation):
+            raise UnsupportedTypeError("it is no type")
         try:
             # In a list, since pydantic lets no configuration be given for a bare dataclass.
             self._adapter: TypeAdapter[list[Any]] = TypeAdapter(cast("Any", list)[annotation], config=_CONFIG)
@@ -61,6 +64,9 @@ class ModelCodec(Codec):
             if error.errors(include_url=False)[0]["type"] == "json_invalid":
                 return self._validate(load(text))
             raise misfit(_issues(error), self.annotation) from error
+        except Exception as error:
+            # Validators are user code.
+            raise misfit([Issue((), f"{type(error).__name__}: {error}")], self.annotation) from error
 
     def _validate(self, value: object) -> Any:
         """Decode what pydantic cannot read from text: escapes of lone surrogates."""
@@ -88,6 +94,13 @@ class ModelCodec(Codec):
     def _check_kept(self, value: object, stored: object, text: JsonText, root: str) -> None:
         # Not compared: models may have an equality of their own.
         return
+
+
+def _is_no_type(annotation: Any) -> bool:
+    """Find what pydantic would take for something else: a model for its class, code for its arguments."""
+    if isinstance(annotation, tuple) or inspect.isroutine(annotation):
+        return True
+    return not isinstance(annotation, type) and hasattr(annotation, "__pydantic_core_schema__")
 
 
 def _schema_nodes(schema: object) -> Iterator[dict[str, Any]]:

@@ -69,6 +69,9 @@ class StructCodec(Codec):
             raise misfit([_issue(error)], self.annotation) from error
         except msgspec.DecodeError:
             return self._convert(load(text))
+        except Exception as error:
+            # What a struct does when it is made is user code.
+            raise misfit([Issue((), f"{type(error).__name__}: {error}")], self.annotation) from error
 
     def _convert(self, value: object) -> Any:
         """Decode what msgspec cannot read from text: escapes of lone surrogates."""

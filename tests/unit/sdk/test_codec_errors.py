@@ -220,6 +220,9 @@ def test_the_limit_counts_bytes_of_utf_8_and_not_characters() -> None:
         (type[int], "classes are not stored"),
         (list["Nowhere"], "Nowhere"),  # type: ignore[name-defined]  # noqa: F821
         (3, "3"),
+        ((int, str), "no type"),
+        (len, "no type"),
+        (Profile(), "no type"),
     ],
     ids=repr,
 )
