@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from perdure.config.settings import Settings
+from perdure.engine.events import MAX_NAME_LENGTH, MAX_PAYLOAD_BYTES
+from perdure.engine.results import MAX_YIELDS, back_off
+from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
+from perdure.sdk.durations import MAX_SECONDS
+from perdure.sdk.events import PAYLOAD_LIMIT
+from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
+from perdure.sdk.parking import QUIET_SECONDS
+from perdure.sdk.plain_codec import OUTPUT_LIMIT
+from perdure.sdk.unwinding import SWALLOWED_LIMIT
+from tests.contracts.markdown import table_rows
+from tests.contracts.tree import ROOT
+
+PAGE = ROOT / "docs" / "reference" / "limits.md"
+LIMITS = {row[0]: row[1] for row in table_rows(PAGE)}
+
+IN_FORCE = {
+    "payload of an event": f"{MAX_PAYLOAD_BYTES // 1024} KiB",
+    "output of a task": f"{OUTPUT_LIMIT // 1024**2} MiB",
+    "nesting of JSON": f"{MAX_DEPTH} arrays and objects",
+    "values in one JSON text": f"{MAX_NODES:,}",
+    "digits of one number": f"{MAX_NUMBER_LENGTH} characters",
+    "name of an event": f"1 to {MAX_NAME_LENGTH} characters",
+    "executions of a run that complete no task": f"{Settings().fruitless_limit}",
+    "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",
+    "keys that a run has yielded": f"{MAX_YIELDS}",
+    "longest duration that a call takes": f"{MAX_SECONDS:,} s",
+    "how long a branch that awaits something other": f"{QUIET_SECONDS * 1000:.0f} ms",
+    "longest time between two tries": f"{back_off(1000).total_seconds():.0f} s",
+}
+
+
+@pytest.mark.parametrize("what", IN_FORCE)
+def test_the_page_of_limits_gives_the_number_in_force(what: str) -> None:
+    (limit,) = [limit for name, limit in LIMITS.items() if name.startswith(what)]
+    assert limit.startswith(IN_FORCE[what])
+
+
+def test_what_the_sdk_refuses_the_engine_would_refuse_too() -> None:
+    assert PAYLOAD_LIMIT == MAX_PAYLOAD_BYTES
+
+
+def test_the_page_of_limits_says_how_many_suspended_functions_are_kept() -> None:
+    sentence = f"at most {HELD_LIMIT:,} of them, each for at most {HELD_SECONDS:.0f} s"
+    assert sentence in " ".join(PAGE.read_text(encoding="utf-8").split())
