@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from perdure.errors import InvalidArgumentError
 
@@ -43,15 +43,16 @@ def open_storage(url: str, *, lock_timeout: timedelta = timedelta(seconds=10)) -
 
 
 def _parse(url: str) -> Path | None:
-    parts = urlsplit(url)
-    # Only the scheme is repeated in a message: what follows may hold a password.
-    if parts.scheme != "sqlite":
-        raise InvalidArgumentError(f"{parts.scheme or 'That'}: is not a database this version opens. {_UNDERSTOOD}")
-    if parts.netloc or (parts.path and not parts.path.startswith("/")):
+    scheme, mark, rest = url.partition("://")
+    # Nothing but the scheme is repeated in a message: the rest may hold a password.
+    if not mark or scheme != "sqlite":
+        kind = f"{scheme}://" if mark and scheme.isidentifier() else "That"
+        raise InvalidArgumentError(f"{kind} is no database that this version opens. {_UNDERSTOOD}")
+    if rest and not rest.startswith("/"):
         raise InvalidArgumentError(f"A path follows three slashes. {_UNDERSTOOD}")
-    if parts.query or parts.fragment:
-        raise InvalidArgumentError(f"Options are not understood; write ? as %3F and # as %23 in a path. {_UNDERSTOOD}")
-    path = unquote(parts.path[1:])
+    if "?" in rest or "#" in rest:
+        raise InvalidArgumentError(f"There are no options; in a path, write ? as %3F and # as %23. {_UNDERSTOOD}")
+    path = unquote(rest[1:])
     if path in ("", ":memory:"):
         return None
     if "\0" in path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import apsw
 
-from perdure.errors import StorageError, UnsupportedFileSystemError
+from perdure.errors import StorageError, StorageReadOnlyError, UnsupportedFileSystemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,10 @@ class Connection(Protocol):
 
     def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
         """Carry the log over into the database."""
+        ...
+
+    def readonly(self, name: str) -> bool:
+        """Say whether a database could be opened for reading only."""
         ...
 
     def table_exists(self, dbname: str | None, table_name: str) -> bool:
@@ -143,6 +147,9 @@ def _set_up(connection: Connection, pragmas: str) -> None:
 
 
 def _prove_durable(connection: Connection, path: Path) -> None:
+    # SQLite opens what it may not write for reading, without a word.
+    if connection.readonly("main"):
+        raise StorageReadOnlyError(f"{path} cannot be written. Give this process the right to write it and its folder.")
     mode = connection.pragma("journal_mode")
     if mode != "wal":
         raise UnsupportedFileSystemError(

@@ -1,0 +1,124 @@
+"""One process owns a database file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perdure.errors import DatabaseLockedError
+from tests.storage.processes import read_line, read_rest, started
+from tests.storage.values import keys, open_values, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A_WHILE = timedelta(seconds=20)
+
+
+def test_a_file_that_another_process_owns_is_refused_with_its_pid(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    with started("own", path) as owner:
+        assert read_line(owner) == "open"
+
+        with pytest.raises(DatabaseLockedError, match=f"Process {owner.pid} owns .*End that process") as caught:
+            open_values(path)
+
+    assert caught.value.pid == owner.pid
+
+
+async def test_a_killed_owner_leaves_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    with started("own", path) as owner:
+        assert read_line(owner) == "open"
+        owner.kill()
+        owner.wait()
+
+        storage = open_values(path)
+
+    assert await storage.read(keys) == ["mine"]
+    await storage.close()
+
+
+async def test_a_process_that_is_just_ending_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    with started("own", path) as owner:
+        assert read_line(owner) == "open"
+        assert owner.stdin is not None
+        ending = threading.Timer(0.2, owner.communicate, ["close"])
+        ending.start()
+
+        storage = open_values(path, lock_timeout=A_WHILE)
+
+        ending.join()
+    assert await storage.read(keys) == ["mine"]
+    await storage.close()
+
+
+async def test_a_second_storage_in_one_process_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    first = open_values(path)
+
+    with pytest.raises(DatabaseLockedError, match="This process has already opened"):
+        open_values(path)
+
+    await first.close()
+    second = open_values(path)
+    await second.close()
+
+
+async def test_a_path_through_a_symbolic_link_is_the_same_database(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    storage = open_values(tmp_path / "values.db")
+
+    with pytest.raises(DatabaseLockedError):
+        open_values(tmp_path / "link" / "values.db")
+
+    await storage.close()
+
+
+def test_an_owner_that_cannot_be_seen_is_said_to_be_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path)
+    owner = {"pid": os.getppid(), "started": "1", "boot": "another"}
+    path.with_name("values.db.lock").write_text(json.dumps(owner), encoding="utf-8")
+
+    with pytest.raises(DatabaseLockedError, match="in a container"):
+        open_values(path)
+
+    asyncio.run(storage.close())
+
+
+def test_a_lock_whose_text_is_damaged_still_locks(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path)
+    path.with_name("values.db.lock").write_text("[", encoding="utf-8")
+
+    with pytest.raises(DatabaseLockedError) as caught:
+        open_values(path)
+
+    assert caught.value.pid is None
+    asyncio.run(storage.close())
+
+
+async def test_a_forked_child_may_not_use_the_storage_and_does_not_keep_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    with started("fork", path) as parent:
+        assert [read_line(parent) for _ in range(3)] == ["forked_process"] * 3
+        child = read_line(parent)
+        parent.wait()
+
+        storage = open_values(path, lock_timeout=A_WHILE)
+
+        assert parent.stdin is not None
+        parent.stdin.close()
+        assert child.startswith("child ")
+        assert read_rest(parent) == []
+    assert await storage.read(keys) == ["of the parent"]
+    assert await storage.write(put, "of the next") == "of the next"
+    await storage.close()
