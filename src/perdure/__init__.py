@@ -1,1 +1,35 @@
 """Durable background jobs for Python."""
+
+from __future__ import annotations
+
+from perdure import errors
+from perdure.protocol.redacted import redact_string
+from perdure.sdk.client import Client
+from perdure.sdk.context import Context
+from perdure.sdk.current import current
+from perdure.sdk.failures import register_error
+from perdure.sdk.handle import RunHandle
+from perdure.sdk.io import IO
+from perdure.sdk.job import Job, job
+from perdure.sdk.records import Event
+from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
+from perdure.sdk.triggers import event_trigger, invoke_trigger
+
+__all__ = [
+    "IO",
+    "Client",
+    "Context",
+    "Event",
+    "Job",
+    "Retry",
+    "RetryAt",
+    "RunHandle",
+    "SkipRetrying",
+    "current",
+    "errors",
+    "event_trigger",
+    "invoke_trigger",
+    "job",
+    "redact_string",
+    "register_error",
+]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -33,14 +36,19 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine. If it is set back, time stands still until it has caught up."""
+    """The clock of the machine. If it is set back, time stands still until it has caught up.
 
-    def __init__(self) -> None:
+    Args:
+        wall_ns: Gives the nanoseconds since 1970.
+    """
+
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._wall_ns = wall_ns
         self._latest = 0
 
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
-        ms = time.time_ns() // 1_000_000
+        ms = self._wall_ns() // 1_000_000
         if ms > self._latest:
             self._latest = ms
         return self._latest

@@ -14,6 +14,7 @@ from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
+from perdure.storage.instants import from_ms, to_due_ms, to_ms
 from perdure.storage.runs import NewRun
 from perdure.storage.timers import TimerKind
 
@@ -96,7 +97,7 @@ class Events:
             request.source,
             request.payload,
             request.context,
-            now if request.timestamp is None else request.timestamp,
+            now if request.timestamp is None else from_ms(to_ms(request.timestamp)),
             deliver_at,
             now if is_due else None,
             account_id,
@@ -143,13 +144,13 @@ def delivery_time(options: EventOptions, now: datetime) -> datetime:
         if not after >= 0:
             raise InvalidArgumentError(f"deliver_after={after!r}: the delay must not be negative.")
         try:
-            return now + timedelta(seconds=after)
+            return from_ms(to_due_ms(now + timedelta(seconds=after)))
         except OverflowError as error:
             raise InvalidArgumentError(f"deliver_after={after!r} is too far ahead.") from error
     if at is None:
         return now
     _check_aware(at, "deliver_at")
-    return at
+    return from_ms(to_due_ms(at))
 
 
 def check_event(request: EventRequest) -> None:

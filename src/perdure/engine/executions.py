@@ -107,9 +107,15 @@ class Executions:
 
     def begin(self, run: ClaimedRun) -> None:
         """Execute a run that this node holds."""
-        hold = Hold(run.run_no, run.id, run.epoch, self._directory.hosts[run.job_no], run.executing_since)
+        endpoint = self._directory.hosts.get(run.job_no)
+        if endpoint is None or not self.is_open:
+            # The code has just gone, or the node is about to: whoever is in doubt puts the run back in line.
+            self.doubt()
+            return
+        hold = Hold(run.run_no, run.id, run.epoch, endpoint, run.executing_since)
+        if not len(self._holds):
+            self._hints.executions.set()
         self._holds.add(hold)
-        self._hints.executions.set()
         hold.task = asyncio.get_running_loop().create_task(self._execute(hold, run))
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
@@ -119,7 +125,13 @@ class Executions:
         except Exception as error:
             _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
             result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
-        await self._settle(hold, result)
+        try:
+            await self._settle(hold, result)
+        except Exception as error:
+            _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
+            await self._settle(hold, Abandoned(f"its result could not be stored: {error}"))
+        finally:
+            self._holds.drop(hold)
 
     async def _tasks(self, hold: Hold) -> list[TaskState]:
         """Load what replay needs; if the endpoint still holds the suspended run, only what it waits for."""
@@ -156,13 +168,20 @@ class Executions:
                 failures += 1
                 await self._clock.wait(asyncio.Event(), self._clock.now() + back_off(failures))
         self._holds.drop(hold)
-        if status is None:
-            return
-        if status.is_final:
+        if status is not None and status.is_final:
             self._hints.run_has_ended(hold.run_id)
         if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:
             # A place is free, or the run itself is in line.
             self._hints.run_is_in_line()
+
+    def abandon_all(self, reason: str) -> None:
+        """Stop every execution here: this node may hold their runs no longer."""
+        for hold in self._holds.all():
+            hold.endpoint.abort(hold.run_id, reason)
+            if hold.task is not None:
+                hold.task.cancel()
+            self._holds.drop(hold)
+        self.doubt()
 
     def resolve(self, run_id: str, epoch: int, states: list[TaskState]) -> None:
         """Tell an execution at work here that waits of it are over."""

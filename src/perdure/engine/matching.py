@@ -40,7 +40,7 @@ class Subscriptions:
                 row.dispatcher_no, row.source, row.account_id, _compile(row.filter), _compile(row.context_filter),
                 row.job_no, row.job_id, row.version_no, row.version,
             )  # fmt: skip
-            for name in row.event_names:
+            for name in dict.fromkeys(row.event_names):
                 self._by_name.setdefault(name, []).append(subscription)
 
     def match(

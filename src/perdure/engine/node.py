@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.directory import Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.hints import Hints
-from perdure.engine.holds import Holds
+from perdure.engine.holds import Hold, Holds
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.matching import Subscriptions
@@ -29,13 +30,16 @@ from perdure.storage import jobs, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
     from perdure.engine.services.service import Service
     from perdure.protocol.endpoint import Endpoint
     from perdure.storage.interface import Storage
+
+
+_UNWINDING = timedelta(seconds=1)
+"""How long aborted executions may take to unwind."""
 
 
 class Node:
@@ -76,7 +80,7 @@ class Node:
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
             TimerService(self._storage, self._clock, self.executions, self._events, self.hints, self._settings),
-            LeaseService(self._clock, self.lease, self.holds, self.hints, self._settings),
+            LeaseService(self._clock, self.lease, self.executions, self.holds, self.hints, self._settings),
         ]
         if shares_database:
             parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
@@ -91,16 +95,22 @@ class Node:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        at_work = [hold.task for hold in self.holds.all() if hold.task is not None]
-        if at_work:
-            await asyncio.wait(at_work, timeout=grace.total_seconds())
+        await _wait(self.holds.all(), grace)
         rest = self.holds.all()
-        await self._storage.write(release_own, node_no=self.lease.node_no, now=self._clock.now())
-        for hold in rest:
-            hold.endpoint.abort(hold.run_id, "The node stops.")
-            if hold.task is not None:
-                hold.task.cancel()
-        await asyncio.gather(*(hold.task for hold in rest if hold.task is not None), return_exceptions=True)
+        try:
+            # First of all they may write no more; only then are they told.
+            await self._storage.write(release_own, node_no=self.lease.node_no, now=self._clock.now())
+        finally:
+            for hold in rest:
+                hold.endpoint.abort(hold.run_id, "The node stops.")
+            for task in await _wait(rest, _UNWINDING):
+                task.cancel()
+
+
+async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]]:
+    """Wait for executions to end; those that have not."""
+    at_work = [hold.task for hold in holds if hold.task is not None]
+    return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
 
 
 async def start_node(

@@ -13,7 +13,8 @@ from perdure.sdk.events import event_options, event_request, invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.job import Job, job
 from perdure.sdk.node import BackgroundStart, Node, Start
-from perdure.sdk.records import Event, EventRecord, Run, record_of, run_of
+from perdure.sdk.answers import record_of, run_of
+from perdure.sdk.records import Event, EventRecord, Run
 from perdure.sdk.sync import SyncClient, blocking
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from perdure.errors import InvokedRunFailedError
 from perdure.protocol.json_text import load
 from perdure.protocol.statuses import RunStatus
-from perdure.sdk.records import error_of
+from perdure.sdk.answers import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -87,7 +87,8 @@ async def requeue_if_executing(
 
 async def find_counters(tx: Session, run_no: int) -> tuple[int, tuple[str, ...]]:
     """Look up how often a run was given back in a row, and the keys it yielded."""
-    failures, yielded = cast("tuple[int, str | None]", await tx.one("find_counters", run_no))
+    row = await tx.one("find_counters", run_no)
+    failures, yielded = (0, None) if row is None else cast("tuple[int, str | None]", row)
     return failures, read_texts(yielded)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from perdure.protocol.platform import EventRequest
-from perdure.sdk.events import event_options, event_request, record_of
+from perdure.sdk.answers import record_of
+from perdure.sdk.events import event_options, event_request
 from perdure.sdk.io.part import Part
 from perdure.sdk.io.run_task import TaskOptions
 from perdure.sdk.records import EventRecord

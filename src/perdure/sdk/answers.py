@@ -1,0 +1,123 @@
+"""From the platform's answers to the records that calls give back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from perdure.protocol.json_text import load
+from perdure.sdk.records import ErrorInfo, EventRecord, LogLine, Run, RunTask
+
+if TYPE_CHECKING:
+    from perdure.protocol import execution
+    from perdure.protocol.execution import JsonText
+    from perdure.protocol.platform import EventAnswer, RunAnswer, RunTaskAnswer
+
+LOG_OPERATION: Final = "log"
+"""The operation of tasks that are lines of a run's log.
+
+Such a task has no body; its details hold the message as ``description`` and the level as the property ``Level``,
+its params are the line's data (v2 protocol, section 14).
+"""
+
+_Children = Mapping[str | None, Sequence["RunTaskAnswer"]]
+
+
+def record_of(answer: EventAnswer) -> EventRecord:
+    """Make the record of an event."""
+    return EventRecord(
+        id=answer.id,
+        name=answer.name,
+        payload=load(answer.payload),
+        context=load(answer.context),
+        source=answer.source,
+        timestamp=answer.timestamp,
+        deliver_at=answer.deliver_at,
+        delivered_at=answer.delivered_at,
+        cancelled_at=answer.cancelled_at,
+        account_id=answer.account_id,
+    )
+
+
+def run_of(answer: RunAnswer) -> Run:
+    """Make the record of a run and of the page of tasks that came with it.
+
+    A task whose parent is on another page is listed at the top.
+    """
+    shown = [task for task in answer.tasks if task.operation != LOG_OPERATION]
+    ids = {task.id for task in shown}
+    children: defaultdict[str | None, list[RunTaskAnswer]] = defaultdict(list)
+    for task in shown:
+        children[task.parent_id if task.parent_id in ids else None].append(task)
+    return Run(
+        id=answer.id,
+        status=answer.status,
+        job_id=answer.job_id,
+        version=answer.version,
+        started_at=answer.started_at,
+        updated_at=answer.updated_at,
+        completed_at=answer.completed_at,
+        output=_value(answer.output),
+        error=error_of(answer.error),
+        tasks=tuple(_task_of(task, children) for task in children[None]),
+        logs=tuple(_line_of(task) for task in answer.tasks if task.operation == LOG_OPERATION),
+        warnings=answer.warnings,
+        why=answer.why,
+        next_cursor=answer.next_cursor,
+    )
+
+
+def error_of(error: execution.ErrorInfo | None) -> ErrorInfo | None:
+    """Make the record of what a task or a run failed with, if it did."""
+    return None if error is None else ErrorInfo(error.name, error.message, error.stack)
+
+
+def _task_of(answer: RunTaskAnswer, children: _Children) -> RunTask:
+    details = _details(answer)
+    return RunTask(
+        id=answer.id,
+        parent_id=answer.parent_id,
+        key=answer.key,
+        name=answer.name,
+        icon=details.get("icon"),
+        status=answer.status,
+        noop=answer.noop,
+        operation=answer.operation,
+        description=details.get("description"),
+        params=_value(answer.params),
+        output=_value(answer.output),
+        error=error_of(answer.error),
+        attempts=answer.attempts,
+        properties=_merged(details.get("properties"), _value(answer.output_properties)),
+        style=details.get("style"),
+        children=tuple(_task_of(child, children) for child in children.get(answer.id, ())),
+        warnings=tuple(details.get("warnings") or ()),
+        started_at=answer.started_at,
+        completed_at=answer.completed_at,
+        delay_until=answer.delay_until,
+    )
+
+
+def _line_of(answer: RunTaskAnswer) -> LogLine:
+    details = _details(answer)
+    level = next((one["text"] for one in details.get("properties") or () if one["label"] == "Level"), "LOG")
+    return LogLine(
+        level=level,
+        message=details.get("description") or "",
+        data=_value(answer.params),
+        created_at=answer.started_at,
+    )
+
+
+def _merged(*lists: Iterable[dict[str, Any]] | None) -> tuple[dict[str, Any], ...]:
+    """Merge properties by their label; a later one takes the place of an earlier."""
+    return tuple({one["label"]: one for properties in lists for one in properties or ()}.values())
+
+
+def _details(answer: RunTaskAnswer) -> dict[str, Any]:
+    return {} if answer.details is None else load(answer.details)
+
+
+def _value(text: JsonText | None) -> Any:
+    return None if text is None else load(text)
