@@ -34,6 +34,9 @@ _DATA_LIMIT: Final = 262_144
 _MAX_DEPTH: Final = 16
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
+# Classes may forbid it, as frozen dataclasses do.
+_set: Final = BaseException.__setattr__
+
 _Encode = Callable[[Any], Any]
 _Decode = Callable[[Any], Exception]
 
@@ -93,11 +96,11 @@ def normalize(error: BaseException) -> tuple[ErrorInfo, Exception]:
     info = describe(error)
     raised = rebuild(info)
     if type(raised) is type(error):
-        raised.__traceback__ = error.__traceback__
-        raised.__cause__ = error.__cause__
+        _set(raised, "__traceback__", error.__traceback__)
+        _set(raised, "__cause__", error.__cause__)
     else:
         raised.__cause__ = error
-    raised.__suppress_context__ = True
+    _set(raised, "__suppress_context__", True)
     return info, raised
 
 
@@ -144,7 +147,7 @@ def _decode(data: JsonText) -> Exception | None:
 
 def _make(cls: type[Exception], args: list[Any], members: dict[str, Any]) -> Exception:
     made = cls.__new__(cls, *args)
-    made.args = tuple(args)
+    _set(made, "args", tuple(args))
     vars(made).update(members)
     return made
 

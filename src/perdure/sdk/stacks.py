@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from traceback import TracebackException
 from typing import Final
 
-_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120 — compared as text
+_OURS: Final = f"{Path(__file__).parent.parent}{os.sep}"
 _LIMIT: Final = 32_768
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 
@@ -24,7 +25,7 @@ def stack_text(error: BaseException, *, before: str | None = None) -> str:
     """
     trace = TracebackException.from_exception(error, compact=True)
     for one in _chain(trace):
-        kept = [frame for frame in one.stack if not os.path.abspath(frame.filename).startswith(_OURS)]  # noqa: PTH100
+        kept = [frame for frame in one.stack if not frame.filename.startswith(_OURS)]
         if kept:
             one.stack[:] = kept
     text = "".join(trace.format())
