@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
     from perdure.storage.sqlite.database import SqliteFile, SqliteMemory
 
-QUERIES = named_queries() | load_queries(Path(__file__).with_name("queries"))
+QUERIES = dict(named_queries()) | load_queries(Path(__file__).with_name("queries"))
 
 NO_TIME = timedelta(0)
 

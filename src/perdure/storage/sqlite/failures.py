@@ -59,6 +59,16 @@ def translate(error: apsw.Error, connection: Connection | None) -> StorageError:
     return StorageError(f"The database refused a statement: {error}.")
 
 
+def translate_commit(error: apsw.Error, connection: Connection) -> StorageError:
+    """Turn an error of SQLite at a commit into ours: what was written may have reached the disk or not."""
+    failure = translate(error, connection)
+    if type(failure) is not StorageUnavailableError:
+        return failure
+    return StorageUnavailableError(
+        f"A commit failed, and whether it was stored is not known; repeat it with the same ids. SQLite says: {error}."
+    )
+
+
 def translate_os_error(error: OSError, path: Path) -> StorageError:
     """Turn an error about a file beside the database into ours."""
     if error.errno in _NO_SPACE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,9 @@ def open_memory(*, queries: Mapping[str, str] | None = None, limits: Limits = DE
     return SqliteMemory(Writer(connection, session, NoLog(), limits), connection, limits)
 
 
-def named_queries() -> dict[str, str]:
-    """Read the portable queries and what this dialect puts in place of some."""
+@cache
+def named_queries() -> Mapping[str, str]:
+    """Read the portable queries and what this dialect puts in place of some, once in a process."""
     return load_queries(PORTABLE, files("perdure.storage.sqlite") / "queries")
 
 

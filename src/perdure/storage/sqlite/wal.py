@@ -96,7 +96,7 @@ class WriteAheadLog:
     def _check(self) -> int:
         try:
             identity, size = self._look()
-        except FileNotFoundError:
+        except OSError:
             identity, size = None, 0
         if identity != self._identity:
             raise StorageCorruptError(

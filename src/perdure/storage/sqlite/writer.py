@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import apsw
 
 from perdure.errors import StorageError, StorageUnavailableError
-from perdure.storage.sqlite.failures import translate
+from perdure.storage.sqlite.failures import translate, translate_commit
 from perdure.storage.sqlite.session import SqliteSession, drive
 
 if TYPE_CHECKING:
@@ -120,12 +120,11 @@ class Writer:
             self._connection.close()
 
     def _fill_batch(self, first: Unit | None) -> tuple[list[Unit], bool]:
-        # What closes the queue is the last in it.
         taken = [first]
         for _ in range(min(self._waiting.qsize(), self._largest_batch - 1)):
             taken.append(self._waiting.get_nowait())
         batch = [unit for unit in taken if unit is not None and not unit[0].cancelled()]
-        return batch, taken[-1] is not None
+        return batch, None not in taken
 
     def _answer(self, batch: Sequence[Unit], outcomes: Sequence[Any]) -> None:
         # A loop that has been closed has nobody left who waits.
@@ -141,13 +140,19 @@ class Writer:
                 self._roll_back()
                 execute("BEGIN IMMEDIATE")
                 outcomes = self._run_apart(batch)
-            execute("COMMIT")
+            self._end_transaction()
             self._upkeep.after_commit()
         except BaseException as error:
             failure = Failure(self._explain(error))
             self._roll_back()
             return [failure] * len(batch)
         return outcomes
+
+    def _end_transaction(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise translate_commit(error, self._connection) from error
 
     def _run_together(self, batch: Sequence[Unit]) -> list[Any] | None:
         session = self._session

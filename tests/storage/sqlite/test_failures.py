@@ -1,0 +1,131 @@
+"""What goes wrong below SQLite, as it is told to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from perdure.errors import (
+    StorageCorruptError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+    StorageUnavailableError,
+)
+from perdure.storage.sqlite.failures import translate
+from tests.storage.values import keys, open_values, pragma, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class FailingFile(apsw.VFSFile):
+    def __init__(self, disk: FailingDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._disk = disk
+
+    def xSync(self, flags: int) -> None:
+        self._disk.meet("xSync")
+        super().xSync(flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        self._disk.meet("xWrite")
+        super().xWrite(data, offset)
+
+
+class FailingDisk(apsw.VFS):
+    """The default file system, with calls that can be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__("failing", "unix", makedefault=True)
+        self.failing: str | None = None
+        self.failed = 0
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        return FailingFile(self, name, flags)
+
+    def meet(self, call: str) -> None:
+        if call == self.failing:
+            self.failed += 1
+            raise apsw.exception_for(apsw.SQLITE_IOERR)
+
+
+@pytest.fixture
+def disk() -> Iterator[FailingDisk]:
+    disk = FailingDisk()
+    yield disk
+    disk.unregister()
+
+
+@pytest.mark.parametrize("call", ["xSync", "xWrite"])
+async def test_a_commit_that_the_disk_fails_is_not_acknowledged_and_the_next_is_taken(
+    tmp_path: Path, disk: FailingDisk, call: str
+) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path)
+    await storage.write(put, "before")
+
+    disk.failing = call
+    outcomes = await asyncio.gather(*(storage.write(put, f"lost {n}") for n in range(3)), return_exceptions=True)
+    disk.failing = None
+    await storage.write(put, "after")
+
+    assert disk.failed > 0
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailableError] * 3
+    assert "whether it was stored is not known" in str(outcomes[0])
+    assert await storage.read(keys) == ["after", "before"]
+    assert await storage.scan(pragma, "check_integrity") == "ok"
+    await storage.close()
+
+
+async def test_a_write_waits_for_the_write_of_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path)
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE").fetchall()
+
+    def let_go() -> None:
+        other.execute("ROLLBACK").fetchall()
+        other.close()
+
+    soon = threading.Timer(0.2, let_go)
+    soon.start()
+    assert await storage.write(put, "a") == "a"
+    soon.join()
+    await storage.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (apsw.SQLITE_FULL, StorageFullError),
+        (apsw.SQLITE_READONLY, StorageReadOnlyError),
+        (apsw.SQLITE_READONLY_DBMOVED, StorageReadOnlyError),
+        (apsw.SQLITE_PERM, StorageReadOnlyError),
+        (apsw.SQLITE_CORRUPT, StorageCorruptError),
+        (apsw.SQLITE_CORRUPT_INDEX, StorageCorruptError),
+        (apsw.SQLITE_NOTADB, StorageCorruptError),
+        (apsw.SQLITE_BUSY, StorageUnavailableError),
+        (apsw.SQLITE_BUSY_SNAPSHOT, StorageUnavailableError),
+        (apsw.SQLITE_LOCKED, StorageUnavailableError),
+        (apsw.SQLITE_IOERR_READ, StorageUnavailableError),
+        (apsw.SQLITE_IOERR_FSYNC, StorageUnavailableError),
+        (apsw.SQLITE_CANTOPEN, StorageUnavailableError),
+        (apsw.SQLITE_NOMEM, StorageUnavailableError),
+        (apsw.SQLITE_PROTOCOL, StorageUnavailableError),
+        (apsw.SQLITE_INTERRUPT, StorageUnavailableError),
+        (apsw.SQLITE_CONSTRAINT_UNIQUE, StorageError),
+        (apsw.SQLITE_TOOBIG, StorageError),
+        (apsw.SQLITE_ERROR, StorageError),
+    ],
+)
+def test_every_result_of_sqlite_becomes_one_of_our_errors(code: int, expected: type[StorageError]) -> None:
+    error = apsw.exception_for(code)
+    assert isinstance(error, apsw.Error)
+
+    assert type(translate(error, None)) is expected
