@@ -120,7 +120,8 @@ class Executions:
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:
-            request = self._request(run, [] if run.epoch == 1 else await self._tasks(hold))
+            states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
+            request = self._request(run, states, is_complete)
             result = await hold.endpoint.execute(request)
         except Exception as error:
             _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
@@ -133,17 +134,17 @@ class Executions:
         finally:
             self._holds.drop(hold)
 
-    async def _tasks(self, hold: Hold) -> list[TaskState]:
-        """Load what replay needs; if the endpoint still holds the suspended run, only what it waits for."""
+    async def _tasks(self, hold: Hold) -> tuple[list[TaskState], bool]:
+        """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""
         named = hold.endpoint.held(hold.run_id)
         if named is not None:
             rows = await self._storage.read(tasks.list_by_id, named)
             # Between asking and now the endpoint may have let go of the run.
             if hold.endpoint.held(hold.run_id) == named:
-                return [state for _, state in rows]
-        return [state for _, state in await self._storage.scan(tasks.list_of_runs, (hold.run_no,))]
+                return [state for _, state in rows], False
+        return [state for _, state in await self._storage.scan(tasks.list_of_runs, (hold.run_no,))], True
 
-    def _request(self, run: ClaimedRun, states: list[TaskState]) -> ExecutionRequest:
+    def _request(self, run: ClaimedRun, states: list[TaskState], is_complete: bool) -> ExecutionRequest:
         return ExecutionRequest(
             run.epoch,
             RunInfo(run.id, run.is_test, False, run.started_at),
@@ -154,6 +155,7 @@ class Executions:
             run.source,
             states,
             run.yielded,
+            is_complete,
         )
 
     async def _settle(self, hold: Hold, result: ExecutionResult) -> None:

@@ -18,11 +18,12 @@ MISSING: Final[Any] = inspect.Parameter.empty
 _NOTHING = object()
 
 
-def return_annotation(function: Callable[..., Any]) -> Any:
+def return_annotation(function: Callable[..., Any], *, remedy: str = "pass as_type=") -> Any:
     """Give the type that a function's return annotation names.
 
     Args:
         function: A function, a method, a partial, a class (which returns itself) or an object with ``__call__``.
+        remedy: What else can be done about one that cannot be resolved, for the message.
 
     Returns:
         The type, that of the awaited value for awaitables; `MISSING` if there is no annotation.
@@ -37,7 +38,7 @@ def return_annotation(function: Callable[..., Any]) -> Any:
     raw = _raw_annotations(owner).get("return", MISSING)
     if raw is MISSING:
         return MISSING
-    return _awaited(_resolve(owner, raw, f"The return annotation of {name_of(function)}", "as_type="))
+    return _awaited(_resolve(owner, raw, f"The return annotation of {name_of(function)}", remedy))
 
 
 def first_parameter_annotation(function: Callable[..., Any]) -> Any:
@@ -51,7 +52,7 @@ def first_parameter_annotation(function: Callable[..., Any]) -> Any:
     raw = _raw_annotations(owner).get(parameters[0], MISSING) if parameters else MISSING
     if raw is MISSING:
         return MISSING
-    return _resolve(owner, raw, f"The annotation of {parameters[0]} in {name_of(function)}", "schema=")
+    return _resolve(owner, raw, f"The annotation of {parameters[0]} in {name_of(function)}", "pass schema=")
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -112,7 +113,7 @@ def _resolve(owner: Any, raw: Any, what: str, remedy: str) -> Any:
         text = raw if isinstance(raw, str) else repr(raw)
         raise UnsupportedTypeError(
             f"{what} is {text}, which cannot be resolved when the job runs ({type(error).__name__}: {error}). Import "
-            f"or define the type at module level, outside `if TYPE_CHECKING:`; or pass {remedy}."
+            f"or define the type at module level, outside `if TYPE_CHECKING:`; or {remedy}."
         ) from error
 
 

@@ -1,138 +1,113 @@
-"""`Context`: what a job may know of its run, as ``ctx``."""
+"""The context of a run: what ``ctx`` tells a job about itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from perdure.protocol.execution import (
-    AccountInfo,
     EnvironmentInfo,
-    EventInfo,
     ExecutionRequest,
     JobRef,
+    JsonText,
     OrganizationInfo,
     ProjectInfo,
     RunInfo,
-    SourceInfo,
 )
 from perdure.protocol.json_text import load
 
-
-class EventContext:
-    """``ctx.event``: the event that started the run; ``context`` is what its sender handed on beside the payload."""
-
-    __slots__ = ("_context", "_event")
-
-    def __init__(self, event: EventInfo) -> None:
-        self._event = event
-        self._context: Any = None
-
-    @property
-    def id(self) -> str:
-        """The sender's id of the event."""
-        return self._event.id
-
-    @property
-    def name(self) -> str:
-        """The event's name."""
-        return self._event.name
-
-    @property
-    def timestamp(self) -> datetime:
-        """When it happened, as its sender said."""
-        return self._event.timestamp
-
-    @property
-    def context(self) -> Any:
-        """The event's context: a JSON value, ``{}`` if the sender gave none."""
-        if self._context is None:
-            self._context = load(self._event.context)
-        return self._context
-
-    def __repr__(self) -> str:
-        return f"EventContext(id={self.id!r}, name={self.name!r})"
+if TYPE_CHECKING:
+    from perdure.protocol import execution
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """``ctx.account`` or ``ctx.source``: an id, with metadata if there is any."""
-
-    id: str
-    metadata: Any
-
-
-class Context:
-    """What a job may know of its run; the same in every execution, nothing in it can be changed.
+class EventInfo(Struct, frozen=True):
+    """The event that started the run.
 
     Attributes:
-        run: ``id is_test is_retry started_at``.
-        job: ``id version``.
-        event: ``id name context timestamp``.
-        environment: ``id slug type``.
-        organization: ``id slug title``.
-        project: ``id slug name``.
-
-    See also: SDK surface of v2, section 6.
+        id: The sender's id of it.
+        name: Its name.
+        context: What was sent with it beside the payload, as JSON.
+        timestamp: When it happened.
     """
 
-    __slots__ = ("_request", "event")
+    id: str
+    name: str
+    context: Any
+    timestamp: datetime
 
-    def __init__(self, request: ExecutionRequest) -> None:
-        self._request = request
-        self.event = EventContext(request.event)
+
+class AccountInfo(Struct, frozen=True):
+    """The external account that the event was sent for.
+
+    Attributes:
+        id: Its id.
+        metadata: What is known about it, as JSON, or ``None``.
+    """
+
+    id: str
+    metadata: Any = None
+
+
+class SourceInfo(Struct, frozen=True):
+    """The schedule or dynamic trigger registration that the event came from.
+
+    Attributes:
+        id: The key of the registration.
+        metadata: What was registered with it, as JSON, or ``None``.
+    """
+
+    id: str
+    metadata: Any = None
+
+
+class Context(Struct, frozen=True):
+    """What a job is told about its run.
+
+    Attributes:
+        run: ``id``, ``is_test``, ``is_retry``, ``started_at`` (of the first execution).
+        job: ``id`` and ``version``, the one with which the run was created.
+        event: ``id``, ``name``, ``context``, ``timestamp`` of the event that started the run.
+        environment: ``id``, ``slug``, ``type``.
+        organization: ``id``, ``slug``, ``title``.
+        project: ``id``, ``slug``, ``name``.
+        account: ``id`` and ``metadata`` of the external account the event was sent for, or ``None``.
+        source: ``id`` and ``metadata`` of the schedule or dynamic trigger the event came from, or ``None``.
+
+    See also: v2 protocol, section 3.6.
+    """
+
+    run: RunInfo
+    job: JobRef
+    event: EventInfo
+    environment: EnvironmentInfo
+    organization: OrganizationInfo
+    project: ProjectInfo
+    account: AccountInfo | None = None
+    source: SourceInfo | None = None
 
     @classmethod
     def of(cls, request: ExecutionRequest) -> Context:
         """Make the context of an execution."""
-        return cls(request)
-
-    @property
-    def run(self) -> RunInfo:
-        """The run; ``started_at`` is the start of its first execution."""
-        return self._request.run
-
-    @property
-    def job(self) -> JobRef:
-        """The job's id, and the version with which the run was created."""
-        return self._request.job
-
-    @property
-    def environment(self) -> EnvironmentInfo:
-        """The environment that owns the run."""
-        return self._request.tenant.environment
-
-    @property
-    def organization(self) -> OrganizationInfo:
-        """The organization that owns the project."""
-        return self._request.tenant.organization
-
-    @property
-    def project(self) -> ProjectInfo:
-        """The project that owns the environment."""
-        return self._request.tenant.project
-
-    @property
-    def account(self) -> Reference | None:
-        """The external account the event was sent for."""
-        return _reference(self._request.account)
-
-    @property
-    def source(self) -> Reference | None:
-        """The schedule or registration that the event came from."""
-        return _reference(self._request.source)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, "event"):
-            raise AttributeError(f"ctx is frozen; {name!r} cannot be set.")
-        object.__setattr__(self, name, value)
-
-    def __repr__(self) -> str:
-        return f"Context(run={self.run.id!r}, job={self.job.id!r})"
+        tenant = request.tenant
+        account = request.account
+        source = request.source
+        return cls(
+            request.run,
+            request.job,
+            _event_of(request.event),
+            tenant.environment,
+            tenant.organization,
+            tenant.project,
+            None if account is None else AccountInfo(account.id, _value(account.metadata)),
+            None if source is None else SourceInfo(source.id, _value(source.metadata)),
+        )
 
 
-def _reference(info: AccountInfo | SourceInfo | None) -> Reference | None:
-    if info is None:
-        return None
-    return Reference(info.id, None if info.metadata is None else load(info.metadata))
+def _event_of(event: execution.EventInfo) -> EventInfo:
+    return EventInfo(event.id, event.name, load(event.context), event.timestamp)
+
+
+def _value(text: JsonText | None) -> Any:
+    return None if text is None else load(text)

@@ -63,14 +63,14 @@ class Execution:
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
     """
 
-    def __init__(self, request: ExecutionRequest, host: Surroundings) -> None:
+    def __init__(self, request: ExecutionRequest, host: Surroundings, loop: asyncio.AbstractEventLoop) -> None:
         self.run_id = request.run.id
         self.epoch = request.epoch
         self.request = request
         self.host = host
         self.memo = Memo(self.run_id, request.tasks)
         self.branches = Branches()
-        self.parking = Parking(self.branches, self._suspend)
+        self.parking = Parking(self.branches, self._suspend, loop)
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
         self.lines = LogLines(self)
@@ -83,7 +83,7 @@ class Execution:
         self.next_call = 0
         self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
         self._platform = host.platform
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
 
     # Its life.
@@ -92,12 +92,21 @@ class Execution:
         """Start the job's code as the run's first branch; ``main`` gives the result, or none if interrupted."""
         context = copy_context()
         context.run(current_scope.set, self.root)
-        self.adopt(self._loop.create_task(self._drive(main), context=context))
+        task = self._loop.create_task(main(), context=context)
+        task.add_done_callback(self._main_ended)
+        self.adopt(task)
 
-    async def _drive(self, main: Main) -> None:
-        result = await main()
-        if result is not None and not self.interrupted and not self.outcome.done():
-            self.outcome.set_result(result)
+    def _main_ended(self, task: asyncio.Task[ExecutionResult | None]) -> None:
+        if self.interrupted or self.outcome.done():
+            return
+        # The job's function and what it raises are dealt with in ``main``; this is an error of our own, or Ctrl-C.
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            self.outcome.set_result(Abandoned(f"{type(error).__name__}: {error}"))
+            return
+        result = task.result()
+        assert result is not None
+        self.outcome.set_result(result)
 
     def go_on(self, request: ExecutionRequest) -> bool:
         """Continue after a suspension with the waits that are over; ``False`` if none of them is."""
@@ -138,7 +147,7 @@ class Execution:
         if self.interrupted:
             return
         self.interrupted = True
-        running = asyncio.current_task()
+        running = asyncio.current_task(self._loop)
         for branch in list(self.branches.active.values()):
             # A branch that only joins others ends with them; the one at hand raises the interrupt itself.
             if branch.task is not running and not self.branches.is_joining(branch):
@@ -151,6 +160,15 @@ class Execution:
         for _, _, coroutine in self._calls.values():
             coroutine.close()
         self._calls.clear()
+
+    def release(self) -> None:
+        """Let go of what refers back to this execution, so that it is freed at once and not by a later collection."""
+        if not self.branches.all:
+            self.io = None
+            self.ctx = None
+            self.parking.release()
+            self.lines.release()
+            del self.root
 
     # Its branches and their calls.
 
@@ -189,7 +207,8 @@ class Execution:
         self._calls.pop(call, None)
         if self.interrupted and not self.unwinding.refuse_call():
             return None
-        task = asyncio.current_task()
+        # The loop is named because asking for it costs a system call.
+        task = asyncio.current_task(self._loop)
         assert task is not None
         branch = self.branches.all.get(task)
         if branch is None:

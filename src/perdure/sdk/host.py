@@ -119,7 +119,7 @@ class Host:
             job = self._jobs.get(request.job.id)
             if job is None:
                 return Abandoned(f"no code for job {request.job.id}", no_code=True)
-            execution = Execution(request, self)
+            execution = Execution(request, self, self._loop)
             execution.start(Program(execution, job))
         self._active[request.run.id] = execution
         if self._tick is None:
@@ -188,6 +188,7 @@ class Host:
             # Its tasks never end; were they collected, the code would catch even that and go on.
             self._stuck.append(execution)
             return execution.unwinding.failure()
+        execution.release()
         return _with_warnings(result, [*execution.memo.warnings, *execution.unwinding.warnings()])
 
     def _may_hold(self, execution: Execution) -> bool:

@@ -1,18 +1,19 @@
-"""`Job`: a function with an id, a version and a trigger."""
+"""Jobs: a function with an id, a version and a trigger."""
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar
 
-from perdure.errors import InvalidArgumentError, NotConnectedError
+from perdure.errors import InvalidArgumentError, NotConnectedError, UnsupportedTypeError
 from perdure.protocol.endpoint import JobSpec
-from perdure.protocol.ids import slugify
-from perdure.sdk.annotations import name_of
-from perdure.sdk.codec import Codec, return_codec
-from perdure.sdk.schema import payload_schema
+from perdure.protocol.value_paths import type_name
+from perdure.sdk.annotations import return_annotation
+from perdure.sdk.codec import Codec, codec_for
+from perdure.sdk.job_options import as_log_level, as_slug, as_version, positional_count
+from perdure.sdk.names import check_name
+from perdure.sdk.schema import PayloadSchema, payload_schema
 from perdure.sdk.triggers import Trigger
 
 if TYPE_CHECKING:
@@ -23,172 +24,200 @@ if TYPE_CHECKING:
     from perdure.sdk.io import IO
 
 P = TypeVar("P")
-T = TypeVar("T")
-
-# The pattern of semver.org without its build part, which would not order versions.
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-_LOG_LEVELS = ("debug", "info", "log", "warn", "error")
+R = TypeVar("R")
 
 
-class Job(Generic[P, T]):
-    """A job, made by ``@client.job(...)`` or ``@job(...)``.
+class Job(Generic[P, R]):
+    """A function that runs for events, with everything that was declared of it.
+
+    Made by ``@client.job(...)``, or by ``@perdure.job(...)`` and ``client.attach(...)``.
 
     Attributes:
-        id: The job's id.
-        name: The name that is shown.
-        version: ``X.Y.Z``; a run keeps the version it started with, and is executed by the current code.
+        id: Names the job in its project; a slug.
+        name: What it is called in the dashboard.
+        version: ``X.Y.Z``.
         trigger: What starts it.
-        enabled: Whether events start it.
+        enabled: Whether its trigger starts it.
+        run: The function.
+        client: The client it is attached to, or ``None``.
     """
 
     def __init__(
         self,
-        run: Callable[..., Awaitable[T]],
+        run: Callable[..., Coroutine[Any, Any, R]],
         *,
         id: str,
-        trigger: Trigger,
+        version: str,
+        trigger: Trigger[Any],
         name: str | None = None,
-        version: str = "1.0.0",
         enabled: bool = True,
         log_level: str | None = None,
     ) -> None:
-        self.id = _checked_id(id)
-        self.name = id if name is None else name
-        self.version = _checked_version(version, self.id)
+        """Declare a job; see `job` for the arguments and errors."""
+        self.id = as_slug(id)
+        self.name = check_name(name if name is not None else id, what="A job's name")
+        self.version = as_version(version, job=self.id)
+        if not isinstance(trigger, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError(
+                f"trigger= of job {self.id!r} is a trigger, such as event_trigger(…) makes, not {type_name(trigger)}."
+            )
+        if not isinstance(enabled, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError(f"enabled= of job {self.id!r} is True or False, not {enabled!r}.")
         self.trigger = trigger
         self.enabled = enabled
-        self._log_level = _checked_level(log_level, self.id)
-        self._run = run
-        self._takes = _count_parameters(run, self.id)
-        self._schema = payload_schema(trigger.schema, run)
-        self._output: Codec | None = None
-        self._client: Client | None = None
-        self.__wrapped__ = run
-        self.__doc__ = run.__doc__
+        self.run = run
+        self.client: Client | None = None
+        self._log_level = None if log_level is None else as_log_level(log_level)
+        self._takes = positional_count(run)
+        self._resolve_early()
 
     def __repr__(self) -> str:
         return f"Job({self.id!r}, version={self.version!r})"
 
     @property
     def log_level(self) -> str | None:
-        """Below it, log lines are not stored: the job's own level, else its client's."""
-        if self._log_level is not None or self._client is None:
+        """The level below which its log lines are not stored: its own, else its client's."""
+        if self._log_level is not None or self.client is None:
             return self._log_level
-        return self._client.log_level
+        return self.client.log_level
 
-    @property
+    @cached_property
+    def schema(self) -> PayloadSchema:
+        """How its payloads are read.
+
+        Raises:
+            UnsupportedTypeError: The annotation of its payload cannot be resolved.
+        """
+        return payload_schema(self.trigger.schema, self.run)
+
+    @cached_property
     def output_codec(self) -> Codec:
-        """How the output is encoded and decoded: by the function's return annotation."""
-        if self._output is None:
-            self._output = return_codec(self._run)
-        return self._output
+        """How its output is written and read.
+
+        Raises:
+            UnsupportedTypeError: Its return annotation cannot be resolved.
+        """
+        return codec_for(return_annotation(self.run, remedy="leave the annotation out, for plain JSON"))
 
     def spec(self) -> JobSpec:
-        """The job as it is registered."""
-        return JobSpec(self.id, self.name, self.version, self.trigger.spec, self.enabled)
+        """Give the job as the platform registers it.
+
+        Raises:
+            UnsupportedTypeError: An annotation of its function cannot be resolved.
+        """
+        # What could not be resolved when the job was declared must be by now.
+        _ = self.schema, self.output_codec
+        return JobSpec(
+            id=self.id, name=self.name, version=self.version, trigger=self.trigger.spec(), enabled=self.enabled
+        )
+
+    def parse_payload(self, text: JsonText) -> P:
+        """Read the payload of an event.
+
+        Raises:
+            PayloadValidationError: It does not fit; ``issues`` say where.
+        """
+        payload: P = self.schema.parse(text)
+        return payload
+
+    def call(self, payload: P, io: IO, ctx: Context) -> Coroutine[Any, Any, R]:
+        """Call the function with as much as it takes."""
+        if self._takes == 3:
+            return self.run(payload, io, ctx)
+        return self.run(payload, io) if self._takes == 2 else self.run(payload)
+
+    def encode_output(self, value: R) -> JsonText | None:
+        """Write what the function returned; ``None`` for ``None``.
+
+        Raises:
+            UnserializableOutputError: It cannot become JSON, or does not fit the function's return annotation.
+            ValueTooLargeError: It is over 3 MiB as JSON.
+        """
+        text, _ = self.output_codec.store(value)
+        return None if text == "null" else text
 
     def bind(self, client: Client) -> None:
-        """Note which client the job belongs to."""
-        self._client = client
+        """Note the client that the job is attached to."""
+        self.client = client
 
-    def parse_payload(self, text: JsonText) -> Any:
-        """Read a payload by the job's schema.
+    async def invoke(
+        self,
+        payload: P | None = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+    ) -> RunHandle[R]:
+        """Start a run of this job, from outside a run; inside one use ``io.invoke``.
 
-        Raises:
-            PayloadValidationError: It does not fit.
-        """
-        return self._schema.parse(text)
-
-    def call(self, payload: Any, io: IO, ctx: Context) -> Awaitable[T]:
-        """Run the function once, with as many of the three arguments as it takes."""
-        if self._takes == 3:
-            return self._run(payload, io, ctx)
-        return self._run(payload, io) if self._takes == 2 else self._run(payload)
-
-    def encode_output(self, value: Any) -> JsonText:
-        """Encode what the function returned.
-
-        Raises:
-            UnserializableOutputError: It has no JSON form, or does not fit the annotation.
-            ValueTooLargeError: It is over 3 MiB.
-        """
-        return self.output_codec.store(value)[0]
-
-    async def invoke(self, payload: Any = None, **options: Any) -> RunHandle[T]:
-        """Start a run of this job: `Client.invoke` of the client it is attached to.
+        Args:
+            payload: A JSON value or a model; default ``{}``.
+            idempotency_key: The same key again gives the first run.
+            context: A JSON value handed on as ``ctx.event.context``.
+            account_id: The external account the run concerns.
 
         Raises:
-            NotConnectedError: It is attached to no client.
+            NotConnectedError: The job is attached to no client, or its client is not started.
+            InvalidArgumentError: An argument is outside its limits.
+
+        See also: v2 protocol, section 8.4.
         """
-        if self._client is None:
-            raise NotConnectedError(f"The job {self.id!r} is attached to no client; call client.attach(job) first.")
-        return await self._client.invoke(self, payload, **options)
+        if self.client is None:
+            raise NotConnectedError(
+                f"Job {self.id!r} is attached to no client: declare it with @client.job(…), or add it with "
+                "client.attach(…)."
+            )
+        return await self.client.invoke(
+            self, payload, idempotency_key=idempotency_key, context=context, account_id=account_id
+        )
+
+    def _resolve_early(self) -> None:
+        """Find mistakes in annotations where the job is declared; names defined further down have to wait."""
+        for resolve in (lambda: self.schema, lambda: self.output_codec):
+            try:
+                resolve()
+            except UnsupportedTypeError:
+                continue
+
+
+class Declare(Protocol):
+    """Makes a job of an async function that takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``."""
+
+    def __call__(self, run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]:
+        """Make the job."""
+        ...
 
 
 def job(
     *,
     id: str,
-    trigger: Trigger,
+    version: str,
+    trigger: Trigger[Any],
     name: str | None = None,
-    version: str = "1.0.0",
     enabled: bool = True,
     log_level: str | None = None,
-) -> Callable[[Callable[..., Awaitable[T]]], Job[Any, T]]:
-    """Declare a job without a client; ``client.attach(job)`` adds it to one.
+) -> Declare:
+    """Declare a job without a client; ``client.attach`` adds it to one.
+
+    The function is ``async`` and takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``.
 
     Args:
-        id: Names the job: letters, digits and ``-._~``, lower case.
-        trigger: What starts it.
-        name: The name that is shown; default: the id.
-        version: ``X.Y.Z``.
-        enabled: Whether events start it.
-        log_level: Log lines below it are not stored; default: the client's.
+        id: Names the job in its project; made a slug: lower case, ``-`` for white space (v2 protocol, section 1).
+        version: ``X.Y.Z``, a semantic version.
+        trigger: What starts it: ``event_trigger(…)``, ``invoke_trigger(…)``.
+        name: What it is called in the dashboard; default: the id.
+        enabled: ``False``: its trigger does not start it.
+        log_level: Log lines below it are not stored: ``debug``, ``info``, ``log``, ``warn`` or ``error``; default:
+            that of the client.
 
     Raises:
-        InvalidArgumentError: An option is outside what it may be, or the function is no ``async def`` that takes
-            ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``.
-        UnsupportedTypeError: The annotation of ``payload`` cannot be resolved.
+        InvalidArgumentError: An argument is outside what it may be, the function is no ``async def`` or takes
+            something else, or the annotation of its payload and the trigger's ``schema=`` differ.
+
+    See also: v2 protocol, section 3.5.
     """
 
-    def declare(run: Callable[..., Awaitable[T]]) -> Job[Any, T]:
-        return Job(
-            run, id=id, trigger=trigger, name=name, version=version, enabled=enabled, log_level=log_level
-        )
+    def declare(run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]:
+        return Job(run, id=id, version=version, trigger=trigger, name=name, enabled=enabled, log_level=log_level)
 
     return declare
-
-
-def _checked_id(id: str) -> str:
-    slug = slugify(id)
-    if not slug or slug != id:
-        remedy = f"; {slug!r} would do" if slug else ""
-        raise InvalidArgumentError(
-            f"The job id {id!r} may consist of lower-case letters, digits and -._~ only{remedy}."
-        )
-    return id
-
-
-def _checked_version(version: str, id: str) -> str:
-    if not _VERSION.fullmatch(version):
-        raise InvalidArgumentError(
-            f'The job {id!r} has the version {version!r}; versions are semantic, such as "1.0.0".'
-        )
-    return version
-
-
-def _checked_level(level: str | None, id: str) -> str | None:
-    if level is not None and level not in _LOG_LEVELS:
-        raise InvalidArgumentError(f"The job {id!r} has the log level {level!r}; it is one of {', '.join(_LOG_LEVELS)}.")
-    return level
-
-
-def _count_parameters(run: Callable[..., Any], id: str) -> int:
-    if not inspect.iscoroutinefunction(run):
-        raise InvalidArgumentError(f"The job {id!r} needs an async function; {name_of(run)} is none.")
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    count = sum(1 for one in inspect.signature(run).parameters.values() if one.kind in kinds)
-    if not 1 <= count <= 3:
-        raise InvalidArgumentError(
-            f"The job {id!r} takes {count} parameters; it may take (payload), (payload, io) or (payload, io, ctx)."
-        )
-    return count

@@ -23,7 +23,7 @@ class LogLines:
     __slots__ = ("_execution", "waiting")
 
     def __init__(self, execution: Execution) -> None:
-        self._execution = execution
+        self._execution: Execution | None = execution
         self.waiting: list[TaskRecord] = []
 
     def add(self, line: TaskRecord) -> bool:
@@ -37,13 +37,17 @@ class LogLines:
         self.waiting.clear()
         return lines
 
+    def release(self) -> None:
+        """Let go of the execution, which has ended."""
+        self._execution = None
+
     async def flush(self) -> None:
         """Store the waiting lines.
 
         Raises:
             Interrupt: They could not be stored: the execution is over.
         """
-        if not self.waiting:
+        if not self.waiting or self._execution is None:
             return
         lines = self.take()
         last = lines[-1]

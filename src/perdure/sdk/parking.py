@@ -37,15 +37,19 @@ class Parking:
 
     __slots__ = ("_branches", "_is_considering", "_is_over", "_last_call", "_loop", "_on_suspended", "_quiet", "parks")
 
-    def __init__(self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None]) -> None:
+    def __init__(self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None], loop: asyncio.AbstractEventLoop) -> None:
         self.parks: dict[str, Park] = {}
         self._branches = branches
         self._on_suspended = on_suspended
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._last_call = 0.0
         self._is_considering = False
         self._is_over = False
         self._quiet: asyncio.TimerHandle | None = None
+
+    def release(self) -> None:
+        """Let go of the execution, which has ended."""
+        self._on_suspended = _ignore
 
     @property
     def is_suspended(self) -> bool:
@@ -146,3 +150,7 @@ class Parking:
         if not any(park.future.done() for park in self.parks.values()):
             self._is_over = True
             self._on_suspended(tuple(self.parks), cut)
+
+
+def _ignore(_task_ids: tuple[str, ...], _cut: bool) -> None:
+    """What becomes of a suspension after the end."""

@@ -20,12 +20,11 @@ class OpenTask:
     when the body takes long, or when an earlier execution has begun it.
     """
 
-    __slots__ = ("attempts", "details", "display_key", "id", "is_stored", "key", "name", "operation", "params",
+    __slots__ = ("attempts", "details", "display_key", "id", "is_stored", "key", "name", "noop", "operation", "params",
                  "params_hash", "parent", "started_at")  # fmt: skip
 
     def __init__(
         self,
-        *,
         id: str,
         key: str,
         parent: OpenTask | None,
@@ -33,11 +32,12 @@ class OpenTask:
         name: str,
         display_key: str | None,
         started_at: datetime,
-        params: JsonText | None = None,
-        params_hash: str | None = None,
-        details: JsonText | None = None,
-        attempts: int = 1,
-        is_stored: bool = False,
+        params: JsonText | None,
+        params_hash: str | None,
+        details: JsonText | None,
+        noop: bool,
+        attempts: int,
+        is_stored: bool,
     ) -> None:
         self.id = id
         self.key = key
@@ -49,34 +49,35 @@ class OpenTask:
         self.params = params
         self.params_hash = params_hash
         self.details = details
+        self.noop = noop
         self.attempts = attempts
         self.is_stored = is_stored
 
     def record(
         self,
         status: TaskStatus,
-        *,
         output: JsonText | None = None,
-        error: ErrorInfo | None = None,
-        noop: bool = False,
         completed_at: datetime | None = None,
+        before: tuple[TaskRecord, ...] = (),
+        *,
+        error: ErrorInfo | None = None,
         delay_until: datetime | None = None,
         attempt_error: ErrorInfo | None = None,
         output_properties: JsonText | None = None,
-        before: tuple[TaskRecord, ...] = (),
     ) -> TaskRecord:
         """Make the record that stores this task in a state; from then on its row exists."""
         is_new, self.is_stored = not self.is_stored, True
+        parent = self.parent
         return TaskRecord(
             self.id,
             self.key,
-            self.parent.id if self.parent is not None else None,
+            None if parent is None else parent.id,
             self.operation,
             self.name,
             status,
             self.started_at,
             self.display_key,
-            noop,
+            self.noop,
             self.attempts,
             output,
             error,

@@ -1,35 +1,92 @@
-"""What starts a job."""
+"""Triggers: what starts a job."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import EventTriggerSpec, InvokeTriggerSpec, TriggerSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
+from perdure.protocol.value_paths import type_name
+from perdure.sdk.names import check_name
 
-_NAME_LIMIT = 512
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+T = TypeVar("T")
+
+DEFAULT_SOURCE: Final = "trigger.dev"
+"""The source of events that name none, and the one that event triggers listen to (v2 protocol, section 9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What starts a job; made by `event_trigger` or `invoke_trigger`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger(Generic[T]):
+    """What starts a job, and what payload it brings.
 
     Attributes:
-        schema: The type of the payloads, or ``None``.
-        examples: Payloads to try the job with: a list of ``{"id", "name", "payload"}``.
-        spec: The trigger as it is registered.
+        schema: The type of the payload; ``None``: what the job's function says.
     """
 
-    spec: TriggerSpec
-    schema: Any = None
-    examples: tuple[Mapping[str, Any], ...] = ()
+    schema: type[T] | None = None
+
+    def spec(self) -> TriggerSpec:
+        """Give the trigger as the platform registers it."""
+        return InvokeTriggerSpec()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvokeTrigger(Trigger[T]):
+    """Starts a job when it is invoked, and only then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTrigger(Trigger[T]):
+    """Starts a job when an event matches.
+
+    Attributes:
+        names: The events it listens to.
+        source: The source that an event must have.
+        filter: JSON of what the payload must match, or ``None``.
+        context_filter: JSON of what the context must match, or ``None``.
+        examples: Example payloads for the test page.
+    """
+
+    names: tuple[str, ...]
+    source: str = DEFAULT_SOURCE
+    filter: JsonText | None = None
+    context_filter: JsonText | None = None
+    examples: JsonText | None = None
+
+    def spec(self) -> TriggerSpec:
+        """Give the trigger as the platform registers it."""
+        return EventTriggerSpec(
+            names=self.names, source=self.source, filter=self.filter, context_filter=self.context_filter
+        )
+
+
+@overload
+def event_trigger(
+    name: str | Sequence[str],
+    *,
+    schema: type[T],
+    filter: Mapping[str, Any] | None = None,
+    context_filter: Mapping[str, Any] | None = None,
+    source: str = DEFAULT_SOURCE,
+    examples: Sequence[Mapping[str, Any]] = (),
+) -> EventTrigger[T]: ...
+
+
+@overload
+def event_trigger(
+    name: str | Sequence[str],
+    *,
+    schema: Any = None,
+    filter: Mapping[str, Any] | None = None,
+    context_filter: Mapping[str, Any] | None = None,
+    source: str = DEFAULT_SOURCE,
+    examples: Sequence[Mapping[str, Any]] = (),
+) -> EventTrigger[Any]: ...
 
 
 def event_trigger(
@@ -38,50 +95,81 @@ def event_trigger(
     schema: Any = None,
     filter: Mapping[str, Any] | None = None,
     context_filter: Mapping[str, Any] | None = None,
-    source: str = "trigger.dev",
+    source: str = DEFAULT_SOURCE,
     examples: Sequence[Mapping[str, Any]] = (),
-) -> Trigger:
-    """Start a job for every event that matches.
+) -> EventTrigger[Any]:
+    """Start a job whenever an event of that name is sent.
 
     Args:
-        name: The event's name, or several of which any will do; each 1–512 characters without control characters.
-        schema: The type of the payloads; default: the annotation of the job's first parameter. A payload that does
-            not fit ends the run as INVALID_PAYLOAD.
-        filter: Must match the payload, as JSON (v2 protocol, section 12.1; every operator in an object must hold).
-        context_filter: Must match the event's context.
-        source: Must equal the event's source.
-        examples: Payloads to try the job with.
+        name: The name, or several of which one must be the event's; compared exactly.
+        schema: The type of the payload: a pydantic model, a dataclass, a ``msgspec.Struct``, a ``TypedDict``, …
+            A payload that does not fit ends its run with ``INVALID_PAYLOAD``. Default: the annotation of the
+            payload in the job's function.
+        filter: What the payload must match, such as ``{"email": [{"$endsWith": "@example.com"}]}``: the JSON as
+            it was sent, never the names of Python fields. All keys and all operators must hold.
+        context_filter: What the event's context must match.
+        source: The source that the event must have.
+        examples: Payloads for the test page: dicts with ``id``, ``name``, ``payload`` and maybe ``icon``.
 
     Raises:
-        InvalidArgumentError: A name is outside its limits, or a filter has an unknown operator or a wrong operand.
+        InvalidArgumentError: A name is empty, longer than 512 characters or has control characters; there is no
+            name; an example lacks something.
+        InvalidFilterError: A filter has an unknown operator or an operand of the wrong kind.
+
+    See also: v2 protocol, sections 3.5 and 12.1.
     """
-    names = (name,) if isinstance(name, str) else tuple(name)
-    if not names:
-        raise InvalidArgumentError("event_trigger needs the name of at least one event.")
-    for one in names:
-        _check_name(one, "An event's name")
-    _check_name(source, "source")
-    return Trigger(
-        EventTriggerSpec(names, source, _filter_text(filter, "filter"), _filter_text(context_filter, "context_filter")),
-        schema,
-        tuple(examples),
+    return EventTrigger(
+        schema=schema,
+        names=_names(name),
+        source=check_name(source, what="source"),
+        filter=_filter(filter, "filter"),
+        context_filter=_filter(context_filter, "context_filter"),
+        examples=_examples(examples),
     )
 
 
-def invoke_trigger(*, schema: Any = None, examples: Sequence[Mapping[str, Any]] = ()) -> Trigger:
-    """Start a job only when it is invoked. Arguments as for `event_trigger`."""
-    return Trigger(InvokeTriggerSpec(), schema, tuple(examples))
+@overload
+def invoke_trigger(*, schema: type[T]) -> InvokeTrigger[T]: ...
 
 
-def _filter_text(filter: Mapping[str, Any] | None, what: str) -> JsonText | None:
+@overload
+def invoke_trigger(*, schema: Any = None) -> InvokeTrigger[Any]: ...
+
+
+def invoke_trigger(*, schema: Any = None) -> InvokeTrigger[Any]:
+    """Start a job only when it is invoked (or tested).
+
+    Args:
+        schema: The type of the payload; default: the annotation of the payload in the job's function.
+
+    See also: v2 protocol, section 8.4.
+    """
+    return InvokeTrigger(schema=schema)
+
+
+def _names(name: object) -> tuple[str, ...]:
+    if isinstance(name, (list, tuple)):
+        names = cast("Sequence[object]", name)
+        if not names:
+            raise InvalidArgumentError("event_trigger needs the name of an event, or several.")
+        return tuple(dict.fromkeys(check_name(one, what="The name of an event") for one in names))
+    return (check_name(name, what="The name of an event"),)
+
+
+def _filter(filter: Mapping[str, Any] | None, path: str) -> JsonText | None:
     if filter is None:
         return None
-    compile_event_filter(filter, path=what)
-    return JsonText(dump(dict(filter), root=what))
+    compile_event_filter(filter, path=path)
+    return JsonText(dump(filter, root=path))
 
 
-def _check_name(value: object, what: str) -> None:
-    if not isinstance(value, str) or not 1 <= len(value) <= _NAME_LIMIT or _CONTROL.search(value):
-        raise InvalidArgumentError(
-            f"{what} is a text of 1 to {_NAME_LIMIT} characters without control characters; got {value!r:.80}."
-        )
+def _examples(examples: Sequence[Mapping[str, Any]]) -> JsonText | None:
+    for index, example in enumerate(cast("Sequence[object]", examples)):
+        if not isinstance(example, Mapping):
+            raise InvalidArgumentError(f"examples[{index}] is a dict, not {type_name(example)}.")
+        members = cast("Mapping[str, object]", example)
+        check_name(members.get("id"), what=f"examples[{index}].id")
+        check_name(members.get("name"), what=f"examples[{index}].name")
+        if "payload" not in members:
+            raise InvalidArgumentError(f"examples[{index}] has no payload.")
+    return JsonText(dump(list(examples), root="examples")) if examples else None

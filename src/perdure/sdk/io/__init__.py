@@ -15,7 +15,8 @@ from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.logger import Logger
 from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
-from perdure.sdk.io.run_task import PLAIN, TaskOptions, run_task, sequence_details
+from perdure.sdk.io.options import PLAIN, TaskOptions, sequence_details
+from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.wait import WaitCalls
 from perdure.sdk.retry import as_retry

@@ -11,7 +11,7 @@ from perdure.protocol.platform import InvokeRequest
 from perdure.sdk.events import invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.run_task import TaskOptions
+from perdure.sdk.io.options import TaskOptions
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey

@@ -10,7 +10,7 @@ from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
 from perdure.sdk.io.body import is_async, name_of
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.run_task import TaskOptions, sequence_details
+from perdure.sdk.io.options import TaskOptions, sequence_details
 from perdure.sdk.scope import Scope, current_scope
 
 if TYPE_CHECKING:

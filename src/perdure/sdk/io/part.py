@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
-    from perdure.sdk.io.run_task import TaskOptions
+    from perdure.sdk.io.options import TaskOptions
 
 
 class Part:

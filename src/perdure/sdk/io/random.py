@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.run_task import TaskOptions
+from perdure.sdk.io.options import TaskOptions
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey

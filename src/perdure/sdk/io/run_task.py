@@ -3,72 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+import inspect
+from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
-from perdure.protocol.execution import ErrorInfo, JsonText
-from perdure.protocol.json_text import dump, load
-from perdure.protocol.keys import display_key as show_key
-from perdure.protocol.retries import RetryOptions, retry_delay
+from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
-from perdure.sdk.branches import Branch
-from perdure.sdk.codec import Codec, return_codec
-from perdure.sdk.failures import normalize, rebuild
-from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.io.body import RunningTask, call_body, name_of
-from perdure.sdk.replay import Ask
-from perdure.sdk.retry import RetryAt, SkipRetrying
+from perdure.sdk.codec import return_codec
+from perdure.sdk.io.attempts import Attempts, stored_result
+from perdure.sdk.io.body import name_of
+from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
+    from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
     from perdure.sdk.io import IO
-
-Decision = BaseException | RetryAt | SkipRetrying | None
-
-
-class TaskOptions:
-    """Everything that a call may say of its task beside key and function."""
-
-    __slots__ = ("as_type", "delay_until", "details", "display_key", "name", "noop", "on_error", "operation", "params",
-                 "parse_output", "retry", "timeout", "wrap")  # fmt: skip
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        operation: str = "run_task",
-        as_type: Any = None,
-        retry: RetryOptions | None = None,
-        timeout: float | None = None,
-        params: Any = None,
-        display_key: str | None = None,
-        delay_until: datetime | None = None,
-        noop: bool = False,
-        parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
-        details: Mapping[str, Any] | None = None,
-        wrap: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self.name = name
-        self.operation = operation
-        self.as_type = as_type
-        self.retry = retry
-        self.timeout = timeout
-        self.params = None if params is None else dump(params, root="params")
-        self.display_key = display_key
-        self.delay_until = delay_until
-        self.noop = noop
-        self.parse_output = parse_output
-        self.on_error = on_error
-        self.details = None if not details else dump(dict(details), root="details")
-        self.wrap = wrap
-
-
-PLAIN = TaskOptions()
+    from perdure.sdk.replay import Ask
 
 
 async def run_task(
@@ -84,6 +37,7 @@ async def run_task(
     branch = execution.begin(call)
     if branch is None:
         return await execution.never()
+    ask: Ask | None = None
     try:
         scope = current_scope.get(execution.root)
         if scope.execution is not execution:
@@ -104,237 +58,65 @@ async def run_task(
                 break
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
-        else:
-            result = await _Work(execution, io, branch, scope, ask, codec, fn, options).run()
-        return result if options.wrap is None else options.wrap(result)
-    finally:
-        execution.finish(branch)
-
-
-def stored_result(scope: Scope, ask: Ask, codec: Codec, parse_output: Callable[[Any], Any] | None = None) -> Any:
-    """Return, or raise, what the memo holds for a key."""
-    if ask.error is not None:
-        raise note_failure(scope, rebuild(ask.error))
-    return decode_result(ask.output, codec, parse_output)
-
-
-def decode_result(output: JsonText | None, codec: Codec, parse_output: Callable[[Any], Any] | None) -> Any:
-    """Turn stored JSON into the value job code gets."""
-    if output is None:
-        return None
-    if parse_output is None:
-        return codec.decode(output)
-    parsed = parse_output(load(output))
-    return parsed if codec.is_plain else codec.decode(JsonText(dump(parsed)))
-
-
-def note_failure(scope: Scope, error: BaseException) -> BaseException:
-    """Remember an error that is final, so that no enclosing task is retried for it."""
-    if scope.failed is None:
-        scope.failed = []
-    scope.failed.append(error)
-    return error
-
-
-class _Work:
-    """One asked-for task on its way to its outcome."""
-
-    __slots__ = ("ask", "branch", "codec", "execution", "fn", "io", "options", "scope", "task")
-
-    def __init__(
-        self,
-        execution: Execution,
-        io: IO,
-        branch: Branch,
-        scope: Scope,
-        ask: Ask,
-        codec: Codec,
-        fn: Callable[..., Any] | None,
-        options: TaskOptions,
-    ) -> None:
-        self.execution = execution
-        self.io = io
-        self.branch = branch
-        self.scope = scope
-        self.ask = ask
-        self.codec = codec
-        self.fn = fn
-        self.options = options
-        state = ask.state
-        shown = options.display_key
-        self.task = OpenTask(
-            id=execution.host.new_task_id() if state is None else state.id,
-            key=ask.task_key,
-            parent=scope.task,
-            operation=ask.operation,
-            name=ask.name,
-            display_key=shown if shown is not None else ask.key if type(ask.key) is str else show_key(ask.key),
-            started_at=execution.host.now(),
-            params=options.params,
-            params_hash=ask.params_hash,
-            details=options.details,
-            attempts=1 if state is None else state.attempts,
-            is_stored=state is not None,
-        )
-
-    async def run(self) -> Any:
-        """Wait if it is to wait, then run attempt after attempt."""
-        try:
-            if self.ask.state is not None and self.ask.state.status is TaskStatus.WAITING:
-                await self.wait(self.ask.state.delay_until)
-            elif self.options.delay_until is not None and self.ask.state is None:
-                await self.delay(self.options.delay_until)
-            if self.ask.is_settled:
-                return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
-            if self.options.noop:
-                await self.store(TaskStatus.COMPLETED)
-                self.ask.settle()
-                return None
-            return await self.attempt()
-        finally:
-            if not self.ask.is_settled:
-                self.execution.memo.forget(self.ask)
-
-    async def attempt(self) -> Any:
-        """Run the body until it succeeds or has failed for good."""
-        execution, task = self.execution, self.task
-        fn = self.fn
-        assert fn is not None
-        while True:
+            return result if options.wrap is None else options.wrap(result)
+        task = _open_task(execution, scope, ask, options)
+        attempts = None
+        if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
+            # The common case stays in this coroutine: whatever waits for the disk is resumed through each layer.
             inner = Scope(execution, task)
             outer = current_scope.set(inner)
             execution.open_tasks[task.id] = task
+            output: JsonText | None = None
             try:
-                returned, running = await call_body(execution, self.branch, fn, self.io, task, self.options.timeout)
-                output, value = self.codec.store(returned)
+                output, result = codec.store(await fn())
             except Exception as error:
-                raised: Exception = error
-            except SystemExit as error:
-                raised = RuntimeError(f"The task called sys.exit({error.code!r}).")
-            else:
-                properties = running.output_properties if running is not None else None
-                await self.store(
-                    TaskStatus.COMPLETED,
-                    output=output,
-                    properties=None if properties is None else dump(properties, root="output_properties"),
-                )
-                parse_output = self.options.parse_output
-                return value if parse_output is None else decode_result(output, self.codec, parse_output)
+                attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
+                failure, failed = error, inner
             finally:
                 current_scope.reset(outer)
-                execution.open_tasks.pop(task.id, None)
-            if execution.interrupted:
-                raise Interrupt
-            await self.failed(raised, inner)
-            if self.ask.is_settled:
-                return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
-
-    async def failed(self, error: Exception, inner: Scope) -> None:
-        """Store a failed attempt: the task waits for its next one, or has failed for good, which raises."""
-        final = error
-        retry_at: datetime | None = None
-        decision = await self._decision(error)
-        if isinstance(decision, Exception):
-            final = decision
-        if isinstance(decision, RetryAt):
-            retry_at = decision.at
-            if decision.error is not None:
-                final = decision.error
-        elif not isinstance(decision, SkipRetrying):
-            retry_at = self._next_attempt(final, inner)
-        info, raised = normalize(final)
-        if retry_at is None:
-            await self.store(TaskStatus.ERRORED, error=info)
-            note_failure(self.scope, raised)
-            if raised is error:
-                raise raised
-            raise raised from error
-        self.task.attempts += 1
-        await self.execution.record(
-            self.task.record(
-                TaskStatus.WAITING,
-                delay_until=retry_at,
-                attempt_error=info,
-                before=self.execution.before(self.task.parent),
-            )
-        )
-        await self.wait(retry_at)
-
-    async def _decision(self, error: Exception) -> Decision:
-        on_error = self.options.on_error
-        if on_error is None:
-            return None
-        decision = on_error(error, RunningTask(self.task), self.io)
-        if asyncio.iscoroutine(decision):
-            decision = await decision
-        if decision is not None and not isinstance(decision, Exception | RetryAt | SkipRetrying):
-            raise InvalidArgumentError(
-                f"on_error of task {self.task.name!r} returned {type(decision).__name__}; it may return None, an "
-                "exception, RetryAt(...) or SkipRetrying()."
-            )
-        return decision
-
-    def _next_attempt(self, error: Exception, inner: Scope) -> datetime | None:
-        if self.options.retry is None or isinstance(error, UnserializableOutputError | ValueTooLargeError):
-            return None
-        if inner.failed is not None and any(error is one for one in inner.failed):
-            return None
-        delay = retry_delay(self.options.retry, self.task.attempts, self.execution.host.random)
-        return None if delay is None else self.execution.host.now() + delay
-
-    async def delay(self, until: datetime) -> None:
-        """Store that the task begins later, and wait for that time."""
-        if until <= self.execution.host.now():
-            return
-        await self.store(TaskStatus.WAITING, delay_until=until)
-        await self.wait(until)
-
-    async def wait(self, until: datetime | None) -> None:
-        """Wait for the engine to say that the task is due, or to settle it."""
-        state = await self.execution.park(self.branch, self.task.id, until)
-        self.task.attempts = state.attempts
-        self.task.is_stored = True
-        if state.status.is_final:
-            self.ask.settle(state.output, state.error)
-
-    async def store(
-        self,
-        status: TaskStatus,
-        *,
-        output: JsonText | None = None,
-        error: ErrorInfo | None = None,
-        properties: JsonText | None = None,
-        delay_until: datetime | None = None,
-    ) -> None:
-        """Store a state of the task, and settle the memo once it is durable (or can no longer be stopped)."""
-        execution = self.execution
-        is_final = status is not TaskStatus.WAITING
-        record = self.task.record(
-            status,
-            output=output,
-            error=error,
-            noop=self.options.noop,
-            completed_at=execution.host.now() if is_final else None,
-            delay_until=delay_until,
-            output_properties=properties,
-            before=execution.before(self.task.parent),
-        )
-        try:
-            await execution.record(record)
-        except asyncio.CancelledError:
-            # The branch was cancelled, the write was not: what it stores is this task's result all the same.
-            if is_final:
-                self.ask.settle(output, error)
-            raise
-        if is_final:
-            self.ask.settle(output, error)
+                del execution.open_tasks[task.id]
+            if attempts is None:
+                record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(scope.task))
+                try:
+                    await execution.record(record)
+                except asyncio.CancelledError:
+                    # The branch was cancelled, the write was not: what it stores is the result all the same.
+                    ask.settle(output)
+                    raise
+                ask.settle(output)
+                return result
+            return await attempts.go_on_after(failure, failed)
+        attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
+        result = await attempts.run()
+        return result if options.wrap is None else options.wrap(result)
+    finally:
+        if ask is not None and not ask.is_settled and is_first:
+            execution.memo.forget(ask)
+        execution.finish(branch)
 
 
-def sequence_details(properties: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]] | None:
-    """Check the ``properties`` of a call: a list of ``{"label", "text", "url"}``."""
-    if properties is None:
-        return None
-    for one in properties:
-        if not isinstance(one.get("label"), str) or not isinstance(one.get("text"), str):
-            raise InvalidArgumentError('Each of properties= needs "label" and "text", both text.')
-    return [dict(one) for one in properties]
+def _is_simple(fn: Callable[..., Any]) -> bool:
+    """Whether the body is an async function that takes nothing."""
+    if type(fn) is not FunctionType:
+        return False
+    code = fn.__code__
+    return code.co_flags & inspect.CO_COROUTINE != 0 and code.co_argcount == len(fn.__defaults__ or ())
+
+
+def _open_task(execution: Execution, scope: Scope, ask: Ask, options: TaskOptions) -> OpenTask:
+    state, shown, key = ask.state, options.display_key, ask.key
+    return OpenTask(
+        execution.host.new_task_id() if state is None else state.id,
+        ask.task_key,
+        scope.task,
+        ask.operation,
+        ask.name,
+        shown if shown is not None else key if type(key) is str else display_key(key),
+        execution.host.now(),
+        options.params,
+        ask.params_hash,
+        options.details,
+        options.noop,
+        1 if state is None else state.attempts,
+        state is not None,
+    )

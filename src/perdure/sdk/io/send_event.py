@@ -12,7 +12,7 @@ from perdure.protocol.platform import EventRequest
 from perdure.sdk.answers import record_of
 from perdure.sdk.events import event_options, event_request
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.run_task import TaskOptions
+from perdure.sdk.io.options import TaskOptions
 from perdure.sdk.records import EventRecord
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.run_task import TaskOptions
+from perdure.sdk.io.options import TaskOptions
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey

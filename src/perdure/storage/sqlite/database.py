@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from perdure.errors import ForkedProcessError, StorageError, StorageUnavailableError
@@ -29,7 +30,9 @@ class SqliteStorage:
         self._writer = writer
         self._longest_close = limits.longest_close
         self._pid = os.getpid()
+        self._forks = FORKS.count
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._is_closed = False
 
     async def write(
@@ -64,28 +67,38 @@ class SqliteStorage:
             raise StorageUnavailableError("The disk did not take the last writes in time; some may not be stored.")
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
-        # A forked child has no running loop, whatever its parent had; so one comparison finds every stranger.
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._refuse_fork()
-            raise
-        if loop is not self._loop:
-            self._adopt(loop)
+        # Asking asyncio for the running loop, or the system for the process, costs a system call each time; comparing
+        # the thread, and the forks this process descends from, does not.
+        loop = self._loop
+        if loop is None or get_ident() != self._thread or FORKS.count != self._forks or loop.is_closed():
+            loop = self._adopt()
         return loop
 
-    def _adopt(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._refuse_fork()
+    def _adopt(self) -> asyncio.AbstractEventLoop:
+        # A child has no writer thread and must not touch its parent's connections.
+        if os.getpid() != self._pid:
+            raise ForkedProcessError
+        loop = asyncio.get_running_loop()
         if self._is_closed:
             raise StorageError("The storage is closed.")
         if self._loop is not None:
             raise StorageError("The storage belongs to the event loop that used it first; use it from there.")
-        self._loop = loop
+        self._loop, self._thread = loop, get_ident()
+        return loop
 
-    def _refuse_fork(self) -> None:
-        # A child has no writer thread and must not touch its parent's connections.
-        if os.getpid() != self._pid:
-            raise ForkedProcessError
+
+class Forks:
+    """How often this process, or one it descends from, was forked since this module was loaded."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        os.register_at_fork(after_in_child=self._note)
+
+    def _note(self) -> None:
+        self.count += 1
+
+
+FORKS = Forks()
 
 
 class SqliteFile(SqliteStorage):

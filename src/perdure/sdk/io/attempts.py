@@ -1,0 +1,232 @@
+"""A task on its way to its outcome: its waits, its attempts, and what is stored of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
+from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.json_text import dump, load
+from perdure.protocol.retries import retry_delay
+from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.branches import Branch
+from perdure.sdk.codec import Codec
+from perdure.sdk.failures import normalize, rebuild
+from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.io.body import RunningTask, call_body
+from perdure.sdk.io.options import TaskOptions
+from perdure.sdk.replay import Ask
+from perdure.sdk.retry import RetryAt, SkipRetrying
+from perdure.sdk.scope import OpenTask, Scope, current_scope
+
+if TYPE_CHECKING:
+    from perdure.sdk.execution import Execution
+    from perdure.sdk.io import IO
+
+Decision = BaseException | RetryAt | SkipRetrying | None
+
+
+def stored_result(scope: Scope, ask: Ask, codec: Codec, parse_output: Callable[[Any], Any] | None = None) -> Any:
+    """Return, or raise, what the memo holds for a key."""
+    if ask.error is not None:
+        raise note_failure(scope, rebuild(ask.error))
+    return decode_result(ask.output, codec, parse_output)
+
+
+def decode_result(output: JsonText | None, codec: Codec, parse_output: Callable[[Any], Any] | None) -> Any:
+    """Turn stored JSON into the value job code gets."""
+    if output is None:
+        return None
+    if parse_output is None:
+        return codec.decode(output)
+    parsed = parse_output(load(output))
+    return parsed if codec.is_plain else codec.decode(JsonText(dump(parsed)))
+
+
+def note_failure(scope: Scope, error: BaseException) -> BaseException:
+    """Remember an error that is final, so that no enclosing task is retried for it."""
+    if scope.failed is None:
+        scope.failed = []
+    scope.failed.append(error)
+    return error
+
+
+class Attempts:
+    """One asked-for task on its way to its outcome."""
+
+    __slots__ = ("ask", "branch", "codec", "execution", "fn", "io", "options", "scope", "task")
+
+    def __init__(
+        self,
+        execution: Execution,
+        io: IO,
+        branch: Branch,
+        scope: Scope,
+        ask: Ask,
+        codec: Codec,
+        fn: Callable[..., Any] | None,
+        options: TaskOptions,
+        task: OpenTask,
+    ) -> None:
+        self.execution = execution
+        self.io = io
+        self.branch = branch
+        self.scope = scope
+        self.ask = ask
+        self.codec = codec
+        self.fn = fn
+        self.options = options
+        self.task = task
+
+    async def run(self) -> Any:
+        """Wait if it is to wait, then run attempt after attempt."""
+        state, until = self.ask.state, self.options.delay_until
+        if state is not None and state.status is TaskStatus.WAITING:
+            await self.wait(state.delay_until)
+        elif state is None and until is not None and until > self.execution.host.now():
+            await self.store(TaskStatus.WAITING, delay_until=until)
+            await self.wait(until)
+        if self.ask.is_settled:
+            return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
+        if self.options.noop:
+            await self.store(TaskStatus.COMPLETED)
+            return None
+        return await self.attempt()
+
+    async def go_on_after(self, error: Exception, inner: Scope) -> Any:
+        """Deal with a first attempt that failed, then run attempt after attempt."""
+        if self.execution.interrupted:
+            raise Interrupt
+        await self.failed(error, inner)
+        if self.ask.is_settled:
+            return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
+        return await self.attempt()
+
+    async def attempt(self) -> Any:
+        """Run the body until it succeeds or has failed for good."""
+        execution, task = self.execution, self.task
+        fn = self.fn
+        assert fn is not None
+        while True:
+            inner = Scope(execution, task)
+            outer = current_scope.set(inner)
+            execution.open_tasks[task.id] = task
+            try:
+                returned, running = await call_body(execution, self.branch, fn, self.io, task, self.options.timeout)
+                output, value = self.codec.store(returned)
+            except Exception as error:
+                raised: Exception = error
+            except SystemExit as error:
+                raised = RuntimeError(f"The task called sys.exit({error.code!r}).")
+            else:
+                properties = running.output_properties if running is not None else None
+                await self.store(
+                    TaskStatus.COMPLETED,
+                    output=output,
+                    properties=None if properties is None else JsonText(dump(properties, root="output_properties")),
+                )
+                parse_output = self.options.parse_output
+                return value if parse_output is None else decode_result(output, self.codec, parse_output)
+            finally:
+                current_scope.reset(outer)
+                execution.open_tasks.pop(task.id, None)
+            if execution.interrupted:
+                raise Interrupt
+            await self.failed(raised, inner)
+            if self.ask.is_settled:
+                return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
+
+    async def failed(self, error: Exception, inner: Scope) -> None:
+        """Store a failed attempt: the task waits for its next one, or has failed for good, which raises."""
+        final = error
+        retry_at: datetime | None = None
+        decision = await self._decision(error)
+        if isinstance(decision, Exception):
+            final = decision
+        if isinstance(decision, RetryAt):
+            retry_at = decision.at
+            if decision.error is not None:
+                final = decision.error
+        elif not isinstance(decision, SkipRetrying):
+            retry_at = self._next_attempt(final, inner)
+        info, raised = normalize(final)
+        if retry_at is None:
+            await self.store(TaskStatus.ERRORED, error=info)
+            note_failure(self.scope, raised)
+            if raised is error:
+                raise raised
+            raise raised from error
+        self.task.attempts += 1
+        await self.execution.record(
+            self.task.record(
+                TaskStatus.WAITING,
+                delay_until=retry_at,
+                attempt_error=info,
+                before=self.execution.before(self.task.parent),
+            )
+        )
+        await self.wait(retry_at)
+
+    async def _decision(self, error: Exception) -> Decision:
+        on_error = self.options.on_error
+        if on_error is None:
+            return None
+        decision = on_error(error, RunningTask(self.task), self.io)
+        if asyncio.iscoroutine(decision):
+            decision = await decision
+        if decision is not None and not isinstance(decision, Exception | RetryAt | SkipRetrying):
+            raise InvalidArgumentError(
+                f"on_error of task {self.task.name!r} returned {type(decision).__name__}; it may return None, an "
+                "exception, RetryAt(...) or SkipRetrying()."
+            )
+        return decision
+
+    def _next_attempt(self, error: Exception, inner: Scope) -> datetime | None:
+        if self.options.retry is None or isinstance(error, UnserializableOutputError | ValueTooLargeError):
+            return None
+        if inner.failed is not None and any(error is one for one in inner.failed):
+            return None
+        delay = retry_delay(self.options.retry, self.task.attempts, self.execution.host.random)
+        return None if delay is None else self.execution.host.now() + delay
+
+    async def wait(self, until: datetime | None) -> None:
+        """Wait for the engine to say that the task is due, or to settle it."""
+        state = await self.execution.park(self.branch, self.task.id, until)
+        self.task.attempts = state.attempts
+        self.task.is_stored = True
+        if state.status.is_final:
+            self.ask.settle(state.output, state.error)
+
+    async def store(
+        self,
+        status: TaskStatus,
+        *,
+        output: JsonText | None = None,
+        error: ErrorInfo | None = None,
+        properties: JsonText | None = None,
+        delay_until: datetime | None = None,
+    ) -> None:
+        """Store a state of the task, and settle the memo once it is durable (or can no longer be stopped)."""
+        execution = self.execution
+        is_final = status is not TaskStatus.WAITING
+        record = self.task.record(
+            status,
+            output,
+            execution.host.now() if is_final else None,
+            execution.before(self.task.parent),
+            error=error,
+            delay_until=delay_until,
+            output_properties=properties,
+        )
+        try:
+            await execution.record(record)
+        except asyncio.CancelledError:
+            # The branch was cancelled, the write was not: what it stores is this task's result all the same.
+            if is_final:
+                self.ask.settle(output, error)
+            raise
+        if is_final:
+            self.ask.settle(output, error)
