@@ -55,7 +55,7 @@ class Job(Generic[P, R]):
     ) -> None:
         """Declare a job; see `job` for the arguments and errors."""
         self.id = as_slug(id)
-        self.name = check_name(name if name is not None else id, what="A job's name")
+        self.name = check_name(name if name is not None else " ".join(id.split()), what="A job's name")
         self.version = as_version(version, job=self.id)
         if not isinstance(trigger, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgumentError(

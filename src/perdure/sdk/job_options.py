@@ -25,7 +25,8 @@ def as_slug(id: object) -> str:
     Raises:
         InvalidArgumentError: It is no text, or nothing of it is left.
     """
-    slug = slugify(check_name(id, what="A job's id"))
+    slug = slugify(id) if isinstance(id, str) else ""
+    check_name(slug or id, what="A job's id")
     if not slug:
         raise InvalidArgumentError(f"A job's id has letters, digits or one of - . _ ~; {id!r} has none of them.")
     return slug
