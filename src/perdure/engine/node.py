@@ -43,15 +43,24 @@ _UNWINDING = timedelta(seconds=1)
 
 
 class Node:
-    """Executes the runs of one environment; made by `start_node`."""
+    """Executes the runs of one environment; made by `open_node`."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, ids: IdGenerator, settings: Settings, *, environment_no: int, node_no: int
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: IdGenerator,
+        settings: Settings,
+        *,
+        environment_no: int,
+        node_no: int,
+        shares_database: bool,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._environment_no = environment_no
         self._settings = settings
+        self._shares_database = shares_database
         self.directory = Directory()
         self.holds = Holds()
         self.hints = Hints()
@@ -75,14 +84,14 @@ class Node:
         """Register an app and execute its jobs from now on; see `Registration.register`."""
         await self._registration.register(self._environment_no, endpoint)
 
-    def run_services(self, *, shares_database: bool) -> None:
-        """Begin to work."""
+    def begin(self) -> None:
+        """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
             TimerService(self._storage, self._clock, self.executions, self._events, self.hints, self._settings),
             LeaseService(self._clock, self.lease, self.executions, self.holds, self.hints, self._settings),
         ]
-        if shares_database:
+        if self._shares_database:
             parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
         self._loops = [asyncio.create_task(part.run()) for part in parts]
 
@@ -113,7 +122,7 @@ async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]
     return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
 
 
-async def start_node(
+async def open_node(
     storage: Storage,
     *,
     clock: Clock,
@@ -121,7 +130,7 @@ async def start_node(
     settings: Settings,
     shares_database: bool = False,
 ) -> Node:
-    """Start a node on an open database.
+    """Set a node up on an open database; `Node.begin` sets it to work.
 
     Args:
         storage: The database.
@@ -137,10 +146,11 @@ async def start_node(
     node_no = await storage.write(nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now)
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
-    node = Node(storage, clock, ids, settings, environment_no=environment_no, node_no=node_no)
+    node = Node(
+        storage, clock, ids, settings, environment_no=environment_no, node_no=node_no, shares_database=shares_database
+    )
     node.directory.tenants[environment_no] = tenant
     # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.
     dispatchers = await storage.read(jobs.list_dispatchers, environment_no)
     node.directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
-    node.run_services(shares_database=shares_database)
     return node

@@ -47,6 +47,8 @@ class Registration:
         numbers, dispatchers = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
         self._directory.host(environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=numbers)
         self._directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
+        # Runs that were put off for want of this code need not wait for their turn; only now are they not put off anew.
+        await self._storage.write(run_queue.hasten_postponed, numbers, now=self._clock.now())
         self._hints.run_is_in_line()
         return index
 
@@ -76,6 +78,4 @@ async def store_index(
         )
         numbers[number] = spec.id
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
-    # Runs that were put off for want of this code need not wait for their turn.
-    await run_queue.hasten_postponed(tx, numbers, now=now)
     return numbers, await jobs.list_dispatchers(tx, environment_no)

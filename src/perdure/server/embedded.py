@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
-from perdure.engine.node import Node, start_node
+from perdure.engine.node import Node, open_node
 from perdure.storage.opening import open_storage
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def start_embedded(
     clock = SystemClock() if clock is None else clock
     storage = await asyncio.to_thread(open_storage, settings.database_url if database_url is None else database_url)
     try:
-        node = await start_node(
+        node = await open_node(
             storage,
             clock=clock,
             random_bytes=os.urandom,
@@ -90,6 +90,7 @@ async def start_embedded(
         if connect is not None:
             connect(node.platform, clock, os.urandom)
         await node.add(endpoint)
+        node.begin()
     except BaseException:
         await storage.close()
         raise

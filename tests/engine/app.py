@@ -1,0 +1,168 @@
+"""An app whose jobs are scripts over the bare protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from perdure.engine.clock import Clock
+from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec, TriggerSpec
+from perdure.protocol.execution import (
+    Abandoned,
+    ErrorInfo,
+    ExecutionRequest,
+    ExecutionResult,
+    JsonText,
+    TaskRecord,
+    TaskState,
+)
+from perdure.protocol.platform import Platform
+from perdure.protocol.statuses import TaskStatus
+
+Script = Callable[["Execution"], Awaitable[ExecutionResult]]
+
+
+class Execution:
+    """One execution, with what a script needs."""
+
+    def __init__(self, app: ScriptedApp, request: ExecutionRequest) -> None:
+        self.app = app
+        self.request = request
+        self.run_id = request.run.id
+        self.epoch = request.epoch
+        self.known = {task.id: task for task in request.tasks}
+
+    def task_id(self, key: str) -> str:
+        return f"task_{sha256(f'{self.run_id} {key}'.encode()).hexdigest()[:26]}"
+
+    def state(self, key: str) -> TaskState | None:
+        return self.known.get(self.task_id(key))
+
+    def is_over(self, key: str) -> bool:
+        state = self.state(key)
+        return state is not None and state.status.is_final
+
+    def record(
+        self,
+        key: str,
+        status: TaskStatus = TaskStatus.COMPLETED,
+        *,
+        operation: str = "run_task",
+        name: str | None = None,
+        output: str | None = None,
+        error: ErrorInfo | None = None,
+        noop: bool = False,
+        attempts: int = 1,
+        delay_until: datetime | None = None,
+        attempt_error: ErrorInfo | None = None,
+        parent: str | None = None,
+        ancestors: tuple[TaskRecord, ...] = (),
+        is_new: bool | None = None,
+    ) -> TaskRecord:
+        now = self.app.clock.now()
+        return TaskRecord(
+            self.task_id(key),
+            sha256(f"{self.run_id}:{parent or ''}:{key}".encode()).hexdigest(),
+            None if parent is None else self.task_id(parent),
+            operation,
+            key if name is None else name,
+            status,
+            now,
+            display_key=key,
+            noop=noop,
+            attempts=attempts,
+            output=None if output is None else JsonText(output),
+            error=error,
+            delay_until=delay_until,
+            completed_at=now if status.is_final else None,
+            is_new=self.state(key) is None if is_new is None else is_new,
+            attempt_error=attempt_error,
+            ancestors=ancestors,
+        )
+
+    async def store(self, record: TaskRecord) -> None:
+        await self.app.platform.record_task(self.run_id, self.epoch, record)
+
+    async def run(self, key: str, output: str = "1") -> None:
+        """A task whose body is nothing: stored once, not again on replay."""
+        if not self.is_over(key):
+            self.app.bodies.append((self.run_id, key))
+            await self.store(self.record(key, output=output))
+
+    async def sleep(self, key: str, seconds: float) -> str | None:
+        """A wait: ``None`` if it is over, else the id of the task that waits."""
+        if self.is_over(key):
+            return None
+        if self.state(key) is None:
+            until = self.app.clock.now() + timedelta(seconds=seconds)
+            await self.store(self.record(key, TaskStatus.WAITING, operation="wait", noop=True, delay_until=until))
+        return self.task_id(key)
+
+
+class ScriptedApp:
+    """Implements `perdure.protocol.endpoint.Endpoint`."""
+
+    platform: Platform
+
+    def __init__(self, clock: Clock, *, endpoint_id: str = "app") -> None:
+        self.clock = clock
+        self.endpoint_id = endpoint_id
+        self.jobs: list[JobSpec] = []
+        self.scripts: dict[str, Script] = {}
+        self.executions: list[Execution] = []
+        self.bodies: list[tuple[str, str]] = []
+        self.resolved: list[tuple[str, int, list[str]]] = []
+        self.aborted: list[str] = []
+        self.kept: dict[str, tuple[str, ...]] = {}
+        self.is_missing: set[str] = set()
+        self.resolve_event = asyncio.Event()
+        self._events: dict[str, asyncio.Event] = {}
+
+    def job(
+        self,
+        job_id: str,
+        script: Script,
+        trigger: TriggerSpec | None = None,
+        *,
+        version: str = "1.0.0",
+        enabled: bool = True,
+    ) -> ScriptedApp:
+        """Declare a job, or declare it anew; without a trigger it starts with events of its own name."""
+        self.jobs = [spec for spec in self.jobs if spec.id != job_id]
+        self.jobs.append(JobSpec(job_id, job_id, version, trigger or EventTriggerSpec((job_id,)), enabled))
+        self.scripts[job_id] = script
+        return self
+
+    async def index(self) -> Index:
+        return Index(self.endpoint_id, tuple(self.jobs))
+
+    async def execute(self, request: ExecutionRequest) -> ExecutionResult:
+        execution = Execution(self, request)
+        self.executions.append(execution)
+        self.signal(f"execute {request.job.id} {request.epoch}")
+        if request.job.id in self.is_missing:
+            return Abandoned(f"no code for job {request.job.id}", no_code=True)
+        return await self.scripts[request.job.id](execution)
+
+    def held(self, run_id: str) -> tuple[str, ...] | None:
+        return self.kept.get(run_id)
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
+        self.resolved.append((run_id, epoch, [task.status for task in tasks]))
+        self.signal("resolve")
+        return True
+
+    def abort(self, run_id: str, reason: str) -> None:
+        self.aborted.append(run_id)
+        self.signal("abort")
+
+    def signal(self, name: str) -> None:
+        """Say that something has happened."""
+        self._events.setdefault(name, asyncio.Event()).set()
+
+    async def happened(self, name: str) -> None:
+        """Wait until something has happened at least once."""
+        async with asyncio.timeout(10):
+            await self._events.setdefault(name, asyncio.Event()).wait()

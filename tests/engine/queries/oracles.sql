@@ -1,0 +1,60 @@
+-- name: list_run_changes
+-- Every two statuses a run had one after the other; none before the first.
+SELECT lag(status) OVER (PARTITION BY run_no ORDER BY seq), status FROM run_log;
+
+-- name: find_gaps_in_logs
+-- Runs whose log is not gapless, does not end in the run's status, or whose epochs fall.
+SELECT r.run_no FROM runs r LEFT JOIN run_log l USING (run_no) GROUP BY r.run_no
+HAVING max(l.seq) IS NOT count(l.seq)
+  OR (SELECT status FROM run_log e WHERE e.run_no = r.run_no ORDER BY seq DESC LIMIT 1) IS NOT r.status
+  OR EXISTS (SELECT 1 FROM run_log a JOIN run_log b ON a.run_no = b.run_no AND a.seq < b.seq
+             WHERE a.run_no = r.run_no AND a.epoch > b.epoch);
+
+-- name: find_orphans
+-- Runs that have not ended, and that nothing would ever wake.
+SELECT run_no, status FROM runs WHERE completed_at IS NULL AND available_at IS NULL AND node_no IS NULL
+  AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
+    SELECT 1 FROM tasks t JOIN timers w ON w.kind = 'TASK' AND w.subject_no = t.task_no
+    WHERE t.run_no = runs.run_no AND t.status = 'WAITING'));
+
+-- name: find_forgotten_events
+-- Events that are neither delivered nor cancelled and that nothing would ever deliver.
+SELECT id FROM events WHERE delivered_at IS NULL AND cancelled_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM timers WHERE kind = 'EVENT' AND subject_no = event_no);
+
+-- name: find_stray_timers
+-- Timers of tasks that do not wait.
+SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind = 'TASK' AND t.status <> 'WAITING';
+
+-- name: find_unrecorded_executions
+-- Runs that have not as many ended executions as their epoch says.
+SELECT run_no FROM runs r
+WHERE r.epoch - (r.status = 'EXECUTING') <> (SELECT count(*) FROM executions e WHERE e.run_no = r.run_no);
+
+-- name: list_executions
+-- How the executions of a run ended, in order.
+SELECT e.status FROM executions e JOIN runs r USING (run_no) WHERE r.id = :id ORDER BY e.epoch;
+
+-- name: list_runs
+-- Every run with its status.
+SELECT id, status FROM runs ORDER BY run_no;
+
+-- name: list_attempts
+-- The attempts of a task that failed.
+SELECT a.number, a.error FROM attempts a JOIN tasks t USING (task_no) WHERE t.id = :id ORDER BY a.number;
+
+-- name: list_timers
+-- When what is due.
+SELECT due_at, kind FROM timers ORDER BY due_at;
+
+-- name: set_fruitless
+-- Pretend that executions came to nothing.
+UPDATE runs SET fruitless = :fruitless WHERE id = :id;
+
+-- name: find_fruitless
+-- How many executions in a row came to nothing.
+SELECT fruitless FROM runs WHERE id = :id;
+
+-- name: count_rows
+-- How much there is.
+SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM runs), (SELECT count(*) FROM tasks);

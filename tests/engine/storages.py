@@ -1,0 +1,40 @@
+"""Storages that fail on command, over real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from perdure.errors import StorageUnavailableError
+from perdure.storage.interface import Storage
+
+
+class FailingStorage:
+    """Passes everything on, until it is told which transitions fail, and whether before or after their commit."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.before: set[str] = set()
+        self.after: set[str] = set()
+        self.failed = asyncio.Event()
+
+    async def write(self, transition: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        name = getattr(transition, "__name__", "")
+        if name in self.before:
+            self.failed.set()
+            raise StorageUnavailableError
+        result = await self._storage.write(transition, *args, **kwargs)
+        if name in self.after:
+            self.failed.set()
+            raise StorageUnavailableError
+        return result
+
+    async def read(self, query: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        return await self._storage.read(query, *args, **kwargs)
+
+    async def scan(self, query: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        return await self._storage.scan(query, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._storage.close()

@@ -1,0 +1,95 @@
+"""Registering apps, and registering them again."""
+
+from __future__ import annotations
+
+import pytest
+
+from perdure.errors import DuplicateJobError, InvalidFilterError
+from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec
+from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
+from perdure.protocol.statuses import RunStatus
+from perdure.storage.interface import Storage
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.world import world
+
+
+async def ends(execution: Execution) -> ExecutionResult:
+    return Succeeded(None)
+
+
+async def test_a_job_that_is_no_longer_declared_is_not_started_any_more(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("old", ends, EventTriggerSpec(("go",))).job("new", ends)) as it:
+        app.jobs = [spec for spec in app.jobs if spec.id == "new"]
+        await it.node.add(app)
+        await it.send("go")
+
+        assert await it.run_ids() == []
+
+
+async def test_registering_again_replaces_the_subscription(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("job", ends, EventTriggerSpec(("before",)))) as it:
+        await it.node.add(app.job("job", ends, EventTriggerSpec(("after",))))
+        await it.send("before")
+        assert await it.run_ids() == []
+        await it.send("after")
+        assert len(await it.run_ids()) == 1
+
+
+async def test_a_job_that_is_not_enabled_is_not_started(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("job", ends, enabled=False)) as it:
+        await it.send("job")
+
+        assert await it.run_ids() == []
+
+
+async def test_a_run_keeps_its_version_and_is_executed_by_the_new_code(storage: Storage, app: ScriptedApp) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        nap = await execution.sleep("nap", 60)
+        return Succeeded(JsonText('"old"')) if nap is None else Suspended((nap,))
+
+    async def new(execution: Execution) -> ExecutionResult:
+        return Succeeded(JsonText('"new"'))
+
+    async with world(storage, app.job("job", naps)) as it:
+        await it.send("job")
+        first = await it.only_run()
+        await it.reach(first, RunStatus.WAITING_TO_CONTINUE)
+        await it.node.add(app.job("job", new, version="2.0.0"))
+        await it.send("job")
+        it.clock.advance(60)
+        runs = [await it.ended(run_id) for run_id in await it.run_ids()]
+
+        assert [(run.version, run.output) for run in runs] == [("1.0.0", '"new"'), ("2.0.0", '"new"')]
+        assert [execution.request.job.version for execution in app.executions] == ["1.0.0", "2.0.0", "1.0.0"]
+
+
+async def test_two_apps_of_one_node_may_not_declare_one_job(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("job", ends)) as it:
+        with pytest.raises(DuplicateJobError, match="'job' of 'second' is also defined in 'app'"):
+            await it.node.add(ScriptedApp(app.clock, endpoint_id="second").job("job", ends))
+        await it.send("job")
+        await it.ended(await it.only_run())
+
+        assert len(app.executions) == 1
+
+
+async def test_one_app_may_not_declare_a_job_twice(storage: Storage, app: ScriptedApp) -> None:
+    class Twice(ScriptedApp):
+        async def index(self) -> Index:
+            return Index("twice", (JobSpec("a", "a", "1.0.0", EventTriggerSpec(("a",))),) * 2)
+
+    async with world(storage, app) as it:
+        with pytest.raises(DuplicateJobError, match="'a' is defined twice in 'twice'"):
+            await it.node.add(Twice(app.clock))
+        assert await it.query("count_rows") == [(0, 0, 0)]
+
+
+async def test_a_filter_that_cannot_be_compiled_registers_nothing(storage: Storage, app: ScriptedApp) -> None:
+    other = ScriptedApp(app.clock, endpoint_id="other").job("fine", ends)
+    other.job("bad", ends, EventTriggerSpec(("bad",), filter=JsonText('{"a":[{"$nope":1}]}')))
+    async with world(storage, app) as it:
+        with pytest.raises(InvalidFilterError):
+            await it.node.add(other)
+        await it.send("fine")
+
+        assert await it.run_ids() == []

@@ -1,0 +1,113 @@
+"""Looking runs up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.statuses import RunStatus
+from perdure.storage.interface import Storage
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.world import World, world
+
+
+async def many(execution: Execution) -> ExecutionResult:
+    for number in range(25):
+        await execution.run(f"{number:02}")
+    await execution.store(execution.record("inside", parent="00"))
+    await execution.store(execution.record("said", operation="log", noop=True))
+    return Succeeded(None)
+
+
+async def pages(it: World, run_id: str, *, take: int, subtasks: bool) -> list[list[str | None]]:
+    found: list[list[str | None]] = []
+    cursor: str | None = None
+    while True:
+        run = await it.platform.get_run(run_id, cursor=cursor, take=take, subtasks=subtasks)
+        found.append([task.key for task in run.tasks])
+        if run.next_cursor is None:
+            return found
+        cursor = run.next_cursor
+
+
+async def test_pages_follow_each_other_without_gap_or_overlap(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("many", many)) as it:
+        await it.send("many")
+        run_id = await it.only_run()
+        await it.ended(run_id)
+
+        for take, lengths in ((10, [10, 10, 5]), (25, [25]), (24, [24, 1]), (50, [25])):
+            found = await pages(it, run_id, take=take, subtasks=False)
+            assert [len(page) for page in found] == lengths
+            assert sorted(key or "" for page in found for key in page) == [f"{number:02}" for number in range(25)]
+
+
+async def test_subtasks_and_log_lines_are_listed_on_request(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("many", many)) as it:
+        await it.send("many")
+        run_id = await it.only_run()
+        await it.ended(run_id)
+        (page,) = await pages(it, run_id, take=50, subtasks=True)
+
+        assert len(page) == 27
+        assert {"inside", "said"} <= set(page)
+
+
+@pytest.mark.parametrize("take", [0, -1, 51])
+async def test_a_page_has_one_to_fifty_tasks(storage: Storage, app: ScriptedApp, take: int) -> None:
+    async with world(storage, app.job("many", many)) as it:
+        await it.send("many")
+        run_id = await it.only_run()
+        with pytest.raises(InvalidArgumentError, match="1 to 50"):
+            await it.platform.get_run(run_id, take=take)
+
+
+async def test_an_unknown_run_is_not_found(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("many", many)) as it:
+        with pytest.raises(NotFoundError, match="run_nowhere"):
+            await it.platform.get_run("run_nowhere")
+        with pytest.raises(NotFoundError, match="run_nowhere"):
+            await it.platform.wait_for_run("run_nowhere")
+
+
+async def test_waiting_for_a_run_ends_with_the_time_given_and_the_run_goes_on(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        nap = await execution.sleep("nap", 60)
+        return Succeeded(None) if nap is None else Suspended((nap,))
+
+    async with world(storage, app.job("naps", naps)) as it:
+        await it.send("naps")
+        run_id = await it.only_run()
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        with pytest.raises(TimeoutError):
+            await it.platform.wait_for_run(run_id, timeout=0.01)
+
+        it.clock.advance(60)
+        assert (await it.ended(run_id)).tasks == ()
+
+
+async def test_many_may_wait_for_one_run(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("many", many)) as it:
+        await it.send("many")
+        run_id = await it.only_run()
+        runs = await asyncio.gather(*(it.ended(run_id) for _ in range(5)))
+
+        assert {run.status for run in runs} == {RunStatus.SUCCESS}
+
+
+async def test_a_run_says_what_it_waits_for(storage: Storage, app: ScriptedApp) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        naps = [await execution.sleep("long", 60), await execution.sleep("short", 30)]
+        return Suspended(tuple(nap for nap in naps if nap is not None))
+
+    async with world(storage, app.job("naps", naps)) as it:
+        await it.send("naps")
+        run_id = await it.only_run()
+        run = await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+
+        assert run.why == "waits for wait 'short' until 2030-01-01T00:00:30+00:00, and for others"
