@@ -156,7 +156,7 @@ class Execution:
 
     async def unwind(self) -> None:
         """Wait until an interrupted execution's code has ended."""
-        await self.unwinding.wait()
+        await self.unwinding.wait(self._loop)
         for _, _, coroutine in self._calls.values():
             coroutine.close()
         self._calls.clear()
@@ -186,6 +186,7 @@ class Execution:
             # Whatever interrupted code raises is discarded; without this asyncio would report it.
             if not task.cancelled():
                 task.exception()
+            self.unwinding.branch_ended()
         elif self.parking.parks:
             self.parking.consider_soon()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
 from perdure.errors import SuspensionSwallowedError
 from perdure.protocol.execution import Failed
 from perdure.sdk.branches import AnyTask, Branches
@@ -21,13 +19,13 @@ UNWIND_SECONDS = 5.0
 class Unwinding:
     """Watches an interrupted execution come to its end."""
 
-    __slots__ = ("_branches", "_calls", "_interrupts", "_stuck")
+    __slots__ = ("_branches", "_calls", "_end", "_interrupts")
 
     def __init__(self, branches: Branches) -> None:
         self._branches = branches
         self._calls = 0
         self._interrupts: list[tuple[AnyTask, Interrupt]] = []
-        self._stuck: asyncio.Future[None] | None = None
+        self._end: asyncio.Future[None] | None = None
 
     def note_interrupt(self, task: AnyTask, interrupt: Interrupt) -> None:
         """Note that a branch was handed an interrupt."""
@@ -45,8 +43,7 @@ class Unwinding:
         self._calls += 1
         if self._calls <= SWALLOWED_LIMIT:
             raise Interrupt
-        if self._stuck is not None and not self._stuck.done():
-            self._stuck.set_result(None)
+        self._stop_waiting()
         return False
 
     @property
@@ -54,17 +51,25 @@ class Unwinding:
         """Whether the code went on making ``io`` calls beyond the limit."""
         return self._calls > SWALLOWED_LIMIT
 
-    async def wait(self) -> None:
-        """Wait until every branch has ended, the code is stuck, or the time is up."""
+    def branch_ended(self) -> None:
+        """Note that a branch of the interrupted execution has ended."""
         if not self._branches.all:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
+
+    async def wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait until every branch has ended, the code is stuck, or the time is up."""
+        if not self._branches.all or self.is_stuck:
             return
-        loop = asyncio.get_running_loop()
-        self._stuck = loop.create_future()
-        deadline = loop.time() + UNWIND_SECONDS
-        while self._branches.all and not self.is_stuck and (left := deadline - loop.time()) > 0:
-            waiting: set[asyncio.Future[Any]] = {*self._branches.all, self._stuck}
-            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        self._stuck.cancel()
+        self._end = loop.create_future()
+        limit = loop.call_later(UNWIND_SECONDS, self._stop_waiting)
+        try:
+            await self._end
+        finally:
+            limit.cancel()
         for task in list(self._branches.all):
             task.cancel()
 

@@ -15,7 +15,7 @@ from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.logger import Logger
 from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
-from perdure.sdk.io.options import PLAIN, TaskOptions, sequence_details
+from perdure.sdk.io.options import PLAIN, TaskOptions, details_text, params_text, sequence_details
 from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.wait import WaitCalls
@@ -176,25 +176,24 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
             name or as_type is not None or retry or timeout is not None or icon or description or properties
             or params is not None or style or redact or display_key or delay_until or noop or parse_output or on_error
         ):  # fmt: skip
-            details = {
-                "icon": icon,
-                "description": description,
-                "properties": sequence_details(properties),
-                "style": style,
-                "redact": None if redact is None else {"paths": list(redact)},
-            }
             options = TaskOptions(
                 name=name,
                 as_type=as_type,
                 retry=as_retry(retry),
                 timeout=timeout,
-                params=params,
+                params=params_text(params),
                 display_key=display_key,
                 delay_until=delay_until,
                 noop=noop,
                 parse_output=parse_output,
                 on_error=on_error,
-                details={label: value for label, value in details.items() if value is not None},
+                details=details_text(
+                    icon=icon,
+                    description=description,
+                    properties=sequence_details(properties),
+                    style=style,
+                    redact=None if redact is None else {"paths": list(redact)},
+                ),
             )
         else:
             options = PLAIN

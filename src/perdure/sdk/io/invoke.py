@@ -11,7 +11,7 @@ from perdure.protocol.platform import InvokeRequest
 from perdure.sdk.events import invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.options import TaskOptions
+from perdure.sdk.io.options import TaskOptions, params_text
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
@@ -57,7 +57,9 @@ class InvokeCalls(Part):
         options = TaskOptions(
             operation="invoke",
             name=f"Manually Invoke '{request.job_id}'",
-            params={"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id},
+            params=params_text(
+                {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
+            ),
             as_type=str,
             wrap=lambda run_id: RunHandle(run_id, lambda work: work(platform)),
         )

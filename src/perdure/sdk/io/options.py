@@ -30,13 +30,13 @@ class TaskOptions:
         as_type: Any = None,
         retry: RetryOptions | None = None,
         timeout: float | None = None,
-        params: Any = None,
+        params: JsonText | None = None,
         display_key: str | None = None,
         delay_until: datetime | None = None,
         noop: bool = False,
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
-        details: Mapping[str, Any] | None = None,
+        details: JsonText | None = None,
         wrap: Callable[[Any], Any] | None = None,
     ) -> None:
         self.name = name
@@ -44,18 +44,33 @@ class TaskOptions:
         self.as_type = as_type
         self.retry = retry
         self.timeout = timeout
-        self.params = None if params is None else JsonText(dump(params, root="params"))
+        self.params = params
         self.display_key = display_key
         self.delay_until = delay_until
         self.noop = noop
         self.parse_output = parse_output
         self.on_error = on_error
-        self.details = JsonText(dump(dict(details), root="details")) if details else None
+        self.details = details
         self.wrap = wrap
 
 
 PLAIN = TaskOptions()
 """The options of a call that says nothing."""
+
+
+def params_text(params: Any) -> JsonText | None:
+    """Encode a task's parameters.
+
+    Raises:
+        UnserializableOutputError: They have no JSON form.
+    """
+    return None if params is None else JsonText(dump(params, root="params"))
+
+
+def details_text(**details: Any) -> JsonText | None:
+    """Encode what is only shown of a task; members that are ``None`` are left out."""
+    given = {label: value for label, value in details.items() if value is not None}
+    return JsonText(dump(given, root="details")) if given else None
 
 
 def sequence_details(properties: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]] | None:

@@ -10,7 +10,7 @@ from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
 from perdure.sdk.io.body import is_async, name_of
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.options import TaskOptions, sequence_details
+from perdure.sdk.io.options import TaskOptions, details_text, sequence_details
 from perdure.sdk.scope import Scope, current_scope
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ParallelCalls(Part):
         """
         if fn is None or not is_async(fn):
             raise InvalidArgumentError("io.parallel needs an async function: io.parallel(key, items, fn).")
-        details = {"properties": sequence_details(properties)} if properties else None
+        details = details_text(properties=sequence_details(properties))
         result: Any = list[return_type(fn)] if return_type(fn) is not None else None  # type: ignore[misc]
         options = TaskOptions(operation="parallel", name=name or name_of(fn), as_type=result, details=details)
         return self._start("parallel", key, _Block(list(items), fn), options, fn)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.options import TaskOptions
+from perdure.sdk.io.options import TaskOptions, details_text, params_text
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.logger import Logger
 
-_DETAILS = {"icon": "dice-5-filled", "style": {"style": "minimal"}}
+_DETAILS = details_text(icon="dice-5-filled", style={"style": "minimal"})
 
 
 class RandomCalls(Part):
@@ -58,7 +58,7 @@ class RandomCalls(Part):
         options = TaskOptions(
             operation="random",
             name="random",
-            params={"min": min, "max": max, "round": round},
+            params=params_text({"min": min, "max": max, "round": round}),
             as_type=int if round else float,
             details=_DETAILS,
         )

@@ -12,7 +12,7 @@ from perdure.protocol.platform import EventRequest
 from perdure.sdk.answers import record_of
 from perdure.sdk.events import event_options, event_request
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.options import TaskOptions
+from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.records import EventRecord
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
 
-_DETAILS = {"icon": "send"}
+_DETAILS = details_text(icon="send")
 
 
 class EventCalls(Part):
@@ -68,7 +68,7 @@ class EventCalls(Part):
         task = TaskOptions(
             operation="send_event",
             name=f"Send Event {name}",
-            params=_compared([request], account_id)[0],
+            params=params_text(_compared([request], account_id)[0]),
             as_type=EventRecord,
             details=_DETAILS,
         )
@@ -101,9 +101,9 @@ class EventCalls(Part):
         task = TaskOptions(
             operation="send_events",
             name="Send Multiple Events",
-            params=_compared(requests, account_id),
+            params=params_text(_compared(requests, account_id)),
             as_type=list[EventRecord],
-            details=_DETAILS | {"properties": [{"label": "Total Events", "text": str(len(requests))}]},
+            details=details_text(icon="send", properties=[{"label": "Total Events", "text": str(len(requests))}]),
         )
         return self._start("send_events", key, _Send(self._execution, requests, options, is_one=False), task, _Send)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.options import TaskOptions
+from perdure.sdk.io.options import TaskOptions, details_text, params_text
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
 
-_DETAILS = {"icon": "clock", "style": {"style": "minimal"}}
+_DETAILS = details_text(icon="clock", style={"style": "minimal"})
 
 
 class WaitCalls(Part):
@@ -39,7 +39,7 @@ class WaitCalls(Part):
         delay = seconds_of(seconds, what="seconds")
         until = self._execution.host.now() + timedelta(seconds=delay)
         options = TaskOptions(
-            operation="wait", name="wait", params={"seconds": delay}, noop=True, delay_until=until, details=_DETAILS
+            operation="wait", name="wait", params=params_text({"seconds": delay}), noop=True, delay_until=until, details=_DETAILS
         )
         return self._start("wait", key, None, options)
 
