@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -88,8 +89,10 @@ def running(
         The process.
 
     Raises:
-        RuntimeError: The process ended, or did not open the port in 60 seconds.
+        RuntimeError: The port was taken, or the process ended or did not open it in 60 seconds.
     """
+    if port is not None:
+        wait_for_free_port(port)
     process = start(command, environment=environment, output=output)
     try:
         if port is not None:
@@ -97,6 +100,40 @@ def running(
         yield process
     finally:
         stop(process)
+
+
+def unwind_on_sigterm() -> None:
+    """Let SIGTERM unwind this process like an exception, so that no child outlives it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def wait_for_free_port(port: int, *, timeout: float = 5) -> None:
+    """Refuse to measure a process that an earlier measurement left behind.
+
+    Args:
+        port: A port on loopback.
+        timeout: Seconds that a killed process may need to leave.
+
+    Raises:
+        RuntimeError: Something listens there, and goes on listening.
+    """
+    wait_until(lambda: not listens(port), timeout=timeout, every=0.005, what=f"port {port} to be free")
+
+
+def listens(port: int) -> bool:
+    """Find out whether something listens on a port of loopback.
+
+    Args:
+        port: The port.
+
+    Returns:
+        Whether a connection was accepted.
+    """
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], *, timeout: float = 60) -> None:
@@ -114,11 +151,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], *, timeout: float
     def answers() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode} before it listened on {port}")
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            return False
-        return True
+        return listens(port)
 
     wait_until(answers, timeout=timeout, every=0.05, what=f"port {port}")
 

@@ -11,6 +11,7 @@ from typing import Any
 from bench.peers.dbos.crash import run_crash_child, survive_a_kill
 from bench.peers.dbos.database import STORAGES, Database, fresh_database, launched
 from bench.peers.dbos.workloads import WORKLOADS
+from bench.processes import unwind_on_sigterm
 from bench.result import Figures, Result, find_versions, take_median
 from bench.settings import run_on_loop
 
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop; DBOS's own default is asyncio")
     parser.add_argument("--crash-child", metavar="URL", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     if arguments.crash_child:
         database = Database(storage=arguments.storage, url=arguments.crash_child)
         with launched(database):

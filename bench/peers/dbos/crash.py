@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOS, SetWorkflowID
 
+from bench.appendlog import count_lines, read_executions
 from bench.measures import now
 from bench.peers.dbos.jobs import STEP_LOG_VARIABLE, run_in_order
 from bench.processes import kill, start, wait_until
-from bench.steplog import count_lines, read_executions
 
 if TYPE_CHECKING:
     from bench.peers.dbos.database import Database

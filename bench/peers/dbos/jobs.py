@@ -8,12 +8,12 @@ from pathlib import Path
 
 from dbos import DBOS
 
+from bench.appendlog import AppendLog
 from bench.measures import now
-from bench.steplog import StepLog
 
 # W7 names the log of executed steps here; without it steps do nothing at all.
 STEP_LOG_VARIABLE = "BENCH_STEP_LOG"
-_log = StepLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os.environ else None
+_log = AppendLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os.environ else None
 
 # When each workflow reached user code, by its key; the driver is the same process.
 reached: dict[str, float] = {}

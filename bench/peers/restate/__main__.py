@@ -10,6 +10,7 @@ from bench.peers.environments import find_restate_server
 from bench.peers.restate.crash import survive_a_kill
 from bench.peers.restate.installation import ENDPOINTS, installed
 from bench.peers.restate.workloads import W5_SERVER, WORKLOADS
+from bench.processes import unwind_on_sigterm
 from bench.result import Figures, Result, find_versions, take_median
 from bench.settings import name_loop, run_on_loop
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--endpoint", choices=ENDPOINTS, default="granian")
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     for workload in arguments.workloads:
         run_on_loop(measure(workload, kind=arguments.endpoint, repetitions=arguments.repetitions)).emit()
 

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.appendlog import count_lines, read_executions
 from bench.measures import now
 from bench.peers.restate.endpoint import STEP_LOG_VARIABLE
 from bench.peers.restate.installation import installed, start_endpoint
 from bench.processes import kill, poll_until
-from bench.steplog import count_lines, read_executions
 
 if TYPE_CHECKING:
     from bench.result import Figures

@@ -1,27 +1,24 @@
-"""The service that is measured, as an ASGI application; the driver asks ``/state`` how far it has come."""
+"""The service that is measured, as an ASGI application."""
 
-import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import restate
 
+from bench.appendlog import AppendLog
 from bench.measures import now
-from bench.steplog import StepLog
 
 # No `from __future__ import annotations` here: the SDK reads the handlers' annotations as objects.
 
+# Where steps note that they are executed (W7 only), and where handlers note what the driver waits for.
 STEP_LOG_VARIABLE = "BENCH_STEP_LOG"
-_log = StepLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os.environ else None
-
-Message = MutableMapping[str, Any]
+NOTES_VARIABLE = "BENCH_NOTES"
+_log = AppendLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os.environ else None
+_notes = AppendLog(Path(os.environ.get(NOTES_VARIABLE, os.devnull)))
 
 service = restate.Service("bench")
-awakeables: dict[str, str] = {}
-sleepers: list[None] = []
 
 
 async def step(number: int, key: str = "") -> dict[str, Any]:
@@ -56,7 +53,8 @@ async def reach_first_line(ctx: restate.Context, request: dict[str, Any]) -> flo
 @service.handler()
 async def await_signal(ctx: restate.Context, request: dict[str, Any]) -> float:
     """Wait for a signal; return when it came."""
-    awakeables[request["key"]], signal = ctx.awakeable()
+    awakeable, signal = ctx.awakeable()
+    _notes.add(request["key"], awakeable)
     await signal
     return now()
 
@@ -64,22 +62,9 @@ async def await_signal(ctx: restate.Context, request: dict[str, Any]) -> float:
 @service.handler()
 async def sleep_an_hour(ctx: restate.Context, request: dict[str, Any]) -> int:
     """Sleep durably."""
-    sleepers.append(None)
+    _notes.add("sleeper")
     await ctx.sleep(timedelta(hours=1))
     return 1
 
 
-_handlers = restate.app(services=[service])
-
-
-async def app(
-    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-) -> None:
-    """Answer the driver's question, and leave everything else to Restate."""
-    if scope["type"] == "http" and scope["path"] == "/state":
-        body = json.dumps({"awakeables": awakeables, "sleepers": len(sleepers)}).encode()
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return
-    await _handlers(scope, receive, send)
+app = restate.app(services=[service])

@@ -14,7 +14,8 @@ import aiohttp
 
 from bench.measures import measure_cpu, measure_folder_bytes
 from bench.peers.environments import PROJECT, find_restate_server
-from bench.processes import running, start, stop, wait_for_port
+from bench.peers.restate.endpoint import NOTES_VARIABLE
+from bench.processes import kill, running, start, wait_for_free_port, wait_for_port
 from bench.settings import DATA, fresh_folder
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 INGRESS_PORT, ADMIN_PORT, ENDPOINT_PORT = 8080, 9070, 9080
 ENDPOINTS = ("granian", "hypercorn")
+# granian's HTTP/2 is HTTP/2 alone, so only the server can call the endpoint.
 APP = "bench.peers.restate.endpoint:app"
 
 LOOPBACK_ONLY = {
@@ -41,12 +43,14 @@ class Installation:
     Attributes:
         session: An HTTP client without a limit on connections.
         folder: The server's data.
+        notes: Where the endpoint's handlers note how far they have come.
         server: The server's process.
         endpoint: The endpoint's process; W7 puts another in its place.
     """
 
     session: aiohttp.ClientSession
     folder: Path
+    notes: Path
     server: subprocess.Popen[bytes]
     endpoint: subprocess.Popen[bytes]
 
@@ -69,11 +73,6 @@ class Installation:
         async with self.session.post(url, json="x") as response:
             await response.read()
 
-    async def read_state(self) -> dict[str, Any]:
-        """Ask the endpoint how far it has come."""
-        async with self.session.get(f"http://127.0.0.1:{ENDPOINT_PORT}/state") as response:
-            return json.loads(await response.text())
-
     def measure_cpu(self) -> float:
         """Measure the processor time of both processes, in seconds."""
         return measure_cpu(self.server.pid) + measure_cpu(self.endpoint.pid)
@@ -93,6 +92,7 @@ def start_endpoint(kind: str, *, environment: Mapping[str, str] | None = None) -
     Returns:
         Its process.
     """
+    wait_for_free_port(ENDPOINT_PORT)
     program = Path(sys.executable).parent / kind
     if kind == "granian":
         where = ["--host", "127.0.0.1", "--port", str(ENDPOINT_PORT)]
@@ -132,11 +132,13 @@ async def installed(
             wait_for_port(INGRESS_PORT, process)
             connector = aiohttp.TCPConnector(limit=0)
             async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+                notes = folder / "notes"
                 installation = Installation(
                     session=session,
                     folder=folder / "data",
+                    notes=notes,
                     server=process,
-                    endpoint=start_endpoint(kind, environment=endpoint),
+                    endpoint=start_endpoint(kind, environment={NOTES_VARIABLE: str(notes), **(endpoint or {})}),
                 )
                 try:
                     await register(session)
@@ -144,7 +146,8 @@ async def installed(
                     await installation.call("run_in_order", {"steps": 1000, "key": "warm"})
                     yield installation
                 finally:
-                    stop(installation.endpoint)
+                    # Asked politely, granian waits for the server to hang up.
+                    kill(installation.endpoint)
 
 
 async def register(session: aiohttp.ClientSession) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from bench.appendlog import count_lines, read_lines
 from bench.measures import measure_memory, now, summarize_latencies
+from bench.processes import poll_until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -50,14 +52,14 @@ async def measure_w3(restate: Installation) -> Figures:
 
 async def measure_w4(restate: Installation) -> Figures:
     """Signal 1,000 waiting runs, 64 at a time; then 200 runs one at a time."""
-    sent = [await restate.call("await_signal", {"key": f"all {n}"}, send=True) for n in range(1000)]
-    awakeables = await wait_for_awakeables(restate, [f"all {number}" for number in range(1000)])
+    sent = [await restate.call("await_signal", {"key": f"all-{n}"}, send=True) for n in range(1000)]
+    awakeables = await wait_for_awakeables(restate, [f"all-{number}" for number in range(1000)])
     await asyncio.sleep(2)
     start = now()
     await gather_limited((restate.resolve(awakeable) for awakeable in awakeables), 64)
     await asyncio.gather(*(restate.await_invocation(answer["invocationId"]) for answer in sent))
     wall = now() - start
-    latencies = [await measure_one_signal(restate, f"one {number}") for number in range(200)]
+    latencies = [await measure_one_signal(restate, f"one-{number}") for number in range(200)]
     return {"all_s": wall, "signals_per_s": 1000 / wall, **summarize_latencies(latencies)}
 
 
@@ -74,7 +76,7 @@ async def measure_one_signal(restate: Installation, key: str) -> float:
 async def wait_for_awakeables(restate: Installation, keys: list[str]) -> list[str]:
     """Wait until runs with these keys wait; return what to resolve."""
     while True:
-        awakeables: dict[str, str] = (await restate.read_state())["awakeables"]
+        awakeables = {line[0]: line[1] for line in read_lines(restate.notes)}
         if awakeables.keys() >= set(keys):
             return [awakeables[key] for key in keys]
         await asyncio.sleep(0.005)
@@ -85,7 +87,7 @@ async def measure_w5(restate: Installation) -> Figures:
     bytes_before, memory_before = restate.measure_bytes(), measure_both(restate)
     start = now()
     await gather_limited((restate.call("sleep_an_hour", {}, send=True) for _ in range(10_000)), 64)
-    await wait_for_sleepers(restate, 10_000)
+    await poll_until(lambda: count_lines(restate.notes) >= 10_000, every=0.1)
     wall = now() - start
     # Longer than the inactivity timeout, after which the endpoint forgets a sleeper.
     await asyncio.sleep(8)
@@ -99,14 +101,6 @@ async def measure_w5(restate: Installation) -> Figures:
         "db_bytes_per_run": (restate.measure_bytes() - bytes_before) / 10_000,
         "idle_cpu_pct": (restate.measure_cpu() - cpu) / 3 * 100,
     }
-
-
-async def wait_for_sleepers(restate: Installation, number: int) -> None:
-    """Wait until so many runs have gone to sleep."""
-    while True:
-        if (await restate.read_state())["sleepers"] >= number:
-            return
-        await asyncio.sleep(0.2)
 
 
 def measure_both(restate: Installation) -> float:

@@ -1,4 +1,4 @@
-"""A log of executed steps kept outside every database, to count what was executed twice."""
+"""A log kept outside every database: of executed steps, to count those executed twice, or of notes to the driver."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class StepLog:
-    """An append-only file to which each executed step adds one line.
+class AppendLog:
+    """An append-only file to which several processes add lines.
 
     One ``write`` of a short line to a file opened with ``O_APPEND`` is whole or absent, from any number of processes,
     and survives SIGKILL in the page cache.
@@ -25,14 +25,14 @@ class StepLog:
         """
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
-    def add(self, run: str, step: int) -> None:
-        """Note that a step's body is being executed.
+    def add(self, *words: object) -> None:
+        """Add one line.
 
         Args:
-            run: A name of the run that stays the same after a restart; no white space.
-            step: The step's number within its run.
+            *words: What to write, without white space: for a step, a name of its run that stays the same after a
+                restart, and the step's number.
         """
-        os.write(self._file, f"{run} {step}\n".encode())
+        os.write(self._file, f"{' '.join(map(str, words))}\n".encode())
 
     def close(self) -> None:
         """Close the file."""
@@ -58,7 +58,7 @@ class Executions:
 
 
 def count_lines(path: Path) -> int:
-    """Count executions so far, cheaply enough to ask many times a second.
+    """Count lines so far, cheaply enough to ask many times a second.
 
     Args:
         path: The log.
@@ -67,6 +67,18 @@ def count_lines(path: Path) -> int:
         The number of lines; 0 if nothing has been written yet.
     """
     return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def read_lines(path: Path) -> list[list[str]]:
+    """Read the words of each line.
+
+    Args:
+        path: The log.
+
+    Returns:
+        The lines so far; none if nothing has been written yet.
+    """
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def read_executions(path: Path) -> Executions:
