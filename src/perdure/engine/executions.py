@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextvars import copy_context
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ class Executions:
         self._hints = hints
         self._lease = lease
         self._limit = limit
+        # An execution must not inherit the context of a call that happens to start it: that may be another run's.
+        self._context = copy_context()
         self._reserved = 0
         self.is_open = True
         self.has_backlog = False
@@ -116,7 +119,8 @@ class Executions:
         if not len(self._holds):
             self._hints.executions.set()
         self._holds.add(hold)
-        hold.task = asyncio.get_running_loop().create_task(self._execute(hold, run))
+        loop = asyncio.get_running_loop()
+        hold.task = loop.create_task(self._execute(hold, run), context=self._context.copy())
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:
@@ -126,6 +130,11 @@ class Executions:
         except Exception as error:
             _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
             result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
+        except BaseException:
+            # Cancelled from outside: whoever is in doubt finds that the run is held for nothing.
+            self._holds.drop(hold)
+            self.doubt()
+            raise
         try:
             await self._settle(hold, result)
         except Exception as error:

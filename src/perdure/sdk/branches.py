@@ -1,8 +1,9 @@
 """The branches of a run: its asyncio tasks, and whether any of them can still get on by itself.
 
 A run is over for now when every branch is *parked* (waits for a stored task) or *joins* others (waits for branches
-of the same run: `await task`, `gather`, `TaskGroup`, `asyncio.wait`, `asyncio.wait_for`). A branch in an ``io`` call or a task body is *working*; one that
-awaits anything else is *foreign*: nothing tells when it will go on, so it is given a short time and then cut.
+of the same run: `await task`, `gather`, `TaskGroup`, `asyncio.wait`, `asyncio.wait_for`). A branch in an ``io`` call
+or a task body is *working*; one that awaits anything else is *foreign*: nothing tells when it will go on, so it is
+given a short time and then cut.
 
 Which branches there are is known from the event loop's task factory: a task started by a run's code inherits the
 run's context.
@@ -11,12 +12,14 @@ run's context.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
-from contextvars import Context
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from perdure.sdk.scope import current_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator, Iterable
+    from contextvars import Context
 
 AnyTask = asyncio.Task[Any]
 
@@ -119,10 +122,13 @@ class Branches:
         """Whether a future ends with branches of this run: one of them, or a gather over some."""
         if isinstance(awaited, asyncio.Task):
             return awaited in self.all
-        children: object = getattr(awaited, "_children", None)
+        children: Any = getattr(awaited, "_children", None)
         if isinstance(children, list):
-            return all(child.done() or self._is_ours(child) for child in children)
+            return self._are_ours(cast("list[asyncio.Future[Any]]", children))
         return False
+
+    def _are_ours(self, awaited: Iterable[asyncio.Future[Any]]) -> bool:
+        return all(one.done() or self._is_ours(one) for one in awaited)
 
     def _joins_in_frame(self, task: AnyTask) -> bool:
         """Whether the branch stands in one of asyncio's own functions that wait for other tasks."""
@@ -139,9 +145,9 @@ class Branches:
         if names is None:
             return False
         for name in names:
-            held = frame.f_locals.get(name)
-            tasks = [held] if isinstance(held, asyncio.Future) else held or ()
-            if not all(one.done() or self._is_ours(one) for one in tasks):
+            held: Any = frame.f_locals.get(name)
+            awaited: Iterable[asyncio.Future[Any]] = (held,) if asyncio.isfuture(held) else held or ()
+            if not self._are_ours(awaited):
                 return False
         return True
 
@@ -169,6 +175,7 @@ class TaskFactory:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._previous = loop.get_task_factory()
+        self._make: Callable[..., asyncio.Future[Any]] = self._previous or _plain_task
         self._loop = loop
 
     def install(self) -> None:
@@ -189,15 +196,14 @@ class TaskFactory:
         **options: Any,
     ) -> asyncio.Future[Any]:
         """Create the task; count it in if a run's code started it."""
-        if self._previous is not None:
-            made = (
-                self._previous(loop, coroutine, **options)  # type: ignore[arg-type]
-                if context is None
-                else self._previous(loop, coroutine, context=context, **options)  # type: ignore[arg-type]
-            )
-        else:
-            made = asyncio.Task(coroutine, loop=loop, context=context, **options)  # type: ignore[arg-type]
+        if context is not None:
+            options["context"] = context
+        made: asyncio.Future[Any] = self._make(loop, coroutine, **options)
         scope = current_scope.get(None) if context is None else context.get(current_scope)
         if scope is not None and isinstance(made, asyncio.Task):
             scope.execution.adopt(made)
         return made
+
+
+def _plain_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> AnyTask:
+    return asyncio.Task(coroutine, loop=loop, **options)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
+from perdure.sdk.answers import record_of, run_of
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.job import Job, job
 from perdure.sdk.node import BackgroundStart, Node, Start
-from perdure.sdk.answers import record_of, run_of
-from perdure.sdk.records import Event, EventRecord, Run
 from perdure.sdk.sync import SyncClient, blocking
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+    from types import ModuleType
+
     from perdure.sdk.codec import Codec
+    from perdure.sdk.records import Event, EventRecord, Run
 
 T = TypeVar("T")
 
@@ -73,7 +74,9 @@ class Client:
         """
         found: list[Job[Any, Any]] = []
         for one in jobs:
-            found += [one] if isinstance(one, Job) else [value for value in vars(one).values() if isinstance(value, Job)]
+            found += (
+                [one] if isinstance(one, Job) else [value for value in vars(one).values() if isinstance(value, Job)]
+            )
         for made in found:
             if self.jobs.get(made.id, made) is not made:
                 raise DuplicateJobError(
@@ -85,9 +88,7 @@ class Client:
 
     # Running.
 
-    def start(
-        self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False
-    ) -> Start:
+    def start(self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False) -> Start:
         """Run an embedded node on this event loop: ``async with client.start() as node:``.
 
         Args:
@@ -187,9 +188,7 @@ class Client:
         run_id = await node.call(lambda platform: platform.invoke_job(request))
         return RunHandle(run_id, node.call, self.output_codec(job))
 
-    async def get_run(
-        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
-    ) -> Run:
+    async def get_run(self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False) -> Run:
         """Look a run up with one page of its tasks.
 
         Args:

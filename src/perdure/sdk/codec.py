@@ -7,10 +7,9 @@ replay see equal values of equal type. This module chooses a codec by type; ``pl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, FunctionType, MethodType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,6 +17,9 @@ from perdure.errors import UnsupportedTypeError
 from perdure.sdk.annotations import MISSING, NamesInUse, return_annotation
 from perdure.sdk.plain_codec import OUTPUT_LIMIT, PLAIN, Codec, spell
 from perdure.sdk.struct_codec import fast_codec, struct_codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["OUTPUT_LIMIT", "PLAIN", "Codec", "codec_for", "return_codec", "return_type"]
 

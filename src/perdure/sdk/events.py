@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
@@ -15,6 +13,9 @@ from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.records import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
     from perdure.sdk.job import Job
 
 PAYLOAD_LIMIT = 512 * 1024
@@ -41,7 +42,9 @@ def event_request(event: Event | Mapping[str, Any] | None = None, **fields: Any)
         fields = dict(event)
         unknown = sorted(set(fields) - _FIELDS)
         if unknown:
-            raise InvalidArgumentError(f"An event has no field {unknown[0]!r}; its fields are {', '.join(sorted(_FIELDS))}.")
+            raise InvalidArgumentError(
+                f"An event has no field {unknown[0]!r}; its fields are {', '.join(sorted(_FIELDS))}."
+            )
     timestamp = fields.get("timestamp")
     return EventRequest(
         name=_text(fields.get("name"), "name", _NAME_LIMIT),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from perdure.errors import ExecutionError, StorageUnavailableError
@@ -31,6 +30,8 @@ from perdure.sdk.scope import OpenTask, Scope, current_scope
 from perdure.sdk.unwinding import Unwinding
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from perdure.protocol.platform import Platform
     from perdure.sdk.context import Context
     from perdure.sdk.io import IO
@@ -49,7 +50,8 @@ class Surroundings(Protocol):
 
     def random(self) -> float: ...
 
-    def random_bytes(self, count: int) -> bytes: ...
+    @property
+    def random_bytes(self) -> Callable[[int], bytes]: ...
 
     def in_thread(self, fn: Callable[[], Any]) -> asyncio.Future[Any]: ...
 

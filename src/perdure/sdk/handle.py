@@ -51,7 +51,8 @@ class RunHandle(Generic[T]):
             TimeoutError: It takes longer; the run goes on.
         """
         run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=timeout))
-        return output_of(run, self._codec)
+        output: T = output_of(run, self._codec)
+        return output
 
     async def status(self) -> RunStatus:
         """Look up where the run stands."""

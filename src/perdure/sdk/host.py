@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from datetime import datetime, timedelta
@@ -25,6 +24,8 @@ from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.program import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.protocol.platform import Platform
     from perdure.sdk.job import Job
 

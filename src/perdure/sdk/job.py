@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar
 
@@ -17,6 +16,8 @@ from perdure.sdk.schema import PayloadSchema, payload_schema
 from perdure.sdk.triggers import Trigger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from perdure.protocol.execution import JsonText
     from perdure.sdk.client import Client
     from perdure.sdk.context import Context

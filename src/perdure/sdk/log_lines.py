@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.protocol.execution import TaskRecord
-
 if TYPE_CHECKING:
+    from perdure.protocol.execution import TaskRecord
     from perdure.sdk.execution import Execution
 
 MAX_WAITING = 200

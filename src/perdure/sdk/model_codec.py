@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -15,6 +14,8 @@ from perdure.protocol.value_paths import child_path
 from perdure.sdk.plain_codec import Codec, locate, misfit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from perdure.protocol.execution import JsonText
 
 # Bytes need not be UTF-8, and unlike pydantic's default this keeps all of them.

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import os
 import threading
-from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -14,6 +13,7 @@ from perdure.errors import ForkedProcessError, InvalidArgumentError, PerdureErro
 from perdure.sdk.host import Host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
     from perdure.protocol.platform import Platform
@@ -98,7 +98,9 @@ async def start_node(client: Client, database_url: str | None, when_locked: str,
     assembly = importlib.import_module("perdure.server.embedded")
     host = Host(client.id, client.jobs, force_replay=force_replay or _forced_by_environment())
     try:
-        embedded = await assembly.start_embedded(host, database_url=database_url or client.database_url, connect=host.connect)
+        embedded = await assembly.start_embedded(
+            host, database_url=database_url or client.database_url, connect=host.connect
+        )
     except BaseException:
         await host.stop()
         raise

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from perdure.protocol.execution import TaskState
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.branches import Activity, Branch, Branches
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.replay import Ask
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from perdure.protocol.execution import TaskState
+    from perdure.sdk.replay import Ask
 
 QUIET_SECONDS = 0.05
 """How long no ``io`` call may have been made before a branch that awaits something else is cut."""
@@ -37,7 +41,9 @@ class Parking:
 
     __slots__ = ("_branches", "_is_considering", "_is_over", "_last_call", "_loop", "_on_suspended", "_quiet", "parks")
 
-    def __init__(self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.parks: dict[str, Park] = {}
         self._branches = branches
         self._on_suspended = on_suspended

@@ -6,16 +6,19 @@ No I/O and no waiting: whatever drives a job's code asks `Memo.find` first, acts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from hashlib import sha256
-
-import msgspec
+from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError, DuplicateCacheKeyError
-from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+from perdure.protocol.json_text import dump, load
 from perdure.protocol.keys import CacheKey, display_key, idempotency_key, key_identity
 from perdure.protocol.statuses import TaskStatus
-from perdure.sdk.scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+    from perdure.sdk.scope import Scope
 
 _IDENTITY_LIMIT = 120
 
@@ -23,7 +26,7 @@ _IDENTITY_LIMIT = 120
 class Ask:
     """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
 
-    __slots__ = ("automatic", "error", "identity", "is_settled", "key", "name", "operation", "output", "params",
+    __slots__ = ("error", "identity", "is_settled", "key", "name", "operation", "output", "params",
                  "params_hash", "shared", "state", "task_key")  # fmt: skip
 
     def __init__(
@@ -36,7 +39,6 @@ class Ask:
         self.identity = identity
         self.params = params
         self.params_hash: str | None = None
-        self.automatic = False
         self.state: TaskState | None = None
         self.is_settled = False
         self.output: JsonText | None = None
@@ -174,11 +176,11 @@ class Memo:
             )
         if state.params_hash == ask.params_hash:
             return
-        if ask.automatic or _is_automatic(ask.key):
+        if _is_automatic(ask.key):
             raise CacheKeyMismatchError(
-                f"The automatic cache key of {ask.operation} {ask.name!r} ({display_key(ask.key)}) met other parameters "
-                f"than its stored result was made with: {_differences(state.params, ask.params)}. Give the call a cache "
-                "key of its own, or keep the calls of this name in their order."
+                f"The automatic cache key of {ask.operation} {ask.name!r} ({display_key(ask.key)}) met other "
+                f"parameters than its stored result was made with: {_differences(state.params, ask.params)}. Give the "
+                "call a cache key of its own, or keep the calls of this name in their order."
             )
         self.warn(
             f"key {display_key(ask.key)} was asked for with other parameters than its stored result was made with "
@@ -213,18 +215,19 @@ def _show(key: CacheKey) -> str:
 
 def _differences(stored: JsonText | None, asked: JsonText | None) -> str:
     """Name the parameters that differ, with both values, as far as they are stored."""
-    before = msgspec.json.decode(stored) if stored is not None else None
-    now = msgspec.json.decode(asked) if asked is not None else None
-    if not isinstance(before, dict) or not isinstance(now, dict):
+    before: Any = None if stored is None else load(stored)
+    now: Any = None if asked is None else load(asked)
+    if type(before) is not dict or type(now) is not dict:
         return f"{_short(before)} was stored, {_short(now)} is asked for"
-    names = sorted({*before, *now}, key=str)
-    return ", ".join(
-        f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
-        for name in names
-        if before.get(name) != now.get(name)
-    ) or "members that are not stored"
+    then, asked_for = cast("dict[str, object]", before), cast("dict[str, object]", now)
+    parts = [
+        f"{name} was {_short(then.get(name))}, is {_short(asked_for.get(name))}"
+        for name in sorted({*then, *asked_for})
+        if then.get(name) != asked_for.get(name)
+    ]
+    return ", ".join(parts) or "members that are not stored"
 
 
-def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
+def _short(value: Any) -> str:
+    text = dump(value)
     return text if len(text) <= _IDENTITY_LIMIT else f"{text[:_IDENTITY_LIMIT]}…"

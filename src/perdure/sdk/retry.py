@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.retries import RetryOptions
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.durations import instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Retry(RetryOptions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import InvalidArgumentError, UnsupportedTypeError
@@ -11,6 +10,8 @@ from perdure.sdk.codec import PLAIN, Codec, codec_for
 from perdure.sdk.plain_codec import spell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.protocol.execution import JsonText
 
 _NO_SCHEMA: Final = (Any, MISSING, object, dict, dict[str, Any], dict[str, object])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
-from perdure.protocol.statuses import TaskStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.protocol.statuses import TaskStatus
     from perdure.sdk.execution import Execution
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from traceback import TracebackException
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OURS: Final = f"{Path(__file__).parent.parent}{os.sep}"
 _LIMIT: Final = 32_768

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from perdure.sdk.handle import RunHandle
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from perdure.sdk.client import Client
+    from perdure.sdk.handle import RunHandle
     from perdure.sdk.node import Node
 
 P = ParamSpec("P")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, cast
+
 from perdure.errors import SuspensionSwallowedError
 from perdure.protocol.execution import Failed
-from perdure.sdk.branches import AnyTask, Branches
 from perdure.sdk.failures import describe
 from perdure.sdk.interrupts import Interrupt
+
+if TYPE_CHECKING:
+    from perdure.sdk.branches import AnyTask, Branches
 
 SWALLOWED_LIMIT = 1000
 """How many ``io`` calls an interrupted execution may still make before its run fails."""
@@ -99,6 +103,6 @@ class Unwinding:
 
 def _carries_interrupt(error: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        inner: tuple[BaseException, ...] = error.exceptions
-        return any(_carries_interrupt(one) for one in inner)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return any(_carries_interrupt(one) for one in group.exceptions)
     return isinstance(error, Interrupt | asyncio.CancelledError)

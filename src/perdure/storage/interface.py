@@ -38,7 +38,9 @@ class Session(Protocol):
 class Storage(Protocol):
     """A database, opened by `perdure.storage.opening.open_storage`."""
 
-    async def write(self, transition: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def write(
+        self, transition: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a unit of work; returns its result when it is durable.
 
         Raises:
@@ -47,11 +49,15 @@ class Storage(Protocol):
         """
         ...
 
-    async def read(self, query: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def read(
+        self, query: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a short read (a row or a few by key) on committed state."""
         ...
 
-    async def scan(self, query: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def scan(
+        self, query: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Run a longer read without delaying anything else."""
         ...
 

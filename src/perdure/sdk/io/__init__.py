@@ -6,22 +6,24 @@ Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.errors import InvalidArgumentError
+from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.logger import Logger
+from perdure.sdk.io.options import PLAIN, TaskOptions, details_text, params_text, sequence_details
 from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
-from perdure.sdk.io.options import PLAIN, TaskOptions, details_text, params_text, sequence_details
 from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.wait import WaitCalls
 from perdure.sdk.retry import as_retry
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime, timedelta
+
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
@@ -180,10 +182,10 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
                 name=name,
                 as_type=as_type,
                 retry=as_retry(retry),
-                timeout=timeout,
+                timeout=None if timeout is None else seconds_of(timeout, what="timeout"),
                 params=params_text(params),
                 display_key=display_key,
-                delay_until=delay_until,
+                delay_until=None if delay_until is None else instant(delay_until, what="delay_until"),
                 noop=noop,
                 parse_output=parse_output,
                 on_error=on_error,

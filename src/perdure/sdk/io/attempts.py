@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
@@ -12,19 +10,22 @@ from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
-from perdure.sdk.branches import Branch
-from perdure.sdk.codec import Codec
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.body import RunningTask, call_body
-from perdure.sdk.io.options import TaskOptions
-from perdure.sdk.replay import Ask
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from perdure.sdk.branches import Branch
+    from perdure.sdk.codec import Codec
     from perdure.sdk.execution import Execution
     from perdure.sdk.io import IO
+    from perdure.sdk.io.options import TaskOptions
+    from perdure.sdk.replay import Ask
 
 Decision = BaseException | RetryAt | SkipRetrying | None
 
@@ -52,6 +53,11 @@ def note_failure(scope: Scope, error: BaseException) -> BaseException:
         scope.failed = []
     scope.failed.append(error)
     return error
+
+
+def exit_as_error(error: SystemExit) -> Exception:
+    """Turn ``sys.exit()`` in a body into a failure: it must not end the process that other runs share."""
+    return RuntimeError(f"The task called sys.exit({error.code!r}).")
 
 
 class Attempts:
@@ -120,7 +126,7 @@ class Attempts:
             except Exception as error:
                 raised: Exception = error
             except SystemExit as error:
-                raised = RuntimeError(f"The task called sys.exit({error.code!r}).")
+                raised = exit_as_error(error)
             else:
                 properties = running.output_properties if running is not None else None
                 await self.store(

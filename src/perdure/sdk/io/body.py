@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
 from contextvars import copy_context
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError, TaskTimeoutError
-from perdure.sdk.branches import Branch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.sdk.branches import Branch
     from perdure.sdk.execution import Execution
     from perdure.sdk.io import IO
     from perdure.sdk.scope import OpenTask
@@ -44,9 +45,6 @@ def required_arguments(fn: Callable[..., Any]) -> int:
     """Count what a body takes: its required positional parameters; 0, 1 (task) or 2 (task, io)."""
     if type(fn) is FunctionType:
         return fn.__code__.co_argcount - len(fn.__defaults__ or ())
-    if type(fn) is MethodType and type(fn.__func__) is FunctionType:
-        inner = fn.__func__
-        return max(0, inner.__code__.co_argcount - 1 - len(inner.__defaults__ or ()))
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
@@ -101,7 +99,9 @@ async def call_body(
     except TimeoutError:
         if not limit.timer.expired():
             raise
-        raise TaskTimeoutError(f"An attempt of task {task.name!r} took longer than its timeout of {timeout:g} s.") from None
+        raise TaskTimeoutError(
+            f"An attempt of task {task.name!r} took longer than its timeout of {timeout:g} s."
+        ) from None
     finally:
         branch.timeouts.remove(limit)
 

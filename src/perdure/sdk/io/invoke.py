@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from perdure.protocol.platform import InvokeRequest
 from perdure.sdk.events import invoke_request
 from perdure.sdk.handle import RunHandle
-from perdure.sdk.io.part import Part
 from perdure.sdk.io.options import TaskOptions, params_text
+from perdure.sdk.io.part import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from perdure.protocol.keys import CacheKey
+    from perdure.protocol.platform import InvokeRequest, Platform
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
     from perdure.sdk.job import Job
@@ -61,9 +62,22 @@ class InvokeCalls(Part):
                 {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
             ),
             as_type=str,
-            wrap=lambda run_id: RunHandle(run_id, lambda work: work(platform)),
+            wrap=_Handles(platform),
         )
         return self._start("invoke", key, _Invoke(self._execution, request), options, _Invoke)
+
+
+class _Handles:
+    """Makes handles of run ids."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def __call__(self, run_id: str) -> RunHandle[Any]:
+        return RunHandle(run_id, self._call)
+
+    async def _call(self, work: Callable[[Platform], Coroutine[Any, Any, Any]]) -> Any:
+        return await work(self._platform)
 
 
 class _Invoke:

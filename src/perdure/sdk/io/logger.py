@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
@@ -14,6 +13,8 @@ from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.scope import current_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from perdure.sdk.execution import Execution
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "LOG": 20, "WARN": 30, "ERROR": 40}
@@ -35,25 +36,35 @@ class Logger:
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
 
-    def log(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+    def log(
+        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Write a line of level LOG."""
         return self._call("LOG", message, data, exc_info)
 
-    def debug(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+    def debug(
+        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Write a line of level DEBUG."""
         return self._call("DEBUG", message, data, exc_info)
 
-    def info(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+    def info(
+        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Write a line of level INFO."""
         return self._call("INFO", message, data, exc_info)
 
-    def warn(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+    def warn(
+        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Write a line of level WARN."""
         return self._call("WARN", message, data, exc_info)
 
     warning = warn
 
-    def error(self, message: object, data: Any = None, *, exc_info: BaseException | None = None) -> Coroutine[Any, Any, None]:
+    def error(
+        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Write a line of level ERROR."""
         return self._call("ERROR", message, data, exc_info)
 
@@ -81,7 +92,9 @@ class Logger:
                 counters = scope.log_lines = {}
             ordinal = counters.get((message, level), 0)
             counters[message, level] = ordinal + 1
-            key: list[object] = [message, level] if ordinal == 0 and not scope.item else [message, level, f"{scope.item}{ordinal}"]
+            key: list[object] = (
+                [message, level] if ordinal == 0 and not scope.item else [message, level, f"{scope.item}{ordinal}"]
+            )
             task_key = idempotency_key(execution.run_id, scope.task.id if scope.task else None, key)
             if task_key in execution.memo.known:
                 return

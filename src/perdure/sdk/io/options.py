@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
-from perdure.protocol.retries import RetryOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from perdure.protocol.retries import RetryOptions
     from perdure.sdk.io import IO
     from perdure.sdk.io.body import RunningTask
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
 from perdure.sdk.io.body import is_async, name_of
-from perdure.sdk.io.part import Part
 from perdure.sdk.io.options import TaskOptions, details_text, sequence_details
+from perdure.sdk.io.part import Part
 from perdure.sdk.scope import Scope, current_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
     from perdure.protocol.keys import CacheKey
 
 T = TypeVar("T")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import TaskOptions

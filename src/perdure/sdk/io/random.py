@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from perdure.errors import InvalidArgumentError
-from perdure.sdk.io.part import Part
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
+from perdure.sdk.io.part import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.logger import Logger

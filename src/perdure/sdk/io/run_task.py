@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import return_codec
-from perdure.sdk.io.attempts import Attempts, stored_result
+from perdure.sdk.io.attempts import Attempts, exit_as_error, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.execution import Execution
@@ -37,7 +38,7 @@ async def run_task(
     branch = execution.begin(call)
     if branch is None:
         return await execution.never()
-    ask: Ask | None = None
+    first: Ask | None = None
     try:
         scope = current_scope.get(execution.root)
         if scope.execution is not execution:
@@ -54,44 +55,48 @@ async def run_task(
                 params=options.params,
                 asker=branch,
             )
+            if is_first:
+                first = ask
             if is_first or ask.is_settled or await execution.parking.share(branch, ask):
                 break
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else options.wrap(result)
         task = _open_task(execution, scope, ask, options)
-        attempts = None
-        if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
-            # The common case stays in this coroutine: whatever waits for the disk is resumed through each layer.
-            inner = Scope(execution, task)
-            outer = current_scope.set(inner)
-            execution.open_tasks[task.id] = task
-            output: JsonText | None = None
-            try:
-                output, result = codec.store(await fn())
-            except Exception as error:
-                attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
-                failure, failed = error, inner
-            finally:
-                current_scope.reset(outer)
-                del execution.open_tasks[task.id]
-            if attempts is None:
-                record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(scope.task))
-                try:
-                    await execution.record(record)
-                except asyncio.CancelledError:
-                    # The branch was cancelled, the write was not: what it stores is the result all the same.
-                    ask.settle(output)
-                    raise
-                ask.settle(output)
-                return result
-            return await attempts.go_on_after(failure, failed)
-        attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
-        result = await attempts.run()
-        return result if options.wrap is None else options.wrap(result)
+        if options is not PLAIN or ask.state is not None or fn is None or not _is_simple(fn):
+            result = await Attempts(execution, io, branch, scope, ask, codec, fn, options, task).run()
+            return result if options.wrap is None else options.wrap(result)
+        # The common case stays in this coroutine: whatever waits for the disk is resumed through each layer.
+        inner = Scope(execution, task)
+        outer = current_scope.set(inner)
+        execution.open_tasks[task.id] = task
+        failure: Exception | None = None
+        output: JsonText | None = None
+        result = None
+        try:
+            output, result = codec.store(await fn())
+        except Exception as error:
+            failure = error
+        except SystemExit as error:
+            failure = exit_as_error(error)
+        finally:
+            current_scope.reset(outer)
+            del execution.open_tasks[task.id]
+        if failure is not None:
+            attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
+            return await attempts.go_on_after(failure, inner)
+        record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(scope.task))
+        try:
+            await execution.record(record)
+        except asyncio.CancelledError:
+            # The branch was cancelled, the write was not: what it stores is the result all the same.
+            ask.settle(output)
+            raise
+        ask.settle(output)
+        return result
     finally:
-        if ask is not None and not ask.is_settled and is_first:
-            execution.memo.forget(ask)
+        if first is not None and not first.is_settled:
+            execution.memo.forget(first)
         execution.finish(branch)
 
 

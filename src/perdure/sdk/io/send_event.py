@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from perdure.protocol.platform import EventRequest
 from perdure.sdk.answers import record_of
 from perdure.sdk.events import event_options, event_request
-from perdure.sdk.io.part import Part
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
+from perdure.sdk.io.part import Part
 from perdure.sdk.records import EventRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+    from datetime import datetime, timedelta
+
     from perdure.protocol.keys import CacheKey
-    from perdure.protocol.platform import EventOptions
-    from perdure.sdk.events import Event
+    from perdure.protocol.platform import EventOptions, EventRequest
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
+    from perdure.sdk.records import Event
 
 _DETAILS = details_text(icon="send")
 

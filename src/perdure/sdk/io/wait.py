@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
-from perdure.sdk.io.part import Part
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
+from perdure.sdk.io.part import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from perdure.protocol.keys import CacheKey
 
 _DETAILS = details_text(icon="clock", style={"style": "minimal"})
@@ -20,9 +21,7 @@ _DETAILS = details_text(icon="clock", style={"style": "minimal"})
 class WaitCalls(Part):
     """Waiting for a time."""
 
-    def wait(
-        self, key: CacheKey | None = None, seconds: float | timedelta | None = None
-    ) -> Coroutine[Any, Any, None]:
+    def wait(self, key: CacheKey | None = None, seconds: float | timedelta | None = None) -> Coroutine[Any, Any, None]:
         """Go on after a delay; meanwhile nothing need be held in memory.
 
         Args:
@@ -39,7 +38,12 @@ class WaitCalls(Part):
         delay = seconds_of(seconds, what="seconds")
         until = self._execution.host.now() + timedelta(seconds=delay)
         options = TaskOptions(
-            operation="wait", name="wait", params=params_text({"seconds": delay}), noop=True, delay_until=until, details=_DETAILS
+            operation="wait",
+            name="wait",
+            params=params_text({"seconds": delay}),
+            noop=True,
+            delay_until=until,
+            details=_DETAILS,
         )
         return self._start("wait", key, None, options)
 
