@@ -1,0 +1,38 @@
+"""What must hold of every database that a node has left, asked of the file itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+ORACLES = {
+    "runs that nothing would ever wake": """
+        SELECT id, status FROM runs WHERE completed_at IS NULL AND available_at IS NULL
+          AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
+            SELECT 1 FROM tasks t JOIN timers w ON w.kind = 'TASK' AND w.subject_no = t.task_no
+            WHERE t.run_no = runs.run_no AND t.status = 'WAITING'))""",
+    "runs that a node holds which is gone": "SELECT id FROM runs WHERE node_no IS NOT NULL",
+    "ended runs with open tasks": """
+        SELECT r.id, t.name, t.status FROM runs r JOIN tasks t USING (run_no)
+        WHERE r.completed_at IS NOT NULL AND t.completed_at IS NULL""",
+    "tasks of a successful run that waited for nothing": """
+        SELECT r.id, t.name, t.status FROM runs r JOIN tasks t USING (run_no)
+        WHERE r.status = 'SUCCESS' AND t.status IN ('PENDING', 'RUNNING')""",
+    "timers of tasks that do not wait": """
+        SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no
+        WHERE w.kind = 'TASK' AND t.status <> 'WAITING'""",
+    "tasks whose enclosing task is unknown": """
+        SELECT t.id FROM tasks t WHERE t.parent_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM tasks p WHERE p.id = t.parent_id AND p.run_no = t.run_no)""",
+    "outcomes older than those of tasks inside": """
+        SELECT p.name, t.name FROM tasks t JOIN tasks p ON p.id = t.parent_id
+        WHERE p.status = 'COMPLETED' AND t.status = 'COMPLETED' AND p.completed_at < t.completed_at""",
+}
+
+
+def check_database(path: Path) -> None:
+    """Fail if something stored could not have come about, or would never go on."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        for sentence, query in ORACLES.items():
+            assert (sentence, database.execute(query).fetchall()) == (sentence, [])
