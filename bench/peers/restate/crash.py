@@ -34,15 +34,14 @@ async def survive_a_kill(kind: str) -> Figures:
         environment = {STEP_LOG_VARIABLE: str(log)}
         async with installed(kind, endpoint=environment) as restate:
             warm = count_lines(log)
-            sent = [
-                await restate.call("run_in_order", {"steps": 10, "key": f"run-{number}"}, send=True)
-                for number in range(1000)
-            ]
-            await poll_until(lambda: count_lines(log) - warm >= 5000, every=0.005)
+            sending = asyncio.gather(
+                *(restate.call("run_in_order", {"steps": 10, "key": f"run-{n}"}, send=True) for n in range(1000))
+            )
+            await poll_until(lambda: count_lines(log) - warm >= 5000, every=0.002)
             kill(restate.endpoint)
             killed_at, restarted_at = count_lines(log) - warm, now()
             restate.endpoint = start_endpoint(kind, environment=environment)
-            await asyncio.gather(*(restate.await_invocation(answer["invocationId"]) for answer in sent))
+            await asyncio.gather(*(restate.await_invocation(answer["invocationId"]) for answer in await sending))
             wall = now() - restarted_at
         executions = read_executions(log)
     if executions.distinct - warm != 10_000:
