@@ -138,10 +138,10 @@ async def test_a_retry_waits_for_its_time_and_remembers_what_failed(storage: Sto
         if state is None:
             at = app.clock.now() + timedelta(seconds=5)
             await execution.store(
-                execution.record("call", TaskStatus.WAITING, delay_until=at, attempt_error=failed, attempts=1)
+                execution.record("call", TaskStatus.WAITING, delay_until=at, attempt_error=failed, attempts=2)
             )
             return Suspended((execution.task_id("call"),))
-        assert (state.status, state.attempts) == (TaskStatus.RUNNING, 1)
+        assert (state.status, state.attempts) == (TaskStatus.RUNNING, 2)
         await execution.store(execution.record("call", attempts=2, output="1"))
         return Succeeded(None)
 

@@ -76,7 +76,9 @@ async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *
     elif not record.is_new:
         await timers.delete_task_timer(tx, record.id)
     if record.attempt_error is not None:
-        await tasks.insert_attempt(tx, record.id, number=record.attempts, ended_at=now, error=record.attempt_error)
+        # What waits is the next attempt, and `attempts` counts it already (v2 protocol, section 6.7).
+        failed = record.attempts - 1
+        await tasks.insert_attempt(tx, record.id, number=failed, ended_at=now, error=record.attempt_error)
 
 
 async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
