@@ -1,0 +1,100 @@
+"""The jobs that are measured, and the client that holds them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench.appendlog import AppendLog
+from bench.measures import now
+from perdure import IO, Client, Context, event_trigger
+
+client = Client(id="bench")
+
+# W7 names the log of executed steps here; without it steps do nothing at all.
+STEP_LOG_VARIABLE = "BENCH_STEP_LOG"
+_log = AppendLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os.environ else None
+
+# When each run reached user code, by its key; the driver is the same process.
+reached: dict[str, float] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """One execution of ``replay``, from its first line to the line after its steps.
+
+    Attributes:
+        seconds: How long that took.
+        ended_at: When it ended, in seconds since 1970.
+    """
+
+    seconds: float
+    ended_at: float
+
+
+passages: list[Passage] = []
+
+
+async def step() -> dict[str, Any]:
+    """Return a small dict."""
+    return {"ok": True, "n": 1}
+
+
+@client.job(id="in-order", name="Steps in order", version="1.0.0", trigger=event_trigger("in-order"))
+async def run_in_order(payload: dict[str, Any], io: IO, ctx: Context) -> int:
+    """Do steps one after another."""
+    steps: int = payload["steps"]
+    for number in range(steps):
+        await io.run_task(f"s{number}", step)
+    return steps
+
+
+@client.job(id="logged", name="Logged steps", version="1.0.0", trigger=event_trigger("logged"))
+async def run_logged(payload: dict[str, Any], io: IO, ctx: Context) -> int:
+    """Do steps one after another; each notes outside the database that it is executed."""
+    if _log is None:
+        raise RuntimeError(f"{STEP_LOG_VARIABLE} is not set")
+    log, key = _log, payload["key"]
+
+    async def log_step(number: int) -> dict[str, Any]:
+        log.add(key, number)
+        return {"ok": True, "n": 1}
+
+    steps: int = payload["steps"]
+    for number in range(steps):
+        await io.run_task(f"s{number}", partial(log_step, number))
+    return steps
+
+
+@client.job(id="in-parallel", name="Steps in parallel", version="1.0.0", trigger=event_trigger("in-parallel"))
+async def run_in_parallel(payload: dict[str, Any], io: IO, ctx: Context) -> int:
+    """Do steps all at once."""
+    return len(await asyncio.gather(*(io.run_task(f"s{number}", step) for number in range(payload["steps"]))))
+
+
+@client.job(id="first-line", name="First line", version="1.0.0", trigger=event_trigger("first-line"))
+async def reach_first_line(payload: dict[str, Any], io: IO, ctx: Context) -> None:
+    """Note when the first line runs."""
+    reached[payload["key"]] = now()
+
+
+@client.job(id="sleeper", name="Sleeper", version="1.0.0", trigger=event_trigger("sleeper"))
+async def sleep_an_hour(payload: dict[str, Any], io: IO, ctx: Context) -> None:
+    """Sleep durably."""
+    await io.wait("z", 3600)
+
+
+@client.job(id="replay", name="Replay", version="1.0.0", trigger=event_trigger("replay"))
+async def run_and_replay(payload: dict[str, Any], io: IO, ctx: Context) -> int:
+    """Do steps, then wait: the execution after the wait answers every step from what is stored."""
+    start = now()
+    for number in range(payload["steps"]):
+        await io.run_task(f"s{number}", step)
+    passages.append(Passage(seconds=now() - start, ended_at=time.time()))
+    await io.wait("z", 1)
+    return len(passages)
