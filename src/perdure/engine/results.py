@@ -72,6 +72,9 @@ async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, n
         return await _give_back(tx, held, result, now)
     if status is not None and result.warnings:
         await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
+    if status is not None:
+        for task_id, warning in result.task_warnings:
+            await tasks.add_warning(tx, task_id, run_no=held.run_no, warning=warning)
     return status
 
 

@@ -144,43 +144,50 @@ class ExecutionRequest(Struct, frozen=True):
     is_complete: bool = True
 
 
-class Succeeded(Struct, frozen=True):
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What every result of an execution may carry.
+
+    Attributes:
+        warnings: Sentences about the run.
+        task_warnings: Sentences about tasks, each with the task's id.
+    """
+
+    warnings: tuple[str, ...] = ()
+    task_warnings: tuple[tuple[str, str], ...] = ()
+
+
+class Succeeded(Outcome, frozen=True):
     """SUCCESS: the run ended with this output (``None``: it returned nothing)."""
 
     output: JsonText | None
-    warnings: tuple[str, ...] = ()
 
 
-class Failed(Struct, frozen=True):
+class Failed(Outcome, frozen=True):
     """ERROR: the run failed."""
 
     error: ErrorInfo
     task_id: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
-class InvalidPayload(Struct, frozen=True):
+class InvalidPayload(Outcome, frozen=True):
     """INVALID_PAYLOAD: the event's payload does not fit the job's schema; ``issues`` are (path, message)."""
 
     issues: tuple[tuple[tuple[str | int, ...], str], ...]
-    warnings: tuple[str, ...] = ()
 
 
-class Suspended(Struct, frozen=True):
+class Suspended(Outcome, frozen=True):
     """RESUME_WITH_TASK, or RESUME_WITH_PARALLEL_TASK for several: every branch waits for one of these tasks.
 
     The run goes on when the first of them is over; if one already is, at once.
     """
 
     task_ids: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
 
 
-class Yielded(Struct, frozen=True):
+class Yielded(Outcome, frozen=True):
     """YIELD_EXECUTION: execute again at once, with ``key`` among the yielded ones."""
 
     key: str
-    warnings: tuple[str, ...] = ()
 
 
 class Abandoned(Struct, frozen=True):

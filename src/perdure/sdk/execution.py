@@ -264,6 +264,19 @@ class Execution:
         if self.interrupted:
             raise Interrupt
 
+    async def store_begun(self, task: OpenTask) -> None:
+        """Store that a task has begun, and the tasks around it.
+
+        Raises:
+            Interrupt: It could not be stored, or the execution ended meanwhile.
+        """
+        # Made and handed over in one step: the writer takes records in the order in which they say what is stored.
+        chain = self.before(task)
+        if chain:
+            last = chain[-1]
+            last.ancestors = chain[:-1]
+            await self.record(last)
+
     def before(self, parent: OpenTask | None) -> tuple[TaskRecord, ...]:
         """What must be stored together with a task's record, ahead of it: log lines and enclosing tasks."""
         if parent is None or parent.is_stored:

@@ -182,15 +182,16 @@ class Host:
         if isinstance(result, Suspended) and not execution.interrupted and self._may_hold(execution):
             execution.hold()
             self._held[execution.run_id] = (execution, self._loop.time() + HELD_SECONDS)
-            return _with_warnings(result, execution.memo.warnings)
+            return _with_warnings(result, execution, ())
         execution.interrupt()
         await execution.unwind()
         if execution.unwinding.is_stuck:
             # Its tasks never end; were they collected, the code would catch even that and go on.
             self._stuck.append(execution)
             return execution.unwinding.failure()
+        result = _with_warnings(result, execution, execution.unwinding.warnings())
         execution.release()
-        return _with_warnings(result, [*execution.memo.warnings, *execution.unwinding.warnings()])
+        return result
 
     def _may_hold(self, execution: Execution) -> bool:
         if self._force_replay or self._is_stopping or execution.cut or len(self._held) >= HELD_LIMIT:
@@ -223,23 +224,18 @@ class Host:
             self._forget(run_id)
         for execution in self._active.values():
             if not execution.interrupted and (execution.lines.waiting or execution.open_tasks):
-                self._show_progress(execution)
+                self._spawn(_quietly(self._show_progress(execution)))
         if self._active or self._held:
             self._tick = self._loop.call_later(TICK_SECONDS if self._active else 1.0, self._on_tick)
 
-    def _show_progress(self, execution: Execution) -> None:
+    async def _show_progress(self, execution: Execution) -> None:
         """Store the log lines that wait, and the beginnings of tasks that have been at work for a tick."""
         horizon = self.now() - timedelta(seconds=TICK_SECONDS)
         begun = [task for task in execution.open_tasks.values() if not task.is_stored and task.started_at <= horizon]
         if begun:
-            latest = begun[-1]
-            chain = execution.before(latest)
-            if chain:
-                last = chain[-1]
-                last.ancestors = chain[:-1]
-                self._spawn(_quietly(execution.record(last)))
-        elif execution.lines.waiting:
-            self._spawn(_quietly(execution.lines.flush()))
+            await execution.store_begun(begun[-1])
+        else:
+            await execution.lines.flush()
 
 
 async def _quietly(work: Any) -> None:
@@ -250,7 +246,8 @@ async def _quietly(work: Any) -> None:
         return
 
 
-def _with_warnings(result: ExecutionResult, warnings: list[str]) -> ExecutionResult:
-    if not warnings or isinstance(result, Abandoned):
+def _with_warnings(result: ExecutionResult, execution: Execution, more: tuple[str, ...]) -> ExecutionResult:
+    memo = execution.memo
+    if isinstance(result, Abandoned) or not (memo.warnings or memo.task_warnings or more):
         return result
-    return replace(result, warnings=(*result.warnings, *dict.fromkeys(warnings)))
+    return replace(result, warnings=(*memo.warnings, *more), task_warnings=tuple(memo.task_warnings.items()))

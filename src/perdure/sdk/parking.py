@@ -39,12 +39,23 @@ class Parking:
             branch that awaits something else must be cut.
     """
 
-    __slots__ = ("_branches", "_is_considering", "_is_over", "_last_call", "_loop", "_on_suspended", "_quiet", "parks")
+    __slots__ = (
+        "_branches",
+        "_is_considering",
+        "_is_over",
+        "_last_call",
+        "_loop",
+        "_on_suspended",
+        "_quiet",
+        "_shares",
+        "parks",
+    )
 
     def __init__(
         self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None], loop: asyncio.AbstractEventLoop
     ) -> None:
         self.parks: dict[str, Park] = {}
+        self._shares: set[asyncio.Future[None]] = set()
         self._branches = branches
         self._on_suspended = on_suspended
         self._loop = loop
@@ -83,16 +94,22 @@ class Parking:
             self._branches.unpark(branch)
 
     async def share(self, branch: Branch, ask: Ask) -> bool:
-        """Wait for another branch of this execution that works on the same task; whether it has settled."""
+        """Wait for another branch of this execution that works on the same task; whether it has settled.
+
+        Raises:
+            Interrupt: The execution ends before that.
+        """
         future: asyncio.Future[None] = self._loop.create_future()
         if ask.shared is None:
             ask.shared = []
         ask.shared.append(lambda: None if future.done() else future.set_result(None))
         self._branches.park(branch)
+        self._shares.add(future)
         try:
             self.consider()
             await future
         finally:
+            self._shares.discard(future)
             self._branches.unpark(branch)
         return ask.is_settled
 
@@ -113,9 +130,9 @@ class Parking:
         self._is_over = True
         if self._quiet is not None:
             self._quiet.cancel()
-        for park in list(self.parks.values()):
-            if not park.future.done():
-                park.future.set_exception(Interrupt())
+        for future in (*(park.future for park in self.parks.values()), *self._shares):
+            if not future.done():
+                future.set_exception(Interrupt())
 
     def note_call(self) -> None:
         """Note that an ``io`` call was made: the run is not quiet."""

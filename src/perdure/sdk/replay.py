@@ -59,7 +59,7 @@ class Ask:
 class Memo:
     """What this run has stored, and what its code has asked for in this execution."""
 
-    __slots__ = ("_asked", "_prefix", "_run_id", "known", "warnings")
+    __slots__ = ("_asked", "_prefix", "_run_id", "known", "task_warnings", "warnings")
 
     def __init__(self, run_id: str, tasks: Sequence[TaskState]) -> None:
         self._run_id = run_id
@@ -67,6 +67,7 @@ class Memo:
         self.known = {task.key: task for task in tasks}
         self._asked: dict[str, Ask] = {}
         self.warnings: list[str] = []
+        self.task_warnings: dict[str, str] = {}
 
     def find(
         self,
@@ -113,20 +114,21 @@ class Memo:
         if ask is not None:
             self._check_same(ask, operation, name, key, identity, params)
             return ask, False
-        ask = self._asked[task_key] = Ask(operation, name, key, task_key, identity, params)
+        ask = Ask(operation, name, key, task_key, identity, params)
         if params is not None:
             compared = params if not_compared is None else not_compared(params)
             ask.params_hash = sha256(compared.encode()).hexdigest()[:16]
         state = self.known.get(task_key)
         if state is not None:
-            ask.state = state
             self._check_stored(ask, state)
+            ask.state = state
             if state.status is TaskStatus.COMPLETED:
                 ask.output = state.output
                 ask.is_settled = True
             elif state.status is TaskStatus.ERRORED:
                 ask.error = state.error
                 ask.is_settled = True
+        self._asked[task_key] = ask
         return ask, True
 
     def _automatic_key(self, scope: Scope, operation: str, name: str, asker: object) -> list[object]:
@@ -182,7 +184,7 @@ class Memo:
                 f"parameters than its stored result was made with: {_differences(state.params, ask.params)}. Give the "
                 "call a cache key of its own, or keep the calls of this name in their order."
             )
-        self.warn(
+        self.task_warnings[state.id] = (
             f"key {display_key(ask.key)} was asked for with other parameters than its stored result was made with "
             f"({_differences(state.params, ask.params)}); the stored result was returned"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, TaskRecord, TaskState
+from perdure.protocol.json_text import dump, load
 from perdure.protocol.platform import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
@@ -86,6 +87,18 @@ async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datet
 async def fail_if_open(tx: Session, task_id: str, *, run_no: int, error: ErrorInfo, now: datetime) -> None:
     """Fail a task that has no outcome yet."""
     await tx.run("fail_if_open", to_ms(now), error_text(error), task_id, run_no)
+
+
+async def add_warning(tx: Session, task_id: str, *, run_no: int, warning: str) -> None:
+    """Add a warning to those of a task; one that it has already is not added again."""
+    row = cast("tuple[str | None] | None", await tx.one("find_details", task_id, run_no))
+    if row is None:
+        return
+    details: dict[str, Any] = {} if row[0] is None else load(row[0])
+    warnings: list[str] = details.setdefault("warnings", [])
+    if warning not in warnings:
+        warnings.append(warning)
+        await tx.run("keep_details", dump(details), task_id)
 
 
 async def list_of_runs(tx: Session, run_nos: Iterable[int]) -> list[tuple[int, TaskState]]:

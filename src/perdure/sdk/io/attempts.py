@@ -12,7 +12,7 @@ from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.io.body import RunningTask, call_body
+from perdure.sdk.io.body import RunningTask, call_body, required_arguments
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
@@ -116,6 +116,9 @@ class Attempts:
         execution, task = self.execution, self.task
         fn = self.fn
         assert fn is not None
+        if task.parent is not None and required_arguments(fn):
+            # The body may hand its idempotency key to others; it holds the parent's id, which must outlive a crash.
+            await execution.store_begun(task.parent)
         while True:
             inner = Scope(execution, task)
             outer = current_scope.set(inner)

@@ -95,7 +95,7 @@ async def run_task(
         ask.settle(output)
         return result
     finally:
-        if first is not None and not first.is_settled:
+        if first is not None and not first.is_settled and not execution.interrupted:
             execution.memo.forget(first)
         execution.finish(branch)
 

@@ -72,3 +72,11 @@ ORDER BY id LIMIT :limit;
 -- What a run waits for, first due first.
 SELECT display_key, name, operation, delay_until FROM tasks
 WHERE run_no = :run_no AND status = 'WAITING' ORDER BY delay_until IS NULL, delay_until, id LIMIT :limit;
+
+-- name: find_details
+-- What is only shown of a task.
+SELECT details FROM tasks WHERE id = :id AND run_no = :run_no;
+
+-- name: keep_details
+-- Replace what is only shown of a task.
+UPDATE tasks SET details = :details WHERE id = :id;

@@ -28,7 +28,10 @@ class Reader:
     """A connection that only reads, and its session."""
 
     def __init__(self, path: Path, queries: Mapping[str, str]) -> None:
-        self.connection = connect_reader(path)
+        try:
+            self.connection = connect_reader(path)
+        except apsw.Error as error:
+            raise translate(error, None) from error
         self.began_at = 0.0
         self._session = SqliteSession(self.connection, queries)
 
