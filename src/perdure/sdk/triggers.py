@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast, overload
+
+from msgspec import Struct
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import EventTriggerSpec, InvokeTriggerSpec, TriggerSpec
@@ -20,8 +21,7 @@ DEFAULT_SOURCE: Final = "trigger.dev"
 """The source of events that name none, and the one that event triggers listen to (v2 protocol, section 9)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger(Generic[T]):
+class Trigger(Struct, Generic[T], frozen=True, kw_only=True):
     """What starts a job, and what payload it brings.
 
     Attributes:
@@ -35,13 +35,11 @@ class Trigger(Generic[T]):
         return InvokeTriggerSpec()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvokeTrigger(Trigger[T]):
+class InvokeTrigger(Trigger[T], frozen=True, kw_only=True):
     """Starts a job when it is invoked, and only then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventTrigger(Trigger[T]):
+class EventTrigger(Trigger[T], frozen=True, kw_only=True):
     """Starts a job when an event matches.
 
     Attributes:
