@@ -48,11 +48,9 @@ class Codec:
             UnserializableOutputError: Part of it cannot become JSON; the message starts with its path.
             ValueTooLargeError: The text is over the limit.
         """
-        text = self._dump(value, root)
-        # A character is at most four bytes, so most texts need not be measured.
-        if len(text) * 4 > limit:
-            _check_size(text, root, limit)
-        return JsonText(text)
+        text = self._text(value, root, limit)
+        self._check_kept(value, load(text), text, root)
+        return text
 
     def decode(self, text: JsonText) -> Any:
         """Decode text that was stored.
@@ -77,7 +75,7 @@ class Codec:
                 message starts with its path.
             ValueTooLargeError: It is over 3 MiB as JSON.
         """
-        text = self.encode(value, root)
+        text = self._text(value, root, OUTPUT_LIMIT)
         try:
             stored = self.decode(text)
         except PayloadValidationError as error:
@@ -88,6 +86,13 @@ class Codec:
     def plain(self, text: JsonText) -> Any:
         """Decode stored text as plain JSON, whatever the type."""
         return load(text)
+
+    def _text(self, value: object, root: str, limit: int) -> JsonText:
+        text = self._dump(value, root)
+        # A character is at most four bytes, so most texts need not be measured.
+        if len(text) * 4 > limit:
+            _check_size(text, root, limit)
+        return JsonText(text)
 
     def _dump(self, value: object, root: str) -> str:
         try:

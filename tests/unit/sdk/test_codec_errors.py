@@ -192,6 +192,11 @@ def test_another_name_for_the_value_stands_in_the_message() -> None:
         codec_for(Any).encode({"photo": Image()}, "payload")
 
 
+def test_keys_that_are_written_alike_are_refused_in_what_is_sent_as_well() -> None:
+    with pytest.raises(UnserializableOutputError, match=r"^payload: two keys are written alike"):
+        codec_for(Any).encode({1: "x", "1": "y"}, "payload")
+
+
 def test_a_result_of_exactly_three_mebibytes_is_stored_and_one_byte_more_is_refused() -> None:
     fits = "a" * (OUTPUT_LIMIT - 2)
     assert codec_for(Any).store(fits)[1] == fits
