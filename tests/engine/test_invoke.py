@@ -36,6 +36,7 @@ async def test_one_idempotency_key_starts_one_run_of_a_job(storage: Storage, app
         other = await it.platform.invoke_job(InvokeRequest("b", idempotency_key="k"))
 
         assert len(set(ids)) == 1
+        assert other != ids[0]
         assert set(await it.run_ids()) == {ids[0], other}
 
 

@@ -65,6 +65,7 @@ async def test_a_run_whose_app_has_no_such_job_is_not_failed(storage: Storage, a
         assert run.why == f"no code for job moved; tried again at {(START + timedelta(seconds=0.75)).isoformat()}"
 
         app.is_missing.clear()
+        assert await it.query("find_fruitless", run_id) == [(0,)]
         await it.advance(0.75, run_id, RunStatus.SUCCESS)
         assert await it.query("list_executions", run_id) == [("UNREACHABLE",), ("SUCCESS",)]
 
@@ -81,6 +82,7 @@ async def test_an_execution_that_raises_is_tried_again_later(storage: Storage, a
         run = await it.reach(run_id, RunStatus.WAITING_TO_EXECUTE)
         assert run.why is not None
         assert run.why.startswith("the execution raised RuntimeError: broken; tried again at")
+        assert await it.query("find_fruitless", run_id) == [(1,)]
         await it.advance(0.75, run_id, RunStatus.WAITING_TO_EXECUTE, executions=2)
         await it.advance(1.125, run_id, RunStatus.SUCCESS, executions=3)
 

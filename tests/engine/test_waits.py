@@ -114,6 +114,31 @@ async def test_a_run_the_app_still_holds_gets_only_what_it_waits_for(storage: St
         assert [(task.name, task.status) for task in app.executions[1].request.tasks] == [("nap", TaskStatus.COMPLETED)]
 
 
+async def test_a_run_the_app_lets_go_of_meanwhile_gets_everything(storage: Storage, app: ScriptedApp) -> None:
+    class Forgetful(ScriptedApp):
+        def held(self, run_id: str) -> tuple[str, ...] | None:
+            return self.kept.pop(run_id, None)
+
+    async def sticks(execution: Execution) -> ExecutionResult:
+        if execution.epoch > 1:
+            return Succeeded(None)
+        await execution.run("done")
+        nap = await execution.sleep("nap", 60)
+        assert nap is not None
+        execution.app.kept[execution.run_id] = (nap,)
+        return Suspended((nap,))
+
+    forgetful = Forgetful(app.clock)
+    async with world(storage, forgetful.job("sticks", sticks)) as it:
+        await it.send("sticks")
+        run_id = await it.only_run()
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        it.clock.advance(60)
+        await it.ended(run_id)
+
+        assert {task.name for task in forgetful.executions[1].request.tasks} == {"done", "nap"}
+
+
 async def test_a_clock_set_back_delays_waits_and_never_hastens_them(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, app.job("naps", naps)) as it:
         await it.send("naps")

@@ -42,7 +42,8 @@ async def suspend_if_executing(
     if await tx.run("suspend_if_executing", to_ms(now), was_fruitful, run_no, epoch) == 0:
         return None
     # A statement of its own: it sees what a wake that waited for, or held, the run's row has written.
-    resumed = await tx.run("resume_unless_all_wait", to_ms(now), run_no, len(task_ids), text_list(task_ids))
+    named = tuple(dict.fromkeys(task_ids))
+    resumed = await tx.run("resume_unless_all_wait", to_ms(now), run_no, len(named), text_list(named))
     return RunStatus.WAITING_TO_EXECUTE if resumed else RunStatus.WAITING_TO_CONTINUE
 
 

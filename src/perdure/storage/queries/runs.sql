@@ -73,10 +73,10 @@ UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, executing_since 
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: resume_unless_all_wait
--- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE if one of the tasks it named is over or unknown.
+-- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE if one of the tasks it named is over or unknown, or it named none.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', available_at = :now
-WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count > (
-  SELECT count(*) FROM tasks t WHERE t.id IN (SELECT value FROM json_each(:task_ids))
+WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
+  SELECT count(*) + (:count = 0) FROM tasks t WHERE t.id IN (SELECT value FROM json_each(:task_ids))
     AND +t.run_no = runs.run_no AND t.status = 'WAITING');
 
 -- name: requeue_if_executing

@@ -1,0 +1,50 @@
+"""Events are stored once, replaced only while they are far, and delivered once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from perdure.storage import events
+from perdure.storage.interface import Storage
+from tests.storage.nouns.rows import NOW, new_event, sow
+
+FAR = NOW + timedelta(seconds=60)
+
+
+async def test_an_id_is_stored_once_in_an_environment(storage: Storage) -> None:
+    seed = await sow(storage)
+    for environment_no, is_new in ((seed.environment_no, False), (seed.environment_no + 1, True)):
+        number = await storage.write(
+            events.insert_event, environment_no, event=new_event("e"), account_no=None, now=NOW
+        )
+        assert (number is not None) is is_new
+
+
+async def test_an_event_is_replaced_only_while_it_is_far(storage: Storage) -> None:
+    seed = await sow(storage)
+    far = new_event("far", deliver_at=FAR)
+    number = await storage.write(events.insert_event, seed.environment_no, event=far, account_no=None, now=NOW)
+    replace = events.replace_if_far
+
+    limit = FAR + timedelta(milliseconds=1)
+    assert await storage.write(replace, seed.environment_no, event=far, far=limit, now=NOW) is None
+    assert await storage.write(replace, seed.environment_no, event=far, far=FAR, now=NOW) == number
+    assert await storage.write(replace, seed.environment_no + 1, event=far, far=FAR, now=NOW) is None
+    assert await storage.write(replace, seed.environment_no, event=new_event("e"), far=NOW, now=NOW) is None
+
+
+async def test_an_event_is_delivered_once_and_as_it_was_matched(storage: Storage) -> None:
+    seed = await sow(storage)
+    far = new_event("far", deliver_at=FAR)
+    await storage.write(events.insert_event, seed.environment_no, event=far, account_no=None, now=NOW)
+    seen = await storage.read(events.find_event, seed.environment_no, event_id="far")
+    assert seen is not None
+    later = NOW + timedelta(milliseconds=1)
+    await storage.write(events.replace_if_far, seed.environment_no, event=far, far=FAR, now=later)
+    assert not await storage.write(events.deliver_if_pending, seen, now=FAR)
+
+    seen = await storage.read(events.find_event, seed.environment_no, event_id="far")
+    assert seen is not None
+    assert await storage.write(events.deliver_if_pending, seen, now=FAR)
+    assert not await storage.write(events.deliver_if_pending, seen, now=FAR)
+    assert await storage.write(events.replace_if_far, seed.environment_no, event=far, far=FAR, now=FAR) is None
