@@ -76,6 +76,10 @@ class Half(TypedDict):
     count: int
 
 
+class Counter(msgspec.Struct):
+    count: int
+
+
 def _circle() -> list[Any]:
     value: list[Any] = []
     value.append(value)
@@ -264,7 +268,7 @@ def test_stored_text_that_fits_no_longer_says_where() -> None:
         ((1, "score"), "Input should be a valid number,")
     ]
     with pytest.raises(PayloadValidationError) as caught:
-        codec_for(list[Half]).decode(JsonText('[{"count": 1}, {"count": "x"}]'))
+        codec_for(list[Counter]).decode(JsonText('[{"count": 1}, {"count": "x"}]'))
     assert [(issue.path, issue.message) for issue in caught.value.issues] == [
         ((1, "count"), "Expected `int`, got `str`")
     ]
