@@ -125,6 +125,17 @@ async def test_a_replaced_file_is_not_touched_when_the_old_one_is_closed(tmp_pat
     await again.close()
 
 
+async def test_the_log_of_another_process_is_not_deleted_when_the_storage_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path)
+    await storage.write(put, "before")
+    log = _make_log_of_another(path)
+
+    await storage.close()
+
+    assert log() == b"of another process"
+
+
 def test_a_folder_that_cannot_be_written_is_refused(read_only_disk: Path) -> None:
     with pytest.raises(StorageReadOnlyError, match=r"values\.db"):
         open_values(read_only_disk / "values.db")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -17,11 +19,12 @@ from perdure.errors import (
     StorageUnavailableError,
 )
 from perdure.storage.sqlite.failures import translate
+from perdure.storage.sqlite.limits import Limits
 from tests.storage.values import keys, open_values, pragma, put
+from tests.storage.watching import eventually, size_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class FailingFile(apsw.VFSFile):
@@ -85,8 +88,11 @@ async def test_a_commit_that_the_disk_fails_is_not_acknowledged_and_the_next_is_
 
 async def test_a_write_waits_for_the_write_of_another_program(tmp_path: Path) -> None:
     path = tmp_path / "values.db"
-    storage = open_values(path)
+    storage = open_values(path, limits=Limits(idle_after=timedelta(milliseconds=5)))
+    await storage.write(put, "before")
+    await eventually(lambda: size_of_log(path) == 0)
     other = apsw.Connection(str(path))
+    other.set_busy_timeout(20_000)
     other.execute("BEGIN IMMEDIATE").fetchall()
 
     def let_go() -> None:
@@ -97,6 +103,20 @@ async def test_a_write_waits_for_the_write_of_another_program(tmp_path: Path) ->
     soon.start()
     assert await storage.write(put, "a") == "a"
     soon.join()
+    await storage.close()
+
+
+async def test_scans_that_cannot_open_the_file_fail_and_keep_no_thread(tmp_path: Path) -> None:
+    path = tmp_path / "values.db"
+    storage = open_values(path, limits=Limits(scan_threads=1))
+    path.rename(tmp_path / "moved.db")
+
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            with pytest.raises(StorageUnavailableError, match="unable to open"):
+                await storage.scan(keys)
+    (tmp_path / "moved.db").rename(path)
+    assert await storage.scan(keys) == []
     await storage.close()
 
 

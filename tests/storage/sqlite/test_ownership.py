@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import threading
@@ -73,12 +74,35 @@ async def test_a_second_storage_in_one_process_is_refused_until_the_first_is_clo
 
 
 async def test_a_path_through_a_symbolic_link_is_the_same_database(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "link.db").symlink_to(tmp_path / "values.db")
     storage = open_values(tmp_path / "values.db")
 
     with pytest.raises(DatabaseLockedError):
-        open_values(tmp_path / "link" / "values.db")
+        open_values(tmp_path / "link.db")
 
+    await storage.close()
+
+
+async def test_a_lock_replaced_while_it_is_taken_is_not_what_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "values.db"
+    lock = tmp_path / "values.db.lock"
+    flock = fcntl.flock
+    calls: list[int] = []
+
+    def replace_then_lock(descriptor: int, operation: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            lock.unlink()
+            lock.touch()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replace_then_lock)
+    storage = open_values(path, lock_timeout=A_WHILE)
+
+    assert len(calls) == 2
+    assert json.loads(lock.read_text(encoding="utf-8"))["pid"] == os.getpid()
     await storage.close()
 
 

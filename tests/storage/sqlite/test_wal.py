@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,32 +15,19 @@ import pytest
 from perdure.errors import StorageUnavailableError
 from perdure.storage.sqlite.limits import Limits
 from tests.storage.values import count_to, keys, open_values, pragma, put
+from tests.storage.watching import eventually, size_of_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from perdure.storage.interface import Storage
 
 MIB = 1024 * 1024
 FOR_EVER = 10**12
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(4000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("It did not happen in 20 seconds.")
+A_DAY = timedelta(days=1)
 
 
 async def write_mib(storage: Storage, mib: int) -> None:
     for number in range(mib * 8):
         await storage.write(put, f"{number % 16}", f"{number:08}" * (MIB // 64))
-
-
-def size_of_log(path: Path) -> int:
-    log = Path(f"{path}-wal")
-    return log.stat().st_size if log.exists() else 0
 
 
 def names_and_sizes(folder: Path) -> dict[str, bool]:
@@ -68,13 +56,14 @@ async def test_a_scan_is_stopped_when_the_log_grows_too_large_under_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "values.db"
-    storage = open_values(path, limits=Limits(largest_log=24 * MIB))
+    storage = open_values(path, limits=Limits(largest_log=24 * MIB, longest_scan=A_DAY))
     await storage.write(put, "a")
     scan = asyncio.ensure_future(storage.scan(count_to, FOR_EVER))
 
     with caplog.at_level(logging.WARNING, "perdure.storage"):
-        while not scan.done():
-            await write_mib(storage, 4)
+        async with asyncio.timeout(20):
+            while not scan.done():
+                await write_mib(storage, 4)
     grown = size_of_log(path)
     await write_mib(storage, 60)
 
@@ -111,11 +100,14 @@ async def test_a_cancelled_scan_gives_its_thread_back(tmp_path: Path) -> None:
 
 
 async def test_closing_stops_a_scan(tmp_path: Path) -> None:
-    storage = open_values(tmp_path / "values.db")
+    storage = open_values(tmp_path / "values.db", limits=Limits(longest_scan=A_DAY))
     scan = asyncio.ensure_future(storage.scan(count_to, FOR_EVER))
     await eventually(lambda: bool(storage._readers._scanning))
+    began_at = time.monotonic()
 
     await storage.close()
+
+    assert time.monotonic() - began_at < 20
 
     with pytest.raises(StorageUnavailableError):
         await scan

@@ -135,18 +135,24 @@ async def test_a_write_cancelled_before_its_turn_does_not_run(tmp_path: Path) ->
         assert await storage.read(keys) == ["gate", "kept"]
 
 
-async def test_a_write_cancelled_during_its_turn_is_stored_and_harms_no_other(tmp_path: Path) -> None:
+async def test_a_write_cancelled_during_its_turn_is_stored_and_harms_no_other_of_its_batch(tmp_path: Path) -> None:
     async with opened(tmp_path) as storage:
-        gate, held = await hold(storage)
-        held_task = asyncio.ensure_future(held)
-        held_task.cancel()
-        next_one = asyncio.ensure_future(storage.write(put, "next"))
-        await asyncio.wait([held_task])
-        gate.open()
-        await next_one
+        first, held = await hold(storage)
+        second = Gate()
+        cancelled = asyncio.ensure_future(storage.write(second.unit))
+        follower = asyncio.ensure_future(storage.write(put, "follower"))
+        await asyncio.sleep(0)
+        first.open()
+        await held
+        assert await asyncio.to_thread(second.entered.wait, 20)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        second.open()
 
-        assert held_task.cancelled()
-        assert await storage.read(keys) == ["gate", "next"]
+        async with asyncio.timeout(20):
+            assert await follower == "follower"
+        assert cancelled.cancelled()
+        assert await storage.read(keys) == ["follower", "gate"]
 
 
 async def test_a_queue_that_is_too_long_refuses_and_recovers(tmp_path: Path) -> None:
