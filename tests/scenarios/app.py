@@ -12,7 +12,7 @@ from perdure import Client, Job, RunHandle, invoke_trigger
 from perdure.sdk.node import BackgroundStart, Node, Start
 from perdure.sdk.records import Run, RunTask
 
-PATIENCE = 20.0
+PATIENCE = 10.0
 """How long a run may take to get where a test waits for it, in seconds."""
 
 

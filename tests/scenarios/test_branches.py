@@ -1,0 +1,278 @@
+"""Branches: a run is suspended when all of them wait, never before, and with as few executions as possible."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from perdure import IO
+from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
+
+
+async def gather(*calls: Any) -> list[Any]:
+    return list(await asyncio.gather(*calls))
+
+
+async def task_group(*calls: Any) -> list[Any]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(call) for call in calls]
+    return [task.result() for task in tasks]
+
+
+async def create_then_await(*calls: Any) -> list[Any]:
+    tasks = [asyncio.create_task(call) for call in calls]
+    return [await task for task in tasks]
+
+
+async def wait_all(*calls: Any) -> list[Any]:
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    await asyncio.wait(tasks)
+    return [task.result() for task in tasks]
+
+
+async def wait_for_each(*calls: Any) -> list[Any]:
+    return list(await asyncio.gather(*(asyncio.wait_for(call, 30) for call in calls)))
+
+
+JOINS = [gather, task_group, create_then_await, wait_all, wait_for_each]
+
+
+async def test_a_wait_that_ends_while_another_branch_works_needs_no_execution(app: App) -> None:
+    entries: list[int] = []
+
+    @app.job
+    async def working(payload: Any, io: IO) -> str:
+        entries.append(1)
+        release = asyncio.Event()
+
+        async def waiter() -> None:
+            await io.wait("w", 0.02)
+            await io.run_task("after", lambda: 1)
+            release.set()
+
+        async def body() -> str:
+            await release.wait()
+            return "worked"
+
+        got, _ = await asyncio.gather(io.run_task("long", body), waiter())
+        return got
+
+    async with app.start():
+        handle = await app.client.invoke(working)
+        assert await handle.result(timeout=PATIENCE) == "worked"
+        assert await app.executions(handle) == 1
+    assert entries == [1]
+
+
+async def test_a_wait_inside_a_task_body_resumes_the_body_and_its_finished_tasks_are_kept(app: App) -> None:
+    log: list[str] = []
+
+    @app.job
+    async def nesting(payload: Any, io: IO) -> str:
+        async def outer(task: Any, io: IO) -> str:
+            log.append("outer")
+
+            async def middle(task: Any, io: IO) -> str:
+                log.append("middle")
+                await io.run_task("before", lambda: log.append("before"))
+                await io.wait("w", 0.02)
+                await io.run_task("after", lambda: log.append("after"))
+                return "m"
+
+            return "o" + await io.run_task("middle", middle)
+
+        return await io.run_task("outer", outer)
+
+    async with app.start():
+        handle = await app.client.invoke(nesting)
+        assert await handle.result(timeout=PATIENCE) == "om"
+        assert await app.executions(handle) == 2
+        run = await app.finish(handle)
+    once = ["outer", "middle", "before"]
+    again = ["outer", "middle"] if app.force_replay else []
+    assert log == [*once, *again, "after"]
+    assert task_of(run, "outer/middle/w").status == "COMPLETED"
+    assert len(all_tasks(run)) == 5
+
+
+async def test_branches_inside_a_task_body_wait_together(app: App) -> None:
+    @app.job
+    async def nesting(payload: Any, io: IO) -> list[Any]:
+        async def outer(task: Any, io: IO) -> list[Any]:
+            async def inner(task: Any, io: IO) -> str:
+                await io.wait("w", 0.06)
+                return "inner"
+
+            return await gather(io.wait("w", 0.03), io.run_task("inner", inner), io.parallel("p", [1, 2], item))
+
+        async def item(value: int, index: int) -> int:
+            await io.wait(["w", index], 0.1)
+            return value
+
+        return await gather(io.run_task("outer", outer), io.wait("top", 0.13))
+
+    async with app.start():
+        handle = await app.client.invoke(nesting)
+        assert await handle.result(timeout=PATIENCE) == [[None, "inner", [1, 2]], None]
+        # One for each wait that ends on its own, whatever the two in the block do.
+        assert 5 <= await app.executions(handle) <= 6
+
+
+async def test_a_branch_that_awaits_something_else_is_cut_and_executed_again(app: App) -> None:
+    executions: list[int] = []
+    cut: list[int] = []
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> str:
+        executions.append(1)
+        mine = len(executions)
+
+        async def foreign() -> str:
+            if mine == 1:
+                try:
+                    await asyncio.sleep(10)
+                finally:
+                    cut.append(mine)
+            return f"execution {mine}"
+
+        got, _ = await asyncio.gather(foreign(), io.wait("w", 0.1))
+        return got
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        assert await handle.result(timeout=4) == "execution 2"
+        assert await app.executions(handle) == 2
+    assert cut == [1]
+
+
+async def test_no_branch_is_cut_while_a_task_body_runs(app: App) -> None:
+    executions: list[int] = []
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> list[str]:
+        executions.append(1)
+        slow_ended = asyncio.Event()
+
+        async def foreign() -> str:
+            await slow_ended.wait()
+            return "foreign"
+
+        async def slow() -> str:
+            await asyncio.sleep(0.15)
+            slow_ended.set()
+            return "slow"
+
+        _, *rest = await asyncio.gather(io.wait("w", 0.01), foreign(), io.run_task("slow", slow))
+        return rest
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        assert await handle.result(timeout=PATIENCE) == ["foreign", "slow"]
+        assert await app.executions(handle) == 1
+    assert executions == [1]
+
+
+async def test_no_branch_is_cut_while_a_plain_task_body_runs_in_its_thread(app: App) -> None:
+    executions: list[int] = []
+    loop_ready = asyncio.Event()
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> list[str]:
+        executions.append(1)
+        loop = asyncio.get_running_loop()
+
+        async def foreign() -> str:
+            await loop_ready.wait()
+            return "foreign"
+
+        def slow() -> str:
+            future = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.12), loop)
+            future.result()
+            loop.call_soon_threadsafe(loop_ready.set)
+            return "slow"
+
+        _, *rest = await asyncio.gather(io.wait("w", 0.3), foreign(), io.run_task("slow", slow))
+        return rest
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        assert await handle.result(timeout=PATIENCE) == ["foreign", "slow"]
+        assert await app.executions(handle) == 2
+
+
+async def test_branches_that_hand_over_to_each_other_get_through(app: App) -> None:
+    """A semaphore, a queue and an event are no `io` calls; they only cost executions."""
+
+    @app.job
+    async def handing(payload: Any, io: IO) -> list[int]:
+        slots, queue, first = asyncio.Semaphore(2), asyncio.Queue[int](), asyncio.Event()
+
+        async def limited(number: int) -> None:
+            async with slots:
+                await io.wait(["w", number], 0.01)
+                await queue.put(number)
+                first.set()
+
+        async def reader() -> list[int]:
+            await first.wait()
+            return sorted([await queue.get() for _ in range(5)])
+
+        got, *_ = await asyncio.gather(reader(), *(limited(number) for number in range(5)))
+        return got
+
+    assert await app.result(handing) == [0, 1, 2, 3, 4]
+
+
+async def test_as_completed_and_shield_get_through(app: App) -> None:
+    @app.job
+    async def completing(payload: Any, io: IO) -> list[str]:
+        async def branch(name: str, seconds: float) -> str:
+            await io.wait(name, seconds)
+            return name
+
+        calls = [branch("slow", 0.05), branch("quick", 0.01)]
+        got = [await one for one in asyncio.as_completed(calls)]
+        shielded = await asyncio.shield(asyncio.ensure_future(branch("shielded", 0.01)))
+        return [*sorted(got), shielded]
+
+    assert await app.result(completing) == ["quick", "slow", "shielded"]
+
+
+async def test_a_failing_branch_cancels_its_task_group_and_the_run_goes_on(app: App) -> None:
+    """The wait that was cancelled rings later; it must not confuse what the run waits for then."""
+    bodies: list[str] = []
+
+    @app.job
+    async def failing(payload: Any, io: IO) -> str:
+        async def boom() -> None:
+            bodies.append("boom")
+            raise ValueError("boom")
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(io.wait("short", 0.03))
+                group.create_task(io.run_task("boom", boom))
+        except* ValueError:
+            pass
+        await io.run_task("between", lambda: bodies.append("between"))
+        await io.wait("long", 0.1)
+        return "done"
+
+    run = await app.run(failing)
+    assert (run.status, run.output) == ("SUCCESS", "done")
+    assert bodies == ["boom", "between"]
+    assert {task.key for task in all_tasks(run)} == {"short", "boom", "between", "long"}
+
+
+async def test_hundreds_of_branches_wait_together(app: App) -> None:
+    @app.job
+    async def many(payload: Any, io: IO) -> int:
+        async def branch(number: int) -> int:
+            await io.wait(["w", number], 0.5)
+            return number
+
+        return sum(await asyncio.gather(*(branch(number) for number in range(300))))
+
+    async with app.start():
+        handle = await app.client.invoke(many)
+        assert await handle.result(timeout=PATIENCE) == sum(range(300))

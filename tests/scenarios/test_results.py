@@ -1,0 +1,390 @@
+"""Results: what a task gives is what was stored of it, the first time and every time after."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from perdure import IO
+from perdure.errors import UnserializableOutputError, UnsupportedTypeError, ValueTooLargeError
+from tests.scenarios import shapes
+from tests.scenarios.app import App, task_of
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
+
+class Photo:
+    """Something that JSON has no form for."""
+
+
+class User(BaseModel):
+    model_config = {"arbitrary_types_allowed": True}
+
+    name: str
+    photo: Any = None
+
+
+def types_in(value: Any) -> Any:
+    """The types of a value and of everything in it."""
+    if isinstance(value, dict):
+        return type(value), [(types_in(key), types_in(member)) for key, member in value.items()]
+    if isinstance(value, (list, tuple)):
+        return type(value), [types_in(member) for member in value]
+    if isinstance(value, (set, frozenset)):
+        return type(value), sorted(map(str, map(types_in, value)))
+    members = getattr(value, "__dict__", None)
+    if members and not isinstance(value, (Enum, Path)):
+        return type(value), types_in(dict(members))
+    return type(value), getattr(value, "tzinfo", None) is None
+
+
+@pytest.mark.parametrize(("annotation", "value"), shapes.VALUES, ids=lambda one: ascii(one)[:40])
+async def test_the_first_execution_and_every_replay_give_equal_values_of_equal_type(
+    app: App, annotation: Any, value: Any
+) -> None:
+    seen: list[Any] = []
+
+    async def annotated() -> Any:
+        return value
+
+    annotated.__annotations__["return"] = annotation
+
+    @app.job
+    async def reading(payload: Any, io: IO) -> None:
+        seen.append(await io.run_task("annotated", annotated))
+        seen.append(await io.run_task("given", lambda: value, as_type=annotation))
+        await io.wait("gate", 0.005)
+
+    run = await app.run(reading)
+    assert (run.status, run.error) == ("SUCCESS", None)
+    assert len(seen) == (4 if app.force_replay else 2)
+    for one in seen:
+        assert one == value
+        assert types_in(one) == types_in(value)
+        assert one is not value or not isinstance(value, (list, dict, set))
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ((1, 2), [1, 2]),
+        ({1, 2}, [1, 2]),
+        ({"at": date(2024, 1, 1)}, {"at": "2024-01-01"}),
+        (Decimal("0.10"), "0.10"),
+        (shapes.Colour.RED, "red"),
+        (Path("a/b"), "a/b"),
+        ({1: "one"}, {"1": "one"}),
+        (shapes.Point(1.0, 2.0), {"x": 1.0, "y": 2.0, "label": ""}),
+        (shapes.Row(1), {"rowId": 1, "seenAt": None}),
+        (
+            shapes.Order(orderId=1, placedAt=datetime(2024, 1, 1, 5), total=shapes.Money(amount=Decimal("1.5"))),  # noqa: DTZ001
+            {
+                "orderId": 1,
+                "placedAt": "2024-01-01T05:00:00",
+                "total": {"amount": "1.5", "currency": "EUR"},
+                "tags": [],
+                "note": None,
+            },
+        ),
+    ],
+    ids=lambda one: ascii(one)[:40],
+)
+async def test_without_an_annotation_values_come_back_as_their_json(app: App, value: Any, plain: Any) -> None:
+    seen: list[Any] = []
+
+    @app.job
+    async def reading(payload: Any, io: IO) -> None:
+        seen.append(await io.run_task("plain", lambda: value))
+        await io.wait("gate", 0.005)
+
+    run = await app.run(reading)
+    assert seen == [plain] * (2 if app.force_replay else 1)
+    assert types_in(seen[0]) == types_in(plain)
+    assert task_of(run, "plain").output == plain
+
+
+async def test_models_are_stored_and_shown_by_alias(app: App) -> None:
+    order = shapes.Order(orderId=1, placedAt=datetime(2024, 1, 1, 5), total=shapes.Money(amount=Decimal("1.5")))  # noqa: DTZ001
+
+    async def place() -> shapes.Order:
+        return order
+
+    @app.job
+    async def placing(payload: Any, io: IO) -> shapes.Order:
+        placed = await io.run_task("place", place)
+        assert placed.order_id == 1
+        return placed
+
+    async with app.start():
+        handle = await app.client.invoke(placing)
+        assert await handle.result() == order
+        run = await app.finish(handle)
+    assert run.output["orderId"] == 1
+    assert set(task_of(run, "place").output) == {"orderId", "placedAt", "total", "tags", "note"}
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"user": {"photo": Photo()}}, "result.user.photo: "),
+        ([1, [2, Photo()]], "result[1][1]: "),
+        ({"user": User(name="Ada", photo=Photo())}, "result.user.photo: "),
+        (shapes.Path2D((), meta={"p": {"q": Photo()}}), "result.meta.p.q: "),
+        ({"ratio": float("nan")}, "result.ratio: "),
+        ([float("inf")], "result[0]: "),
+        ({"of": {(1, 2): 3}}, "result.of: "),
+    ],
+    ids=lambda one: ascii(one)[:40],
+)
+async def test_a_value_that_cannot_be_stored_fails_its_task_and_names_the_place(
+    app: App, value: Any, path: str
+) -> None:
+    bodies: list[int] = []
+    seen: list[str] = []
+
+    def body() -> Any:
+        bodies.append(1)
+        return value
+
+    @app.job
+    async def storing(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", body, retry={"limit": 3, "min_timeout": 0.001})
+        except UnserializableOutputError as error:
+            seen.append(error.message)
+        await io.wait("gate", 0.005)
+        return seen[-1]
+
+    run = await app.run(storing)
+    assert run.output.startswith(path)
+    assert len(set(seen)) == 1
+    assert bodies == [1]
+    assert task_of(run, "k").status == "ERRORED"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"), [(int, "five"), (shapes.Order, {"orderId": "x"}), (list[int], [1, None]), (str, None)]
+)
+async def test_a_result_that_does_not_fit_its_annotation_fails_its_task(app: App, annotation: Any, value: Any) -> None:
+    @app.job
+    async def lying(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", lambda: value, as_type=annotation)
+        except UnserializableOutputError as error:
+            return error.message
+        return "no error"
+
+    assert (await app.result(lying)).startswith("result")
+
+
+async def test_a_result_over_three_mebibytes_is_too_large(app: App) -> None:
+    bodies: list[int] = []
+
+    def body() -> str:
+        bodies.append(1)
+        # Its two quotes count, so it is one byte too large.
+        return "x" * (3 * 1024 * 1024 - 1)
+
+    @app.job
+    async def storing(payload: Any, io: IO) -> str:
+        fits = await io.run_task("fits", lambda: "x" * (3 * 1024 * 1024 - 2))
+        try:
+            await io.run_task("k", body, retry={"limit": 3})
+        except ValueTooLargeError as error:
+            return f"{len(fits)} {error.message}"
+        return "no error"
+
+    assert (await app.result(storing)).startswith("3145726 result is 3,145,729 bytes")
+    assert bodies == [1]
+
+
+async def test_sizes_are_counted_in_bytes_of_utf_8(app: App) -> None:
+    @app.job
+    async def storing(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", lambda: "é" * (3 * 512 * 1024))
+        except ValueTooLargeError:
+            return "too large"
+        return "no error"
+
+    assert await app.result(storing) == "too large"
+
+
+async def test_an_annotation_that_cannot_be_resolved_is_refused_before_the_body_runs(app: App) -> None:
+    bodies: list[int] = []
+
+    async def address() -> IPv4Address:
+        bodies.append(1)
+        raise AssertionError
+
+    @app.job
+    async def looking(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", address)
+        except UnsupportedTypeError as error:
+            return error.message
+        return "no error"
+
+    message = await app.result(looking)
+    assert "as_type=" in message
+    assert "IPv4Address" in message
+    assert bodies == []
+
+
+async def test_a_class_that_is_local_to_a_function_cannot_be_an_annotation(app: App) -> None:
+    class Local(BaseModel):
+        name: str
+
+    bodies: list[int] = []
+
+    async def make() -> Local:
+        bodies.append(1)
+        return Local(name="n")
+
+    @app.job
+    async def making(payload: Any, io: IO) -> list[str]:
+        try:
+            await io.run_task("k", make)
+        except UnsupportedTypeError as error:
+            got = await io.run_task("typed", make, as_type=Local)
+            assert isinstance(got, Local)
+            return [type(error).__name__, got.name]
+        return []
+
+    assert await app.result(making) == ["UnsupportedTypeError", "n"]
+    assert bodies == [1]
+
+
+async def test_as_type_counts_in_place_of_the_annotation(app: App) -> None:
+    async def make() -> int:
+        return "2024-01-01"  # type: ignore[return-value]
+
+    @app.job
+    async def making(payload: Any, io: IO) -> bool:
+        got = await io.run_task("k", make, as_type=date)
+        await io.wait("gate", 0.005)
+        return got == date(2024, 1, 1)
+
+    assert await app.result(making) is True
+
+
+async def test_a_type_that_json_cannot_be_read_as_is_refused_before_the_body_runs(app: App) -> None:
+    bodies: list[int] = []
+
+    async def make() -> Photo:
+        bodies.append(1)
+        return Photo()
+
+    @app.job
+    async def making(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", make)
+        except UnsupportedTypeError as error:
+            return error.message
+        return "no error"
+
+    message = await app.result(making)
+    assert "Photo" in message
+    assert "as_type=" in message
+    assert bodies == []
+
+
+async def test_changing_a_result_does_not_change_what_is_stored(app: App) -> None:
+    @app.job
+    async def changing(payload: Any, io: IO) -> list[list[int]]:
+        def body() -> list[int]:
+            return [1]
+
+        first = await io.run_task("k", body, params="same")
+        first.append(2)
+        second = await io.run_task("k", body, params="same")
+        await io.wait("gate", 0.005)
+        return [first, second]
+
+    assert await app.result(changing) == [[1, 2], [1]]
+
+
+async def test_parse_output_maps_the_stored_json_each_time(app: App) -> None:
+    parsed: list[Any] = []
+
+    def parse(stored: Any) -> Any:
+        parsed.append(stored)
+        return tuple(stored)
+
+    @app.job
+    async def parsing(payload: Any, io: IO) -> bool:
+        got = await io.run_task("plain", lambda: {1, 2}, parse_output=parse)
+        await io.wait("gate", 0.005)
+        return got == (1, 2)
+
+    run = await app.run(parsing)
+    assert run.output is True
+    assert parsed == [[1, 2]] * (2 if app.force_replay else 1)
+    assert task_of(run, "plain").output == [1, 2]
+
+
+async def test_a_job_result_is_decoded_for_its_handle(app: App) -> None:
+    @app.job
+    async def typed(payload: Any) -> dict[date, tuple[int, ...]]:
+        return {date(2024, 1, 1): (1, 2)}
+
+    assert await app.result(typed) == {date(2024, 1, 1): (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        ({"user": {"photo": Photo()}}, "UnserializableOutputError", "result.user.photo: "),
+        ("x" * (3 * 1024 * 1024), "ValueTooLargeError", "3,145,730 bytes"),
+        ([float("nan")], "UnserializableOutputError", "result[0]: "),
+    ],
+    ids=["photo", "large", "nan"],
+)
+async def test_a_job_result_that_cannot_be_stored_fails_the_run(app: App, value: Any, name: str, text: str) -> None:
+    bodies: list[int] = []
+
+    @app.job
+    async def returning(payload: Any, io: IO) -> Any:
+        await io.run_task("k", lambda: bodies.append(1))
+        return value
+
+    run = await app.run(returning)
+    assert run.status == "FAILURE"
+    assert run.error is not None
+    assert run.error.name == name
+    assert text in run.error.message
+    assert bodies == [1]
+
+
+async def test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run(app: App) -> None:
+    bodies: list[int] = []
+
+    async def declare_and_run() -> None:
+        @app.job
+        async def addressing(payload: Any, io: IO) -> IPv4Address:
+            await io.run_task("k", lambda: bodies.append(1))
+            raise AssertionError
+
+        await app.result(addressing)
+
+    with pytest.raises(UnsupportedTypeError):
+        await declare_and_run()
+    assert bodies == []
+
+
+async def test_results_of_branches_are_not_mixed_up(app: App) -> None:
+    @app.job
+    async def many(payload: Any, io: IO) -> bool:
+        got = await asyncio.gather(*(io.run_task(["n", n], lambda n=n: {"n": n}) for n in range(100)))
+        await io.wait("gate", 0.005)
+        return got == [{"n": n} for n in range(100)]
+
+    assert await app.result(many) is True
