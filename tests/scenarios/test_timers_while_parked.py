@@ -1,0 +1,155 @@
+"""The job's own asyncio timers: one that goes off while the run is parked has no effect."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from perdure import IO
+from perdure.errors import TaskTimeoutError
+from tests.scenarios.app import PATIENCE, App, all_tasks
+
+
+async def test_asyncio_timeout_around_a_longer_wait_has_no_effect(app: App) -> None:
+    bodies: list[str] = []
+
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        await io.run_task("before", lambda: bodies.append("before"))
+        try:
+            async with asyncio.timeout(0.03):
+                await io.wait("w", 0.08)
+        except TimeoutError:
+            return await io.run_task("fallback", lambda: bodies.append("fallback") or "timed out")
+        return "waited"
+
+    run = await app.run(bounded)
+    assert (run.status, run.output) == ("SUCCESS", "waited")
+    assert bodies == ["before"]
+    assert [task.key for task in all_tasks(run)] == ["before", "w"]
+
+
+async def test_wait_for_around_a_longer_wait_has_no_effect(app: App) -> None:
+    bodies: list[str] = []
+
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        await io.run_task("before", lambda: bodies.append("before"))
+        try:
+            await asyncio.wait_for(io.wait("w", 0.08), 0.03)
+        except TimeoutError:
+            return await io.run_task("fallback", lambda: bodies.append("fallback") or "timed out")
+        return "waited"
+
+    run = await app.run(bounded)
+    assert (run.status, run.output) == ("SUCCESS", "waited")
+    assert bodies == ["before"]
+
+
+async def test_a_timer_inside_a_task_body_has_no_effect_while_the_run_is_parked(app: App) -> None:
+    bodies: list[str] = []
+
+    @app.job
+    async def nesting(payload: Any, io: IO) -> str:
+        async def outer(task: Any, io: IO) -> str:
+            await io.run_task("before", lambda: bodies.append("before"))
+            try:
+                async with asyncio.timeout(0.03):
+                    await io.wait("w", 0.08)
+            except TimeoutError:
+                return "timed out"
+            return "waited"
+
+        return await io.run_task("outer", outer, retry={"limit": 3, "min_timeout": 0.001})
+
+    run = await app.run(nesting)
+    assert (run.status, run.output) == ("SUCCESS", "waited")
+    assert bodies == ["before"]
+
+
+async def test_call_later_that_sets_an_event_cannot_resume_a_parked_run(app: App) -> None:
+    bodies: list[str] = []
+
+    @app.job
+    async def ringing(payload: Any, io: IO) -> str:
+        ended = asyncio.create_task(io.wait("w", 0.08))
+        asyncio.get_running_loop().call_later(0.03, ended.cancel)
+        try:
+            await ended
+        except asyncio.CancelledError:
+            await io.run_task("fallback", lambda: bodies.append("fallback"))
+            return "cancelled"
+        return "waited"
+
+    run = await app.run(ringing)
+    assert (run.status, run.output) == ("SUCCESS", "waited")
+    assert bodies == []
+
+
+async def test_a_timer_while_another_branch_works_takes_effect(app: App) -> None:
+    """The run is not parked then: its own code may give up waiting."""
+    held = asyncio.Event()
+
+    @app.job
+    async def working(payload: Any, io: IO) -> list[str]:
+        async def bounded() -> str:
+            try:
+                async with asyncio.timeout(0.02):
+                    await io.wait("w", 3600)
+            except TimeoutError:
+                held.set()
+                return "timed out"
+            return "waited"
+
+        async def body() -> str:
+            await held.wait()
+            return "worked"
+
+        return list(await asyncio.gather(bounded(), io.run_task("long", body)))
+
+    async with app.start():
+        handle = await app.client.invoke(working)
+        assert await handle.result(timeout=PATIENCE) == ["timed out", "worked"]
+        assert await app.executions(handle) == 1
+
+
+async def test_the_timeout_of_a_task_leaves_the_time_out_in_which_it_is_parked(app: App) -> None:
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            await io.wait("w", 0.1)
+            await io.wait("w2", 0.1)
+            return f"attempt {task.attempt}"
+
+        return await io.run_task("outer", body, timeout=0.05)
+
+    assert await app.result(bounded) == "attempt 1"
+
+
+async def test_the_timeout_of_a_task_leaves_out_the_time_its_branches_are_parked(app: App) -> None:
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            await asyncio.gather(io.wait("w", 0.1), io.wait("w2", 0.12))
+            return f"attempt {task.attempt}"
+
+        return await io.run_task("outer", body, timeout=0.05)
+
+    assert await app.result(bounded) == "attempt 1"
+
+
+async def test_the_timeout_of_a_task_runs_while_its_body_does_something_else(app: App) -> None:
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            await io.wait("w", 0.02)
+            await asyncio.Event().wait()
+            return "never"
+
+        try:
+            await io.run_task("outer", body, timeout=0.03)
+        except TaskTimeoutError as error:
+            return f"{error.code} {isinstance(error, TimeoutError)}"
+        return "no error"
+
+    assert await app.result(bounded) == "task_timeout True"
