@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+import pytest
+
 from perdure.engine.clock import Clock
 from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec, TriggerSpec
 from perdure.protocol.execution import (
@@ -112,6 +114,7 @@ class ScriptedApp:
         self.jobs: list[JobSpec] = []
         self.scripts: dict[str, Script] = {}
         self.executions: list[Execution] = []
+        self.failures: list[BaseException] = []
         self.bodies: list[tuple[str, str]] = []
         self.resolved: list[tuple[str, int, list[str]]] = []
         self.aborted: list[str] = []
@@ -144,7 +147,12 @@ class ScriptedApp:
         self.signal(f"execute {request.job.id} {request.epoch}")
         if request.job.id in self.is_missing:
             return Abandoned(f"no code for job {request.job.id}", no_code=True)
-        return await self.scripts[request.job.id](execution)
+        try:
+            return await self.scripts[request.job.id](execution)
+        except (AssertionError, pytest.fail.Exception) as failure:
+            # Raised on, it would only make the engine execute again; `world` raises it in the test.
+            self.failures.append(failure)
+            return Abandoned("a script's assertion failed")
 
     def held(self, run_id: str) -> tuple[str, ...] | None:
         return self.kept.get(run_id)

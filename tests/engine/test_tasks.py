@@ -142,6 +142,8 @@ async def test_a_retry_waits_for_its_time_and_remembers_what_failed(storage: Sto
             )
             return Suspended((execution.task_id("call"),))
         assert (state.status, state.attempts) == (TaskStatus.RUNNING, 2)
+        # A retry that comes due is no completed task.
+        assert await it.query("find_fruitless", execution.run_id) == [(1,)]
         await execution.store(execution.record("call", attempts=2, output="1"))
         return Succeeded(None)
 

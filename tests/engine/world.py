@@ -105,6 +105,8 @@ async def world(
     node.begin()
     yield World(storage, clock, app, node)
     await node.stop(grace=timedelta(seconds=grace))
+    for failure in app.failures:
+        raise failure
     await check_invariants(storage)
 
 
