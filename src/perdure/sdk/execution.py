@@ -75,6 +75,7 @@ class Execution:
         self.parking = Parking(self.branches, self._suspend, loop)
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
+        self._being_stored: dict[str, asyncio.Future[None]] = {}
         self.lines = LogLines(self)
         self.root = Scope(self, None)
         self.interrupted = False
@@ -257,15 +258,25 @@ class Execution:
         Raises:
             Interrupt: It could not be stored, or the execution ended meanwhile.
         """
+        # Whoever needs the row of an enclosing task to be durable (`store_begun`) waits for the write that brings it.
+        stored = self._loop.create_future() if record.ancestors or record.status is TaskStatus.RUNNING else None
+        if stored is not None:
+            for one in (*record.ancestors, record):
+                self._being_stored[one.id] = stored
         try:
             await self._platform.record_task(self.run_id, self.epoch, record)
         except (ExecutionError, StorageUnavailableError) as error:
             raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
+        finally:
+            if stored is not None:
+                stored.set_result(None)
+                for one in (*record.ancestors, record):
+                    self._being_stored.pop(one.id, None)
         if self.interrupted:
             raise Interrupt
 
     async def store_begun(self, task: OpenTask) -> None:
-        """Store that a task has begun, and the tasks around it.
+        """Return when it is durable that a task has begun, and the tasks around it.
 
         Raises:
             Interrupt: It could not be stored, or the execution ended meanwhile.
@@ -276,6 +287,14 @@ class Execution:
             last = chain[-1]
             last.ancestors = chain[:-1]
             await self.record(last)
+        outer: OpenTask | None = task
+        while outer is not None:
+            on_its_way = self._being_stored.get(outer.id)
+            if on_its_way is not None:
+                await asyncio.shield(on_its_way)
+            outer = outer.parent
+        if self.interrupted:
+            raise Interrupt
 
     def before(self, parent: OpenTask | None) -> tuple[TaskRecord, ...]:
         """What must be stored together with a task's record, ahead of it: log lines and enclosing tasks."""

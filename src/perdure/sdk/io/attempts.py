@@ -10,6 +10,7 @@ from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.codec import PLAIN
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.body import RunningTask, call_body, required_arguments
@@ -125,7 +126,8 @@ class Attempts:
             execution.open_tasks[task.id] = task
             try:
                 returned, running = await call_body(execution, self.branch, fn, self.io, task, self.options.timeout)
-                output, value = self.codec.store(returned)
+                # With parse_output the type is that of what it returns, not of what is stored.
+                output, value = (self.codec if self.options.parse_output is None else PLAIN).store(returned)
             except Exception as error:
                 raised: Exception = error
             except SystemExit as error:
