@@ -44,18 +44,21 @@ class SystemClock:
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._wall_ns = wall_ns
-        self._latest = 0
+        self._latest = -1
+        self._latest_at = _EPOCH
 
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
         ms = self._wall_ns() // 1_000_000
         if ms > self._latest:
             self._latest = ms
+            self._latest_at = _EPOCH + ms * _MS
         return self._latest
 
     def now(self) -> datetime:
         """The time in UTC, in whole milliseconds."""
-        return _EPOCH + self.now_ms() * _MS
+        self.now_ms()
+        return self._latest_at
 
     def monotonic(self) -> float:
         """Seconds at an even pace."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from perdure.engine.event_limits import check_account, check_event, delivery_time
 from perdure.engine.starts import create_runs
-from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
-from perdure.storage.instants import from_ms, to_due_ms, to_ms
+from perdure.storage.instants import from_ms, to_ms
 from perdure.storage.runs import NewRun
 from perdure.storage.timers import TimerKind
 
@@ -30,13 +29,8 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
 
-MAX_NAME_LENGTH = 512
-MAX_ID_LENGTH = 1000
-MAX_PAYLOAD_BYTES = 512 * 1024
 UPDATE_WINDOW = timedelta(seconds=5)
 """An event due at least so far ahead may still be replaced (v2 protocol, section 9)."""
-
-_NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Ingest(Struct, frozen=True):
@@ -77,6 +71,7 @@ class Events:
         """
         now = self._clock.now()
         deliver_at = delivery_time(options, now)
+        check_account(options.account_id)
         ingests = [self._plan(environment_no, request, options.account_id, deliver_at, now) for request in requests]
         planned = [run for ingest in ingests for run in ingest.runs]
         stored = await self._starts.write(planned, store_events, environment_no, ingests, now=now)
@@ -129,72 +124,6 @@ class Events:
         deliveries = [Delivery(event, self._match(event.environment_no, event)) for event in due]
         planned = [run for delivery in deliveries for run in delivery.runs]
         return await self._starts.write(planned, deliver_events, deliveries, now=now)
-
-
-def delivery_time(options: EventOptions, now: datetime) -> datetime:
-    """When events with these options are delivered.
-
-    Raises:
-        InvalidArgumentError: Both ways to say it are used, or the time is naive, negative or out of range.
-    """
-    at, after = options.deliver_at, options.deliver_after
-    if at is not None and after is not None:
-        raise InvalidArgumentError("deliver_at and deliver_after exclude each other; give one of them.")
-    if after is not None:
-        if not after >= 0:
-            raise InvalidArgumentError(f"deliver_after={after!r}: the delay must not be negative.")
-        try:
-            return from_ms(to_due_ms(now + timedelta(seconds=after)))
-        except OverflowError as error:
-            raise InvalidArgumentError(f"deliver_after={after!r} is too far ahead.") from error
-    if at is None:
-        return now
-    _check_aware(at, "deliver_at")
-    return from_ms(to_due_ms(at))
-
-
-def check_event(request: EventRequest) -> None:
-    """Refuse an event that cannot be stored.
-
-    Raises:
-        InvalidArgumentError: Its name, source, id or timestamp is not acceptable.
-        ValueTooLargeError: Its payload or context has more than 512 KiB of UTF-8.
-    """
-    _check_name(request.name, "name", MAX_NAME_LENGTH)
-    _check_name(request.source, "source", MAX_NAME_LENGTH)
-    if request.id is not None:
-        _check_name(request.id, "id", MAX_ID_LENGTH)
-    if request.timestamp is not None:
-        _check_aware(request.timestamp, "timestamp")
-    check_size(request.payload, "payload")
-    check_size(request.context, "context")
-
-
-def check_size(text: str, what: str) -> None:
-    """Refuse JSON text of more than 512 KiB.
-
-    Raises:
-        ValueTooLargeError: It has more.
-    """
-    # A character has at most four bytes, so short texts need not be encoded to be measured.
-    if len(text) * 4 > MAX_PAYLOAD_BYTES and len(text.encode()) > MAX_PAYLOAD_BYTES:
-        raise ValueTooLargeError(
-            f"The {what} has {len(text.encode())} bytes of JSON; at most {MAX_PAYLOAD_BYTES} may be sent."
-        )
-
-
-def _check_name(value: str, what: str, limit: int) -> None:
-    if not 1 <= len(value) <= limit:
-        raise InvalidArgumentError(f"An event's {what} has 1 to {limit} characters; this one has {len(value)}.")
-    if not value.isascii() or not value.isprintable():
-        found = _NOT_IN_NAMES.search(value)
-        if found is not None:
-            raise InvalidArgumentError(f"The event's {what} {value!r} contains the control character {found[0]!r}.")
-
-
-def _check_aware(at: datetime, what: str) -> None:
-    if at.utcoffset() is None:
-        raise InvalidArgumentError(f"{what}={at!r} has no time zone; use an aware datetime.")
 
 
 async def store_events(

@@ -70,29 +70,38 @@ class Executions:
         self.has_backlog = False
         self.is_in_doubt = False
 
-    @property
-    def room(self) -> int:
-        """How many more executions may begin."""
-        return self._limit - len(self._holds) - self._reserved if self.is_open else 0
+    def take_room(self, most: int) -> int:
+        """Take room for executions, at most so many; how many. What is taken is to be given back."""
+        room = self._limit - len(self._holds) - self._reserved if self.is_open else 0
+        taken = max(0, min(room, most))
+        self._reserved += taken
+        return taken
+
+    def return_room(self, count: int) -> None:
+        """Give room back that was taken."""
+        self._reserved -= count
 
     def reserve(self, job_nos: Sequence[int]) -> Reservation | None:
         """Take room for executions of these jobs; ``None`` if their runs must stand in line like others."""
         count = len(job_nos)
         # Whoever is in line already comes first.
-        if count == 0 or self.has_backlog or count > self.room:
+        if count == 0 or self.has_backlog:
             return None
         hosts = self._directory.hosts
         for job_no in job_nos:
             if job_no not in hosts:
                 return None
+        taken = self.take_room(count)
+        if taken < count:
+            self.return_room(taken)
+            return None
         renewal = self._lease.due_renewal(self._clock.now())
-        self._reserved += count
         asked_at, lease_until = (0.0, None) if renewal is None else renewal
         return Reservation(self._lease.node_no, count, asked_at, lease_until)
 
     def take_up(self, reservation: Reservation, runs: Iterable[ClaimedRun]) -> None:
         """Begin the executions of the runs that were created, and give the rest of the room back."""
-        self._reserved -= reservation.count
+        self.return_room(reservation.count)
         if reservation.lease_until is not None:
             self._lease.renewed(reservation.asked_at)
         for run in runs:
@@ -100,7 +109,7 @@ class Executions:
 
     def give_up(self, reservation: Reservation) -> None:
         """Give the room back: it is not known whether the runs were created."""
-        self._reserved -= reservation.count
+        self.return_room(reservation.count)
         self.doubt()
 
     def doubt(self) -> None:
@@ -124,24 +133,22 @@ class Executions:
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:
-            states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
-            request = self._request(run, states, is_complete)
-            result = await hold.endpoint.execute(request)
-        except Exception as error:
-            _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
-            result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
-        except BaseException:
-            # Cancelled from outside: whoever is in doubt finds that the run is held for nothing.
-            self._holds.drop(hold)
-            self.doubt()
-            raise
-        try:
-            await self._settle(hold, result)
+            await self._settle(hold, await self._result(hold, run))
         except Exception as error:
             _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
             await self._settle(hold, Abandoned(f"its result could not be stored: {error}"))
         finally:
-            self._holds.drop(hold)
+            # Cut short, by whomever: the database still says that this node holds the run.
+            if self._holds.drop(hold):
+                self.doubt()
+
+    async def _result(self, hold: Hold, run: ClaimedRun) -> ExecutionResult:
+        try:
+            request = self._request(run, [] if run.epoch == 1 else await self._tasks(hold))
+            return await hold.endpoint.execute(request)
+        except Exception as error:
+            _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
+            return Abandoned(f"the execution raised {type(error).__name__}: {error}")
 
     async def _tasks(self, hold: Hold) -> tuple[list[TaskState], bool]:
         """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""

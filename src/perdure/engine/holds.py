@@ -55,10 +55,12 @@ class Holds:
         """The execution of a run that this node holds."""
         return self._by_run.get(run_id)
 
-    def drop(self, hold: Hold) -> None:
-        """Hold no more; a later execution of the same run stays."""
-        if self._by_run.get(hold.run_id) is hold:
-            del self._by_run[hold.run_id]
+    def drop(self, hold: Hold) -> bool:
+        """Hold no more; whether it was held. A later execution of the same run stays."""
+        if self._by_run.get(hold.run_id) is not hold:
+            return False
+        del self._by_run[hold.run_id]
+        return True
 
     def all(self) -> list[Hold]:
         """The executions at work."""

@@ -60,10 +60,23 @@ class Line:
 
     async def claim(self) -> bool:
         """Begin executions of runs that are due, as far as there is room; whether any were due."""
-        limit = min(self._executions.room, self._settings.claim_batch)
-        if limit <= 0:
-            self._executions.has_backlog = True
-            return False
+        room = self._executions.take_room(self._settings.claim_batch)
+        try:
+            if room:
+                claims = await self._claim(room)
+            else:
+                self._executions.has_backlog = True
+                return False
+        finally:
+            self._executions.return_room(room)
+        for run in claims.claimed:
+            self._executions.begin(run)
+        for run_id in claims.timed_out:
+            self._hints.run_has_ended(run_id)
+        self._executions.has_backlog = claims.seen == room
+        return claims.seen > 0
+
+    async def _claim(self, limit: int) -> Claims:
         now = self._clock.now()
         renewal = self._lease.due_renewal(now)
         try:
@@ -81,18 +94,21 @@ class Line:
             raise
         if renewal is not None:
             self._lease.renewed(renewal[0])
-        for run in claims.claimed:
-            self._executions.begin(run)
-        for run_id in claims.timed_out:
-            self._hints.run_has_ended(run_id)
-        self._executions.has_backlog = claims.seen == limit
-        return claims.seen > 0
+        return claims
 
     async def reconcile(self) -> None:
         """Put back in line what this node holds by the database's word, but does not know of.
 
         A claim whose commit failed half-way, or whose caller was cancelled, may have been stored all the same.
         """
+        self._executions.is_in_doubt = False
+        try:
+            await self._release_orphans()
+        except BaseException:
+            self._executions.is_in_doubt = True
+            raise
+
+    async def _release_orphans(self) -> None:
         held = await self._storage.write(runs.list_held, self._lease.node_no)
         # Every claim committed before this unit has been taken up by now: units of work finish in their order.
         orphans: list[tuple[int, int]] = []
@@ -101,8 +117,7 @@ class Line:
             if hold is None or hold.epoch != epoch:
                 orphans.append((run_no, epoch))
         if orphans:
-            await self._storage.write(release_orphans, orphans, node_no=self._lease.node_no, now=self._clock.now())
-        self._executions.is_in_doubt = False
+            await self._storage.write(release_orphans, orphans, now=self._clock.now())
 
 
 async def claim_due(

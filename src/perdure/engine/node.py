@@ -89,7 +89,15 @@ class Node:
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
             TimerService(self._storage, self._clock, self.executions, self._events, self.hints, self._settings),
-            LeaseService(self._clock, self.lease, self.executions, self.holds, self.hints, self._settings),
+            LeaseService(
+                self._clock,
+                self.lease,
+                self.executions,
+                self.holds,
+                self.hints,
+                self._settings,
+                shares_database=self._shares_database,
+            ),
         ]
         if self._shares_database:
             parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))

@@ -30,7 +30,7 @@ async def release_own(tx: Session, *, node_no: int, now: datetime) -> list[str]:
     return await runs.lose_of_node(tx, node_no, is_fruitless=False, now=now)
 
 
-async def release_orphans(tx: Session, orphans: Sequence[tuple[int, int]], *, node_no: int, now: datetime) -> None:
+async def release_orphans(tx: Session, orphans: Sequence[tuple[int, int]], *, now: datetime) -> None:
     """Put runs back in line that a node holds under these epochs without knowing of it."""
     for run_no, epoch in orphans:
         if await runs.find_state(tx, run_no) == (RunStatus.EXECUTING, epoch):

@@ -8,25 +8,25 @@ from difflib import get_close_matches
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from perdure.engine.events import MAX_ID_LENGTH, check_size, find_account
+from perdure.engine.event_limits import MAX_ID_LENGTH, check_account, check_size
+from perdure.engine.events import find_account
 from perdure.engine.results import close_tasks
+from perdure.engine.run_views import answer_of, read_run
 from perdure.engine.starts import Starts, create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
-from perdure.protocol.platform import InvokeRequest, RunAnswer, RunTaskAnswer
-from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
-from perdure.storage import events, executions, jobs, runs, tasks
+from perdure.protocol.statuses import ExecutionStatus, TaskStatus
+from perdure.storage import events, executions, jobs, runs
 from perdure.storage.events import NewEvent
-from perdure.storage.runs import NewRun, RunRow
+from perdure.storage.runs import NewRun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
+    from perdure.protocol.platform import InvokeRequest, RunAnswer
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -65,6 +65,7 @@ class Runs:
         """
         check_size(request.payload, "payload")
         check_size(request.context, "context")
+        check_account(request.account_id)
         now = self._clock.now()
         job = await self._storage.read(jobs.find_job, environment_no, job_id=request.job_id)
         if job is None:
@@ -125,7 +126,7 @@ class Runs:
         )
         if found is None:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
-        return _answer(*found, take)
+        return answer_of(*found, take)
 
     async def cancel(self, environment_no: int, run_id: str) -> RunAnswer:
         """Cancel a run that has not ended; returns it as it then is.
@@ -197,50 +198,3 @@ async def cancel_run(tx: Session, environment_no: int, run_id: str, *, now: date
     if cancelled:
         await close_tasks(tx, run_no, TaskStatus.CANCELED, now)
     return cancelled
-
-
-async def read_run(
-    tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
-) -> tuple[RunRow, list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
-    """Read a run, a page of its tasks with one more, and what it waits for."""
-    run = await runs.find_run(tx, environment_no, run_id=run_id)
-    if run is None:
-        return None
-    page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
-    is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
-    return run, page, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
-
-
-def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
-    """Say why a run is not running now; ``None`` if it is, or has ended."""
-    if run.available_at is not None:
-        return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"
-    if run.status is not RunStatus.WAITING_TO_CONTINUE or not waits:
-        return None
-    operation, key, due = waits[0]
-    until = "" if due is None else f" until {due.isoformat()}"
-    others = "" if len(waits) == 1 else ", and for others"
-    return f"waits for {operation} {key!r}{until}{others}"
-
-
-def _answer(
-    run: RunRow, page: list[RunTaskAnswer], waits: list[tuple[str, str, datetime | None]], take: int
-) -> RunAnswer:
-    return RunAnswer(
-        run.id,
-        run.status,
-        run.job_id,
-        run.version,
-        run.event_id,
-        run.created_at,
-        run.started_at,
-        run.updated_at,
-        run.completed_at,
-        run.output,
-        run.error,
-        run.epoch,
-        run.warnings,
-        explain(run, waits),
-        tuple(page[:take]),
-        page[take].id if len(page) > take else None,
-    )

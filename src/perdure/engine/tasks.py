@@ -64,7 +64,9 @@ class Tasks:
 async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *, now: datetime) -> None:
     """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt."""
     for ancestor in record.ancestors:
-        await tasks.insert_if_executing(tx, run_no, epoch, ancestor)
+        if not await tasks.insert_if_executing(tx, run_no, epoch, ancestor):
+            await _check_may_write(tx, run_no, epoch)
+            await _check_ancestor(tx, run_no, ancestor)
     store = tasks.insert_if_executing if record.is_new else tasks.update_if_open
     if not await store(tx, run_no, epoch, record):
         await _check_may_write(tx, run_no, epoch)
@@ -87,6 +89,13 @@ async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
         raise RunNotActiveError
     if state[1] != epoch or state[0] is not RunStatus.EXECUTING:
         raise StaleExecutionError
+
+
+async def _check_ancestor(tx: Session, run_no: int, record: TaskRecord) -> None:
+    """Refuse an enclosing task that is stored under another id: its children would hang on nothing."""
+    stored = await tasks.find_by_key(tx, run_no, key=record.key)
+    if not record.noop and stored is not None and stored.id != record.id:
+        raise IdempotencyConflictError(f"Task {record.name!r} is stored as {stored.id}, not as {record.id}.")
 
 
 async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:

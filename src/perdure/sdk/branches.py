@@ -99,6 +99,8 @@ class Branches:
         """Tell what is going on: WORKING if any branch works, else FOREIGN if any is, else JOINING."""
         result = Activity.JOINING
         for branch in self.active.values():
+            if branch.task.done():
+                continue
             what = self._activity_of(branch)
             if what is Activity.WORKING:
                 return what
@@ -111,8 +113,9 @@ class Branches:
         return self._activity_of(branch) is Activity.JOINING
 
     def _activity_of(self, branch: Branch) -> Activity:
-        awaited: object = getattr(branch.task, "_fut_waiter", None)
-        if awaited is None:
+        awaited: Any = getattr(branch.task, "_fut_waiter", None)
+        # One that is done has its branch in the loop's queue.
+        if awaited is None or awaited.done():
             return Activity.WORKING
         if self._is_ours(awaited) or self._joins_in_frame(branch.task):
             return Activity.JOINING

@@ -31,6 +31,7 @@ from perdure.sdk.unwinding import Unwinding
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from types import CoroutineType
 
     from perdure.protocol.platform import Platform
     from perdure.sdk.context import Context
@@ -84,7 +85,7 @@ class Execution:
         self.io: IO | None = None
         self.ctx: Context | None = None
         self.next_call = 0
-        self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
+        self._calls: dict[int, tuple[str, object, CoroutineType[Any, Any, Any]]] = {}
         self._platform = host.platform
         self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
@@ -190,17 +191,23 @@ class Execution:
             if not task.cancelled():
                 task.exception()
             self.unwinding.branch_ended()
+        elif self.parking.is_suspended:
+            # A timer of the job's own code went off while the run was parked: this code is dropped, and the run
+            # replays when its waits are over.
+            self.interrupt()
         elif self.parking.parks:
             self.parking.consider_soon()
 
-    def open_call(self, operation: str, key: object, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def open_call(self, operation: str, key: object, coroutine: CoroutineType[Any, Any, Any]) -> None:
         """Note that an ``io`` call was made; `begin` notes that it was awaited."""
         self._calls[self.next_call] = (operation, key, coroutine)
         self.next_call += 1
 
     def unawaited(self) -> tuple[str, object] | None:
         """Name an ``io`` call that was made and never awaited, by operation and key."""
-        return next(((operation, key) for operation, key, _ in self._calls.values()), None)
+        # A call whose branch was cancelled before its first step is closed, not forgotten.
+        calls = self._calls.values()
+        return next(((operation, key) for operation, key, made in calls if made.cr_frame is not None), None)
 
     def begin(self, call: int) -> Branch | None:
         """Begin an awaited call; ``None`` if it must wait for ever (`never`).
@@ -209,6 +216,9 @@ class Execution:
             Interrupt: The execution is over.
         """
         self._calls.pop(call, None)
+        if self.parking.is_suspended:
+            # The job's own timer made it go on, in a run that waits.
+            self.interrupt()
         if self.interrupted and not self.unwinding.refuse_call():
             return None
         # The loop is named because asking for it costs a system call.
@@ -245,8 +255,6 @@ class Execution:
             raise
         except asyncio.CancelledError:
             if self.parking.is_suspended and not self.interrupted:
-                # A timer of the job's own code went off while the run was parked: this code is dropped, and the
-                # run replays when its waits are over.
                 self.interrupt()
             raise
 
@@ -258,6 +266,8 @@ class Execution:
         Raises:
             Interrupt: It could not be stored, or the execution ended meanwhile.
         """
+        if self.interrupted:
+            raise Interrupt
         # Whoever needs the row of an enclosing task to be durable (`store_begun`) waits for the write that brings it.
         stored = self._loop.create_future() if record.ancestors or record.status is TaskStatus.RUNNING else None
         if stored is not None:

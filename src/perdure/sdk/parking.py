@@ -86,6 +86,7 @@ class Parking:
         future: asyncio.Future[TaskState] = self._loop.create_future()
         self.parks[task_id] = Park(future, due)
         self._branches.park(branch)
+        self.note_call()
         try:
             self.consider()
             return await future
@@ -104,6 +105,7 @@ class Parking:
             ask.shared = []
         ask.shared.append(lambda: None if future.done() else future.set_result(None))
         self._branches.park(branch)
+        self.note_call()
         self._shares.add(future)
         try:
             self.consider()

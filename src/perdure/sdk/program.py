@@ -67,7 +67,7 @@ class Program:
             raise UnawaitedTaskError(
                 f"The job ended, and its call io.{operation}({_shown(key)}) was never awaited; write await before it."
             )
-        if len(execution.branches.all) <= 1:
+        if sum(1 for task in execution.branches.all if not task.done()) <= 1:
             return
         ask = execution.memo.unsettled()
         what = f"io.{ask.operation}({_shown(ask.key)})" if ask is not None else "a task it started"

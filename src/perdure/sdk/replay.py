@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
-    from perdure.sdk.scope import Scope
+    from perdure.sdk.scope import OpenTask, Scope
 
 _IDENTITY_LIMIT = 120
 
@@ -193,9 +193,12 @@ class Memo:
         """A task that was asked for and has no outcome yet."""
         return next((ask for ask in self._asked.values() if not ask.is_settled), None)
 
-    def forget(self, ask: Ask) -> None:
-        """Forget a request that came to nothing (its branch was cancelled): the next one begins anew."""
+    def forget(self, ask: Ask, task: OpenTask | None) -> None:
+        """Forget a request that came to nothing (its branch was cancelled): the next one finds what is stored of it."""
         self._asked.pop(ask.task_key, None)
+        state = None if task is None else task.state()
+        if state is not None:
+            self.known[ask.task_key] = state
         if ask.shared is not None:
             wake, ask.shared = ask.shared, None
             for one in wake:

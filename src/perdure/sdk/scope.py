@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
+from perdure.protocol.statuses import TaskStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from perdure.protocol.statuses import TaskStatus
     from perdure.sdk.execution import Execution
 
 
@@ -21,8 +21,8 @@ class OpenTask:
     when the body takes long, or when an earlier execution has begun it.
     """
 
-    __slots__ = ("attempts", "details", "display_key", "id", "is_stored", "key", "name", "noop", "operation", "params",
-                 "params_hash", "parent", "started_at")  # fmt: skip
+    __slots__ = ("attempts", "delay_until", "details", "display_key", "id", "is_stored", "key", "name", "noop",
+                 "operation", "params", "params_hash", "parent", "started_at", "status")  # fmt: skip
 
     def __init__(
         self,
@@ -40,6 +40,8 @@ class OpenTask:
         attempts: int,
         is_stored: bool,
     ) -> None:
+        self.status = TaskStatus.RUNNING
+        self.delay_until: datetime | None = None
         self.id = id
         self.key = key
         self.parent = parent
@@ -53,6 +55,26 @@ class OpenTask:
         self.noop = noop
         self.attempts = attempts
         self.is_stored = is_stored
+
+    def state(self) -> TaskState | None:
+        """The task as a replay would find it, or ``None`` if its row does not exist."""
+        if not self.is_stored:
+            return None
+        return TaskState(
+            self.id,
+            self.key,
+            None if self.parent is None else self.parent.id,
+            self.operation,
+            self.name,
+            self.status,
+            self.noop,
+            self.attempts,
+            None,
+            None,
+            self.delay_until,
+            self.params_hash,
+            self.params,
+        )
 
     def record(
         self,
@@ -68,6 +90,7 @@ class OpenTask:
     ) -> TaskRecord:
         """Make the record that stores this task in a state; from then on its row exists."""
         is_new, self.is_stored = not self.is_stored, True
+        self.status, self.delay_until = status, delay_until
         parent = self.parent
         return TaskRecord(
             self.id,

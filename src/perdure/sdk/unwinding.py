@@ -76,6 +76,9 @@ class Unwinding:
             limit.cancel()
         for task in list(self._branches.all):
             task.cancel()
+            if self.is_stuck:
+                # It swallows that, too; whoever ends the loop must not wait for it.
+                asyncio.tasks._unregister_task(task)  # noqa: SLF001
 
     def warnings(self) -> tuple[str, ...]:
         """Name the places that caught an interrupt and did not let it pass."""

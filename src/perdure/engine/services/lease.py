@@ -22,13 +22,22 @@ class LeaseService(Service):
     """Renews the lease as long as this node holds executions; an idle node needs none."""
 
     def __init__(
-        self, clock: Clock, lease: Lease, executions: Executions, holds: Holds, hints: Hints, settings: Settings
+        self,
+        clock: Clock,
+        lease: Lease,
+        executions: Executions,
+        holds: Holds,
+        hints: Hints,
+        settings: Settings,
+        *,
+        shares_database: bool,
     ) -> None:
         super().__init__(clock, hints.executions)
         self._lease = lease
         self._executions = executions
         self._holds = holds
         self._settings = settings
+        self._shares_database = shares_database
 
     async def poll(self) -> datetime | None:
         """Renew if there is something to hold; let go of it if the lease can be trusted no more."""
@@ -37,8 +46,7 @@ class LeaseService(Service):
         try:
             await self._lease.renew()
         except StorageUnavailableError:
-            if self._lease.is_trusted():
-                raise
-            self._executions.abandon_all("The lease of this node has run out.")
+            if self._shares_database and not self._lease.is_trusted():
+                self._executions.abandon_all("The lease of this node has run out.")
             raise
         return self._clock.now() + self._settings.lease_renewal

@@ -13,7 +13,7 @@ from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import PLAIN
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.io.body import RunningTask, call_body, required_arguments
+from perdure.sdk.io.body import MAX_ARGUMENTS, RunningTask, call_body, required_arguments
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
@@ -117,7 +117,12 @@ class Attempts:
         execution, task = self.execution, self.task
         fn = self.fn
         assert fn is not None
-        if task.parent is not None and required_arguments(fn):
+        takes = required_arguments(fn)
+        if takes > MAX_ARGUMENTS:
+            raise InvalidArgumentError(
+                f"The function of task {task.name!r} takes {takes} arguments; it may take none, (task) or (task, io)."
+            )
+        if task.parent is not None and takes:
             # The body may hand its idempotency key to others; it holds the parent's id, which must outlive a crash.
             await execution.store_begun(task.parent)
         while True:
@@ -167,9 +172,7 @@ class Attempts:
         if retry_at is None:
             await self.store(TaskStatus.ERRORED, error=info)
             note_failure(self.scope, raised)
-            if raised is error:
-                raise raised
-            raise raised from error
+            raise raised
         self.task.attempts += 1
         await self.execution.record(
             self.task.record(

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import InvalidArgumentError, TaskTimeoutError
+from perdure.errors import TaskTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from perdure.sdk.execution import Execution
     from perdure.sdk.io import IO
     from perdure.sdk.scope import OpenTask
+
+MAX_ARGUMENTS = 2
+"""A body takes nothing, ``(task)`` or ``(task, io)``."""
 
 _COROUTINE = inspect.CO_COROUTINE
 
@@ -75,20 +78,9 @@ async def call_body(
     execution: Execution, branch: Branch, fn: Callable[..., Any], io: IO, task: OpenTask, timeout: float | None
 ) -> tuple[Any, RunningTask | None]:
     """Run the body once; plain functions run in a thread, so that they never block the event loop."""
-    running: RunningTask | None = None
-    match required_arguments(fn):
-        case 0:
-            arguments: tuple[Any, ...] = ()
-        case 1:
-            running = RunningTask(task)
-            arguments = (running,)
-        case 2:
-            running = RunningTask(task)
-            arguments = (running, io)
-        case count:
-            raise InvalidArgumentError(
-                f"The function of task {task.name!r} takes {count} arguments; it may take none, (task) or (task, io)."
-            )
+    takes = required_arguments(fn)
+    running = RunningTask(task) if takes else None
+    arguments: tuple[Any, ...] = (running, io)[:takes]
     if timeout is None:
         return await _call(execution, fn, arguments), running
     limit = AttemptTimeout(timeout)
@@ -109,9 +101,18 @@ async def call_body(
 async def _call(execution: Execution, fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if is_async(fn):
         return await fn(*arguments)
-    value = await execution.host.in_thread(functools.partial(copy_context().run, fn, *arguments))
+    context = copy_context()
+    value = await execution.host.in_thread(lambda: context.run(_call_plain, fn, arguments))
     # A lambda around an async function gives a coroutine, which belongs on the loop.
     return await value if inspect.iscoroutine(value) else value
+
+
+def _call_plain(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return fn(*arguments)
+    except StopIteration as error:
+        # No future can carry it.
+        raise RuntimeError("The function raised StopIteration.") from error
 
 
 class AttemptTimeout:

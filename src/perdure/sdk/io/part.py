@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
     from perdure.sdk.io.options import TaskOptions
 
 
-class Part:
+class Part(ABC):
     """Calls that are made of `IO.run_task`."""
 
     _execution: Execution
 
+    @abstractmethod
     def _start(
         self,
         operation: str,
@@ -26,4 +28,3 @@ class Part:
         identity: object = None,
     ) -> Coroutine[Any, Any, Any]:
         """Make the call of a task; ``identity`` stands for the function where that is made anew each time."""
-        raise NotImplementedError

@@ -16,7 +16,7 @@ from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
@@ -39,6 +39,7 @@ async def run_task(
     if branch is None:
         return await execution.never()
     first: Ask | None = None
+    task: OpenTask | None = None
     try:
         scope = current_scope.get(execution.root)
         if scope.execution is not execution:
@@ -63,41 +64,49 @@ async def run_task(
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else options.wrap(result)
         task = _open_task(execution, scope, ask, options)
-        if options is not PLAIN or ask.state is not None or fn is None or not _is_simple(fn):
-            result = await Attempts(execution, io, branch, scope, ask, codec, fn, options, task).run()
-            return result if options.wrap is None else options.wrap(result)
-        # The common case stays in this coroutine: whatever waits for the disk is resumed through each layer.
-        inner = Scope(execution, task)
-        outer = current_scope.set(inner)
-        execution.open_tasks[task.id] = task
-        failure: Exception | None = None
-        output: JsonText | None = None
-        result = None
-        try:
-            output, result = codec.store(await fn())
-        except Exception as error:
-            failure = error
-        except SystemExit as error:
-            failure = exit_as_error(error)
-        finally:
-            current_scope.reset(outer)
-            del execution.open_tasks[task.id]
-        if failure is not None:
-            attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
-            return await attempts.go_on_after(failure, inner)
-        record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(scope.task))
-        try:
-            await execution.record(record)
-        except asyncio.CancelledError:
-            # The branch was cancelled, the write was not: what it stores is the result all the same.
-            ask.settle(output)
-            raise
-        ask.settle(output)
-        return result
+        attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
+        if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
+            return await _run_plainly(attempts, fn)
+        result = await attempts.run()
+        return result if options.wrap is None else options.wrap(result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
-            execution.memo.forget(first)
+            execution.memo.forget(first, task)
         execution.finish(branch)
+
+
+async def _run_plainly(attempts: Attempts, fn: Callable[[], Awaitable[Any]]) -> Any:
+    """Run an async body that takes nothing and has no options: the common case, in as few coroutines as can be.
+
+    What waits for the disk is resumed through each of them.
+    """
+    execution, task, ask = attempts.execution, attempts.task, attempts.ask
+    inner = Scope(execution, task)
+    outer = current_scope.set(inner)
+    execution.open_tasks[task.id] = task
+    output: JsonText | None = None
+    result = None
+    failure: Exception | None = None
+    try:
+        output, result = attempts.codec.store(await fn())
+    except Exception as error:
+        failure = error
+    except SystemExit as error:
+        failure = exit_as_error(error)
+    finally:
+        current_scope.reset(outer)
+        del execution.open_tasks[task.id]
+    if failure is not None:
+        return await attempts.go_on_after(failure, inner)
+    record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(task.parent))
+    try:
+        await execution.record(record)
+    except asyncio.CancelledError:
+        # The branch was cancelled, the write was not: what it stores is the result all the same.
+        ask.settle(output)
+        raise
+    ask.settle(output)
+    return result
 
 
 def _is_simple(fn: Callable[..., Any]) -> bool:

@@ -1,0 +1,64 @@
+"""Runs as they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+from perdure.protocol.statuses import RunStatus
+from perdure.storage import runs, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
+    from perdure.storage.runs import RunRow
+
+
+async def read_run(
+    tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
+) -> tuple[RunRow, list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
+    """Read a run, a page of its tasks with one more, and what it waits for."""
+    run = await runs.find_run(tx, environment_no, run_id=run_id)
+    if run is None:
+        return None
+    page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
+    is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
+    return run, page, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+
+
+def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
+    """Say why a run is not running now; ``None`` if it is, or has ended."""
+    if run.available_at is not None:
+        return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"
+    if run.status is not RunStatus.WAITING_TO_CONTINUE or not waits:
+        return None
+    operation, key, due = waits[0]
+    until = "" if due is None else f" until {due.isoformat()}"
+    others = "" if len(waits) == 1 else ", and for others"
+    return f"waits for {operation} {key!r}{until}{others}"
+
+
+def answer_of(
+    run: RunRow, page: list[RunTaskAnswer], waits: list[tuple[str, str, datetime | None]], take: int
+) -> RunAnswer:
+    """Show a run with the tasks of a page; one more than ``take`` says that another page follows."""
+    return RunAnswer(
+        run.id,
+        run.status,
+        run.job_id,
+        run.version,
+        run.event_id,
+        run.created_at,
+        run.started_at,
+        run.updated_at,
+        run.completed_at,
+        run.output,
+        run.error,
+        run.epoch,
+        run.warnings,
+        explain(run, waits),
+        tuple(page[:take]),
+        page[take].id if len(page) > take else None,
+    )
