@@ -1,0 +1,5 @@
+"""A shop that loses its power: 200 orders, a process killed half-way, and a count of what was kept.
+
+``python -m demo`` runs it. ``jobs`` is what a user of perdure would write; ``app`` is the process that is killed;
+``supervisor`` starts, feeds, kills and restarts it; ``checks`` counts, from evidence that the database did not make.
+"""

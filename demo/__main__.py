@@ -1,0 +1,72 @@
+"""``python -m demo``: performs, checks, and tells the story; ends with status 1 if anything is off."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+
+from demo.checks import examine
+from demo.evidence import ORDERS, read_evidence
+from demo.story import Story
+from demo.supervisor import perform
+
+
+def main() -> int:
+    """Run the command; its exit status."""
+    arguments = _read_arguments()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of another encoding gets another mark for a check that holds.
+        sys.stdout.reconfigure(errors="replace")
+    story = Story(sys.stdout, color=sys.stdout.isatty() or arguments.color)
+    if arguments.check is not None:
+        return _check(arguments.check, story)
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True)
+        return _perform(arguments.keep.resolve(), arguments.orders, story)
+    with tempfile.TemporaryDirectory(prefix="perdure-demo-") as folder:
+        return _perform(Path(folder), arguments.orders, story)
+
+
+def _perform(folder: Path, orders: int, story: Story) -> int:
+    story.begin(orders)
+    try:
+        asyncio.run(perform(folder, orders=orders, tell=story.tell))
+    except RuntimeError as error:
+        story.break_off(str(error))
+        return 1
+    return _check(folder, story)
+
+
+def _check(folder: Path, story: Story) -> int:
+    try:
+        findings = examine(read_evidence(folder))
+    except sqlite3.DatabaseError as error:
+        story.break_off(f"The database cannot be read: {error}.")
+        return 1
+    story.judge(findings)
+    return 1 if any(finding.problems for finding in findings) else 0
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="A shop whose power fails.")
+    parser.add_argument("--orders", type=int, default=200, help="how many orders (default: 200)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all evidence in this new folder")
+    parser.add_argument("--check", type=Path, metavar="FOLDER", help="only check the evidence in such a folder")
+    parser.add_argument("--color", action="store_true", help="use colors although the output is no terminal")
+    arguments = parser.parse_args()
+    if arguments.orders < 1:
+        parser.error("--orders must be at least 1.")
+    if arguments.keep is not None and arguments.keep.exists():
+        parser.error(f"{arguments.keep} is there already; name a new folder.")
+    if arguments.check is not None and not (arguments.check / ORDERS).exists():
+        parser.error(f"{arguments.check} holds no evidence; make some with --keep.")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

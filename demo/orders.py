@@ -1,0 +1,61 @@
+"""The order book: the same orders every time, so that every total can be computed beforehand."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+_GOODS = {"tea": 450, "cup": 1200, "kettle": 5900, "honey": 780, "spoon": 310, "scone": 290}
+CHANNELS = ("mail", "text message")
+
+
+class Item(BaseModel):
+    """Some pieces of one thing; the price of one is in cents."""
+
+    name: str
+    pieces: int
+    price: int
+
+
+class Order(BaseModel):
+    """What a customer wants."""
+
+    number: int
+    customer: str
+    items: list[Item]
+
+    @property
+    def total(self) -> int:
+        """What the customer pays, in cents."""
+        return sum(item.pieces * item.price for item in self.items)
+
+    @property
+    def is_declined_at_first(self) -> bool:
+        """Whether the customer's card is refused the first time, as one in five is."""
+        return self.number % 5 == 0
+
+
+def order_book(count: int) -> list[Order]:
+    """Make orders 1 to ``count``."""
+    return [_order(number) for number in range(1, count + 1)]
+
+
+def expected_bodies(order: Order) -> list[str]:
+    """Name the task bodies that an order needs, with one entry for each attempt."""
+    charges = ["charge"] * (2 if order.is_declined_at_first else 1)
+    picks = [f"pick {item.name}" for item in order.items]
+    return [*charges, "pack", *picks, *(f"announce by {channel}" for channel in CHANNELS), "print the label"]
+
+
+def expected_tasks(order: Order) -> list[str]:
+    """Name the tasks that an order needs, those without a body among them, log lines not."""
+    return [*set(expected_bodies(order)), "second thoughts", "announce", "hand over"]
+
+
+def _order(number: int) -> Order:
+    names = list(_GOODS)
+    chosen = [names[(number + 5 * place) % len(names)] for place in range(1 + number % 3)]
+    return Order(
+        number=number,
+        customer=f"customer{number}@example.com",
+        items=[Item(name=name, pieces=1 + (number + len(name)) % 4, price=_GOODS[name]) for name in chosen],
+    )

@@ -1,0 +1,182 @@
+"""The demonstration succeeds, from any folder, and its checks notice when evidence is off."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from demo.checks import examine
+from demo.evidence import BODIES, DATABASE, ORDERS, read_evidence
+from demo.picture import PICTURE, draw
+from tests.acceptance.processes import ROOT
+
+ORDERS_SENT = 24
+LONGEST_STORY = 40
+
+
+def run_demo(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
+    path = os.pathsep.join([str(ROOT), *filter(None, [ours.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, "-m", "demo", *map(str, arguments)],
+        cwd=cwd,
+        env={**ours, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def performed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    place = tmp_path_factory.mktemp("demo")
+    return place / "kept", run_demo("--orders", ORDERS_SENT, "--keep", "kept", cwd=place)
+
+
+@pytest.fixture
+def evidence(performed: tuple[Path, object], tmp_path: Path) -> Path:
+    """A copy of what a demonstration left, to be tampered with."""
+    return Path(shutil.copytree(performed[0], tmp_path / "evidence"))
+
+
+def change_database(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def change_lines(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("".join(change(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+
+
+def lose_an_order(folder: Path) -> None:
+    change_database(folder, "DELETE FROM events WHERE id = 'order-3'")
+
+
+def acknowledge_what_was_never_stored(folder: Path) -> None:
+    first = json.loads((folder / ORDERS).read_text(encoding="utf-8").splitlines()[1])["process"]
+    change_lines(folder / ORDERS, lambda lines: [*lines, json.dumps({"by": first, "event": "order-900"}) + "\n"])
+
+
+def lose_a_shipping_run(folder: Path) -> None:
+    change_database(folder, "DELETE FROM runs WHERE run_no IN (SELECT max(run_no) FROM runs)")
+
+
+def leave_a_run_waiting(folder: Path) -> None:
+    change_database(
+        folder,
+        "UPDATE runs SET status = 'WAITING_TO_CONTINUE', completed_at = NULL WHERE run_no = 2",
+    )
+
+
+def change_a_result(folder: Path) -> None:
+    killed = read_evidence(folder).killed.results[0]
+    change_database(folder, f"UPDATE tasks SET output = '\"other\"' WHERE idempotency_key = x'{killed.key}'")
+
+
+def lose_a_result(folder: Path) -> None:
+    change_database(
+        folder, "UPDATE tasks SET status = 'RUNNING', completed_at = NULL WHERE display_key = 'pack' AND run_no = 1"
+    )
+
+
+def run_a_recorded_body_again(folder: Path) -> None:
+    evidence = read_evidence(folder)
+    recorded = evidence.killed.recorded_attempts
+    again = next(number for number, body in enumerate(evidence.bodies) if (body.key, body.attempt) in recorded)
+    change_lines(folder / BODIES, lambda lines: [*lines, lines[again]])
+
+
+def lose_a_body(folder: Path) -> None:
+    change_lines(folder / BODIES, lambda lines: lines[1:])
+
+
+def forget_a_failed_attempt(folder: Path) -> None:
+    change_database(folder, "DELETE FROM attempts WHERE task_no IN (SELECT min(task_no) FROM attempts)")
+
+
+def charge_another_sum(folder: Path) -> None:
+    change_database(folder, "UPDATE runs SET output = json_set(output, '$.paid', 1) WHERE run_no = 1")
+
+
+def write_a_log_line_again(folder: Path) -> None:
+    change_database(
+        folder,
+        """INSERT INTO tasks (id, run_no, idempotency_key, operation, name, status, started_at, completed_at)
+        SELECT 'again', run_no, x'00', operation, name, status, started_at, completed_at FROM tasks
+        WHERE operation = 'log' LIMIT 1""",
+    )
+
+
+TAMPERINGS: dict[Callable[[Path], None], str] = {
+    lose_an_order: "0 instead of 1 × event order-3",
+    acknowledge_what_was_never_stored: "order-900 was acknowledged, and not on disk after the kill",
+    lose_a_shipping_run: "0 instead of 1 × run of event packed-",
+    leave_a_run_waiting: "is WAITING_TO_CONTINUE",
+    change_a_result: "has changed",
+    lose_a_result: "0 instead of 1 × result of pack",
+    run_a_recorded_body_again: "ran again, and was not in flight",
+    lose_a_body: "0 instead of 1 × attempt at",
+    forget_a_failed_attempt: "0 instead of 1 × failed attempt at order",
+    charge_another_sum: "on its receipt",
+    write_a_log_line_again: "3 instead of 2 × log line of order",
+}
+
+
+def test_the_demonstration_succeeds_and_tells_a_short_story(
+    performed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    story = performed[1]
+    assert (story.returncode, story.stderr) == (0, ""), story.stdout
+    lines = story.stdout.splitlines()
+    assert len(lines) <= LONGEST_STORY
+    assert f"A shop takes {ORDERS_SENT} orders" in lines[0]
+    assert sum(line.startswith("✓") for line in lines) == len(examine(read_evidence(performed[0])))
+    assert "kill -9" in story.stdout
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
+def test_the_demonstration_notices_evidence_that_is_off(evidence: Path, tamper: Callable[[Path], None]) -> None:
+    tamper(evidence)
+    problems = [problem for finding in examine(read_evidence(evidence)) for problem in finding.problems]
+    assert any(TAMPERINGS[tamper] in problem for problem in problems), problems
+
+
+def test_the_demonstration_fails_and_says_what_is_off(evidence: Path) -> None:
+    lose_an_order(evidence)
+    story = run_demo("--check", evidence, cwd=evidence)
+    assert story.returncode == 1
+    assert "✗ This does not hold: " in story.stdout
+    assert "0 instead of 1 × event order-3" in story.stdout
+
+
+def test_the_demonstration_fails_over_a_damaged_database(evidence: Path) -> None:
+    with (evidence / DATABASE).open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 8192)
+    story = run_demo("--check", evidence, cwd=evidence)
+    assert story.returncode == 1
+    assert "✗" in story.stdout
+
+
+def test_the_picture_shows_what_was_printed() -> None:
+    drawn = ElementTree.fromstring(draw("\x1b[1mbold & plain\x1b[0m\n\n  \x1b[32m✓\x1b[0m x < y", title="a & b"))
+    texts = ["".join(element.itertext()) for element in drawn.iter() if element.tag.endswith("}text")]
+    assert texts == ["bold & plain", "✓ x < y"]
+
+
+def test_the_picture_of_the_readme_shows_a_demonstration_that_succeeded() -> None:
+    shown = "".join(ElementTree.parse(PICTURE).getroot().itertext())
+    assert shown.count("✓") == 9
+    assert "✗" not in shown
+    assert "A shop takes 200 orders" in shown
