@@ -153,3 +153,15 @@ async def test_the_timeout_of_a_task_runs_while_its_body_does_something_else(app
         return "no error"
 
     assert await app.result(bounded) == "task_timeout True"
+
+
+async def test_a_job_that_ends_by_a_timer_while_it_is_parked_has_not_ended(app: App) -> None:
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        branch = asyncio.create_task(io.wait("w", 0.08))
+        done, _ = await asyncio.wait({branch}, timeout=0.03)
+        return "waited" if done else "timed out"
+
+    async with app.start():
+        handle = await app.client.invoke(bounded)
+        assert await handle.result(timeout=3) == "waited"
