@@ -144,8 +144,8 @@ class Executions:
 
     async def _result(self, hold: Hold, run: ClaimedRun) -> ExecutionResult:
         try:
-            request = self._request(run, [] if run.epoch == 1 else await self._tasks(hold))
-            return await hold.endpoint.execute(request)
+            states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
+            return await hold.endpoint.execute(self._request(run, states, is_complete))
         except Exception as error:
             _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
             return Abandoned(f"the execution raised {type(error).__name__}: {error}")
