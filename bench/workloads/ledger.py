@@ -22,6 +22,7 @@ WHERE operation <> 'wait' AND status = 'COMPLETED'
 """
 SUCCESSES = "SELECT count(*) FROM runs WHERE status = 'SUCCESS'"
 SLEEPERS = "SELECT count(*) FROM tasks WHERE operation = 'wait' AND status = 'WAITING'"
+TIMERS = "SELECT count(*) FROM timers"
 WAIT_ENDS = "SELECT delay_until FROM tasks WHERE operation = 'wait'"
 
 

@@ -70,6 +70,6 @@ def write_result(workload: str, runs: list[Figures], settings: Settings, **descr
         workload=workload,
         figures=take_median(runs),
         runs=runs,
-        settings=settings.describe(**described),
+        settings=settings.describe(repetitions=len(runs), **described),
         versions=find_versions(["perdure", "apsw", "msgspec", "uvloop"]),
     )

@@ -19,7 +19,7 @@ from bench.measures import measure_cpu, measure_memory, measure_sqlite_bytes, no
 from bench.processes import poll_until
 from bench.settings import run_on_loop
 from bench.workloads.jobs import client, run_in_order, sleep_an_hour
-from bench.workloads.ledger import SLEEPERS, SUCCESSES, open_ledger
+from bench.workloads.ledger import SLEEPERS, SUCCESSES, TIMERS, open_ledger
 from bench.workloads.repetition import repeat, write_url
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ async def run(settings: Settings) -> Result:
         await asyncio.to_thread(multiply, path, sleepers // SEED)
         figures = await asyncio.to_thread(time_start_up, path)
         with open_ledger(path) as ledger:
-            asleep, ended = ledger.read(SLEEPERS), ledger.read(SUCCESSES)
-        if (asleep, ended) != (sleepers, 1):
-            raise RuntimeError(f"{asleep} runs asleep instead of {sleepers}, {ended} ended instead of 1")
+            asleep, timers, ended = (ledger.read(query) for query in (SLEEPERS, TIMERS, SUCCESSES))
+        if (asleep, timers, ended) != (sleepers, sleepers, 1):
+            raise RuntimeError(f"{asleep} asleep and {timers} timers instead of {sleepers}; {ended} ended instead of 1")
         return figures | {"db_bytes_per_run": measure_sqlite_bytes(path) / sleepers}
 
     return await repeat("W5M", measure, settings, times=1, sleepers=sleepers, rows=f"{SEED} runs copied in SQL")
@@ -94,11 +94,11 @@ def multiply(path: Path, times: int) -> None:
     with database:
         for table, numbered in NUMBERED.items():
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-            # The database writes a log row for each new run itself; the copies bring their own.
-            values = [write_copied(column, numbered, spans) for column in columns]
-            database.execute(
-                f"INSERT OR IGNORE INTO {table} SELECT {', '.join(values)} FROM (SELECT * FROM {table}), copies"
-            ).fetchall()
+            first, counted = next(iter(numbered.items()))
+            # The database writes the first log row of each copied run itself: hence the limit, and OR IGNORE.
+            seed = f"SELECT * FROM {table} WHERE {first} <= {spans[counted]}"
+            values = ", ".join(write_copied(column, numbered, spans) for column in columns)
+            database.execute(f"INSERT OR IGNORE INTO {table} SELECT {values} FROM ({seed}), copies").fetchall()
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     database.close()
 
