@@ -33,32 +33,58 @@ class Activity(Enum):
 
 
 class Branch:
-    """One asyncio task of a run. ``calls`` counts the ``io`` calls it is inside of, one within the other."""
+    """One asyncio task of a run.
 
-    __slots__ = ("calls", "task", "timeouts")
+    Attributes:
+        calls: Counts the ``io`` calls it is inside of, one within the other.
+        timeouts: The time-outs of the attempts whose bodies it runs.
+        around: The time-outs of the attempts in whose bodies it was started.
+    """
 
-    def __init__(self, task: AnyTask) -> None:
+    __slots__ = ("around", "calls", "task", "timeouts")
+
+    def __init__(self, task: AnyTask, around: tuple[Pausable, ...]) -> None:
         self.task = task
         self.calls = 0
         self.timeouts: list[Pausable] = []
+        self.around = around
+        for timeout in around:
+            timeout.branch_began()
 
     def pause(self) -> None:
         """Stop the clocks of the attempts this branch is in; pauses nest."""
         for timeout in self.timeouts:
             timeout.pause()
+        for timeout in self.around:
+            timeout.branch_paused()
 
     def go_on(self) -> None:
         """Let the clocks run again."""
         for timeout in self.timeouts:
             timeout.go_on()
+        for timeout in self.around:
+            timeout.branch_went_on()
+
+    def leave(self) -> None:
+        """Take leave of the attempts around this branch."""
+        for timeout in self.around:
+            timeout.branch_ended()
 
 
 class Pausable(Protocol):
-    """A time-out that does not run while its branch is parked."""
+    """The time-out of an attempt, which does not run while the attempt is parked."""
 
     def pause(self) -> None: ...
 
     def go_on(self) -> None: ...
+
+    def branch_began(self) -> None: ...
+
+    def branch_ended(self) -> None: ...
+
+    def branch_paused(self) -> None: ...
+
+    def branch_went_on(self) -> None: ...
 
 
 class Branches:
@@ -70,19 +96,17 @@ class Branches:
         self.all: dict[AnyTask, Branch] = {}
         self.active: dict[AnyTask, Branch] = {}
 
-    def adopt(self, task: AnyTask) -> Branch:
-        """Count a task in; known ones stay as they are."""
-        branch = self.all.get(task)
-        if branch is None:
-            branch = Branch(task)
-            self.all[task] = branch
-            self.active[task] = branch
+    def adopt(self, task: AnyTask, around: tuple[Pausable, ...]) -> Branch:
+        """Count a task in."""
+        branch = self.all[task] = self.active[task] = Branch(task, around)
         return branch
 
     def leave(self, task: AnyTask) -> None:
         """Count a finished task out."""
-        self.all.pop(task, None)
+        branch = self.all.pop(task, None)
         self.active.pop(task, None)
+        if branch is not None:
+            branch.leave()
 
     def park(self, branch: Branch) -> None:
         """Note that the branch waits for a stored task."""
@@ -99,8 +123,6 @@ class Branches:
         """Tell what is going on: WORKING if any branch works, else FOREIGN if any is, else JOINING."""
         result = Activity.JOINING
         for branch in self.active.values():
-            if branch.task.done():
-                continue
             what = self._activity_of(branch)
             if what is Activity.WORKING:
                 return what
@@ -114,7 +136,7 @@ class Branches:
 
     def _activity_of(self, branch: Branch) -> Activity:
         awaited: Any = getattr(branch.task, "_fut_waiter", None)
-        # One that is done has its branch in the loop's queue.
+        # A branch that has just ended, or whose awaited future is done, has something in the loop's queue.
         if awaited is None or awaited.done():
             return Activity.WORKING
         if self._is_ours(awaited) or self._joins_in_frame(branch.task):
@@ -204,7 +226,7 @@ class TaskFactory:
         made: asyncio.Future[Any] = self._make(loop, coroutine, **options)
         scope = current_scope.get(None) if context is None else context.get(current_scope)
         if scope is not None and isinstance(made, asyncio.Task):
-            scope.execution.adopt(made)
+            scope.execution.adopt(made, scope)
         return made
 
 

@@ -98,7 +98,7 @@ class Execution:
         context.run(current_scope.set, self.root)
         task = self._loop.create_task(main(), context=context)
         task.add_done_callback(self._main_ended)
-        self.adopt(task)
+        self.adopt(task, self.root)
 
     def _main_ended(self, task: asyncio.Task[ExecutionResult | None]) -> None:
         if self.interrupted or self.outcome.done():
@@ -176,11 +176,11 @@ class Execution:
 
     # Its branches and their calls.
 
-    def adopt(self, task: AnyTask) -> Branch:
-        """Count a branch in."""
+    def adopt(self, task: AnyTask, scope: Scope) -> Branch:
+        """Count a branch in that was started in a scope."""
         branch = self.branches.all.get(task)
         if branch is None:
-            branch = self.branches.adopt(task)
+            branch = self.branches.adopt(task, () if scope.task is None else scope.task.limits())
             task.add_done_callback(self._branch_ended)
         return branch
 
@@ -226,7 +226,7 @@ class Execution:
         assert task is not None
         branch = self.branches.all.get(task)
         if branch is None:
-            branch = self.adopt(task)
+            branch = self.adopt(task, current_scope.get(self.root))
         branch.calls += 1
         if self.parking.parks:
             self.parking.note_call()

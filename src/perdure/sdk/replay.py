@@ -9,6 +9,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec.structs import replace
+
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError, DuplicateCacheKeyError
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.keys import CacheKey, display_key, idempotency_key, key_identity
@@ -27,7 +29,7 @@ class Ask:
     """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
 
     __slots__ = ("error", "identity", "is_settled", "key", "name", "operation", "output", "params",
-                 "params_hash", "shared", "state", "task_key")  # fmt: skip
+                 "params_hash", "shared", "state", "task", "task_key")  # fmt: skip
 
     def __init__(
         self, operation: str, name: str, key: CacheKey, task_key: str, identity: object, params: JsonText | None
@@ -40,6 +42,7 @@ class Ask:
         self.params = params
         self.params_hash: str | None = None
         self.state: TaskState | None = None
+        self.task: OpenTask | None = None
         self.is_settled = False
         self.output: JsonText | None = None
         self.error: ErrorInfo | None = None
@@ -59,13 +62,14 @@ class Ask:
 class Memo:
     """What this run has stored, and what its code has asked for in this execution."""
 
-    __slots__ = ("_asked", "_prefix", "_run_id", "known", "task_warnings", "warnings")
+    __slots__ = ("_asked", "_inner", "_prefix", "_run_id", "known", "task_warnings", "warnings")
 
     def __init__(self, run_id: str, tasks: Sequence[TaskState]) -> None:
         self._run_id = run_id
         self._prefix = f"{run_id}::"
         self.known = {task.key: task for task in tasks}
         self._asked: dict[str, Ask] = {}
+        self._inner: dict[str, list[str]] = {}
         self.warnings: list[str] = []
         self.task_warnings: dict[str, str] = {}
 
@@ -129,6 +133,8 @@ class Memo:
                 ask.error = state.error
                 ask.is_settled = True
         self._asked[task_key] = ask
+        if task is not None:
+            self._inner.setdefault(task.id, []).append(task_key)
         return ask, True
 
     def _automatic_key(self, scope: Scope, operation: str, name: str, asker: object) -> list[object]:
@@ -193,16 +199,28 @@ class Memo:
         """A task that was asked for and has no outcome yet."""
         return next((ask for ask in self._asked.values() if not ask.is_settled), None)
 
-    def forget(self, ask: Ask, task: OpenTask | None) -> None:
+    def forget(self, ask: Ask) -> None:
         """Forget a request that came to nothing (its branch was cancelled): the next one finds what is stored of it."""
         self._asked.pop(ask.task_key, None)
-        state = None if task is None else task.state()
-        if state is not None:
-            self.known[ask.task_key] = state
+        self._keep(ask)
         if ask.shared is not None:
             wake, ask.shared = ask.shared, None
             for one in wake:
                 one()
+
+    def renew(self, task: OpenTask) -> None:
+        """Let a task's body ask anew for the tasks inside it: another attempt passes the same calls again."""
+        for task_key in self._inner.pop(task.id, ()):
+            ask = self._asked.get(task_key)
+            if ask is not None and ask.is_settled:
+                del self._asked[task_key]
+                self._keep(ask)
+
+    def _keep(self, ask: Ask) -> None:
+        """Know of a task what a replay would find of it."""
+        state = None if ask.task is None else ask.task.state()
+        if state is not None:
+            self.known[ask.task_key] = replace(state, output=ask.output, error=ask.error)
 
     def warn(self, sentence: str) -> None:
         """Add a warning to the run, once."""

@@ -11,6 +11,7 @@ from perdure.protocol.statuses import TaskStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from perdure.sdk.branches import Pausable
     from perdure.sdk.execution import Execution
 
 
@@ -21,8 +22,8 @@ class OpenTask:
     when the body takes long, or when an earlier execution has begun it.
     """
 
-    __slots__ = ("attempts", "delay_until", "details", "display_key", "id", "is_stored", "key", "name", "noop",
-                 "operation", "params", "params_hash", "parent", "started_at", "status")  # fmt: skip
+    __slots__ = ("attempts", "delay_until", "details", "display_key", "id", "is_stored", "key", "limit", "name",
+                 "noop", "operation", "params", "params_hash", "parent", "started_at", "status")  # fmt: skip
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class OpenTask:
     ) -> None:
         self.status = TaskStatus.RUNNING
         self.delay_until: datetime | None = None
+        self.limit: Pausable | None = None
         self.id = id
         self.key = key
         self.parent = parent
@@ -55,6 +57,16 @@ class OpenTask:
         self.noop = noop
         self.attempts = attempts
         self.is_stored = is_stored
+
+    def limits(self) -> tuple[Pausable, ...]:
+        """The time-outs of this attempt and of those around it."""
+        found: list[Pausable] = []
+        task: OpenTask | None = self
+        while task is not None:
+            if task.limit is not None:
+                found.append(task.limit)
+            task = task.parent
+        return tuple(found)
 
     def state(self) -> TaskState | None:
         """The task as a replay would find it, or ``None`` if its row does not exist."""

@@ -126,6 +126,7 @@ class Attempts:
             # The body may hand its idempotency key to others; it holds the parent's id, which must outlive a crash.
             await execution.store_begun(task.parent)
         while True:
+            execution.memo.renew(task)
             inner = Scope(execution, task)
             outer = current_scope.set(inner)
             execution.open_tasks[task.id] = task

@@ -85,6 +85,7 @@ async def call_body(
         return await _call(execution, fn, arguments), running
     limit = AttemptTimeout(timeout)
     branch.timeouts.append(limit)
+    task.limit = limit
     try:
         async with limit.timer:
             return await _call(execution, fn, arguments), running
@@ -95,6 +96,8 @@ async def call_body(
             f"An attempt of task {task.name!r} took longer than its timeout of {timeout:g} s."
         ) from None
     finally:
+        task.limit = None
+        limit.close()
         branch.timeouts.remove(limit)
 
 
@@ -116,25 +119,62 @@ def _call_plain(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 
 
 class AttemptTimeout:
-    """Bounds an attempt; the time in which the attempt is parked does not count."""
+    """Bounds an attempt; the time in which the attempt is parked does not count.
 
-    __slots__ = ("_left", "_pauses", "timer")
+    It is parked while the branch that runs the body is, or while every branch that the body has started is.
+    """
+
+    __slots__ = ("_branches", "_left", "_paused_branches", "_pauses", "timer")
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds
         self._pauses = 0
+        self._branches = 0
+        self._paused_branches = 0
+        self._is_over = False
         self.timer = asyncio.timeout(seconds)
 
+    def close(self) -> None:
+        """Note that the attempt is over, though branches it has started may not be."""
+        self._is_over = True
+
     def pause(self) -> None:
-        """Stop the clock; pauses nest."""
+        """Note that the body's own branch is parked; pauses nest."""
         self._pauses += 1
-        when = self.timer.when()
-        if self._pauses == 1 and when is not None and not self.timer.expired():
-            self._left = max(0.0, when - asyncio.get_running_loop().time())
-            self.timer.reschedule(None)
+        self._adjust()
 
     def go_on(self) -> None:
-        """Start the clock again."""
+        """Note that it goes on."""
         self._pauses -= 1
-        if self._pauses == 0 and not self.timer.expired():
-            self.timer.reschedule(asyncio.get_running_loop().time() + self._left)
+        self._adjust()
+
+    def branch_began(self) -> None:
+        """Note that the body has started a branch."""
+        self._branches += 1
+        self._adjust()
+
+    def branch_ended(self) -> None:
+        """Note that a branch of the body has ended."""
+        self._branches -= 1
+        self._adjust()
+
+    def branch_paused(self) -> None:
+        """Note that a branch of the body is parked."""
+        self._paused_branches += 1
+        self._adjust()
+
+    def branch_went_on(self) -> None:
+        """Note that a branch of the body goes on."""
+        self._paused_branches -= 1
+        self._adjust()
+
+    def _adjust(self) -> None:
+        if self._is_over or self.timer.expired():
+            return
+        is_parked = self._pauses > 0 or 0 < self._branches <= self._paused_branches
+        when, now = self.timer.when(), asyncio.get_running_loop().time()
+        if is_parked and when is not None:
+            self._left = max(0.0, when - now)
+            self.timer.reschedule(None)
+        elif not is_parked and when is None:
+            self.timer.reschedule(now + self._left)

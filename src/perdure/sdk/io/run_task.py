@@ -39,7 +39,6 @@ async def run_task(
     if branch is None:
         return await execution.never()
     first: Ask | None = None
-    task: OpenTask | None = None
     try:
         scope = current_scope.get(execution.root)
         if scope.execution is not execution:
@@ -63,7 +62,7 @@ async def run_task(
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else options.wrap(result)
-        task = _open_task(execution, scope, ask, options)
+        task = ask.task = _open_task(execution, scope, ask, options)
         attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
         if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
             return await _run_plainly(attempts, fn)
@@ -71,7 +70,7 @@ async def run_task(
         return result if options.wrap is None else options.wrap(result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
-            execution.memo.forget(first, task)
+            execution.memo.forget(first)
         execution.finish(branch)
 
 
