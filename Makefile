@@ -35,7 +35,7 @@ bench: $(READY) ## Measure every workload beside what the machine allows
 	@$(BIN)/python -m bench --all --table
 
 prove: $(READY) ## Run the tests with many more seeds and rounds
-	@PERDURE_PROVE=1 $(BIN)/python -m pytest
+	@PERDURE_PROVE=1 $(BIN)/python -m pytest --override-ini faulthandler_timeout=3600
 
 lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
 	$(LOCK) --all-extras --output-file requirements/runtime.txt
