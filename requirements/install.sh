@@ -47,6 +47,6 @@ fi
 
 say "Installing the locked requirements …"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-"$venv/bin/python" -m pip install -q --require-hashes -r requirements/dev.txt
+"$venv/bin/python" -m pip install -qq --require-hashes -r requirements/dev.txt
 # Its dependencies and its build back end are locked above: nothing else is fetched.
-"$venv/bin/python" -m pip install -q --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --editable .
