@@ -10,6 +10,7 @@ from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.job import Job, job
+from perdure.sdk.job_options import as_log_level
 from perdure.sdk.node import BackgroundStart, Node, Start
 from perdure.sdk.sync import SyncClient, blocking
 
@@ -44,7 +45,7 @@ class Client:
             raise InvalidArgumentError('A client needs an id: Client(id="shop").')
         self.id = id
         self.database_url = database_url
-        self.log_level = log_level
+        self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
         self.node: Node | None = None
 

@@ -66,7 +66,6 @@ class Host:
         self._threads: ThreadPoolExecutor | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._stuck: list[Execution] = []
         self._is_stopping = False
 
     def connect(
@@ -186,8 +185,6 @@ class Host:
         execution.interrupt()
         await execution.unwind()
         if execution.unwinding.is_stuck:
-            # Its tasks never end; were they collected, the code would catch even that and go on.
-            self._stuck.append(execution)
             return execution.unwinding.failure()
         result = _with_warnings(result, execution, execution.unwinding.warnings())
         execution.release()

@@ -33,13 +33,13 @@ class Program:
         """
         execution, job = self._execution, self._job
         try:
-            payload = job.parse_payload(execution.request.event.payload)
-        except PayloadValidationError as error:
-            return InvalidPayload(tuple((issue.path, issue.message) for issue in error.issues))
-        execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
-        execution.io = io = IO(execution)
-        execution.ctx = context = Context.of(execution.request)
-        try:
+            try:
+                payload = job.parse_payload(execution.request.event.payload)
+            except PayloadValidationError as error:
+                return InvalidPayload(tuple((issue.path, issue.message) for issue in error.issues))
+            execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
+            execution.io = io = IO(execution)
+            execution.ctx = context = Context.of(execution.request)
             value = await job.call(payload, io, context)
             if execution.interrupted:
                 return None

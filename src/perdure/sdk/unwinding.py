@@ -20,6 +20,10 @@ UNWIND_SECONDS = 5.0
 """How long an interrupted execution may take to run its ``finally`` blocks."""
 
 
+_NEVER_ENDING: list[AnyTask] = []
+"""Tasks whose code catches everything: were they collected, it would catch even that and go on."""
+
+
 class Unwinding:
     """Watches an interrupted execution come to its end."""
 
@@ -79,12 +83,13 @@ class Unwinding:
             if self.is_stuck:
                 # It swallows that, too; whoever ends the loop must not wait for it.
                 asyncio.tasks._unregister_task(task)  # noqa: SLF001
+                _NEVER_ENDING.append(task)
 
     def warnings(self) -> tuple[str, ...]:
         """Name the places that caught an interrupt and did not let it pass."""
         found: dict[str, None] = {}
         for task, interrupt in self._interrupts:
-            if task.cancelled() or (task.done() and _carries_interrupt(task.exception())):
+            if task.cancelled() or (task.done() and _carries(task.exception(), interrupt)):
                 continue
             trace = interrupt.__traceback__
             if trace is not None:
@@ -104,8 +109,13 @@ class Unwinding:
         return Failed(describe(error))
 
 
-def _carries_interrupt(error: BaseException | None) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return any(_carries_interrupt(one) for one in group.exceptions)
-    return isinstance(error, Interrupt | asyncio.CancelledError)
+def _carries(error: BaseException | None, interrupt: Interrupt) -> bool:
+    """Whether an interrupt is what a branch ended with, by itself, in a group, or behind one raised meanwhile."""
+    while error is not None:
+        if error is interrupt or isinstance(error, asyncio.CancelledError):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", error)
+            return any(_carries(one, interrupt) for one in group.exceptions)
+        error = error.__context__
+    return False

@@ -160,7 +160,11 @@ class Attempts:
         """Store a failed attempt: the task waits for its next one, or has failed for good, which raises."""
         final = error
         retry_at: datetime | None = None
-        decision = await self._decision(error)
+        try:
+            decision = await self._decision(error)
+        except Exception as own:
+            # What on_error raises is what the task failed with.
+            final, decision = own, SkipRetrying()
         if isinstance(decision, Exception):
             final = decision
         if isinstance(decision, RetryAt):

@@ -124,7 +124,7 @@ class AttemptTimeout:
     It is parked while the branch that runs the body is, or while every branch that the body has started is.
     """
 
-    __slots__ = ("_branches", "_left", "_paused_branches", "_pauses", "timer")
+    __slots__ = ("_branches", "_is_over", "_left", "_paused_branches", "_pauses", "timer")
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds

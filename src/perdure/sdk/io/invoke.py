@@ -10,15 +10,16 @@ from perdure.sdk.events import invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io.options import TaskOptions, params_text
 from perdure.sdk.io.part import Part
+from perdure.sdk.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from perdure.protocol.keys import CacheKey
     from perdure.protocol.platform import InvokeRequest, Platform
+    from perdure.sdk.codec import Codec
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
-    from perdure.sdk.job import Job
 
 
 class InvokeCalls(Part):
@@ -62,7 +63,7 @@ class InvokeCalls(Part):
                 {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
             ),
             as_type=str,
-            wrap=_Handles(platform),
+            wrap=_Handles(platform, job.output_codec if isinstance(job, Job) else None),
         )
         return self._start("invoke", key, _Invoke(self._execution, request), options, _Invoke)
 
@@ -70,11 +71,12 @@ class InvokeCalls(Part):
 class _Handles:
     """Makes handles of run ids."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, codec: Codec | None) -> None:
         self._platform = platform
+        self._codec = codec
 
     def __call__(self, run_id: str) -> RunHandle[Any]:
-        return RunHandle(run_id, self._call)
+        return RunHandle(run_id, self._call, self._codec)
 
     async def _call(self, work: Callable[[Platform], Coroutine[Any, Any, Any]]) -> Any:
         return await work(self._platform)
