@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.engine.events import MAX_NAME_LENGTH, MAX_PAYLOAD_BYTES
+from perdure.engine.event_limits import MAX_ID_LENGTH, MAX_NAME_LENGTH, MAX_PAYLOAD_BYTES
 from perdure.engine.results import MAX_YIELDS, back_off
+from perdure.engine.runs import MAX_PAGE
+from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.events import PAYLOAD_LIMIT
@@ -25,6 +27,9 @@ IN_FORCE = {
     "values in one JSON text": f"{MAX_NODES:,}",
     "digits of one number": f"{MAX_NUMBER_LENGTH} characters",
     "name of an event": f"1 to {MAX_NAME_LENGTH} characters",
+    "id of an event": f"1 to {MAX_ID_LENGTH:,} characters",
+    "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
+    "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",
     "keys that a run has yielded": f"{MAX_YIELDS}",
