@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from perdure.config.settings import Settings
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.execution import Abandoned, ExecutionResult, Succeeded, Suspended, Yielded
 from perdure.protocol.statuses import RunStatus
@@ -98,6 +99,43 @@ async def test_an_execution_given_back_at_once_is_begun_again_at_once(storage: S
         assert (await it.ended(await it.only_run())).executions == 2
 
 
+async def test_an_execution_that_is_cut_short_is_begun_again(storage: Storage, app: ScriptedApp) -> None:
+    async def cancels_itself(execution: Execution) -> ExecutionResult:
+        if execution.epoch == 1:
+            raise asyncio.CancelledError
+        return Succeeded(None)
+
+    async with world(storage, app.job("cancels_itself", cancels_itself)) as it:
+        await it.send("cancels_itself")
+        run_id = await it.only_run()
+
+        assert (await it.ended(run_id)).executions == 2
+        assert await it.query("list_executions", run_id) == [("LOST",), ("SUCCESS",)]
+
+
+async def test_claims_and_new_runs_together_stay_within_the_limit(storage: Storage, app: ScriptedApp) -> None:
+    at_work = most = 0
+
+    async def counts(execution: Execution) -> ExecutionResult:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        nap = await execution.sleep("nap", 1)
+        await execution.store(execution.record(f"work {execution.epoch}"))
+        at_work -= 1
+        return Succeeded(None) if nap is None else Suspended((nap,))
+
+    async with world(storage, app.job("counts", counts), settings=Settings(max_executions=4)) as it:
+        for _ in range(8):
+            await asyncio.gather(*(it.send("counts") for _ in range(3)))
+            it.clock.advance(1)
+        await it.until(lambda runs: "EXECUTING" not in runs.values())
+        it.clock.advance(1)
+        await it.until(lambda runs: set(runs.values()) == {RunStatus.SUCCESS})
+
+        assert most <= 4
+
+
 async def test_executions_that_complete_nothing_end_the_run_after_250(storage: Storage, app: ScriptedApp) -> None:
     async def spins(execution: Execution) -> ExecutionResult:
         await execution.sleep("nap", 3600)
@@ -152,6 +190,27 @@ async def test_a_sender_that_is_cancelled_leaves_no_run_behind(storage: Storage,
             with pytest.raises(asyncio.CancelledError):
                 await sending
         await it.until(lambda runs: set(runs.values()) <= {RunStatus.SUCCESS})
+
+
+async def test_a_doubt_that_cannot_be_cleared_at_once_stays(storage: Storage, app: ScriptedApp) -> None:
+    async def cancels_itself(execution: Execution) -> ExecutionResult:
+        if execution.epoch == 1:
+            raise asyncio.CancelledError
+        return Succeeded(None)
+
+    failing = FailingStorage(storage)
+    async with world(failing, app.job("cancels_itself", cancels_itself)) as it:  # type: ignore[arg-type]
+        failing.before.update({"list_held", "release_orphans"})
+        await it.send("cancels_itself")
+        await failing.failed.wait()
+        failing.before.remove("list_held")
+        failing.failed.clear()
+        it.clock.advance(1)
+        await failing.failed.wait()
+        failing.before.clear()
+        it.clock.advance(1)
+
+        assert (await it.ended(await it.only_run())).executions == 2
 
 
 @pytest.mark.parametrize("transition", ["store_events", "claim_due", "apply_result"])

@@ -219,6 +219,27 @@ async def test_a_node_that_cannot_renew_lets_go_before_others_may_take_over(stor
         assert (await it.ended(await it.only_run())).executions == 2
 
 
+async def test_a_node_that_owns_its_database_lets_go_of_nothing(storage: Storage, app: ScriptedApp) -> None:
+    async def works(execution: Execution) -> ExecutionResult:
+        app.signal("working")
+        await app.happened("enough")
+        return Succeeded(None)
+
+    failing = FailingStorage(storage)
+    async with world(failing, app.job("works", works)) as it:  # type: ignore[arg-type]
+        await it.send("works")
+        await app.happened("working")
+        failing.before.add("renew_lease")
+        for _ in range(30):
+            it.clock.advance(1)
+            await it.send("probe")
+        app.signal("enough")
+        run = await it.ended(await it.only_run())
+
+        assert failing.failed.is_set()
+        assert (run.executions, app.aborted) == (1, [])
+
+
 async def test_a_claim_of_an_execution_nobody_knows_is_handed_back(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, app.job("hangs", hangs)) as it:
         await it.send("hangs")

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from perdure.storage.runs import RunRow
 
 
+MAX_LOG_LINES = 1000
+"""How many log lines a run is shown with."""
+
+
 async def read_run(
     tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
-) -> tuple[RunRow, list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
-    """Read a run, a page of its tasks with one more, and what it waits for."""
+) -> tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
+    """Read a run, a page of its tasks with one more, its log, and what it waits for."""
     run = await runs.find_run(tx, environment_no, run_id=run_id)
     if run is None:
         return None
     page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
+    log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES) if take else []
     is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
-    return run, page, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+    return run, page, log, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
 
 
 def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
@@ -41,7 +46,11 @@ def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> s
 
 
 def answer_of(
-    run: RunRow, page: list[RunTaskAnswer], waits: list[tuple[str, str, datetime | None]], take: int
+    run: RunRow,
+    page: list[RunTaskAnswer],
+    log: list[RunTaskAnswer],
+    waits: list[tuple[str, str, datetime | None]],
+    take: int,
 ) -> RunAnswer:
     """Show a run with the tasks of a page; one more than ``take`` says that another page follows."""
     return RunAnswer(
@@ -61,4 +70,5 @@ def answer_of(
         explain(run, waits),
         tuple(page[:take]),
         page[take].id if len(page) > take else None,
+        tuple(log),
     )

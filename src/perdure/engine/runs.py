@@ -155,9 +155,10 @@ class Runs:
                 # Asked before looking, so that an end between the two is not missed.
                 ended = self._hints.await_end(run_id)
                 try:
-                    answer = await self.get(environment_no, run_id, take=0)
-                    if answer.status.is_final:
-                        return answer
+                    if self._holds.find(run_id) is None:
+                        answer = await self.get(environment_no, run_id, take=0)
+                        if answer.status.is_final:
+                            return answer
                     await self._clock.wait(ended, self._clock.now() + _RECHECK)
                 finally:
                     self._hints.forget_end(run_id, ended)

@@ -70,7 +70,8 @@ class RunTaskAnswer(Struct, frozen=True):
 class RunAnswer(Struct, frozen=True):
     """A run with one page of its tasks, in the order of their creation.
 
-    ``why`` is why it is not running now. ``executions`` counts the executions begun.
+    ``why`` is why it is not running now. ``executions`` counts the executions begun. ``logs`` are the first 1,000
+    log lines, which come with any page.
     """
 
     id: str
@@ -89,6 +90,7 @@ class RunAnswer(Struct, frozen=True):
     why: str | None
     tasks: tuple[RunTaskAnswer, ...] = ()
     next_cursor: str | None = None
+    logs: tuple[RunTaskAnswer, ...] = ()
 
 
 class InvokeRequest(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.json_text import load
 from perdure.sdk.records import ErrorInfo, EventRecord, LogLine, Run, RunTask
@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from perdure.protocol import execution
     from perdure.protocol.execution import JsonText
     from perdure.protocol.platform import EventAnswer, RunAnswer, RunTaskAnswer
-
-LOG_OPERATION: Final = "log"
-"""The operation of tasks that are lines of a run's log.
-
-Such a task has no body; its details hold the message as ``description`` and the level as the property ``Level``,
-its params are the line's data (v2 protocol, section 14).
-"""
 
 _Children = Mapping[str | None, Sequence["RunTaskAnswer"]]
 
@@ -45,10 +38,9 @@ def run_of(answer: RunAnswer) -> Run:
 
     A task whose parent is on another page is listed at the top.
     """
-    shown = [task for task in answer.tasks if task.operation != LOG_OPERATION]
-    ids = {task.id for task in shown}
+    ids = {task.id for task in answer.tasks}
     children: defaultdict[str | None, list[RunTaskAnswer]] = defaultdict(list)
-    for task in shown:
+    for task in answer.tasks:
         children[task.parent_id if task.parent_id in ids else None].append(task)
     return Run(
         id=answer.id,
@@ -61,7 +53,7 @@ def run_of(answer: RunAnswer) -> Run:
         output=_value(answer.output),
         error=error_of(answer.error),
         tasks=tuple(_task_of(task, children) for task in children[None]),
-        logs=tuple(_line_of(task) for task in answer.tasks if task.operation == LOG_OPERATION),
+        logs=tuple(_line_of(line) for line in answer.logs),
         warnings=answer.warnings,
         why=answer.why,
         next_cursor=answer.next_cursor,

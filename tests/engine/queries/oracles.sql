@@ -58,3 +58,7 @@ SELECT fruitless FROM runs WHERE id = :id;
 -- name: count_rows
 -- How much there is.
 SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM runs), (SELECT count(*) FROM tasks);
+
+-- name: list_event_runs
+-- How many runs each event has started.
+SELECT e.id, count(r.run_no) FROM events e LEFT JOIN runs r USING (event_no) GROUP BY e.event_no;

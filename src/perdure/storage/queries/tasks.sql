@@ -62,10 +62,10 @@ FROM tasks WHERE run_no = :run_no AND id >= :cursor AND parent_id IS NULL AND op
 ORDER BY id LIMIT :limit;
 
 -- name: page_of_tasks
--- Every task of a run from a cursor on.
+-- Every task of a run from a cursor on, without log lines.
 SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
   output_properties, started_at, completed_at, delay_until
-FROM tasks WHERE run_no = :run_no AND id >= :cursor
+FROM tasks WHERE run_no = :run_no AND id >= :cursor AND operation <> 'log'
 ORDER BY id LIMIT :limit;
 
 -- name: list_waits
@@ -80,3 +80,10 @@ SELECT details FROM tasks WHERE id = :id AND run_no = :run_no;
 -- name: keep_details
 -- Replace what is only shown of a task.
 UPDATE tasks SET details = :details WHERE id = :id;
+
+-- name: list_log
+-- The lines of a run's log, oldest first.
+SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
+  output_properties, started_at, completed_at, delay_until
+FROM tasks WHERE run_no = :run_no AND operation = 'log'
+ORDER BY id LIMIT :limit;

@@ -1,0 +1,199 @@
+"""Many runs, every kind of mishap, in an order that a seed decides; then peace, and everything has ended well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from perdure.config.settings import Settings
+from perdure.engine.node import Node, open_node
+from perdure.errors import ExecutionError, PerdureError, StorageUnavailableError
+from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
+from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.storage.interface import Row, Session, Storage
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.clock import ManualClock
+from tests.engine.conftest import open_storage
+from tests.engine.storages import FailingStorage
+from tests.engine.world import check_invariants
+
+SEEDS = range(400 if os.environ.get("PERDURE_PROVE") else 24)
+TRANSITIONS = (
+    "store_events",
+    "claim_due",
+    "apply_result",
+    "insert_if_executing",
+    "store_task",
+    "fire_due_tasks",
+    "deliver_events",
+    "cancel_run",
+    "renew_lease",
+)
+
+
+async def meanders(execution: Execution) -> ExecutionResult:
+    """Works, waits, retries and yields, as its payload says; a pure function of what is stored."""
+    plan = random.Random(execution.request.event.payload)
+    for number in range(plan.randint(1, 6)):
+        kind, key = plan.choice(("run", "run", "sleep", "retry", "yield", "two")), str(number)
+        seconds = plan.choice((0, 0.5, 3, 20))
+        await asyncio.sleep(0)
+        if kind == "run":
+            await execution.run(key, output=f'"{key}"')
+        elif kind == "sleep" and (nap := await execution.sleep(key, seconds)) is not None:
+            return Suspended((nap,))
+        elif kind == "two":
+            naps = [await execution.sleep(f"{key}a", seconds), await execution.sleep(f"{key}b", 2)]
+            waiting = tuple(nap for nap in naps if nap is not None)
+            if waiting:
+                return Suspended(waiting)
+        elif kind == "retry" and not execution.is_over(key):
+            state = execution.state(key)
+            if state is None:
+                at = execution.app.clock.now() + timedelta(seconds=seconds)
+                failed = ErrorInfo("Flaky", "again")
+                record = execution.record(key, TaskStatus.WAITING, delay_until=at, attempts=2, attempt_error=failed)
+                await execution.store(record)
+            if state is None or state.status is TaskStatus.WAITING:
+                return Suspended((execution.task_id(key),))
+            await execution.store(execution.record(key, attempts=2, output=f'"{key}"'))
+        elif kind == "yield" and key not in execution.request.yielded:
+            return Yielded(key)
+    return Succeeded(JsonText('"done"'))
+
+
+class Chaos:
+    """A node that is killed and started again, on a database that fails."""
+
+    def __init__(self, storage: Storage, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.clock = ManualClock()
+        self.storage = FailingStorage(storage)
+        self.app = ScriptedApp(self.clock).job("meanders", meanders)
+        self.acknowledged: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.node: Node | None = None
+        self.starts = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        self.node = await open_node(
+            self.storage,
+            clock=self.clock,
+            random_bytes=random.Random(self.random.random()).randbytes,
+            settings=Settings(
+                max_executions=self.random.choice((1, 3, 1000)), claim_batch=self.random.choice((2, 200))
+            ),
+        )
+        self.app.platform = self.node.platform
+        await self.node.add(self.app)
+        self.node.begin()
+
+    async def kill(self) -> None:
+        """End the node as SIGKILL does, whatever it is doing."""
+        assert self.node is not None
+        self.node.executions.is_open = False
+        tasks = [*self.node._loops, *(hold.task for hold in self.node.holds.all() if hold.task is not None)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def act(self, number: int) -> None:
+        action = self.random.choices(
+            ("send", "batch", "delayed", "again", "advance", "step", "yield", "cancel", "fail", "heal", "kill", "stop"),
+            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5),
+        )[0]
+        if action in ("send", "batch", "delayed", "again"):
+            await self.send(action, number)
+        elif action == "advance":
+            self.clock.advance(self.random.choice((0.001, 0.5, 3, 20)))
+        elif action == "step":
+            self.clock.step(self.random.choice((-30, 30)))
+        elif action == "yield":
+            for _ in range(self.random.randint(1, 30)):
+                await asyncio.sleep(0)
+        elif action == "cancel":
+            await self.cancel()
+        elif action == "fail":
+            self.random.choice((self.storage.before, self.storage.after)).add(self.random.choice(TRANSITIONS))
+        else:
+            self.heal()
+        if action in ("kill", "stop"):
+            assert self.node is not None
+            await (self.kill() if action == "kill" else self.node.stop(grace=timedelta(0)))
+            await self.start()
+
+    async def send(self, how: str, number: int) -> None:
+        assert self.node is not None
+        names = [f"{number}"] if how != "batch" else [f"{number}-{at}" for at in range(3)]
+        if how == "again" and self.acknowledged:
+            names = [self.random.choice(sorted(self.acknowledged))]
+        after = self.random.choice((0, 1, 30)) if how == "delayed" else None
+        requests = [EventRequest("meanders", JsonText(f'"{name}"'), name) for name in names]
+        try:
+            await self.node.platform.send_events(requests, EventOptions(deliver_after=after))
+        except StorageUnavailableError:
+            return
+        self.acknowledged.update(names)
+
+    async def cancel(self) -> None:
+        assert self.node is not None
+        runs = await self.storage.scan(_ask, "list_runs")
+        if runs:
+            run_id = str(self.random.choice(runs)[0])
+            try:
+                await self.node.platform.cancel_run(run_id)
+            except StorageUnavailableError:
+                return
+
+    def heal(self) -> None:
+        self.storage.before.clear()
+        self.storage.after.clear()
+
+    async def calm(self) -> dict[str, str]:
+        """Let time pass until every run has ended; their statuses."""
+        self.heal()
+        while True:
+            self.clock.advance(1)
+            runs = {str(run_id): str(status) for run_id, status in await self.storage.scan(_ask, "list_runs")}
+            timers = await self.storage.scan(_ask, "list_timers")
+            if not timers and all(RunStatus(status).is_final for status in runs.values()):
+                return runs
+
+
+async def _ask(tx: Session, name: str, *args: str | int) -> list[Row]:
+    return await tx.all(name, *args)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_happens_every_run_ends_well(
+    seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = open_storage(tmp_path / "chaos.db" if seed % 4 == 0 else None)
+    chaos = Chaos(storage, seed)
+    try:
+        async with asyncio.timeout(60):
+            await chaos.start()
+            for number in range(120):
+                await chaos.act(number)
+            runs = await chaos.calm()
+            assert chaos.node is not None
+            await chaos.node.stop(grace=timedelta(0))
+            await check_invariants(storage)
+
+            ended = {RunStatus.SUCCESS, RunStatus.CANCELED}
+            assert set(runs.values()) <= ended
+            events = {str(row[0]) for row in await storage.scan(_ask, "list_event_runs")}
+            assert chaos.acknowledged <= events
+            assert [row for row in await storage.scan(_ask, "list_event_runs") if row[1] != 1] == []
+    finally:
+        await storage.close()
+    raised = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert [error for error in raised if not isinstance(error, (StorageUnavailableError, ExecutionError))] == []
+    assert issubclass(ExecutionError, PerdureError)
