@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import sys
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
@@ -10,10 +10,12 @@ from perdure.protocol.execution import JsonText, TaskRecord
 from perdure.protocol.json_text import dump
 from perdure.protocol.keys import idempotency_key
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.failures import describe
 from perdure.sdk.scope import current_scope
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from types import CoroutineType
 
     from perdure.sdk.execution import Execution
 
@@ -37,25 +39,25 @@ class Logger:
         self._execution = execution
 
     def log(
-        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+        self, message: object, data: Any = None, *, exc_info: BaseException | bool | None = None
     ) -> Coroutine[Any, Any, None]:
         """Write a line of level LOG."""
         return self._call("LOG", message, data, exc_info)
 
     def debug(
-        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+        self, message: object, data: Any = None, *, exc_info: BaseException | bool | None = None
     ) -> Coroutine[Any, Any, None]:
         """Write a line of level DEBUG."""
         return self._call("DEBUG", message, data, exc_info)
 
     def info(
-        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+        self, message: object, data: Any = None, *, exc_info: BaseException | bool | None = None
     ) -> Coroutine[Any, Any, None]:
         """Write a line of level INFO."""
         return self._call("INFO", message, data, exc_info)
 
     def warn(
-        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+        self, message: object, data: Any = None, *, exc_info: BaseException | bool | None = None
     ) -> Coroutine[Any, Any, None]:
         """Write a line of level WARN."""
         return self._call("WARN", message, data, exc_info)
@@ -63,14 +65,17 @@ class Logger:
     warning = warn
 
     def error(
-        self, message: object, data: Any = None, *, exc_info: BaseException | None = None
+        self, message: object, data: Any = None, *, exc_info: BaseException | bool | None = None
     ) -> Coroutine[Any, Any, None]:
         """Write a line of level ERROR."""
         return self._call("ERROR", message, data, exc_info)
 
-    def _call(self, level: str, message: object, data: Any, error: BaseException | None) -> Coroutine[Any, Any, None]:
+    def _call(
+        self, level: str, message: object, data: Any, exc_info: BaseException | bool | None
+    ) -> CoroutineType[Any, Any, None]:
         execution = self._execution
-        text = str(message)[:_MAX_MESSAGE]
+        text = _text(message)
+        error = sys.exception() if exc_info is True else exc_info or None
         coroutine = self._write(execution.next_call, level, text, data if error is None else _with_error(data, error))
         execution.open_call("logger", text, coroutine)
         return coroutine
@@ -150,10 +155,17 @@ def _safe_repr(value: object) -> str:
         return f"<{type(value).__qualname__} whose repr failed: {type(error).__name__}>"
 
 
-def _describe(error: BaseException) -> dict[str, str]:
-    stack = "".join(traceback.format_exception(error))
-    return {"name": type(error).__name__, "message": str(error), "stack": stack}
+def _describe(error: BaseException) -> dict[str, str | None]:
+    info = describe(error)
+    return {"name": info.name, "message": info.message, "stack": info.stack}
 
 
 def _with_error(data: Any, error: BaseException) -> Any:
     return _describe(error) if data is None else {"data": data, "error": _describe(error)}
+
+
+def _text(message: object) -> str:
+    try:
+        return str(message)[:_MAX_MESSAGE]
+    except Exception as error:
+        return f"<{type(message).__qualname__} whose str failed: {type(error).__name__}>"
