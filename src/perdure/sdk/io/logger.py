@@ -10,6 +10,7 @@ from perdure.protocol.execution import JsonText, TaskRecord
 from perdure.protocol.json_text import dump
 from perdure.protocol.keys import idempotency_key
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.codec import PLAIN
 from perdure.sdk.failures import describe
 from perdure.sdk.scope import current_scope
 
@@ -140,7 +141,7 @@ def _storable(data: Any) -> JsonText | None:
     if isinstance(data, BaseException):
         data = _describe(data)
     try:
-        text = dump(data, root="data")
+        text: str = PLAIN.encode(data, "data")
     except PerdureError:
         text = dump(_safe_repr(data))
     if len(text) > _MAX_DATA:
