@@ -40,7 +40,8 @@ class Result:
         Returns:
             A JSON object without a newline.
         """
-        head = {"system": self.system, "workload": self.workload, **self.figures}
+        figures = {name: round_figure(value) for name, value in self.figures.items()}
+        head = {"system": self.system, "workload": self.workload, **figures}
         runs = [{name: round_figure(value) for name, value in run.items()} for run in self.runs]
         return json.dumps(head | {"runs": runs, "settings": self.settings, "versions": self.versions})
 
@@ -77,9 +78,9 @@ def take_median(runs: Sequence[Mapping[str, float]]) -> Figures:
         runs: The figures of each repetition; each has the same names.
 
     Returns:
-        One value per name, rounded.
+        One value per name.
     """
-    return {name: round_figure(statistics.median(run[name] for run in runs)) for name in runs[0]}
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def round_figure(value: float) -> float:

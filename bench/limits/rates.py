@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from bench.measures import now
-from bench.result import Result, round_figure
+from bench.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,7 @@ def emit(name: str, **figures: float) -> None:
         name: What was measured.
         **figures: The numbers.
     """
-    rounded = {figure: round_figure(value) for figure, value in figures.items()}
-    Result(system="limits", workload=name, figures=rounded).emit()
+    Result(system="limits", workload=name, figures=figures).emit()
 
 
 def measure_rate(do: Callable[[], object], *, seconds: float = 2) -> float:

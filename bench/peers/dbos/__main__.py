@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.peers.dbos.crash import run_crash_child, survive_a_kill
 from bench.peers.dbos.database import STORAGES, Database, fresh_database, launched
-from bench.peers.dbos.workloads import WORKLOADS
+from bench.peers.dbos.workloads import SYNC_WORKLOADS, WORKLOADS
 from bench.processes import unwind_on_sigterm
 from bench.result import Figures, Result, find_versions, take_median
 from bench.settings import run_on_loop
@@ -19,7 +19,7 @@ from bench.settings import run_on_loop
 LONG = ("W4", "W5", "W7")
 
 
-def measure(workload: str, *, storage: str, server: str | None, repetitions: int, uvloop: bool) -> Result:
+def measure(workload: str, *, storage: str, server: str | None, repetitions: int, sync: bool, uvloop: bool) -> Result:
     """Repeat one workload, each time on a fresh database.
 
     Args:
@@ -27,11 +27,13 @@ def measure(workload: str, *, storage: str, server: str | None, repetitions: int
         storage: One of ``STORAGES``.
         server: The URL of a PostgreSQL server, for ``postgres``.
         repetitions: How often, if it is not a long one.
+        sync: Whether to use plain functions; only for ``SYNC_WORKLOADS``.
         uvloop: Whether to run on uvloop instead of asyncio's own loop.
 
     Returns:
         The medians.
     """
+    workloads = SYNC_WORKLOADS if sync else WORKLOADS
     run = run_on_loop if uvloop else asyncio.run
     runs: list[Figures] = []
     durability: dict[str, Any] = {}
@@ -42,9 +44,9 @@ def measure(workload: str, *, storage: str, server: str | None, repetitions: int
                 continue
             with launched(database):
                 durability = database.describe_durability()
-                runs.append(run(WORKLOADS[workload](database)))
+                runs.append(run(workloads[workload](database)))
     return Result(
-        system=f"dbos-{storage}",
+        system=f"dbos-{storage}{'-sync' if sync else ''}",
         workload=workload,
         figures=take_median(runs),
         runs=runs,
@@ -60,6 +62,7 @@ def main() -> None:
     parser.add_argument("--storage", choices=STORAGES, default="sqlite-wal")
     parser.add_argument("--server", help="postgresql://… without a database, for --storage postgres")
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--sync", action="store_true", help="use plain functions (W1 and W2 only)")
     parser.add_argument("--uvloop", action="store_true", help="run on uvloop; DBOS's own default is asyncio")
     parser.add_argument("--crash-child", metavar="URL", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -75,6 +78,7 @@ def main() -> None:
                 storage=arguments.storage,
                 server=arguments.server,
                 repetitions=arguments.repetitions,
+                sync=arguments.sync,
                 uvloop=arguments.uvloop,
             )
             result.emit()
