@@ -68,7 +68,7 @@ class Writer:
         self._closing = True
         self._wanted.set()
         self._thread.join()
-        recorded = self._database.execute(COUNT_TASKS).get
+        recorded = int(self._database.execute(COUNT_TASKS).get)
         self._database.close()
         return recorded
 

@@ -57,4 +57,5 @@ def probe() -> dict[str, Any]:
         ``took`` in seconds, and the names of the ``modules`` that were loaded.
     """
     done = subprocess.run([sys.executable, "-c", PROBE], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
