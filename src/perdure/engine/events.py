@@ -33,14 +33,14 @@ UPDATE_WINDOW = timedelta(seconds=5)
 """An event due at least so far ahead may still be replaced (v2 protocol, section 9)."""
 
 
-class Ingest(Struct, frozen=True):
+class Ingest(Struct, frozen=True, gc=False):
     """An event with the runs it starts if it is new and due."""
 
     event: NewEvent
     runs: tuple[NewRun, ...]
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, gc=False):
     """A stored event that is due, with the runs it starts."""
 
     event: EventRow

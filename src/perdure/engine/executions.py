@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Reservation(Struct, frozen=True):
+class Reservation(Struct, frozen=True, gc=False):
     """Room for executions of runs that are created in a transition: they need not stand in line first.
 
     ``lease_until`` is set if the transition has to renew the lease, which was asked for at ``asked_at``.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session, Storage
 
 
-class Claims(Struct, frozen=True):
+class Claims(Struct, frozen=True, gc=False):
     """What one look at the line came to; ``seen`` counts the runs that were due."""
 
     seen: int

@@ -32,7 +32,7 @@ _FIRST_BACK_OFF = 0.5
 _LONGEST_BACK_OFF = timedelta(seconds=60)
 
 
-class HeldRun(Struct, frozen=True):
+class HeldRun(Struct, frozen=True, gc=False):
     """Whose result it is.
 
     ``was_fruitful``: the execution completed a task; ``has_open_tasks``: the run may have tasks without outcome.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
-class Fired(Struct, frozen=True):
+class Fired(Struct, frozen=True, gc=False):
     """What came of due timers: how many they were, and the runs with those of their tasks that go on."""
 
     timers: int

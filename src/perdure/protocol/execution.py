@@ -18,7 +18,7 @@ JsonText = NewType("JsonText", str)
 """JSON text that has passed the guard, or that perdure wrote itself."""
 
 
-class ErrorInfo(Struct, frozen=True):
+class ErrorInfo(Struct, frozen=True, gc=False):
     """An error as it is stored and shown.
 
     ``data`` is JSON text from which the exception may be rebuilt (class, args, members), or ``None``.
@@ -30,7 +30,7 @@ class ErrorInfo(Struct, frozen=True):
     data: JsonText | None = None
 
 
-class RunInfo(Struct, frozen=True):
+class RunInfo(Struct, frozen=True, gc=False):
     """The run, as ``ctx.run`` shows it; ``started_at`` is the start of its first execution."""
 
     id: str
@@ -39,14 +39,14 @@ class RunInfo(Struct, frozen=True):
     started_at: datetime
 
 
-class JobRef(Struct, frozen=True):
+class JobRef(Struct, frozen=True, gc=False):
     """A job id and the version with which the run was created."""
 
     id: str
     version: str
 
 
-class EventInfo(Struct, frozen=True):
+class EventInfo(Struct, frozen=True, gc=False):
     """The event that started the run; ``id`` is the sender's."""
 
     id: str
@@ -56,7 +56,7 @@ class EventInfo(Struct, frozen=True):
     timestamp: datetime
 
 
-class EnvironmentInfo(Struct, frozen=True):
+class EnvironmentInfo(Struct, frozen=True, gc=False):
     """The environment that owns the run."""
 
     id: str
@@ -64,7 +64,7 @@ class EnvironmentInfo(Struct, frozen=True):
     type: EnvironmentType
 
 
-class OrganizationInfo(Struct, frozen=True):
+class OrganizationInfo(Struct, frozen=True, gc=False):
     """The organization that owns the project."""
 
     id: str
@@ -72,7 +72,7 @@ class OrganizationInfo(Struct, frozen=True):
     title: str
 
 
-class ProjectInfo(Struct, frozen=True):
+class ProjectInfo(Struct, frozen=True, gc=False):
     """The project that owns the environment."""
 
     id: str
@@ -80,21 +80,21 @@ class ProjectInfo(Struct, frozen=True):
     name: str
 
 
-class AccountInfo(Struct, frozen=True):
+class AccountInfo(Struct, frozen=True, gc=False):
     """The external account the event was sent for."""
 
     id: str
     metadata: JsonText | None = None
 
 
-class SourceInfo(Struct, frozen=True):
+class SourceInfo(Struct, frozen=True, gc=False):
     """The schedule or dynamic trigger registration the event came from."""
 
     id: str
     metadata: JsonText | None = None
 
 
-class Tenant(Struct, frozen=True):
+class Tenant(Struct, frozen=True, gc=False):
     """Environment, project and organization; one object shared by all requests of an environment."""
 
     environment: EnvironmentInfo
@@ -102,7 +102,7 @@ class Tenant(Struct, frozen=True):
     organization: OrganizationInfo
 
 
-class TaskState(Struct, frozen=True):
+class TaskState(Struct, frozen=True, gc=False):
     """A task of the run that is already stored, as replay needs it.
 
     ``key`` is the idempotency key (64 hex digits); ``params`` are there when ``params_hash`` is;
@@ -124,7 +124,7 @@ class TaskState(Struct, frozen=True):
     params: JsonText | None = None
 
 
-class ExecutionRequest(Struct, frozen=True):
+class ExecutionRequest(Struct, frozen=True, gc=False):
     """Execute this run now.
 
     ``tasks`` are all stored tasks of the run in the order of their ids (``is_complete``); or, if the endpoint said
@@ -144,7 +144,7 @@ class ExecutionRequest(Struct, frozen=True):
     is_complete: bool = True
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """What every result of an execution may carry.
 
     Attributes:
@@ -156,26 +156,26 @@ class Outcome(Struct, frozen=True, kw_only=True):
     task_warnings: tuple[tuple[str, str], ...] = ()
 
 
-class Succeeded(Outcome, frozen=True):
+class Succeeded(Outcome, frozen=True, gc=False):
     """SUCCESS: the run ended with this output (``None``: it returned nothing)."""
 
     output: JsonText | None
 
 
-class Failed(Outcome, frozen=True):
+class Failed(Outcome, frozen=True, gc=False):
     """ERROR: the run failed."""
 
     error: ErrorInfo
     task_id: str | None = None
 
 
-class InvalidPayload(Outcome, frozen=True):
+class InvalidPayload(Outcome, frozen=True, gc=False):
     """INVALID_PAYLOAD: the event's payload does not fit the job's schema; ``issues`` are (path, message)."""
 
     issues: tuple[tuple[tuple[str | int, ...], str], ...]
 
 
-class Suspended(Outcome, frozen=True):
+class Suspended(Outcome, frozen=True, gc=False):
     """RESUME_WITH_TASK, or RESUME_WITH_PARALLEL_TASK for several: every branch waits for one of these tasks.
 
     The run goes on when the first of them is over; if one already is, at once.
@@ -184,13 +184,13 @@ class Suspended(Outcome, frozen=True):
     task_ids: tuple[str, ...]
 
 
-class Yielded(Outcome, frozen=True):
+class Yielded(Outcome, frozen=True, gc=False):
     """YIELD_EXECUTION: execute again at once, with ``key`` among the yielded ones."""
 
     key: str
 
 
-class Abandoned(Struct, frozen=True):
+class Abandoned(Struct, frozen=True, gc=False):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
     Causes: no such job in this process, storage unavailable, the node stops.
@@ -204,7 +204,7 @@ class Abandoned(Struct, frozen=True):
 ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | Abandoned
 
 
-class TaskRecord(Struct):
+class TaskRecord(Struct, gc=False):
     """What one execution asks to be stored of one task: its beginning, its state, or both in one write.
 
     ``is_new`` says whether the row is still to be inserted. ``ancestors`` are enclosing tasks whose rows were

@@ -12,7 +12,7 @@ from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 
-class EventRequest(Struct, frozen=True):
+class EventRequest(Struct, frozen=True, gc=False):
     """An event to send (v2 protocol, section 4.1). ``id=None``: a new one is made."""
 
     name: str
@@ -23,7 +23,7 @@ class EventRequest(Struct, frozen=True):
     timestamp: datetime | None = None
 
 
-class EventOptions(Struct, frozen=True):
+class EventOptions(Struct, frozen=True, gc=False):
     """When and for whom a batch of events is delivered; ``deliver_after`` is in seconds."""
 
     deliver_at: datetime | None = None
@@ -31,7 +31,7 @@ class EventOptions(Struct, frozen=True):
     account_id: str | None = None
 
 
-class EventAnswer(Struct, frozen=True):
+class EventAnswer(Struct, frozen=True, gc=False):
     """An event record."""
 
     id: str
@@ -46,7 +46,7 @@ class EventAnswer(Struct, frozen=True):
     account_id: str | None
 
 
-class RunTaskAnswer(Struct, frozen=True):
+class RunTaskAnswer(Struct, frozen=True, gc=False):
     """A task as ``get_run`` shows it."""
 
     id: str
@@ -67,7 +67,7 @@ class RunTaskAnswer(Struct, frozen=True):
     delay_until: datetime | None
 
 
-class RunAnswer(Struct, frozen=True):
+class RunAnswer(Struct, frozen=True, gc=False):
     """A run with one page of its tasks, in the order of their creation.
 
     ``why`` is why it is not running now. ``executions`` counts the executions begun. ``logs`` are the first 1,000
@@ -93,7 +93,7 @@ class RunAnswer(Struct, frozen=True):
     logs: tuple[RunTaskAnswer, ...] = ()
 
 
-class InvokeRequest(Struct, frozen=True):
+class InvokeRequest(Struct, frozen=True, gc=False):
     """Start a run of this job (v2 protocol, section 8.4). The key is scoped to the job."""
 
     job_id: str

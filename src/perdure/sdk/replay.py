@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError, DuplicateCacheKeyError
@@ -25,28 +26,22 @@ if TYPE_CHECKING:
 _IDENTITY_LIMIT = 120
 
 
-class Ask:
+class Ask(Struct, gc=False, eq=False):
     """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
 
-    __slots__ = ("error", "identity", "is_settled", "key", "name", "operation", "output", "params",
-                 "params_hash", "shared", "state", "task", "task_key")  # fmt: skip
-
-    def __init__(
-        self, operation: str, name: str, key: CacheKey, task_key: str, identity: object, params: JsonText | None
-    ) -> None:
-        self.operation = operation
-        self.name = name
-        self.key = key
-        self.task_key = task_key
-        self.identity = identity
-        self.params = params
-        self.params_hash: str | None = None
-        self.state: TaskState | None = None
-        self.task: OpenTask | None = None
-        self.is_settled = False
-        self.output: JsonText | None = None
-        self.error: ErrorInfo | None = None
-        self.shared: list[Callable[[], None]] | None = None
+    operation: str
+    name: str
+    key: CacheKey
+    task_key: str
+    identity: object
+    params: JsonText | None
+    params_hash: str | None = None
+    state: TaskState | None = None
+    task: OpenTask | None = None
+    is_settled: bool = False
+    output: JsonText | None = None
+    error: ErrorInfo | None = None
+    shared: list[Callable[[], None]] | None = None
 
     def settle(self, output: JsonText | None = None, error: ErrorInfo | None = None) -> None:
         """Say how the task ended, and wake the branches that asked for it meanwhile."""

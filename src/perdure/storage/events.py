@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
-class NewEvent(Struct, frozen=True):
+class NewEvent(Struct, frozen=True, gc=False):
     """An event about to be stored; ``delivered_at`` is set if it is delivered in the same transaction."""
 
     id: str
@@ -29,7 +29,7 @@ class NewEvent(Struct, frozen=True):
     is_internal: bool = False
 
 
-class EventRow(Struct, frozen=True):
+class EventRow(Struct, frozen=True, gc=False):
     """A stored event; ``seen_at`` tells whether it was replaced since it was read."""
 
     event_no: int

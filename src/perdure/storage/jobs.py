@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
-class JobRow(Struct, frozen=True):
+class JobRow(Struct, frozen=True, gc=False):
     """A job and the version registered last."""
 
     job_no: int
@@ -24,7 +24,7 @@ class JobRow(Struct, frozen=True):
     version: str
 
 
-class DispatcherRow(Struct, frozen=True):
+class DispatcherRow(Struct, frozen=True, gc=False):
     """A job's subscription that is in force; the filters are JSON text."""
 
     dispatcher_no: int

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
-class DueRun(Struct, frozen=True):
+class DueRun(Struct, frozen=True, gc=False):
     """A run in line whose time has come."""
 
     run_no: int
@@ -27,7 +27,7 @@ class DueRun(Struct, frozen=True):
     failures: int
 
 
-class ClaimedRun(Struct, frozen=True):
+class ClaimedRun(Struct, frozen=True, gc=False):
     """What an execution begins with."""
 
     run_no: int

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
-class NewRun(Struct, frozen=True):
+class NewRun(Struct, frozen=True, gc=False):
     """A run about to be created; ``dispatcher_no`` 0: it was invoked."""
 
     id: str
@@ -29,7 +29,7 @@ class NewRun(Struct, frozen=True):
     dispatcher_no: int = 0
 
 
-class RunRow(Struct, frozen=True):
+class RunRow(Struct, frozen=True, gc=False):
     """A run as it is shown; ``available_at`` is set while it is in line."""
 
     run_no: int
@@ -50,7 +50,7 @@ class RunRow(Struct, frozen=True):
     why: str | None
 
 
-class WokenRun(Struct, frozen=True):
+class WokenRun(Struct, frozen=True, gc=False):
     """A run one of whose waits is over: it is in line now, or EXECUTING, held by a node."""
 
     run_no: int

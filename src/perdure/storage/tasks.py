@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STATUSES: dict[str, TaskStatus] = {str(status): status for status in TaskStatus}
 
 
-class StoredTask(Struct, frozen=True):
+class StoredTask(Struct, frozen=True, gc=False):
     """What is stored under an idempotency key."""
 
     id: str
