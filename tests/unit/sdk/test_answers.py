@@ -142,7 +142,8 @@ def test_a_task_whose_parent_is_on_another_page_is_not_lost() -> None:
 
 
 def test_log_lines_are_in_the_log_and_not_among_the_tasks() -> None:
-    run = _run(_line("l1", "hello", "INFO", data={"n": 1}), _task("a"), _line("l2", "deep", "WARN", parent_id="a"))
+    lines = (_line("l1", "hello", "INFO", data={"n": 1}), _line("l2", "deep", "WARN", parent_id="a"))
+    run = _run(_task("a"), logs=lines)
     assert [task.id for task in run.tasks] == ["a"]
     assert run.tasks[0].children == ()
     assert [(line.level, line.message, line.data, line.created_at) for line in run.logs] == [
