@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -48,6 +50,13 @@ class App:
 
     def start(self) -> Start:
         return self.client.start(force_replay=self.force_replay)
+
+    @asynccontextmanager
+    async def start_and_interrupt(self) -> AsyncIterator[Node]:
+        """Run a node that gives executions at work no time to end when it stops."""
+        async with self.start() as node:
+            node._embedded.stop = partial(node._embedded.stop, 0)  # type: ignore[method-assign]
+            yield node
 
     def start_background(self) -> BackgroundStart:
         return self.client.start_background(force_replay=self.force_replay)
@@ -99,6 +108,22 @@ class App:
     @property
     def node(self) -> Node:
         return self.client.connected()
+
+
+class Gate:
+    """A body that nobody gets through before it is open.
+
+    A run at work in front of it, when its node stops, is executed again by the next one.
+    """
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.reached = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        if not self.is_open:
+            await asyncio.Event().wait()
 
 
 def task_of(run: Run, path: str) -> RunTask:

@@ -8,7 +8,7 @@ from typing import Any
 
 from perdure import IO
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError
-from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.app import PATIENCE, App, Gate, all_tasks
 
 
 async def load() -> int:
@@ -52,18 +52,20 @@ async def test_automatic_keys_count_anew_inside_each_task(app: App) -> None:
 
 
 async def test_a_replay_with_other_parameters_is_a_mismatch_that_names_them(durable_app: App) -> None:
+    gate = Gate()
     seconds = [0.01]
 
     @durable_app.job
     async def drifting(payload: Any, io: IO) -> str:
         await io.wait(seconds=seconds[0])
-        await io.wait("gate", 0.05)
+        await io.run_task("gate", gate)
         return "done"
 
-    async with durable_app.start():
+    async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(drifting)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
+        await gate.reached.wait()
     seconds[0] = 60.0
+    gate.is_open = True
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert run.status == "FAILURE"
@@ -75,6 +77,7 @@ async def test_a_replay_with_other_parameters_is_a_mismatch_that_names_them(dura
 
 async def test_calls_of_one_name_whose_order_changed_are_a_mismatch(durable_app: App) -> None:
     """``params=`` tells the calls apart: swapped, each would get the other's result."""
+    gate = Gate()
     order = ["a", "b"]
     seen: list[str] = []
 
@@ -89,13 +92,14 @@ async def test_calls_of_one_name_whose_order_changed_are_a_mismatch(durable_app:
         except CacheKeyMismatchError as error:
             seen.append(error.message)
             return "mismatch"
-        await io.wait("gate", 0.05)
+        await io.run_task("gate", gate)
         return "none"
 
-    async with durable_app.start():
+    async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(swapping)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
+        await gate.reached.wait()
     order.reverse()
+    gate.is_open = True
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert (run.status, run.output) == ("SUCCESS", "mismatch")
@@ -208,21 +212,22 @@ async def test_an_ambiguous_key_is_an_error_on_every_execution(app: App) -> None
 
 
 async def test_an_explicit_key_met_by_another_operation_is_a_mismatch_that_names_both(durable_app: App) -> None:
-    flavour = ["wait"]
+    gate = Gate()
 
     @durable_app.job
     async def changing(payload: Any, io: IO) -> None:
-        if flavour[0] == "wait":
-            await io.wait("k", 0.05)
-        else:
+        if gate.is_open:
             await io.run_task("k", load)
+        else:
+            await io.wait("k", 0.001)
+        await io.run_task("gate", gate)
 
-    async with durable_app.start():
+    async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(changing)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
-    flavour[0] = "run_task"
+        await gate.reached.wait()
+    gate.is_open = True
     async with durable_app.start():
-        again = await durable_app.client.invoke(changing, idempotency_key="other")
+        again = await durable_app.client.invoke(changing)
         assert await again.result(timeout=PATIENCE) is None
         run = await durable_app.finish(handle.id)
     assert run.error is not None

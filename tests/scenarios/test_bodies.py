@@ -355,3 +355,17 @@ async def test_a_run_does_not_inherit_the_context_of_whoever_started_it(app: App
         handle = await app.client.invoke(contextual)
         request_id.reset(token)
         assert await handle.result(timeout=PATIENCE) == ["none", "none"]
+
+
+async def test_a_body_that_takes_too_much_is_refused_and_not_retried(app: App) -> None:
+    @app.job
+    async def running(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", lambda a, b, c: 1, retry={"limit": 3, "min_timeout": 5})
+        except InvalidArgumentError as error:
+            return error.message
+        return "no error"
+
+    async with app.start():
+        handle = await app.client.invoke(running)
+        assert "3" in await handle.result(timeout=2)

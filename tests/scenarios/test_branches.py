@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from perdure import IO
 from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 
@@ -276,3 +278,129 @@ async def test_hundreds_of_branches_wait_together(app: App) -> None:
     async with app.start():
         handle = await app.client.invoke(many)
         assert await handle.result(timeout=PATIENCE) == sum(range(300))
+
+
+@pytest.mark.parametrize("join", JOINS)
+async def test_equal_waits_of_all_branches_cost_one_more_execution(app: App, join: Any) -> None:
+    """Waits that are asked for together may be over together; they are never over before the last branch is parked."""
+
+    @app.job
+    async def joining(payload: Any, io: IO) -> list[str]:
+        async def branch(name: str) -> str:
+            first = await io.run_task(["first", name], lambda: f"{name}1")
+            await io.wait(["w", name], 0.05)
+            return first + await io.run_task(["second", name], lambda: f"{name}2")
+
+        return await join(branch("a"), branch("b"), branch("c"))
+
+    async with app.start():
+        handle = await app.client.invoke(joining)
+        assert await handle.result(timeout=PATIENCE) == ["a1a2", "b1b2", "c1c2"]
+        assert await app.executions(handle) <= 4
+        assert len(all_tasks(await app.finish(handle))) == 9
+
+
+@pytest.mark.parametrize("join", JOINS)
+async def test_different_waits_cost_one_execution_each(app: App, join: Any) -> None:
+    entries: list[int] = []
+
+    @app.job
+    async def joining(payload: Any, io: IO) -> list[None]:
+        entries.append(1)
+        return await join(*(io.wait(["w", seconds], seconds) for seconds in (0.02, 0.06, 0.1)))
+
+    async with app.start():
+        handle = await app.client.invoke(joining)
+        assert await handle.result(timeout=PATIENCE) == [None] * 3
+        assert await app.executions(handle) == 4
+    assert len(entries) == (4 if app.force_replay else 1)
+
+
+async def test_a_branch_that_awaits_something_else_for_a_moment_is_not_cut(app: App) -> None:
+    entries: list[int] = []
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> str:
+        entries.append(1)
+
+        async def foreign() -> str:
+            await asyncio.sleep(0.01)
+            return await io.run_task("k", lambda: "quick")
+
+        got, _ = await asyncio.gather(foreign(), io.wait("w", 0.1))
+        return got
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        assert await handle.result(timeout=PATIENCE) == "quick"
+        assert await app.executions(handle) == 2
+    assert len(entries) == (2 if app.force_replay else 1)
+
+
+async def test_a_branch_that_makes_io_calls_all_the_time_is_not_cut(app: App) -> None:
+    """Fifty milliseconds are counted from the last call of any branch."""
+    entries: list[int] = []
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> int:
+        entries.append(1)
+        ticks = 0
+
+        async def caller() -> None:
+            nonlocal ticks
+            for tick in range(12):
+                await asyncio.sleep(0.01)
+                await io.run_task(["tick", tick], lambda: 1)
+                ticks += 1
+
+        async def sleeper() -> None:
+            if len(entries) == 1:
+                await asyncio.sleep(0.12)
+
+        await asyncio.gather(caller(), sleeper(), io.wait("w", 0.5))
+        return ticks
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        await app.reach(handle, "WAITING_TO_CONTINUE")
+        assert entries == [1]
+        run = await app.look_up(handle.id)
+        await handle.cancel()
+    assert len(all_tasks(run)) == 13
+
+
+async def test_a_branch_that_is_cancelled_while_parked_leaves_the_others_alone(app: App) -> None:
+    @app.job
+    async def cancelling(payload: Any, io: IO) -> str:
+        loser = asyncio.create_task(io.wait("forever", 3600))
+        await io.run_task("work", lambda: "worked")
+        loser.cancel()
+        try:
+            await loser
+        except asyncio.CancelledError:
+            await io.wait("w", 0.02)
+            return "went on"
+        return "not cancelled"
+
+    run = await app.run(cancelling)
+    assert (run.status, run.output) == ("SUCCESS", "went on")
+
+
+async def test_the_first_of_several_branches_wins(app: App) -> None:
+    @app.job
+    async def racing(payload: Any, io: IO) -> str:
+        async def branch(name: str, seconds: float) -> str:
+            await io.wait(name, seconds)
+            return name
+
+        tasks = [asyncio.create_task(branch("quick", 0.02)), asyncio.create_task(branch("slow", 3600))]
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        winner = done.pop().result()
+        await io.wait("after", 0.01)
+        return winner
+
+    run = await app.run(racing)
+    assert (run.status, run.output) == ("SUCCESS", "quick")

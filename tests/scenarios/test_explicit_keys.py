@@ -9,7 +9,7 @@ import pytest
 
 from perdure import IO
 from perdure.errors import CacheKeyMismatchError, DuplicateCacheKeyError, InvalidArgumentError
-from tests.scenarios.app import App, all_tasks, task_of
+from tests.scenarios.app import App, Gate, all_tasks, task_of
 
 
 class Counter:
@@ -273,6 +273,7 @@ async def test_what_is_no_key_is_refused(app: App, key: Any) -> None:
 
 
 async def test_another_name_on_replay_is_a_mismatch(durable_app: App) -> None:
+    gate = Gate()
     name = ["before"]
 
     @durable_app.job
@@ -281,15 +282,90 @@ async def test_another_name_on_replay_is_a_mismatch(durable_app: App) -> None:
             await io.run_task("k", lambda: 1, name=name[0])
         except CacheKeyMismatchError as error:
             return error.message
-        await io.wait("gate", 0.05)
+        await io.run_task("gate", gate)
         return "no error"
 
-    async with durable_app.start():
+    async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(renaming)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
+        await gate.reached.wait()
     name[0] = "after"
+    gate.is_open = True
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert run.status == "SUCCESS"
     assert "'before'" in run.output
     assert "'after'" in run.output
+
+
+async def test_branches_that_share_a_task_that_waits_run_its_body_once(app: App) -> None:
+    """The branch that only looks on must not take the body over while the other one is suspended."""
+    started: list[str] = []
+    finished: list[str] = []
+
+    async def body(task: Any, io: IO) -> str:
+        started.append("body")
+        await io.wait("inner", 0.03)
+        finished.append("body")
+        return "shared"
+
+    @app.job
+    async def sharing(payload: Any, io: IO) -> list[str]:
+        return list(await asyncio.gather(io.run_task("k", body), io.run_task("k", body)))
+
+    run = await app.run(sharing)
+    assert run.output == ["shared", "shared"]
+    assert finished == ["body"]
+    assert len(started) == (2 if app.force_replay else 1)
+
+
+async def test_other_parameters_on_replay_give_the_stored_result_and_the_task_a_warning(durable_app: App) -> None:
+    gate = Gate()
+    size = ["small"]
+    body = Counter()
+
+    @durable_app.job
+    async def ordering(payload: Any, io: IO) -> int:
+        got = await io.run_task("order", body, name="order", params={"size": size[0]})
+        await io.run_task("gate", gate)
+        return got
+
+    async with durable_app.start_and_interrupt():
+        handle = await durable_app.client.invoke(ordering)
+        await gate.reached.wait()
+    size[0] = "large"
+    gate.is_open = True
+    async with durable_app.start():
+        run = await durable_app.finish(handle.id)
+    assert (run.status, run.output) == ("SUCCESS", 1)
+    assert body.runs == 1
+    (warning,) = task_of(run, "order").warnings
+    for part in ("order", "size", "small", "large"):
+        assert part in warning
+
+
+async def test_a_mismatch_that_was_caught_is_raised_again_by_the_next_call(durable_app: App) -> None:
+    gate = Gate()
+    name = ["before"]
+
+    @durable_app.job
+    async def stubborn(payload: Any, io: IO) -> list[str]:
+        seen: list[str] = []
+        for _ in range(2):
+            try:
+                await io.run_task("k", stubborn_body, name=name[0])
+            except CacheKeyMismatchError as error:
+                seen.append(error.code)
+        await io.run_task("gate", gate)
+        return seen
+
+    async def stubborn_body() -> int:
+        return 1
+
+    async with durable_app.start_and_interrupt():
+        handle = await durable_app.client.invoke(stubborn)
+        await gate.reached.wait()
+    name[0] = "after"
+    gate.is_open = True
+    async with durable_app.start():
+        run = await durable_app.finish(handle.id)
+    assert (run.status, run.output) == ("SUCCESS", ["cache_key_mismatch", "cache_key_mismatch"])

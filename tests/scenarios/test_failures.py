@@ -345,3 +345,44 @@ async def test_gather_raises_the_error_of_a_task_of_its(app: App) -> None:
         return [str(one) for one in got]
 
     assert await app.result(gathering) == ["a", "b"]
+
+
+async def test_a_plain_body_that_raises_stop_iteration_fails_its_task(app: App) -> None:
+    """A future cannot hold a StopIteration; the run must not hang for it."""
+
+    @app.job
+    async def iterating(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", lambda: next(iter([])))
+        except Exception as error:
+            await io.wait("gate", 0.005)
+            return type(error).__name__
+        return "no error"
+
+    async with app.start():
+        handle = await app.client.invoke(iterating)
+        assert await handle.result(timeout=3) in ("StopIteration", "RuntimeError", "TaskFailedError")
+
+
+async def test_a_body_that_exits_fails_its_task(app: App) -> None:
+    def leave() -> None:
+        sys.exit(3)
+
+    async def leave_async() -> None:
+        raise SystemExit
+
+    @app.job
+    async def leaving(payload: Any, io: IO) -> list[str]:
+        seen: list[str] = []
+        for key, body in (("plain", leave), ("async", leave_async)):
+            try:
+                await io.run_task(key, body)
+            except Exception as error:
+                seen.append(f"{type(error).__name__}: {error}")
+        await io.wait("gate", 0.005)
+        return seen
+
+    run = await app.run(leaving)
+    assert run.status == "SUCCESS"
+    assert all("sys.exit" in line for line in run.output)
+    assert [task.status for task in all_tasks(run)] == ["ERRORED", "ERRORED", "COMPLETED"]

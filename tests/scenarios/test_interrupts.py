@@ -99,20 +99,6 @@ async def test_a_bare_except_around_a_wait_leaves_the_run_right_and_warns_where_
         assert run.warnings == ()
 
 
-async def test_an_except_that_raises_something_else_leaves_the_run_right_and_warns(app: App) -> None:
-    @app.job
-    async def translating(payload: Any, io: IO) -> str:
-        try:
-            await io.wait("w", 0.01)
-        except BaseException as error:
-            raise RuntimeError("translated") from error
-        return "right"
-
-    run = await app.run(translating)
-    assert (run.status, run.output) == ("SUCCESS", "right")
-    assert len(run.warnings) == (1 if app.force_replay else 0)
-
-
 async def test_gather_that_returns_exceptions_does_no_harm(app: App) -> None:
     @app.job
     async def gathering(payload: Any, io: IO) -> list[str]:
@@ -222,3 +208,62 @@ async def test_a_catching_retry_loop_of_the_users_own_works(app: App, catch: typ
     assert (run.status, run.output) == ("SUCCESS", "third time")
     assert len(attempts) == 3
     assert len(all_tasks(run)) == 5
+
+
+async def test_code_that_never_lets_an_interrupt_pass_ends_its_run(app: App) -> None:
+    tries: list[int] = []
+
+    @app.job
+    async def stubborn(payload: Any, io: IO) -> str:
+        try:
+            await io.wait("w", 0.01)
+        except BaseException:
+            while True:
+                tries.append(1)
+                with contextlib.suppress(BaseException):
+                    await io.run_task("again", lambda: 1)
+        return "right"
+
+    run = await app.run(stubborn)
+    if not app.force_replay:
+        assert (run.status, run.output) == ("SUCCESS", "right")
+        return
+    assert run.status == "FAILURE"
+    assert run.error is not None
+    assert run.error.name == "SuspensionSwallowedError"
+    assert __file__ in run.error.message
+    assert len(tries) > 1000
+
+
+async def test_code_that_goes_on_after_swallowing_an_interrupt_is_warned_of_too(app: App) -> None:
+    """What the interrupted code asks for next raises the interrupt again; it was swallowed all the same."""
+    bodies: list[str] = []
+
+    @app.job
+    async def swallowing(payload: Any, io: IO) -> str:
+        with contextlib.suppress(BaseException):
+            await io.wait("w", 0.01)  # suppressed
+        return await io.run_task("after", lambda: bodies.append("after") or "right")
+
+    run = await app.run(swallowing)
+    assert (run.status, run.output) == ("SUCCESS", "right")
+    assert bodies == ["after"]
+    if app.force_replay:
+        (warning,) = run.warnings
+        assert f"{__file__}:{line_of('suppressed')}" in warning
+
+
+async def test_a_swallowed_interrupt_inside_a_task_body_records_no_result(app: App) -> None:
+    @app.job
+    async def nesting(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            try:
+                await io.wait("w", 0.01)
+            except BaseException:
+                return "wrong"
+            return "right"
+
+        return await io.run_task("outer", body)
+
+    run = await app.run(nesting)
+    assert (run.status, run.output) == ("SUCCESS", "right")

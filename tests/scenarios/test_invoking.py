@@ -321,3 +321,28 @@ async def test_a_run_shows_what_its_tasks_were_given(app: App) -> None:
 
 
 async def _nothing(payload: Any) -> None: ...
+
+
+async def test_a_handle_inside_a_run_gives_results_typed_by_the_job(app: App) -> None:
+    @app.job
+    async def dated(payload: Any) -> date:
+        return date(2024, 1, 1)
+
+    @app.job
+    async def parent(payload: Any, io: IO) -> bool:
+        handle = await io.invoke("k", dated)
+        await io.wait("w", 0.005)
+        got = await io.run_task("wait", handle.result, as_type=date)
+
+        async def raw() -> bool:
+            return await handle.result() == date(2024, 1, 1)
+
+        return got == date(2024, 1, 1) and await io.run_task("raw", raw)
+
+    assert await app.result(parent) is True
+
+
+@pytest.mark.parametrize("level", ["loud", "", 5])
+def test_an_unknown_log_level_of_a_client_is_refused_where_it_is_given(level: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        Client(id="app", log_level=level)

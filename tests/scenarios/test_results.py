@@ -388,3 +388,18 @@ async def test_results_of_branches_are_not_mixed_up(app: App) -> None:
         return got == [{"n": n} for n in range(100)]
 
     assert await app.result(many) is True
+
+
+async def test_what_parse_output_returns_is_decoded_not_what_is_stored(app: App) -> None:
+    def parse(stored: Any) -> Any:
+        return {"orderId": 3, "placedAt": "2024-01-01T00:00:00Z", "total": {"amount": stored["sum"]}}
+
+    @app.job
+    async def parsing(payload: Any, io: IO) -> bool:
+        order = await io.run_task("order", lambda: {"sum": "4"}, parse_output=parse, as_type=shapes.Order)
+        await io.wait("gate", 0.005)
+        return isinstance(order, shapes.Order) and order.total.amount == 4
+
+    run = await app.run(parsing)
+    assert (run.status, run.output) == ("SUCCESS", True)
+    assert task_of(run, "order").output == {"sum": "4"}

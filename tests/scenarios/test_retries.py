@@ -12,7 +12,7 @@ import pytest
 
 from perdure import IO, Retry, RetryAt, SkipRetrying
 from perdure.errors import InvalidArgumentError, TaskTimeoutError
-from tests.scenarios.app import App, task_of
+from tests.scenarios.app import App, all_tasks, task_of
 from tests.scenarios.errors import PaymentDeclined, QuotaExceeded
 
 AT_ONCE = Retry(limit=5, factor=1, min_timeout=0.001, max_timeout=0.002, randomize=False)
@@ -462,3 +462,78 @@ async def test_retry_at_an_instant_that_has_passed_tries_again_at_once(app: App)
 def test_retry_at_refuses_a_naive_instant() -> None:
     with pytest.raises(InvalidArgumentError):
         RetryAt(datetime(2030, 1, 1))  # noqa: DTZ001 — what is refused
+
+
+async def test_tasks_inside_a_retried_body_are_not_run_again(app: App) -> None:
+    inner: list[int] = []
+    outer: list[int] = []
+
+    @app.job
+    async def retrying(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            outer.append(task.attempt)
+            got = await io.run_task("inner", lambda: inner.append(1) or "kept")
+            await io.wait("pause", 0.005)
+            if task.attempt < 3:
+                raise PaymentDeclined("not yet")
+            return got
+
+        return await io.run_task("outer", body, retry=AT_ONCE)
+
+    run = await app.run(retrying)
+    assert (run.status, run.output) == ("SUCCESS", "kept")
+    assert inner == [1]
+    assert sorted(set(outer)) == [1, 2, 3]
+    if not app.force_replay:
+        assert outer == [1, 2, 3]
+    assert len(all_tasks(run)) == 3
+
+
+async def test_on_error_that_returns_something_else_fails_the_task_in_the_same_way_each_time(app: App) -> None:
+    bodies: list[int] = []
+    met: list[str] = []
+
+    def body() -> None:
+        bodies.append(1)
+        raise PaymentDeclined("no")
+
+    @app.job
+    async def failing(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", body, on_error=lambda error, task, io: "retry")
+        except Exception as error:
+            met.append(f"{type(error).__name__}: {error}")
+        await io.wait("gate", 0.005)
+        return met[-1]
+
+    run = await app.run(failing)
+    assert "InvalidArgumentError" in run.output
+    assert len(set(met)) == 1
+    assert bodies == [1]
+
+
+async def test_on_error_that_raises_fails_the_task_with_what_it_raised(app: App) -> None:
+    bodies: list[int] = []
+    met: list[str] = []
+
+    def body() -> None:
+        bodies.append(1)
+        raise PaymentDeclined("no")
+
+    @app.job
+    async def failing(payload: Any, io: IO) -> str:
+        def on_error(error: Exception, task: Any, io: IO) -> None:
+            raise QuotaExceeded(5, 4) from error
+
+        try:
+            await io.run_task("k", body, on_error=on_error)
+        except Exception as error:
+            met.append(f"{type(error).__name__}: {error}")
+        await io.wait("gate", 0.005)
+        return met[-1]
+
+    run = await app.run(failing)
+    assert run.output == "QuotaExceeded: 5 of 4 used"
+    assert len(set(met)) == 1
+    assert bodies == [1]
+    assert task_of(run, "k").status == "ERRORED"

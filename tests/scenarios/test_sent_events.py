@@ -11,7 +11,7 @@ import pytest
 from perdure import IO, Event, event_trigger
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from tests.scenarios import shapes
-from tests.scenarios.app import PATIENCE, App, task_of
+from tests.scenarios.app import PATIENCE, App, Gate, task_of
 
 
 class Listener:
@@ -259,18 +259,20 @@ async def test_a_disabled_job_is_not_started_by_events(app: App) -> None:
 
 
 async def test_an_event_with_other_params_on_replay_gives_the_first_record(durable_app: App) -> None:
+    gate = Gate()
     number = [1]
 
     @durable_app.job
     async def sending(payload: Any, io: IO) -> Any:
         sent = await io.send_event("e", name="e", payload=number[0])
-        await io.wait("w", 0.05)
+        await io.run_task("gate", gate)
         return sent.payload
 
-    async with durable_app.start():
+    async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(sending)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
+        await gate.reached.wait()
     number[0] = 2
+    gate.is_open = True
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert (run.status, run.output) == ("SUCCESS", 1)

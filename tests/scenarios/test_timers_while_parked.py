@@ -165,3 +165,99 @@ async def test_a_job_that_ends_by_a_timer_while_it_is_parked_has_not_ended(app: 
     async with app.start():
         handle = await app.client.invoke(bounded)
         assert await handle.result(timeout=3) == "waited"
+
+
+async def test_asyncio_wait_with_a_timeout_around_a_longer_wait_has_no_effect(app: App) -> None:
+    bodies: list[str] = []
+
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        await io.run_task("before", lambda: bodies.append("before"))
+        branch = asyncio.create_task(io.wait("w", 0.08))
+        done, _ = await asyncio.wait({branch}, timeout=0.03)
+        if not done:
+            await io.run_task("fallback", lambda: bodies.append("fallback"))
+            branch.cancel()
+            return "timed out"
+        return "waited"
+
+    run = await app.run(bounded)
+    assert (run.status, run.output) == ("SUCCESS", "waited")
+    assert bodies == ["before"]
+
+
+async def test_the_timeout_of_a_task_whose_branches_are_parked_stands_still_while_others_work(app: App) -> None:
+    """Parked is parked, whether or not the whole run is suspended."""
+    release = asyncio.Event()
+
+    @app.job
+    async def bounded(payload: Any, io: IO) -> str:
+        async def body(task: Any, io: IO) -> str:
+            await asyncio.gather(io.wait("w", 0.1), io.wait("w2", 0.12))
+            release.set()
+            return f"attempt {task.attempt}"
+
+        async def other() -> None:
+            await release.wait()
+
+        got, _ = await asyncio.gather(io.run_task("outer", body, timeout=0.05), io.run_task("other", other))
+        return got
+
+    assert await app.result(bounded) == "attempt 1"
+
+
+async def test_a_branch_that_gives_up_a_wait_can_wait_for_it_again(app: App) -> None:
+    held = asyncio.Event()
+
+    @app.job
+    async def insisting(payload: Any, io: IO) -> str:
+        async def impatient() -> str:
+            try:
+                async with asyncio.timeout(0.01):
+                    await io.wait("w", 0.1)
+            except TimeoutError:
+                held.set()
+                await io.wait("w", 0.1)
+                return "second time"
+            return "first time"
+
+        async def body() -> None:
+            await held.wait()
+
+        got, _ = await asyncio.gather(impatient(), io.run_task("long", body))
+        return got
+
+    async with app.start():
+        handle = await app.client.invoke(insisting)
+        run = await app.finish(handle)
+        assert await app.executions(handle) == 2
+    assert run.status == "SUCCESS"
+    assert run.output == ("first time" if app.force_replay else "second time")
+    assert sum(task.key == "w" for task in all_tasks(run)) == 1
+
+
+async def test_a_branch_that_gives_up_a_task_at_work_can_ask_for_it_again(app: App) -> None:
+    starts: list[int] = []
+    inner: list[int] = []
+
+    @app.job
+    async def insisting(payload: Any, io: IO) -> str:
+        async def outer(task: Any, io: IO) -> str:
+            starts.append(1)
+            await io.run_task("inner", lambda: inner.append(1))
+            if len(starts) == 1:
+                await asyncio.Event().wait()
+            return f"start {len(starts)}"
+
+        try:
+            return await asyncio.wait_for(io.run_task("outer", outer), 0.03)
+        except TimeoutError:
+            return await io.run_task("outer", outer)
+
+    async with app.start():
+        handle = await app.client.invoke(insisting)
+        run = await app.finish(handle)
+        assert await app.executions(handle) == 1
+    assert (run.status, run.output) == ("SUCCESS", "start 2")
+    assert inner == [1]
+    assert [task.key for task in all_tasks(run)] == ["outer", "inner"]

@@ -1,0 +1,94 @@
+"""Bad arguments: refused with one kind of error, before anything is run or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from perdure import IO
+from perdure.errors import InvalidArgumentError
+from tests.scenarios.app import PATIENCE, App, all_tasks
+
+NAIVE = datetime(2030, 1, 1)  # noqa: DTZ001 — what is refused
+
+Calls = Mapping[str, Callable[[IO], Any]]
+
+
+async def outcomes(app: App, calls: Calls) -> dict[str, str]:
+    """What a job is told of each call; none of them may leave a task behind."""
+
+    @app.job
+    async def calling(payload: Any, io: IO) -> dict[str, str]:
+        told: dict[str, str] = {}
+        for name, call in calls.items():
+            try:
+                await call(io)
+            except Exception as error:
+                expected = isinstance(error, InvalidArgumentError) and isinstance(error, ValueError)
+                told[name] = "refused" if expected else repr(error)
+            else:
+                told[name] = "taken"
+        return told
+
+    async with app.start():
+        handle = await app.client.invoke(calling)
+        told = await handle.result(timeout=PATIENCE)
+        run = await app.look_up(handle.id)
+    for task in all_tasks(run):
+        told[f"task {task.key}"] = "stored"
+    return told
+
+
+def refused(calls: Calls) -> dict[str, str]:
+    return dict.fromkeys(calls, "refused")
+
+
+async def test_what_is_no_duration_is_refused(app: App) -> None:
+    values = [None, -1, -0.001, "5", float("nan"), float("inf"), True, timedelta(seconds=-1), 10**12, NAIVE, [5]]
+    calls: Calls = {f"wait {one!r}": lambda io, one=one: io.wait("w", one) for one in values}
+    assert await outcomes(app, calls) == refused(calls)
+
+
+async def test_what_is_no_instant_is_refused(app: App) -> None:
+    values = [None, NAIVE, "2030-01-01T00:00:00Z", 5, timedelta(1)]
+    calls: Calls = {f"wait until {one!r}": lambda io, one=one: io.wait_until("w", one) for one in values}
+    assert await outcomes(app, calls) == refused(calls)
+
+
+def body() -> int:
+    return 1
+
+
+async def item(value: int, index: int) -> int:
+    return value
+
+
+@pytest.mark.parametrize(
+    ("seconds", "least"),
+    [(0, 0.0), (0.0, 0.0), (timedelta(0), 0.0), (timedelta(milliseconds=20), 0.02), (0.02, 0.02)],
+    ids=str,
+)
+async def test_what_is_a_duration_is_taken(app: App, seconds: Any, least: float) -> None:
+    @app.job
+    async def waiting(payload: Any, io: IO) -> float:
+        before = await io.now("before")
+        await io.wait("w", seconds)
+        return (await io.now("after") - before).total_seconds()
+
+    assert least <= await app.result(waiting) < least + 5
+
+
+async def test_waiting_until_an_instant_that_has_passed_goes_on_at_once(app: App) -> None:
+    @app.job
+    async def waiting(payload: Any, io: IO) -> str:
+        await io.wait_until("past", datetime(2000, 1, 1, tzinfo=UTC))
+        await io.wait("none", 0)
+        return "done"
+
+    async with app.start():
+        handle = await app.client.invoke(waiting)
+        assert await handle.result(timeout=PATIENCE) == "done"
+        assert await app.executions(handle) == 1
