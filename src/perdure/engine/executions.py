@@ -65,6 +65,7 @@ class Executions:
         self._limit = limit
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
+        self._loop = asyncio.get_running_loop()
         self._reserved = 0
         self.is_open = True
         self.has_backlog = False
@@ -128,8 +129,7 @@ class Executions:
         if not len(self._holds):
             self._hints.executions.set()
         self._holds.add(hold)
-        loop = asyncio.get_running_loop()
-        hold.task = loop.create_task(self._execute(hold, run), context=self._context.copy())
+        hold.task = self._loop.create_task(self._execute(hold, run), context=self._context.copy())
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from perdure.engine.events import Events
     from perdure.engine.runs import Runs
@@ -25,9 +25,9 @@ class DirectPlatform:
         self._runs = runs
         self._tasks = tasks
 
-    async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
+    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
-        await self._tasks.record(self._environment_no, run_id, epoch, record)
+        return self._tasks.record(self._environment_no, run_id, epoch, record)
 
     async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
         """Store events, all or none, and deliver those that are due; see `Events.send`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -106,7 +106,7 @@ class InvokeRequest(Struct, frozen=True, gc=False):
 class TasksPlatform(Protocol):
     """What an execution may write. Every call names the execution by run id and epoch."""
 
-    async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
+    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; returns when it is durable.
 
         Raises:

@@ -43,14 +43,16 @@ class Node:
         self._embedded = embedded
         self._host = host
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._pid = os.getpid()
         self.platform = embedded.platform
 
     async def call(self, work: Callable[[Platform], Coroutine[Any, Any, T]]) -> T:
         """Run a call on the node's loop and return its result, from whatever loop this is."""
-        self._check_process()
-        if asyncio.get_running_loop() is self._loop:
+        # One thread has one running loop; asking asyncio which costs a system call.
+        if threading.get_ident() == self._thread and os.getpid() == self._pid:
             return await work(self.platform)
+        self._check_process()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(self.platform), self._loop))
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:

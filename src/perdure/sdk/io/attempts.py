@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
@@ -61,32 +63,18 @@ def exit_as_error(error: SystemExit) -> Exception:
     return RuntimeError(f"The task called sys.exit({error.code!r}).")
 
 
-class Attempts:
+class Attempts(Struct, gc=False, eq=False):
     """One asked-for task on its way to its outcome."""
 
-    __slots__ = ("ask", "branch", "codec", "execution", "fn", "io", "options", "scope", "task")
-
-    def __init__(
-        self,
-        execution: Execution,
-        io: IO,
-        branch: Branch,
-        scope: Scope,
-        ask: Ask,
-        codec: Codec,
-        fn: Callable[..., Any] | None,
-        options: TaskOptions,
-        task: OpenTask,
-    ) -> None:
-        self.execution = execution
-        self.io = io
-        self.branch = branch
-        self.scope = scope
-        self.ask = ask
-        self.codec = codec
-        self.fn = fn
-        self.options = options
-        self.task = task
+    execution: Execution
+    io: IO
+    branch: Branch
+    scope: Scope
+    ask: Ask
+    codec: Codec
+    fn: Callable[..., Any] | None
+    options: TaskOptions
+    task: OpenTask
 
     async def run(self) -> Any:
         """Wait if it is to wait, then run attempt after attempt."""
