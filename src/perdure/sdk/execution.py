@@ -7,6 +7,7 @@ names the epoch of the execution at hand.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +32,6 @@ from perdure.sdk.unwinding import Unwinding
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from types import CoroutineType
 
     from perdure.protocol.platform import Platform
     from perdure.sdk.context import Context
@@ -85,7 +85,7 @@ class Execution:
         self.io: IO | None = None
         self.ctx: Context | None = None
         self.next_call = 0
-        self._calls: dict[int, tuple[str, object, CoroutineType[Any, Any, Any]]] = {}
+        self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
         self._platform = host.platform
         self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
@@ -198,7 +198,7 @@ class Execution:
         elif self.parking.parks:
             self.parking.consider_soon()
 
-    def open_call(self, operation: str, key: object, coroutine: CoroutineType[Any, Any, Any]) -> None:
+    def open_call(self, operation: str, key: object, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note that an ``io`` call was made; `begin` notes that it was awaited."""
         self._calls[self.next_call] = (operation, key, coroutine)
         self.next_call += 1
@@ -207,7 +207,14 @@ class Execution:
         """Name an ``io`` call that was made and never awaited, by operation and key."""
         # A call whose branch was cancelled before its first step is closed, not forgotten.
         calls = self._calls.values()
-        return next(((operation, key) for operation, key, made in calls if made.cr_frame is not None), None)
+        return next(
+            (
+                (operation, key)
+                for operation, key, made in calls
+                if inspect.getcoroutinestate(made) != inspect.CORO_CLOSED
+            ),
+            None,
+        )
 
     def begin(self, call: int) -> Branch | None:
         """Begin an awaited call; ``None`` if it must wait for ever (`never`).

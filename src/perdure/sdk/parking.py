@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.branches import Activity, Branch, Branches
@@ -132,7 +132,8 @@ class Parking:
         self._is_over = True
         if self._quiet is not None:
             self._quiet.cancel()
-        for future in (*(park.future for park in self.parks.values()), *self._shares):
+        waiting: list[asyncio.Future[Any]] = [*(park.future for park in self.parks.values()), *self._shares]
+        for future in waiting:
             if not future.done():
                 future.set_exception(Interrupt())
 

@@ -70,7 +70,7 @@ class Unwinding:
 
     async def wait(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until every branch has ended, the code is stuck, or the time is up."""
-        if not self._branches.all or self.is_stuck:
+        if not self._branches.all or self._calls > SWALLOWED_LIMIT:
             return
         self._end = loop.create_future()
         limit = loop.call_later(UNWIND_SECONDS, self._stop_waiting)

@@ -38,9 +38,9 @@ class Session(Protocol):
 class Storage(Protocol):
     """A database, opened by `perdure.storage.opening.open_storage`."""
 
-    def write(
+    async def write(
         self, transition: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[R]:
+    ) -> R:
         """Run a unit of work; returns its result when it is durable.
 
         Raises:

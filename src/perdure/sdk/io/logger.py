@@ -16,7 +16,6 @@ from perdure.sdk.scope import current_scope
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from types import CoroutineType
 
     from perdure.sdk.execution import Execution
 
@@ -73,7 +72,7 @@ class Logger:
 
     def _call(
         self, level: str, message: object, data: Any, exc_info: BaseException | bool | None
-    ) -> CoroutineType[Any, Any, None]:
+    ) -> Coroutine[Any, Any, None]:
         execution = self._execution
         text = _text(message)
         error = sys.exception() if exc_info is True else exc_info or None

@@ -35,9 +35,9 @@ class SqliteStorage:
         self._thread = 0
         self._is_closed = False
 
-    def write(
+    async def write(
         self, transition: Callable[Concatenate[Session, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[R]:
+    ) -> R:
         """Run a unit of work; returns its result when it is durable.
 
         A unit that is cancelled while it waits for its turn does not run; later, cancelling does not undo it.
@@ -47,7 +47,8 @@ class SqliteStorage:
             ForkedProcessError: This process was forked after the storage had been opened.
             StorageError: The storage is closed, or another event loop was the first to use it.
         """
-        return self._writer.give(self._own_loop(), transition, args, kwargs)
+        result: R = await self._writer.give(self._own_loop(), transition, args, kwargs)
+        return result
 
     async def close(self) -> None:
         """Finish the units of work already given, then close; from any event loop.
