@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
 from perdure.sdk.answers import record_of, run_of
 from perdure.sdk.current import refuse_in_job
-from perdure.sdk.events import event_options, event_request, invoke_request
+from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
@@ -168,7 +168,7 @@ class Client:
     ) -> list[EventRecord]:
         """Send several events, all or none. Arguments and errors are those of `IO.send_events`."""
         refuse_in_job("client.send_events", "io.send_events")
-        requests = [event_request(one) for one in events]
+        requests = event_requests(events)
         options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
         answers = await self.connected().call(lambda platform: platform.send_events(requests, options))
         return [record_of(answer) for answer in answers]

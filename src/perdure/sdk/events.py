@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.execution import JsonText
@@ -13,7 +14,6 @@ from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.records import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from perdure.sdk.job import Job
@@ -28,8 +28,8 @@ _EMPTY = JsonText("{}")
 _FIELDS = frozenset({"name", "payload", "id", "context", "source", "timestamp"})
 
 
-def event_request(event: Event | Mapping[str, Any] | None = None, **fields: Any) -> EventRequest:
-    """Make the message of one event, given as an `Event`, a dict with its names, or keyword arguments.
+def event_request(event: object = None, **fields: Any) -> EventRequest:
+    """Make the message of one event, given as an `Event`, a dict with the same names, or keyword arguments.
 
     Raises:
         InvalidArgumentError: A field is missing, unknown or outside its limits.
@@ -39,7 +39,9 @@ def event_request(event: Event | Mapping[str, Any] | None = None, **fields: Any)
     if isinstance(event, Event):
         fields = {field: getattr(event, field) for field in _FIELDS}
     elif event is not None:
-        fields = dict(event)
+        if not isinstance(event, Mapping):
+            raise InvalidArgumentError(f"An event is an Event or a dict with its names; this one is {event!r:.60}.")
+        fields = dict(cast("Mapping[str, Any]", event))
         unknown = sorted(set(fields) - _FIELDS)
         if unknown:
             raise InvalidArgumentError(
@@ -54,6 +56,13 @@ def event_request(event: Event | Mapping[str, Any] | None = None, **fields: Any)
         source="trigger.dev" if fields.get("source") is None else _text(fields.get("source"), "source", _NAME_LIMIT),
         timestamp=None if timestamp is None else instant(timestamp, what="timestamp"),
     )
+
+
+def event_requests(events: object) -> list[EventRequest]:
+    """Make the messages of several events; errors are those of `event_request`."""
+    if not isinstance(events, list | tuple):
+        raise InvalidArgumentError(f"send_events takes a list of events; it was given {events!r:.60}.")
+    return [event_request(one) for one in cast("Sequence[Any]", events)]
 
 
 def event_options(
@@ -91,10 +100,13 @@ def invoke_request(
         UnserializableOutputError: The payload has no JSON form.
         ValueTooLargeError: The payload is over 512 KiB as JSON.
     """
-    if job is None:
-        raise InvalidArgumentError('invoke needs a job or its id: client.invoke("welcome", {…}).')
+    job_id: object = job if isinstance(job, str) else getattr(job, "id", None)
+    if not isinstance(job_id, str):
+        raise InvalidArgumentError(
+            f'invoke needs a job or its id, such as client.invoke("welcome", {{…}}); it was given {job!r:.60}.'
+        )
     return InvokeRequest(
-        job_id=job if isinstance(job, str) else job.id,
+        job_id=job_id,
         payload=json_of(payload, "payload"),
         context=json_of(context, "context"),
         idempotency_key=None if idempotency_key is None else _text(idempotency_key, "idempotency_key", _ID_LIMIT),

@@ -110,12 +110,13 @@ class Unwinding:
 
 
 def _carries(error: BaseException | None, interrupt: Interrupt) -> bool:
-    """Whether an interrupt is what a branch ended with, by itself, in a group, or behind one raised meanwhile."""
-    while error is not None:
-        if error is interrupt or isinstance(error, asyncio.CancelledError):
-            return True
-        if isinstance(error, BaseExceptionGroup):
-            group = cast("BaseExceptionGroup[BaseException]", error)
-            return any(_carries(one, interrupt) for one in group.exceptions)
-        error = error.__context__
-    return False
+    """Whether a branch ended with an interrupt, alone or in a group: this one, or another raised as it passed."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return any(_carries(one, interrupt) for one in group.exceptions)
+    if not isinstance(error, Interrupt):
+        return isinstance(error, asyncio.CancelledError)
+    passed: BaseException | None = error
+    while passed is not None and passed is not interrupt:
+        passed = passed.__context__
+    return passed is interrupt

@@ -6,13 +6,23 @@ Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, 
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.logger import Logger
-from perdure.sdk.io.options import PLAIN, TaskOptions, details_text, params_text, sequence_details
+from perdure.sdk.io.options import (
+    PLAIN,
+    TaskOptions,
+    check_callables,
+    check_texts,
+    details_text,
+    params_text,
+    sequence_details,
+    style_details,
+)
 from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
 from perdure.sdk.io.run_task import run_task
@@ -21,7 +31,7 @@ from perdure.sdk.io.wait import WaitCalls
 from perdure.sdk.retry import as_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from perdure.protocol.keys import CacheKey
@@ -178,6 +188,8 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
             name or as_type is not None or retry or timeout is not None or icon or description or properties
             or params is not None or style or redact or display_key or delay_until or noop or parse_output or on_error
         ):  # fmt: skip
+            check_callables(parse_output=parse_output, on_error=on_error)
+            check_texts(name=name, icon=icon, description=description, display_key=display_key)
             options = TaskOptions(
                 name=name,
                 as_type=as_type,
@@ -193,7 +205,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
                     icon=icon,
                     description=description,
                     properties=sequence_details(properties),
-                    style=style,
+                    style=style_details(style),
                     redact=None if redact is None else {"paths": list(redact)},
                 ),
             )
@@ -205,9 +217,23 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         self, operation: str, key: CacheKey | None, fn: Callable[..., Any] | None, options: TaskOptions,
         identity: object = None,
     ) -> Coroutine[Any, Any, Any]:  # fmt: skip
-        if fn is None and not options.noop:
-            raise InvalidArgumentError(f"io.{operation} needs a function: io.run_task({key!r}, fn), or noop=True.")
+        if not callable(fn):
+            self._check_function(operation, key, fn, options)
         execution = self._execution
         coroutine = run_task(execution, self, execution.next_call, key, fn, options, identity)
         execution.open_call(operation, key, coroutine)
         return coroutine
+
+    def _check_function(self, operation: str, key: CacheKey | None, fn: object, options: TaskOptions) -> None:
+        if fn is None and options.noop:
+            return
+        if isinstance(fn, Coroutine):
+            fn.close()
+            raise InvalidArgumentError(
+                f"io.{operation}({key!r}, …) was given a coroutine, which could run only once; give it the function: "
+                "load, or lambda: load(x), in place of load(x)."
+            )
+        what = "no function" if fn is None else f"{fn!r:.60}"
+        raise InvalidArgumentError(
+            f"io.{operation}({key!r}, …) needs a function to run, or noop=True; it was given {what}."
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.retries import RetryOptions
@@ -59,6 +60,17 @@ PLAIN = TaskOptions()
 """The options of a call that says nothing."""
 
 
+def check_texts(**given: object) -> None:
+    """Refuse arguments that are neither text nor left out.
+
+    Raises:
+        InvalidArgumentError: One is not.
+    """
+    for label, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise InvalidArgumentError(f"{label}= is text; it was given {value!r:.60}.")
+
+
 def params_text(params: Any) -> JsonText | None:
     """Encode a task's parameters.
 
@@ -74,11 +86,37 @@ def details_text(**details: Any) -> JsonText | None:
     return JsonText(dump(given, root="details")) if given else None
 
 
-def sequence_details(properties: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]] | None:
+def check_callables(**given: object) -> None:
+    """Refuse arguments that are neither functions nor left out.
+
+    Raises:
+        InvalidArgumentError: One is not.
+    """
+    for label, value in given.items():
+        if value is not None and not callable(value):
+            raise InvalidArgumentError(f"{label}= is a function; it was given {value!r:.60}.")
+
+
+def style_details(style: object) -> dict[str, Any] | None:
+    """Check the ``style`` of a call: ``{"style": "normal" | "minimal", "variant": …}``."""
+    if style is None:
+        return None
+    if not isinstance(style, Mapping):
+        raise InvalidArgumentError(f'style= is a dict such as {{"style": "minimal"}}; it was given {style!r:.60}.')
+    return dict(cast("Mapping[str, Any]", style))
+
+
+def sequence_details(properties: object) -> list[dict[str, str]] | None:
     """Check the ``properties`` of a call: a list of ``{"label", "text", "url"}``."""
     if properties is None:
         return None
-    for one in properties:
-        if not isinstance(one.get("label"), str) or not isinstance(one.get("text"), str):
-            raise InvalidArgumentError('Each of properties= needs "label" and "text", both text.')
-    return [dict(one) for one in properties]
+    if not isinstance(properties, list | tuple):
+        raise InvalidArgumentError(f"properties= is a list of dicts; it was given {properties!r:.60}.")
+    return [_property(one) for one in cast("Sequence[object]", properties)]
+
+
+def _property(value: object) -> dict[str, str]:
+    shown = dict(cast("Mapping[str, str]", value)) if isinstance(value, Mapping) else {}
+    if not isinstance(shown.get("label"), str) or not isinstance(shown.get("text"), str):
+        raise InvalidArgumentError(f'Each of properties= has "label" and "text", both text; this one is {value!r:.60}.')
+    return shown

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
@@ -53,7 +54,10 @@ class ParallelCalls(Part):
 
         See also: v2 protocol, section 6.8.
         """
-        if fn is None or not is_async(fn):
+        given = cast("object", items)
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise InvalidArgumentError(f"io.parallel needs a sequence of items; it was given {items!r:.60}.")
+        if not callable(fn) or not is_async(fn):
             raise InvalidArgumentError("io.parallel needs an async function: io.parallel(key, items, fn).")
         details = details_text(properties=sequence_details(properties))
         result: Any = list[return_type(fn)] if return_type(fn) is not None else None  # type: ignore[misc]

@@ -52,7 +52,7 @@ class RandomCalls(Part):
 
         See also: v2 protocol, section 14 (task ``random``).
         """
-        if not (math.isfinite(min) and math.isfinite(max)):
+        if not (_is_number(min) and _is_number(max)):
             raise InvalidArgumentError(f"io.random needs finite bounds; got min={min!r}, max={max!r}.")
         if min > max:
             raise InvalidArgumentError(f"Lower bound can't be higher than upper bound - min: {min}, max: {max}")
@@ -74,6 +74,10 @@ class RandomCalls(Part):
         """Read the engine's clock, in UTC."""
         options = TaskOptions(operation="now", name="now", as_type=datetime, details=_DETAILS)
         return self._start("now", key, _ReadClock(self._execution), options, _ReadClock)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class _Draw:

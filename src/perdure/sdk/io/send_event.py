@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from perdure.sdk.answers import record_of
-from perdure.sdk.events import event_options, event_request
+from perdure.sdk.events import event_options, event_request, event_requests
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
 from perdure.sdk.records import EventRecord
@@ -96,7 +96,7 @@ class EventCalls(Part):
             InvalidArgumentError: A field of one is outside its limits; none is sent.
             ValueTooLargeError: A payload is over 512 KiB; none is sent.
         """
-        requests = [event_request(one) for one in events]
+        requests = event_requests(events)
         options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
         task = TaskOptions(
             operation="send_events",
