@@ -20,6 +20,7 @@ from perdure.sdk.io.options import (
     check_texts,
     details_text,
     params_text,
+    redact_details,
     sequence_details,
     style_details,
 )
@@ -206,7 +207,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
                     description=description,
                     properties=sequence_details(properties),
                     style=style_details(style),
-                    redact=None if redact is None else {"paths": list(redact)},
+                    redact=redact_details(redact),
                 ),
             )
         else:

@@ -106,6 +106,16 @@ def style_details(style: object) -> dict[str, Any] | None:
     return dict(cast("Mapping[str, Any]", style))
 
 
+def redact_details(paths: object) -> dict[str, Any] | None:
+    """Check the ``redact`` of a call: a list of dotted paths into the output."""
+    if paths is None:
+        return None
+    listed = cast("Sequence[object]", paths) if isinstance(paths, list | tuple) else None
+    if listed is None or not all(isinstance(one, str) for one in listed):
+        raise InvalidArgumentError(f'redact= is a list of paths such as ["user.token"]; it was given {paths!r:.60}.')
+    return {"paths": list(listed)}
+
+
 def sequence_details(properties: object) -> list[dict[str, str]] | None:
     """Check the ``properties`` of a call: a list of ``{"label", "text", "url"}``."""
     if properties is None:
