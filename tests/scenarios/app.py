@@ -100,6 +100,16 @@ class App:
                     return await self.look_up(run_id)
                 await asyncio.sleep(0)
 
+    async def says(self, run: RunHandle[Any] | str, why: str) -> Run:
+        """Wait until a run says why it is not running now."""
+        run_id = run if isinstance(run, str) else run.id
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = await self.client.get_run(run_id)
+                if found.why is not None and why in found.why:
+                    return found
+                await asyncio.sleep(0)
+
     async def executions(self, run: RunHandle[Any] | Run | str) -> int:
         """How many executions of a run have begun."""
         run_id = run if isinstance(run, str) else run.id
@@ -119,6 +129,10 @@ class Gate:
     def __init__(self) -> None:
         self.is_open = False
         self.reached = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait until somebody stands in front of it."""
+        await asyncio.wait_for(self.reached.wait(), PATIENCE)
 
     async def __call__(self) -> None:
         self.reached.set()

@@ -63,7 +63,7 @@ async def test_a_replay_with_other_parameters_is_a_mismatch_that_names_them(dura
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(drifting)
-        await gate.reached.wait()
+        await gate.wait()
     seconds[0] = 60.0
     gate.is_open = True
     async with durable_app.start():
@@ -97,7 +97,7 @@ async def test_calls_of_one_name_whose_order_changed_are_a_mismatch(durable_app:
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(swapping)
-        await gate.reached.wait()
+        await gate.wait()
     order.reverse()
     gate.is_open = True
     async with durable_app.start():
@@ -224,7 +224,7 @@ async def test_an_explicit_key_met_by_another_operation_is_a_mismatch_that_names
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(changing)
-        await gate.reached.wait()
+        await gate.wait()
     gate.is_open = True
     async with durable_app.start():
         again = await durable_app.client.invoke(changing)

@@ -287,7 +287,7 @@ async def test_another_name_on_replay_is_a_mismatch(durable_app: App) -> None:
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(renaming)
-        await gate.reached.wait()
+        await gate.wait()
     name[0] = "after"
     gate.is_open = True
     async with durable_app.start():
@@ -331,7 +331,7 @@ async def test_other_parameters_on_replay_give_the_stored_result_and_the_task_a_
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(ordering)
-        await gate.reached.wait()
+        await gate.wait()
     size[0] = "large"
     gate.is_open = True
     async with durable_app.start():
@@ -363,7 +363,7 @@ async def test_a_mismatch_that_was_caught_is_raised_again_by_the_next_call(durab
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(stubborn)
-        await gate.reached.wait()
+        await gate.wait()
     name[0] = "after"
     gate.is_open = True
     async with durable_app.start():

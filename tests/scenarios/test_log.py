@@ -131,7 +131,7 @@ async def test_a_line_is_never_a_mismatch(durable_app: App) -> None:
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(changing)
-        await gate.reached.wait()
+        await gate.wait()
     data[0] = "changed"
     gate.is_open = True
     async with durable_app.start():
@@ -304,7 +304,7 @@ async def test_a_line_is_not_lost_when_the_node_stops_after_the_next_result(dura
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(logging)
-        await gate.reached.wait()
+        await gate.wait()
     gate.is_open = True
     async with durable_app.start():
         run = await durable_app.finish(handle.id)

@@ -120,7 +120,7 @@ async def test_other_bounds_on_replay_give_the_stored_number(durable_app: App) -
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(drawing)
-        await gate.reached.wait()
+        await gate.wait()
         before = await durable_app.look_up(handle.id)
     high[0] = 1000
     gate.is_open = True

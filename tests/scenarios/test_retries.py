@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from perdure import IO, Retry, RetryAt, SkipRetrying
 from perdure.errors import InvalidArgumentError, TaskTimeoutError
-from tests.scenarios.app import App, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 from tests.scenarios.errors import PaymentDeclined, QuotaExceeded
 
 AT_ONCE = Retry(limit=5, factor=1, min_timeout=0.001, max_timeout=0.002, randomize=False)
@@ -258,7 +259,7 @@ async def test_a_timeout_of_the_bodys_own_is_not_the_tasks(app: App) -> None:
 async def test_a_body_in_a_thread_goes_on_after_its_timeout_and_its_result_is_discarded(app: App) -> None:
     started = asyncio.Event()
     ended = asyncio.Event()
-    may_end = asyncio.Event()
+    may_end = threading.Event()
 
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
@@ -266,7 +267,7 @@ async def test_a_body_in_a_thread_goes_on_after_its_timeout_and_its_result_is_di
 
         def body() -> str:
             loop.call_soon_threadsafe(started.set)
-            asyncio.run_coroutine_threadsafe(may_end.wait(), loop).result()
+            may_end.wait(timeout=PATIENCE)
             loop.call_soon_threadsafe(ended.set)
             return "too late"
 

@@ -270,7 +270,7 @@ async def test_an_event_with_other_params_on_replay_gives_the_first_record(durab
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(sending)
-        await gate.reached.wait()
+        await gate.wait()
     number[0] = 2
     gate.is_open = True
     async with durable_app.start():
