@@ -170,6 +170,8 @@ class Execution:
         if not self.branches.all:
             self.io = None
             self.ctx = None
+            self.memo.release()
+            self.unwinding.release()
             self.parking.release()
             self.lines.release()
             del self.root

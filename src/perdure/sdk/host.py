@@ -205,6 +205,7 @@ class Host:
     async def _unwind(self, execution: Execution) -> None:
         execution.interrupt()
         await execution.unwind()
+        execution.release()
 
     def _spawn(self, work: Any) -> None:
         task = self._loop.create_task(work, context=Context())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _IDENTITY_LIMIT = 120
 
 
-class Ask(Struct, gc=False, eq=False):
+class Ask(Struct, eq=False):
     """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
 
     operation: str
@@ -189,6 +189,11 @@ class Memo:
             f"key {display_key(ask.key)} was asked for with other parameters than its stored result was made with "
             f"({_differences(state.params, ask.params)}); the stored result was returned"
         )
+
+    def release(self) -> None:
+        """Let go of everything: the execution has ended."""
+        self._asked.clear()
+        self.known.clear()
 
     def unsettled(self) -> Ask | None:
         """A task that was asked for and has no outcome yet."""

@@ -1,8 +1,7 @@
 """Where in a run the code at hand stands: which execution, inside which task.
 
-There are several of these objects for each step of a run, and none of them is ever part of a cycle that outlives its
-execution; so they are structs that the garbage collector need not look at (``gc=False``), which would otherwise take
-a third of a step's time.
+There is an `OpenTask` for each step of a run in memory. It never refers to anything that refers back to it, so the
+garbage collector, which would otherwise take a third of a step's time, need not look at it (``gc=False``).
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ class OpenTask(Struct, gc=False, eq=False):
         )
 
 
-class Scope(Struct, gc=False, eq=False):
+class Scope(Struct, eq=False):
     """A place to ask for tasks: the top of a run, a task's body, or one item of a parallel block.
 
     ``item`` is the item's index in a parallel block, so that automatic keys of two items differ; ``""`` elsewhere.

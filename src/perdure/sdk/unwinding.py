@@ -59,6 +59,10 @@ class Unwinding:
         """Whether the code went on making ``io`` calls beyond the limit."""
         return self._calls > SWALLOWED_LIMIT
 
+    def release(self) -> None:
+        """Let go of the interrupts, whose tracebacks hold the execution."""
+        self._interrupts.clear()
+
     def branch_ended(self) -> None:
         """Note that a branch of the interrupted execution has ended."""
         if not self._branches.all:

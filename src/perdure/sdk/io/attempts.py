@@ -63,7 +63,7 @@ def exit_as_error(error: SystemExit) -> Exception:
     return RuntimeError(f"The task called sys.exit({error.code!r}).")
 
 
-class Attempts(Struct, gc=False, eq=False):
+class Attempts(Struct, eq=False):
     """One asked-for task on its way to its outcome."""
 
     execution: Execution
