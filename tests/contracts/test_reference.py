@@ -1,0 +1,138 @@
+"""The reference of calls and results: every parameter and field as it is, every example with what it prints."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import perdure
+from perdure.sdk import records
+from perdure.sdk.io.body import RunningTask
+from perdure.sdk.io.logger import Logger
+from tests.contracts.markdown import CodeBlock, code_blocks
+from tests.contracts.tree import ROOT, relative
+
+REFERENCE = ROOT / "docs" / "reference"
+CALLS = [REFERENCE / "task-library.md", REFERENCE / "client.md"]
+RESULTS = REFERENCE / "results.md"
+WITH_EXAMPLES = [*CALLS, RESULTS, ROOT / "docs" / "concepts" / "waiting-and-suspension.md"]
+
+PRINTING = re.compile(r"^ *(?:await show|print)\(.*\)  # (.*)$", re.MULTILINE)
+"""A line of an example that prints, with what it prints."""
+
+OWNERS: dict[str, type] = {
+    "io": perdure.IO,
+    "io.logger": Logger,
+    "client": perdure.Client,
+    "handle": perdure.RunHandle,
+    "job": perdure.Job,
+}
+
+
+def _sections(page: Path) -> dict[str, list[list[str]]]:
+    """The rows of the tables of each section whose heading is one name in code."""
+    found: dict[str, list[list[str]]] = {}
+    rows: list[list[str]] = []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            name = re.fullmatch(r"##+ `([\w.]+)`", line)
+            rows = [] if name is None else found.setdefault(name[1], [])
+        elif line.startswith("| `"):
+            rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return found
+
+
+def _callables() -> Iterator[tuple[str, Callable[..., Any], list[list[str]]]]:
+    for page in CALLS:
+        for name, rows in _sections(page).items():
+            owner, _, member = name.rpartition(".")
+            found = getattr(OWNERS[owner], member, None) if owner else getattr(perdure, name)
+            if inspect.isfunction(found) or inspect.isclass(found):
+                yield name, found, rows
+
+
+CALLABLES = list(_callables())
+
+
+@pytest.mark.parametrize(("name", "call", "rows"), CALLABLES, ids=[name for name, _, _ in CALLABLES])
+def test_a_section_lists_every_parameter_with_its_default(
+    name: str, call: Callable[..., Any], rows: list[list[str]]
+) -> None:
+    parameters = [one for one in inspect.signature(call).parameters.values() if one.name not in {"self", "options"}]
+    assert [row[:2] for row in rows] == [[f"`{one.name}`", _shown(one.default)] for one in parameters]
+
+
+def test_every_call_of_the_task_library_has_a_section() -> None:
+    calls = {name for name, _ in inspect.getmembers(perdure.IO, inspect.isfunction) if not name.startswith("_")}
+    listed = {name.removeprefix("io.") for name in _sections(CALLS[0]) if name.startswith("io.")}
+    assert listed == calls | {"logger", "logger.info"}
+
+
+def test_every_call_of_the_client_and_of_handles_has_a_section() -> None:
+    listed = set(_sections(CALLS[1]))
+    for owner, cls in (("client", perdure.Client), ("handle", perdure.RunHandle)):
+        calls = {
+            name for name in vars(cls) if not name.startswith("_") and name not in {"id", "connected", "output_codec"}
+        }
+        assert {f"{owner}.{name}" for name in calls} <= listed
+
+
+@pytest.mark.parametrize("name", [name for name in _sections(RESULTS) if hasattr(records, name)])
+def test_a_result_is_listed_with_every_field_in_order(name: str) -> None:
+    fields = msgspec.structs.fields(getattr(records, name))
+    assert [row[0] for row in _sections(RESULTS)[name]] == [f"`{field.name}`" for field in fields]
+
+
+def test_every_result_that_a_call_gives_is_listed() -> None:
+    given = {"EventRecord", "Run", "RunTask", "LogLine", "ErrorInfo", "Event"}
+    assert given <= set(_sections(RESULTS))
+
+
+def test_what_a_body_is_given_is_listed() -> None:
+    (rows,) = [rows for name, rows in _sections(RESULTS).items() if name == RunningTask.__name__]
+    assert {row[0].strip("`") for row in rows} == set(RunningTask.__slots__)
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=relative)
+def test_the_examples_of_a_page_print_what_stands_beside_them(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("examples")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    expected: list[str] = []
+    printed: list[str] = []
+    for block in code_blocks(page, language="python"):
+        _run(block, module)
+        expected += [f"line {block.line}: {text}" for text in PRINTING.findall(block.text)]
+        printed += [f"line {block.line}: {text}" for text in capsys.readouterr().out.splitlines()]
+    assert expected
+    assert printed == expected
+
+
+def _run(block: CodeBlock, module: ModuleType) -> None:
+    """Run an example as if it followed the earlier ones of its page; one that awaits runs in a loop of its own."""
+    code = compile(
+        block.text, f"example, line {block.line}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+    )
+    made = eval(code, vars(module))
+    if inspect.iscoroutine(made):
+        asyncio.run(_within_ten_seconds(made))
+
+
+async def _within_ten_seconds(work: Any) -> None:
+    async with asyncio.timeout(10):
+        await work
+
+
+def _shown(default: object) -> str:
+    return "" if default is inspect.Parameter.empty else f"`{default!r}`".replace("'", '"')
