@@ -66,9 +66,14 @@ class Branch:
             timeout.branch_went_on()
 
     def leave(self) -> None:
-        """Take leave of the attempts around this branch."""
+        """Take leave of the attempts around this branch, and of its task.
+
+        The frames of an interrupted branch know the branch; were it to know the task, whose error knows the frames,
+        only the garbage collector could free them.
+        """
         for timeout in self.around:
             timeout.branch_ended()
+        del self.task
 
 
 class Pausable(Protocol):

@@ -60,7 +60,9 @@ class Unwinding:
         return self._calls > SWALLOWED_LIMIT
 
     def release(self) -> None:
-        """Let go of the interrupts, whose tracebacks hold the execution."""
+        """Let go of the interrupts, and of the frames that they have passed through."""
+        for _, interrupt in self._interrupts:
+            interrupt.__traceback__ = None
         self._interrupts.clear()
 
     def branch_ended(self) -> None:
