@@ -56,7 +56,9 @@ def _callables() -> Iterator[tuple[str, Callable[..., Any], list[list[str]]]]:
     for page in CALLS:
         for name, rows in _sections(page).items():
             owner, _, member = name.rpartition(".")
-            found = getattr(OWNERS[owner], member, None) if owner else getattr(perdure, name)
+            if name == "io.logger":
+                continue
+            found = getattr(OWNERS[owner] if owner else perdure, member)
             if inspect.isfunction(found) or inspect.isclass(found):
                 yield name, found, rows
 
