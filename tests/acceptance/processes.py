@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +52,8 @@ class Program:
 
 
 @contextmanager
-def started(program: str, *args: object) -> Iterator[Program]:
-    """Start a program; it is killed in the end."""
+def started(program: str, *args: object, longest: float = 120) -> Iterator[Program]:
+    """Start a program; it is killed in the end, or after so many seconds."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", f"tests.acceptance.programs.{program}", *map(str, args)],
@@ -62,8 +63,13 @@ def started(program: str, *args: object) -> Iterator[Program]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    # Whoever listens to a program that hangs hears the end of it, and says so.
+    watchdog = threading.Timer(longest, process.kill)
+    watchdog.daemon = True
+    watchdog.start()
     with process:
         try:
             yield Program(process)
         finally:
+            watchdog.cancel()
             process.kill()

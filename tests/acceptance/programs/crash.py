@@ -36,7 +36,7 @@ WAITING_BODIES = {"nested"}
 COMMITS = "commits"
 """The file that a process leaves that did not die, with the number of its commits."""
 
-_LONGEST_LIFE = 30.0
+_LONGEST_LIFE = 15.0
 
 
 class MortalConnection:
