@@ -113,7 +113,7 @@ class Runs:
             run_id: The run.
             cursor: The task to begin with: ``next_cursor`` of the page before.
             take: How many tasks, 1 to 50; 0: none.
-            subtasks: Whether to list tasks inside tasks and log lines too.
+            subtasks: Whether to list tasks inside tasks too.
 
         Raises:
             NotFoundError: The environment has no such run.
@@ -138,6 +138,9 @@ class Runs:
         if cancelled:
             hold = self._holds.find(run_id)
             endpoints = self._directory.endpoints() if hold is None else {hold.endpoint}
+            if hold is not None:
+                # Whoever waits for the run is to look it up, though its code may take a while to end.
+                self._holds.drop(hold)
             for endpoint in endpoints:
                 endpoint.abort(run_id, "The run was cancelled.")
             self._hints.run_has_ended(run_id)

@@ -72,7 +72,12 @@ class Client:
 
         Raises:
             DuplicateJobError: The client has another job of that id; none is added.
+            InvalidArgumentError: The client is started: its node knows the jobs that it began with.
         """
+        if self.node is not None:
+            raise InvalidArgumentError(
+                f"The client {self.id!r} is started, and its node would not know the job; declare jobs before start()."
+            )
         found: list[Job[Any, Any]] = []
         for one in jobs:
             found += (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
-from perdure.errors import ExecutionError, StorageUnavailableError
+from perdure.errors import ExecutionError, StorageError
 from perdure.protocol.execution import (
     Abandoned,
     ExecutionRequest,
@@ -284,7 +284,7 @@ class Execution:
                 self._being_stored[one.id] = stored
         try:
             await self._platform.record_task(self.run_id, self.epoch, record)
-        except (ExecutionError, StorageUnavailableError) as error:
+        except (ExecutionError, StorageError) as error:
             raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
         finally:
             if stored is not None:

@@ -8,6 +8,7 @@ from perdure.errors import InvokedRunFailedError
 from perdure.protocol.json_text import load
 from perdure.protocol.statuses import RunStatus
 from perdure.sdk.answers import error_of
+from perdure.sdk.current import refuse_in_job
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -50,17 +51,20 @@ class RunHandle(Generic[T]):
             InvokedRunFailedError: It did not succeed.
             TimeoutError: It takes longer; the run goes on.
         """
+        refuse_in_job("handle.result", "io.run_task with it as the body")
         run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=timeout))
         output: T = output_of(run, self._codec)
         return output
 
     async def status(self) -> RunStatus:
         """Look up where the run stands."""
+        refuse_in_job("handle.status", "io.run_task with it as the body")
         run: RunAnswer = await self._call(lambda platform: platform.get_run(self.id, take=1))
         return run.status
 
     async def cancel(self) -> None:
         """Cancel the run; nothing happens if it has ended."""
+        refuse_in_job("handle.cancel", "io.run_task with it as the body")
         await self._call(lambda platform: platform.cancel_run(self.id))
 
 

@@ -78,7 +78,6 @@ class Memo:
         identity: object = None,
         params: JsonText | None = None,
         asker: object = None,
-        not_compared: Callable[[JsonText], JsonText] | None = None,
     ) -> tuple[Ask, bool]:
         """Find the task a call asks for.
 
@@ -91,7 +90,6 @@ class Memo:
                 ``run_task``.
             params: The parameters as JSON text: compared on replay, and between two uses of the key.
             asker: The branch that asks, for automatic keys.
-            not_compared: Takes the parameters apart that may differ on replay, before they are hashed.
 
         Returns:
             The entry, and whether this call is the first to ask for it in this execution.
@@ -115,8 +113,7 @@ class Memo:
             return ask, False
         ask = Ask(operation, name, key, task_key, identity, params)
         if params is not None:
-            compared = params if not_compared is None else not_compared(params)
-            ask.params_hash = sha256(compared.encode()).hexdigest()[:16]
+            ask.params_hash = sha256(params.encode()).hexdigest()[:16]
         state = self.known.get(task_key)
         if state is not None:
             self._check_stored(ask, state)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from perdure.sdk.current import refuse_in_job
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -51,6 +53,8 @@ def blocking(
 
     @functools.wraps(call)
     def run(self: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # Here, not in the call: what runs on the node's loop does not know which thread asked.
+        refuse_in_job(f"client.sync.{call.__name__}", "the io call of that name, or io.run_task")
         return self.client.connected().run_blocking(call(self.client, *args, **kwargs))
 
     return run
@@ -67,5 +71,6 @@ class SyncClient:
 
     def invoke(self, *args: Any, **kwargs: Any) -> SyncRunHandle[Any]:
         """`Client.invoke`, blocking; the handle's calls block too."""
+        refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
         return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)

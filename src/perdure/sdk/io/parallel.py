@@ -43,7 +43,7 @@ class ParallelCalls(Part):
             key: The cache key, or ``None`` for an automatic one.
             items: What to work on.
             fn: ``async fn(item, index)``; may use ``io`` as it likes.
-            name: The name that is shown; default ``parallel``.
+            name: The name that is shown; default: the function's qualified name.
             properties: Shown with the block.
 
         Returns:

@@ -62,8 +62,9 @@ class WriteAheadLog:
         now = time.monotonic()
         if now < self._next_look:
             return
-        self._next_look = now + _LOOK_EVERY
+        # Once the files are not ours, every commit looks, and none is acknowledged.
         size = self._check()
+        self._next_look = now + _LOOK_EVERY
         if size <= self._largest_log:
             self._is_too_large = False
             return
