@@ -43,12 +43,12 @@ _ACTIVE_RUNS = (
 _ENDED_BADLY = tuple(status for status in RunStatus if status in FINAL_RUN_STATUSES and status is not RunStatus.SUCCESS)
 
 RUN_CHANGES: tuple[Change, ...] = (
-    Change(None, RunStatus.PENDING, "create"),
+    Change(None, RunStatus.PENDING, "create*"),
     Change(None, RunStatus.QUEUED, "insert_queued"),
     Change(None, RunStatus.EXECUTING, "insert_claimed"),
-    Change(RunStatus.PENDING, RunStatus.QUEUED, "start_run"),
-    Change(RunStatus.PENDING, RunStatus.WAITING_ON_CONNECTIONS, "start_run"),
-    Change(RunStatus.WAITING_ON_CONNECTIONS, RunStatus.QUEUED, "start_run"),
+    Change(RunStatus.PENDING, RunStatus.QUEUED, "start_run*"),
+    Change(RunStatus.PENDING, RunStatus.WAITING_ON_CONNECTIONS, "start_run*"),
+    Change(RunStatus.WAITING_ON_CONNECTIONS, RunStatus.QUEUED, "start_run*"),
     Change(RunStatus.QUEUED, RunStatus.EXECUTING, "claim_if_in_line"),
     Change(RunStatus.QUEUED, RunStatus.TIMED_OUT, "time_out_if_in_line"),
     Change(RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, "suspend_if_executing"),
@@ -63,7 +63,7 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.EXECUTING, "claim_if_in_line"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.TIMED_OUT, "time_out_if_in_line"),
     *_each(_ACTIVE_RUNS, RunStatus.CANCELED, "cancel_if_active"),
-    *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_run"),
+    *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_run*"),
 )
 
 TASK_CHANGES: tuple[Change, ...] = (
@@ -79,9 +79,9 @@ TASK_CHANGES: tuple[Change, ...] = (
     Change(TaskStatus.WAITING, TaskStatus.RUNNING, "resolve_if_waiting"),
     Change(TaskStatus.WAITING, TaskStatus.ERRORED, "update_if_open, close_open"),
     Change(TaskStatus.WAITING, TaskStatus.CANCELED, "close_open"),
-    Change(TaskStatus.ERRORED, TaskStatus.RUNNING, "continue_run"),
-    Change(TaskStatus.CANCELED, TaskStatus.RUNNING, "continue_run"),
-    Change(TaskStatus.CANCELED, TaskStatus.WAITING, "continue_run"),
+    Change(TaskStatus.ERRORED, TaskStatus.RUNNING, "continue_run*"),
+    Change(TaskStatus.CANCELED, TaskStatus.RUNNING, "continue_run*"),
+    Change(TaskStatus.CANCELED, TaskStatus.WAITING, "continue_run*"),
 )
 
 EVENT_CHANGES: tuple[Change, ...] = (
@@ -89,7 +89,7 @@ EVENT_CHANGES: tuple[Change, ...] = (
     Change(None, EventStatus.DELIVERED, "insert_event"),
     Change(EventStatus.PENDING, EventStatus.PENDING, "replace_if_far"),
     Change(EventStatus.PENDING, EventStatus.DELIVERED, "deliver_if_pending"),
-    Change(EventStatus.PENDING, EventStatus.CANCELLED, "cancel_if_pending"),
+    Change(EventStatus.PENDING, EventStatus.CANCELLED, "cancel_if_pending*"),
 )
 
 EXECUTION_CHANGES: tuple[Change, ...] = (
@@ -108,7 +108,8 @@ EXECUTION_CHANGES: tuple[Change, ...] = (
 _PAGE = """# Lifecycles
 
 Every change of status there is. Each is one guarded operation of the storage: it changes nothing if the status is not
-the one it comes from. This page is written by `python -m perdure.engine.lifecycle`.
+the one it comes from. Operations marked with a star belong to the model, and no call of this version makes them. This
+page is written by `python -m perdure.engine.lifecycle`.
 """
 
 _SECTIONS = (

@@ -64,6 +64,7 @@ class Host:
         self._active: dict[str, Execution] = {}
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
         self._threads: ThreadPoolExecutor | None = None
+        self._factory: TaskFactory | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -161,7 +162,8 @@ class Host:
             self._tick = None
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-        self._factory.uninstall()
+        if self._factory is not None:
+            self._factory.uninstall()
 
     # Keeping suspended runs.
 
