@@ -12,14 +12,22 @@ if TYPE_CHECKING:
     from perdure.engine.matching import Subscriptions
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import Tenant
+    from perdure.storage.jobs import JobRow
 
 
 class Directory:
-    """Environments, subscriptions and hosted jobs of a node."""
+    """Environments, subscriptions and hosted jobs of a node.
+
+    Attributes:
+        tenants: Each environment with its project and organization, by its number.
+        hosts: Which endpoint has the code of which job, by the job's number.
+        jobs: Jobs hosted here that were looked up, by environment and id; forgotten when an endpoint registers.
+    """
 
     def __init__(self) -> None:
         self.tenants: dict[int, Tenant] = {}
         self.hosts: dict[int, Endpoint] = {}
+        self.jobs: dict[tuple[int, str], JobRow] = {}
         self._subscriptions: dict[int, Subscriptions] = {}
         self._job_ids: dict[tuple[int, str], dict[int, str]] = {}
 
@@ -59,6 +67,7 @@ class Directory:
 
     def host(self, environment_no: int, endpoint: Endpoint, *, endpoint_id: str, jobs: dict[int, str]) -> None:
         """Let an endpoint host these jobs (number → id) in place of those it hosted before."""
+        self.jobs.clear()
         for job_no in self._job_ids.get((environment_no, endpoint_id), ()):
             self.hosts.pop(job_no, None)
         self._job_ids[environment_no, endpoint_id] = jobs

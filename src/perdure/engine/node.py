@@ -75,7 +75,9 @@ class Node:
         self.platform = DirectPlatform(
             environment_no,
             events=self._events,
-            runs=Runs(storage, clock, ids, self.directory, starts, self.holds, self.hints),
+            runs=Runs(
+                storage, clock, ids, self.directory, starts, self.holds, self.hints, shares_database=shares_database
+            ),
             tasks=Tasks(storage, clock, self.holds, self.hints),
         )
         self._loops: list[asyncio.Task[None]] = []

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from perdure.engine.holds import Holds
     from perdure.protocol.platform import InvokeRequest, RunAnswer
     from perdure.storage.interface import Session, Storage
+    from perdure.storage.jobs import JobRow
     from perdure.storage.run_queue import ClaimedRun
 
 MAX_PAGE = 50
@@ -46,8 +47,11 @@ class Runs:
         starts: Starts,
         holds: Holds,
         hints: Hints,
+        *,
+        shares_database: bool,
     ) -> None:
         self._storage = storage
+        self._shares_database = shares_database
         self._clock = clock
         self._ids = ids
         self._directory = directory
@@ -67,9 +71,9 @@ class Runs:
         check_size(request.context, "context")
         check_account(request.account_id)
         now = self._clock.now()
-        job = await self._storage.read(jobs.find_job, environment_no, job_id=request.job_id)
+        job = self._directory.jobs.get((environment_no, request.job_id))
         if job is None:
-            raise await self._unknown_job(environment_no, request.job_id)
+            job = await self._find_job(environment_no, request.job_id)
         event = NewEvent(
             self._event_id(request),
             "invoke",
@@ -96,6 +100,14 @@ class Runs:
         # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
         scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
         return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
+
+    async def _find_job(self, environment_no: int, job_id: str) -> JobRow:
+        job = await self._storage.read(jobs.find_job, environment_no, job_id=job_id)
+        if job is None:
+            raise await self._unknown_job(environment_no, job_id)
+        if job.job_no in self._directory.hosts:
+            self._directory.jobs[environment_no, job_id] = job
+        return job
 
     async def _unknown_job(self, environment_no: int, job_id: str) -> NotFoundError:
         known = await self._storage.read(jobs.list_job_ids, environment_no)
@@ -158,11 +170,14 @@ class Runs:
                 # Asked before looking, so that an end between the two is not missed.
                 ended = self._hints.await_end(run_id)
                 try:
-                    if self._holds.find(run_id) is None:
+                    is_here = self._holds.find(run_id) is not None
+                    if not is_here:
                         answer = await self.get(environment_no, run_id, take=0)
                         if answer.status.is_final:
                             return answer
-                    await self._clock.wait(ended, self._clock.now() + _RECHECK)
+                    # What this node holds can end only here, if the database is its own; then its end is told.
+                    is_told = is_here and not self._shares_database
+                    await self._clock.wait(ended, None if is_told else self._clock.now() + _RECHECK)
                 finally:
                     self._hints.forget_end(run_id, ended)
 
