@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from bench.measures import measure_cpu, now
-from bench.workloads.jobs import client, run_in_order
-from bench.workloads.ledger import open_ledger
+from bench.processes import poll_until
+from bench.workloads.jobs import client
+from bench.workloads.ledger import SUCCESSES, open_ledger
 from bench.workloads.repetition import repeat, write_url
+from perdure import Event
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def run(settings: Settings) -> Result:
-    """Measure ``wall_s``, ``runs_per_s`` and ``steps_per_s``, from the first invocation to the last run's output.
+    """Measure ``wall_s``, ``runs_per_s`` and ``steps_per_s``, from sending the events to the last run's end on disk.
 
     Args:
         settings: How to run it.
@@ -28,14 +29,12 @@ async def run(settings: Settings) -> Result:
     """
     runs = settings.count(1000)
 
-    async def run_one() -> None:
-        handle = await client.invoke(run_in_order, {"steps": 10})
-        await handle.result(timeout=600)
-
     async def measure(path: Path) -> Figures:
         async with client.start(database_url=write_url(path)):
             start, cpu = now(), measure_cpu()
-            await asyncio.gather(*(run_one() for _ in range(runs)))
+            await client.send_events([Event("in-order", payload={"steps": 10}) for _ in range(runs)])
+            with open_ledger(path) as ledger:
+                await poll_until(lambda: ledger.read(SUCCESSES) >= runs, every=0.005)
             wall, used = now() - start, measure_cpu() - cpu
         with open_ledger(path) as ledger:
             ledger.check_steps(runs=runs, steps=runs * 10)
