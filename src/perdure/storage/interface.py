@@ -1,6 +1,6 @@
 """What the engine asks of a database: units of work that commit together, and reads.
 
-A *transition* is a re-runnable ``async def`` over an open transaction, without effects outside it: PostgreSQL may
+A *transition* lets every `StorageError` of its session pass. It is a re-runnable ``async def`` over an open transaction, without effects outside it: PostgreSQL may
 have to run it again, and so does SQLite when another unit of the same batch failed.
 """
 

@@ -204,6 +204,7 @@ class Attempts(Struct, eq=False):
         state = await self.execution.park(self.branch, self.task.id, until)
         self.task.attempts = state.attempts
         self.task.is_stored = True
+        self.task.status, self.task.delay_until = state.status, state.delay_until
         if state.status.is_final:
             self.ask.settle(state.output, state.error)
 
