@@ -1,7 +1,8 @@
 """What the engine asks of a database: units of work that commit together, and reads.
 
-A *transition* lets every `StorageError` of its session pass. It is a re-runnable ``async def`` over an open transaction, without effects outside it: PostgreSQL may
-have to run it again, and so does SQLite when another unit of the same batch failed.
+A *transition* is a re-runnable ``async def`` over an open transaction, without effects outside it: PostgreSQL may have
+to run it again, and so does SQLite when another unit of the same batch failed. It lets every `StorageError` of its
+session pass.
 """
 
 from __future__ import annotations

@@ -78,8 +78,9 @@ _STATEMENTS = 512
 # For how long a write waits for another process, such as one that makes a backup.
 BUSY_TIMEOUT_MS = 5000
 
-# 16 MiB of log are carried over into the database at a time: 6 % faster than 4 MiB. A log that has grown larger, under
-# a reader, is cut back when it starts anew. Temporary stores stay as they are: in memory they cost a writer 5 %.
+# 4 MiB of log are carried over into the database at a time: from then on the log is written over, and a sync of what a
+# file has already is 1.4 times as fast as one that makes it grow. A log that has grown larger, under a reader, is cut
+# back when it starts anew. Temporary stores stay as they are: in memory they cost a writer 5 %.
 _WRITER = f"""
 PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};
 PRAGMA page_size = 4096;
@@ -87,7 +88,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA fullfsync = ON;
 PRAGMA checkpoint_fullfsync = ON;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = 1000;
 PRAGMA journal_size_limit = 33554432;
 PRAGMA cache_size = -32768;
 """
