@@ -92,3 +92,63 @@ async def test_waiting_until_an_instant_that_has_passed_goes_on_at_once(app: App
         handle = await app.client.invoke(waiting)
         assert await handle.result(timeout=PATIENCE) == "done"
         assert await app.executions(handle) == 1
+
+
+async def test_options_of_a_task_that_mean_nothing_are_refused(app: App) -> None:
+    values: list[dict[str, Any]] = [
+        {"name": 5},
+        {"icon": 5},
+        {"description": ["x"]},
+        {"properties": [{"label": "x"}]},
+        {"properties": ["x"]},
+        {"properties": {"label": "x", "text": "y"}},
+        {"style": "minimal"},
+        {"redact": "path"},
+        {"display_key": 5},
+        {"delay_until": 5},
+        {"delay_until": NAIVE},
+        {"timeout": "1"},
+        {"retry": 3},
+        {"on_error": 5},
+        {"parse_output": 5},
+    ]
+    calls: Calls = {f"{one}": lambda io, one=one: io.run_task(f"{one}", body, **one) for one in values}
+    assert await outcomes(app, calls) == refused(calls)
+
+
+async def test_what_cannot_be_called_is_no_function(app: App) -> None:
+    calls: Calls = {f"{one}": lambda io, one=one: io.run_task(f"{one}", one) for one in (5, "body", [body])}
+    assert await outcomes(app, calls) == refused(calls)
+
+
+async def test_a_coroutine_in_place_of_a_function_is_refused(app: App) -> None:
+    """`io.run_task("k", load())` is a slip that everybody makes once."""
+    made = item(1, 1)
+    calls: Calls = {"coroutine": lambda io: io.run_task("k", made)}  # type: ignore[call-overload]
+    assert await outcomes(app, calls) == refused(calls)
+    made.close()
+
+
+async def test_arguments_of_other_calls_that_mean_nothing_are_refused(app: App) -> None:
+    calls: Calls = {
+        "parallel without a function": lambda io: io.parallel("p", [1]),
+        "parallel with a plain function": lambda io: io.parallel("p", [1], body),
+        "parallel over a number": lambda io: io.parallel("p", 5, item),
+        "parallel over nothing": lambda io: io.parallel("p", None, item),
+        "random from text": lambda io: io.random("r", min="1"),
+        "random to nothing": lambda io: io.random("r", max=None),
+        "invoke nothing": lambda io: io.invoke("k"),
+        "invoke a number": lambda io: io.invoke("k", 5),
+        "invoke with a number as key": lambda io: io.invoke("k", "calling", idempotency_key=5),
+        "invoke with an empty key": lambda io: io.invoke("k", "calling", idempotency_key=""),
+        "event with a number as name": lambda io: io.send_event("k", name=5),
+        "event with a number as account": lambda io: io.send_event("k", name="e", account_id=5),
+        "event with an empty source": lambda io: io.send_event("k", name="e", source=""),
+        "event after a text": lambda io: io.send_event("k", name="e", deliver_after="1"),
+        "events with an unknown field": lambda io: io.send_events("k", [{"name": "e", "more": 1}]),
+        "events without a name": lambda io: io.send_events("k", [{}]),
+        "events that are text": lambda io: io.send_events("k", ["e"]),
+        "events that are a number": lambda io: io.send_events("k", 5),
+        "one event in place of a list": lambda io: io.send_events("k", {"name": "e"}),
+    }
+    assert await outcomes(app, calls) == refused(calls)

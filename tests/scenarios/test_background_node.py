@@ -6,12 +6,13 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perdure import IO
-from perdure.errors import InvokedRunFailedError, NotConnectedError, NotFoundError, SyncInAsyncError
+from perdure.errors import InvokedRunFailedError, NotConnectedError, NotFoundError, StorageError, SyncInAsyncError
 from tests.scenarios.app import PATIENCE, App
 
 
@@ -124,4 +125,28 @@ async def test_two_nodes_work_on_one_loop(app: App) -> None:
             assert [await handle.result(timeout=PATIENCE) for handle in handles] == [2, 4]
         handle = await app.client.invoke(jobs[0], {"n": 3})
         assert await handle.result(timeout=PATIENCE) == 6
+    assert asyncio.get_running_loop().get_task_factory() is None
+
+
+def test_a_database_that_cannot_be_opened_is_told_by_start(app: App, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    bad = App(f"sqlite:///{tmp_path}/file/perdure.db", force_replay=app.force_replay)
+    before = threading.active_count()
+    with pytest.raises(StorageError), bad.start_background():
+        pass
+    assert bad.client.node is None
+    assert threading.active_count() == before
+
+
+async def test_nodes_on_one_loop_may_stop_in_any_order(app: App) -> None:
+    other = App("sqlite://", force_replay=app.force_replay, client_id="other")
+    declare(app)
+    job = declare(other)
+    first, second = app.start(), other.start()
+    await first.__aenter__()
+    await second.__aenter__()
+    await first.__aexit__(None, None, None)
+    handle = await other.client.invoke(job, {"n": 4})
+    assert await handle.result(timeout=PATIENCE) == 8
+    await second.__aexit__(None, None, None)
     assert asyncio.get_running_loop().get_task_factory() is None

@@ -208,3 +208,20 @@ async def test_a_retry_that_is_due_later_is_cancelled_with_its_run(app: App) -> 
         run = await app.look_up(handle.id)
     assert (run.status, attempts) == ("CANCELED", [1])
     assert task_of(run, "k").status == "CANCELED"
+
+
+async def test_whoever_waits_for_a_run_is_told_at_once_that_it_was_cancelled(app: App) -> None:
+    gate = Gate()
+
+    @app.job
+    async def working(payload: Any, io: IO) -> None:
+        await io.run_task("k", gate)
+
+    async with app.start():
+        handle = await app.client.invoke(working)
+        before = asyncio.create_task(handle.result())
+        await gate.wait()
+        await handle.cancel()
+        for waiting in (before, handle.result()):
+            with pytest.raises(InvokedRunFailedError):
+                await asyncio.wait_for(waiting, 0.5)

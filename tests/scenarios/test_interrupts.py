@@ -267,3 +267,17 @@ async def test_a_swallowed_interrupt_inside_a_task_body_records_no_result(app: A
 
     run = await app.run(nesting)
     assert (run.status, run.output) == ("SUCCESS", "right")
+
+
+async def test_an_except_that_raises_something_else_leaves_the_run_right_and_warns(app: App) -> None:
+    @app.job
+    async def translating(payload: Any, io: IO) -> str:
+        try:
+            await io.wait("w", 0.01)
+        except BaseException as error:
+            raise RuntimeError("translated") from error
+        return "right"
+
+    run = await app.run(translating)
+    assert (run.status, run.output) == ("SUCCESS", "right")
+    assert len(run.warnings) == (1 if app.force_replay else 0)

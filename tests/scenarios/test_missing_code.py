@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from perdure import IO, event_trigger
-from perdure.errors import DuplicateJobError, NotFoundError
-from tests.scenarios.app import App, Gate, all_tasks
+from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError
+from tests.scenarios.app import PATIENCE, App, Gate, all_tasks
 
 
 def declare(app: App, gate: Gate, log: list[str], *, version: str = "1.0.0") -> Any:
@@ -146,3 +146,20 @@ def test_a_client_refuses_two_jobs_of_one_id() -> None:
     declare(app, Gate(), [])
     with pytest.raises(DuplicateJobError, match="report"):
         declare(app, Gate(), [])
+
+
+async def test_a_job_cannot_be_added_to_a_client_that_is_started(app: App) -> None:
+    """Its node would not know the job; whoever declares it is told, not whoever invokes it."""
+
+    @app.job
+    async def first(payload: Any) -> str:
+        return "first"
+
+    async with app.start():
+        with pytest.raises(InvalidArgumentError, match="before"):
+
+            @app.job
+            async def late(payload: Any) -> None: ...
+
+        assert await (await app.client.invoke(first)).result(timeout=PATIENCE) == "first"
+    assert list(app.client.jobs) == ["first"]

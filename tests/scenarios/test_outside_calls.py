@@ -145,3 +145,48 @@ async def test_a_run_started_from_a_task_body_is_a_run_of_its_own(app: App) -> N
         release.set()
         run = await app.finish(run.output)
     assert (run.status, run.output) == ("SUCCESS", [True, True])
+
+
+async def test_in_a_job_a_blocking_client_call_in_a_thread_is_refused_too(app: App) -> None:
+    runs: list[int] = []
+
+    @app.job
+    async def child(payload: Any) -> None:
+        runs.append(1)
+
+    @app.job
+    async def calling(payload: Any, io: IO) -> list[str]:
+        told: list[str] = []
+        for call in (lambda: app.client.sync.invoke("child"), lambda: app.client.sync.send_event(name="e")):
+            try:
+                await asyncio.to_thread(call)
+            except UseIoError as error:
+                told.append(error.code)
+        await io.wait("w", 0.002)
+        return told
+
+    async with app.start():
+        handle = await app.client.invoke(calling)
+        assert await handle.result(timeout=PATIENCE) == ["use_io", "use_io"]
+    assert runs == []
+
+
+async def test_in_a_job_the_calls_of_a_handle_are_refused(app: App) -> None:
+    """What a run's state is may differ from one execution to the next."""
+
+    @app.job
+    async def child(payload: Any) -> str:
+        return "child"
+
+    @app.job
+    async def calling(payload: Any, io: IO) -> list[str]:
+        handle = await io.invoke("k", child)
+        told: list[str] = []
+        for call in (handle.result, handle.status, handle.cancel):
+            try:
+                await call()
+            except UseIoError as error:
+                told.append("io.run_task" if "io.run_task" in error.message else error.message)
+        return told
+
+    assert await app.result(calling) == ["io.run_task"] * 3

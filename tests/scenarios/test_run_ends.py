@@ -221,3 +221,44 @@ async def test_a_failed_run_keeps_what_it_did(app: App) -> None:
         ("done", "COMPLETED", "kept"),
         ("w", "COMPLETED", None),
     ]
+
+
+async def test_a_branch_that_exits_fails_its_run_and_leaves_the_node_alone(app: App) -> None:
+    """An event loop lets a SystemExit of one of its tasks pass, and with it everything else would end."""
+
+    @app.job
+    async def leaving(payload: Any, io: IO) -> None:
+        async def branch() -> None:
+            await io.run_task("k", lambda: 1)
+            sys.exit(3)
+
+        await asyncio.gather(branch(), io.wait("w", 0.005))
+
+    @app.job
+    async def fine(payload: Any) -> str:
+        return "fine"
+
+    async with app.start():
+        handle = await app.client.invoke(leaving)
+        run = await app.finish(handle)
+        assert run.status == "FAILURE"
+        assert run.error is not None
+        assert "sys.exit(3)" in run.error.message
+        assert await (await app.client.invoke(fine)).result(timeout=PATIENCE) == "fine"
+
+
+async def test_an_item_of_a_parallel_block_that_exits_fails_its_run(app: App) -> None:
+    @app.job
+    async def leaving(payload: Any, io: IO) -> str:
+        async def item(value: int, index: int) -> int:
+            if index == 1:
+                sys.exit(3)
+            return value
+
+        await io.parallel("p", [1, 2], item)
+        return "done"
+
+    run = await app.run(leaving)
+    assert run.status == "FAILURE"
+    assert run.error is not None
+    assert "sys.exit(3)" in run.error.message
