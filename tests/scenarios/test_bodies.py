@@ -369,3 +369,33 @@ async def test_a_body_that_takes_too_much_is_refused_and_not_retried(app: App) -
     async with app.start():
         handle = await app.client.invoke(running)
         assert "3" in await handle.result(timeout=2)
+
+
+async def test_a_plain_body_may_return_what_is_to_be_awaited(app: App) -> None:
+    @app.job
+    async def short(payload: Any, io: IO) -> str:
+        got = await io.run_task("outer", lambda task, io: io.run_task("inner", lambda: "inner"))
+        await io.wait("w", 0.002)
+        return got
+
+    run = await app.run(short)
+    assert (run.status, run.output) == ("SUCCESS", "inner")
+    assert task_of(run, "outer/inner").output == "inner"
+
+
+async def test_a_body_in_a_thread_may_run_a_loop_of_its_own(app: App) -> None:
+    @app.job
+    async def child(payload: Any) -> str:
+        return "child"
+
+    @app.job
+    async def looping(payload: Any, io: IO) -> str:
+        async def elsewhere() -> str:
+            handle = await app.client.invoke(child)
+            branches = [asyncio.create_task(asyncio.sleep(0, "child")) for _ in range(3)]
+            await asyncio.gather(*branches)
+            return await handle.result(timeout=PATIENCE)
+
+        return await io.run_task("k", lambda: asyncio.run(elsewhere()))
+
+    assert await app.result(looping) == "child"
