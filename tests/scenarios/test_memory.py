@@ -1,0 +1,60 @@
+"""What a process keeps of runs that need nothing of it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from typing import Any
+
+from perdure import IO
+from perdure.sdk.execution import Execution
+from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.scope import OpenTask
+from tests.scenarios.app import App
+
+RUNS = 20
+
+
+def kept() -> Counter[str]:
+    gc.collect()
+    kinds = (Execution, Interrupt)
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
+
+
+async def test_runs_that_have_failed_leave_nothing_in_memory(app: App) -> None:
+    @app.job
+    async def failing(payload: Any, io: IO) -> None:
+        async def outer(task: Any, io: IO) -> None:
+            await io.run_task("inner", lambda: 1 // payload["zero"])
+
+        await io.run_task("outer", outer)
+
+    async with app.start():
+        handles = [await app.client.invoke(failing, {"zero": 0}) for _ in range(RUNS)]
+        for handle in handles:
+            assert (await app.finish(handle)).status == "FAILURE"
+        assert kept() == Counter()
+
+
+async def test_runs_that_wait_for_long_leave_nothing_in_memory(app: App) -> None:
+    @app.job
+    async def waiting(payload: Any, io: IO) -> None:
+        async def branch(name: str) -> None:
+            try:
+                await io.wait(name, 3600)
+            finally:
+                payload["left"] = name
+
+        await asyncio.gather(branch("a"), branch("b"))
+
+    async with app.start():
+        handles = [await app.client.invoke(waiting, {"left": None}) for _ in range(RUNS)]
+        for handle in handles:
+            await app.reach(handle, "WAITING_TO_CONTINUE")
+        assert kept() == Counter()
+
+
+def test_tasks_at_work_are_no_burden_to_the_collector() -> None:
+    """Thousands of them may be in memory at once; none can be part of a cycle."""
+    assert not gc.is_tracked(OpenTask("t", "k", None, "run_task", "n", None, None, None, None, None, False, 1, False))  # type: ignore[arg-type]
