@@ -10,7 +10,8 @@ from typing import Any
 from perdure import IO
 from perdure.sdk.execution import Execution
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.scope import OpenTask
+from perdure.sdk.io.attempts import Attempts
+from perdure.sdk.scope import OpenTask, Scope
 from tests.scenarios.app import App
 
 RUNS = 20
@@ -18,7 +19,7 @@ RUNS = 20
 
 def kept() -> Counter[str]:
     gc.collect()
-    kinds = (Execution, Interrupt)
+    kinds = (Execution, Interrupt, Scope, Attempts)
     return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
 
 
@@ -50,6 +51,27 @@ async def test_runs_that_wait_for_long_leave_nothing_in_memory(app: App) -> None
 
     async with app.start():
         handles = [await app.client.invoke(waiting, {"left": None}) for _ in range(RUNS)]
+        for handle in handles:
+            await app.reach(handle, "WAITING_TO_CONTINUE")
+        assert kept() == Counter()
+
+
+async def test_runs_that_wait_after_a_failure_leave_nothing_in_memory(app: App) -> None:
+    @app.job
+    async def recovering(payload: Any, io: IO) -> None:
+        async def outer(task: Any, io: IO) -> None:
+            def inner() -> None:
+                raise ValueError("inner")
+
+            await io.run_task("inner", inner)
+
+        try:
+            await io.run_task("outer", outer)
+        except ValueError:
+            await io.wait("long", 3600)
+
+    async with app.start():
+        handles = [await app.client.invoke(recovering) for _ in range(RUNS)]
         for handle in handles:
             await app.reach(handle, "WAITING_TO_CONTINUE")
         assert kept() == Counter()
