@@ -194,7 +194,9 @@ class Client:
         run_id = await node.call(lambda platform: platform.invoke_job(request))
         return RunHandle(run_id, node.call, self.output_codec(job))
 
-    async def get_run(self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False) -> Run:
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False, details: bool = False
+    ) -> Run:
         """Look a run up with one page of its tasks.
 
         Args:
@@ -202,6 +204,7 @@ class Client:
             cursor: ``next_cursor`` of the page before.
             take: How many tasks at most, 1 to 50.
             subtasks: List nested tasks too, as ``children`` of their parents.
+            details: As v2's ``taskdetails``; a node in this process gives each task's params and output anyway.
 
         Raises:
             NotFoundError: There is no such run in this environment.

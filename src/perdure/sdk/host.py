@@ -22,6 +22,7 @@ from perdure.sdk.branches import TaskFactory
 from perdure.sdk.execution import Execution
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.program import Program
+from perdure.sdk.reports import LoopReports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class Host:
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
         self._threads: ThreadPoolExecutor | None = None
         self._factory: TaskFactory | None = None
+        self._reports: LoopReports | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -81,6 +83,7 @@ class Host:
         self.random_bytes = random_bytes
         self._ids = IdGenerator(random_bytes, clock.now_ms)
         self._loop = asyncio.get_running_loop()
+        self._reports = LoopReports(self._loop)
         self._factory = TaskFactory(self._loop)
         self._factory.install()
 
@@ -164,6 +167,8 @@ class Host:
             self._threads.shutdown(wait=False, cancel_futures=True)
         if self._factory is not None:
             self._factory.uninstall()
+        if self._reports is not None:
+            self._reports.uninstall()
 
     # Keeping suspended runs.
 

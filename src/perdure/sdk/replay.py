@@ -111,7 +111,8 @@ class Memo:
         if ask is not None:
             self._check_same(ask, operation, name, key, identity, params)
             return ask, False
-        ask = Ask(operation, name, key, task_key, identity, params)
+        # The caller's list may change after the call.
+        ask = Ask(operation, name, key if isinstance(key, str) else tuple(key), task_key, identity, params)
         if params is not None:
             ask.params_hash = sha256(params.encode()).hexdigest()[:16]
         state = self.known.get(task_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
@@ -56,6 +56,14 @@ def note_failure(scope: Scope, error: BaseException) -> BaseException:
         scope.failed = []
     scope.failed.append(error)
     return error
+
+
+def _is_of(error: BaseException, failures: list[BaseException]) -> bool:
+    """Whether an error is one of these, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_of(one, failures) for one in group.exceptions)
+    return any(error is one for one in failures)
 
 
 def exit_as_error(error: SystemExit) -> Exception:
@@ -122,17 +130,14 @@ class Attempts(Struct, eq=False):
                 returned, running = await call_body(execution, self.branch, fn, self.io, task, self.options.timeout)
                 # With parse_output the type is that of what it returns, not of what is stored.
                 output, value = (self.codec if self.options.parse_output is None else PLAIN).store(returned)
+                shown = running.output_properties if running is not None else None
+                properties = None if shown is None else JsonText(dump(shown, root="output_properties"))
             except Exception as error:
                 raised: Exception = error
             except SystemExit as error:
                 raised = exit_as_error(error)
             else:
-                properties = running.output_properties if running is not None else None
-                await self.store(
-                    TaskStatus.COMPLETED,
-                    output=output,
-                    properties=None if properties is None else JsonText(dump(properties, root="output_properties")),
-                )
+                await self.store(TaskStatus.COMPLETED, output=output, properties=properties)
                 parse_output = self.options.parse_output
                 return value if parse_output is None else decode_result(output, self.codec, parse_output)
             finally:
@@ -194,7 +199,7 @@ class Attempts(Struct, eq=False):
     def _next_attempt(self, error: Exception, inner: Scope) -> datetime | None:
         if self.options.retry is None or isinstance(error, UnserializableOutputError | ValueTooLargeError):
             return None
-        if inner.failed is not None and any(error is one for one in inner.failed):
+        if inner.failed is not None and _is_of(error, inner.failed):
             return None
         delay = retry_delay(self.options.retry, self.task.attempts, self.execution.host.random)
         return None if delay is None else self.execution.host.now() + delay
