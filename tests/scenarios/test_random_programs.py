@@ -128,3 +128,25 @@ def test_a_program_that_is_interrupted_gives_what_it_must(
     for path, attempts in attempts_of(program).items():
         # A result that was on its way when the node stopped may be lost with it, and its body runs again.
         assert attempts <= journal.ends[path] <= attempts + len(points)
+
+
+@pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
+@many
+@given(program=PROGRAMS)
+def test_a_program_gives_what_it_must_and_each_body_ends_once(force_replay: bool, program: Program) -> None:
+    journal = Journal()
+
+    async def perform(app: App) -> None:
+        job = declare(app, program, journal)
+        async with app.start():
+            handle = await app.client.invoke(job)
+            check(await app.finish(handle), program)
+            waits = len(paths_of(program, Wait))
+            retries = sum(attempts_of(program).values()) - len(attempts_of(program))
+            assert await app.executions(handle) <= 1 + waits + retries
+
+    run_on_disk(perform, force_replay=force_replay)
+    # No more, no less: what has come to an end is never run again.
+    assert journal.ends == attempts_of(program)
+    if not force_replay:
+        assert journal.starts == journal.ends
