@@ -17,16 +17,26 @@ from tests.scenarios.app import App
 RUNS = 20
 
 
-async def kept() -> Counter[str]:
-    """What is there of ended executions, once what is about to end in the next moments has."""
+class Leftovers:
+    """What there is of ended executions, besides what was there before."""
+
+    def __init__(self) -> None:
+        self._before = _count()
+
+    async def now(self) -> Counter[str]:
+        """Count, once what is about to end in the next moments has."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+            found = _count() - self._before
+            if not found:
+                break
+        return found
+
+
+def _count() -> Counter[str]:
+    gc.collect()
     kinds = (Execution, Interrupt, Scope, Attempts)
-    for _ in range(10):
-        await asyncio.sleep(0)
-        gc.collect()
-        found = Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
-        if not found:
-            break
-    return found
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
 
 
 async def test_runs_that_have_failed_leave_nothing_in_memory(app: App) -> None:
@@ -37,11 +47,12 @@ async def test_runs_that_have_failed_leave_nothing_in_memory(app: App) -> None:
 
         await io.run_task("outer", outer)
 
+    leftovers = Leftovers()
     async with app.start():
         handles = [await app.client.invoke(failing, {"zero": 0}) for _ in range(RUNS)]
         for handle in handles:
             assert (await app.finish(handle)).status == "FAILURE"
-        assert await kept() == Counter()
+        assert await leftovers.now() == Counter()
 
 
 async def test_runs_that_wait_for_long_leave_nothing_in_memory(app: App) -> None:
@@ -55,11 +66,12 @@ async def test_runs_that_wait_for_long_leave_nothing_in_memory(app: App) -> None
 
         await asyncio.gather(branch("a"), branch("b"))
 
+    leftovers = Leftovers()
     async with app.start():
         handles = [await app.client.invoke(waiting, {"left": None}) for _ in range(RUNS)]
         for handle in handles:
             await app.reach(handle, "WAITING_TO_CONTINUE")
-        assert await kept() == Counter()
+        assert await leftovers.now() == Counter()
 
 
 async def test_runs_that_wait_after_a_failure_leave_nothing_in_memory(app: App) -> None:
@@ -76,11 +88,12 @@ async def test_runs_that_wait_after_a_failure_leave_nothing_in_memory(app: App) 
         except ValueError:
             await io.wait("long", 3600)
 
+    leftovers = Leftovers()
     async with app.start():
         handles = [await app.client.invoke(recovering) for _ in range(RUNS)]
         for handle in handles:
             await app.reach(handle, "WAITING_TO_CONTINUE")
-        assert await kept() == Counter()
+        assert await leftovers.now() == Counter()
 
 
 def test_tasks_at_work_are_no_burden_to_the_collector() -> None:

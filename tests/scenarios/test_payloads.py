@@ -99,14 +99,16 @@ async def test_an_event_whose_payload_does_not_fit_is_taken_and_its_run_ends(app
 
 
 @pytest.mark.parametrize("annotation", [dict, Any, object, dict[str, Any]], ids=str)
-@pytest.mark.parametrize("payload", [None, [1], "text", 5, {"any": "thing"}], ids=str)
-async def test_without_a_schema_any_payload_is_taken(app: App, annotation: Any, payload: Any) -> None:
+async def test_without_a_schema_any_payload_is_taken(app: App, annotation: Any) -> None:
     async def loose(payload: Any) -> Any:
         return payload
 
     loose.__annotations__["payload"] = annotation
     job = app.job(loose)
-    assert await app.result(job, payload) == ({} if payload is None else payload)
+    payloads = [[1], "text", 5, {"any": "thing"}, None]
+    async with app.start():
+        got = [await (await app.client.invoke(job, payload)).result(timeout=PATIENCE) for payload in payloads]
+    assert got == [*payloads[:-1], {}]
 
 
 async def test_the_schema_may_be_given_with_the_trigger(app: App) -> None:

@@ -46,69 +46,70 @@ def types_in(value: Any) -> Any:
     return type(value), getattr(value, "tzinfo", None) is None
 
 
-@pytest.mark.parametrize(("annotation", "value"), shapes.VALUES, ids=lambda one: ascii(one)[:40])
-async def test_the_first_execution_and_every_replay_give_equal_values_of_equal_type(
-    app: App, annotation: Any, value: Any
-) -> None:
-    seen: list[Any] = []
+async def test_the_first_execution_and_every_replay_give_equal_values_of_equal_type(app: App) -> None:
+    seen: dict[int, list[Any]] = {at: [] for at in range(len(shapes.VALUES))}
 
-    async def annotated() -> Any:
-        return value
+    def returning(annotation: Any, value: Any) -> Any:
+        async def annotated() -> Any:
+            return value
 
-    annotated.__annotations__["return"] = annotation
+        annotated.__annotations__["return"] = annotation
+        return annotated
 
     @app.job
     async def reading(payload: Any, io: IO) -> None:
-        seen.append(await io.run_task("annotated", annotated))
-        seen.append(await io.run_task("given", lambda: value, as_type=annotation))
+        for at, (annotation, value) in enumerate(shapes.VALUES):
+            seen[at].append(await io.run_task(["annotated", at], returning(annotation, value)))
+            seen[at].append(await io.run_task(["given", at], lambda value=value: value, as_type=annotation))
         await io.wait("gate", 0.005)
 
     run = await app.run(reading)
     assert (run.status, run.error) == ("SUCCESS", None)
-    assert len(seen) == (4 if app.force_replay else 2)
-    for one in seen:
-        assert one == value
-        assert types_in(one) == types_in(value)
-        assert one is not value or not isinstance(value, (list, dict, set))
+    for at, (_, value) in enumerate(shapes.VALUES):
+        assert seen[at] == [value] * (4 if app.force_replay else 2)
+        assert [types_in(one) for one in seen[at]] == [types_in(value)] * len(seen[at])
+        assert not isinstance(value, (list, dict, set)) or all(one is not value for one in seen[at])
 
 
-@pytest.mark.parametrize(
-    ("value", "plain"),
-    [
-        ((1, 2), [1, 2]),
-        ({1, 2}, [1, 2]),
-        ({"at": date(2024, 1, 1)}, {"at": "2024-01-01"}),
-        (Decimal("0.10"), "0.10"),
-        (shapes.Colour.RED, "red"),
-        (Path("a/b"), "a/b"),
-        ({1: "one"}, {"1": "one"}),
-        (shapes.Point(1.0, 2.0), {"x": 1.0, "y": 2.0, "label": ""}),
-        (shapes.Row(1), {"rowId": 1, "seenAt": None}),
-        (
-            shapes.Order(orderId=1, placedAt=datetime(2024, 1, 1, 5), total=shapes.Money(amount=Decimal("1.5"))),  # noqa: DTZ001
-            {
-                "orderId": 1,
-                "placedAt": "2024-01-01T05:00:00",
-                "total": {"amount": "1.5", "currency": "EUR"},
-                "tags": [],
-                "note": None,
-            },
-        ),
-    ],
-    ids=lambda one: ascii(one)[:40],
-)
-async def test_without_an_annotation_values_come_back_as_their_json(app: App, value: Any, plain: Any) -> None:
-    seen: list[Any] = []
+PLAIN: list[tuple[Any, Any]] = [
+    ((1, 2), [1, 2]),
+    ({1, 2}, [1, 2]),
+    ({"at": date(2024, 1, 1)}, {"at": "2024-01-01"}),
+    (Decimal("0.10"), "0.10"),
+    (shapes.Colour.RED, "red"),
+    (Path("a/b"), "a/b"),
+    ({1: "one"}, {"1": "one"}),
+    (shapes.Point(1.0, 2.0), {"x": 1.0, "y": 2.0, "label": ""}),
+    (shapes.Row(1), {"rowId": 1, "seenAt": None}),
+    (
+        shapes.Order(orderId=1, placedAt=datetime(2024, 1, 1, 5), total=shapes.Money(amount=Decimal("1.5"))),  # noqa: DTZ001
+        {
+            "orderId": 1,
+            "placedAt": "2024-01-01T05:00:00",
+            "total": {"amount": "1.5", "currency": "EUR"},
+            "tags": [],
+            "note": None,
+        },
+    ),
+]
+"""Values, with what is left of each without an annotation."""
+
+
+async def test_without_an_annotation_values_come_back_as_their_json(app: App) -> None:
+    seen: dict[int, list[Any]] = {at: [] for at in range(len(PLAIN))}
 
     @app.job
     async def reading(payload: Any, io: IO) -> None:
-        seen.append(await io.run_task("plain", lambda: value))
+        for at, (value, _) in enumerate(PLAIN):
+            seen[at].append(await io.run_task(["plain", at], lambda value=value: value))
         await io.wait("gate", 0.005)
 
     run = await app.run(reading)
-    assert seen == [plain] * (2 if app.force_replay else 1)
-    assert types_in(seen[0]) == types_in(plain)
-    assert task_of(run, "plain").output == plain
+    assert run.status == "SUCCESS"
+    for at, (_, plain) in enumerate(PLAIN):
+        assert seen[at] == [plain] * (2 if app.force_replay else 1)
+        assert types_in(seen[at][0]) == types_in(plain)
+        assert task_of(run, f"plain-{at}").output == plain
 
 
 async def test_models_are_stored_and_shown_by_alias(app: App) -> None:
