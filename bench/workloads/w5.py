@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from typing import TYPE_CHECKING
 
-from bench.measures import measure_cpu, measure_memory, measure_sqlite_bytes, now
+from bench.measures import measure_memory, measure_sqlite_bytes, now
 from bench.processes import poll_until
 from bench.workloads.jobs import client
 from bench.workloads.ledger import SLEEPERS, open_ledger
@@ -67,12 +68,12 @@ async def sleep_and_watch(path: Path, runs: int) -> Figures:
     wall = now() - start
     gc.collect()
     await asyncio.sleep(1)
-    cpu = measure_cpu()
+    cpu = time.process_time()
     await asyncio.sleep(WATCHED_S)
     return {
         "start_s": wall,
         "starts_per_s": runs / wall,
         "rss_before_mb": before,
         "rss_mb": measure_memory(),
-        "idle_cpu_pct": (measure_cpu() - cpu) / WATCHED_S * 100,
+        "idle_cpu_pct": (time.process_time() - cpu) / WATCHED_S * 100,
     }

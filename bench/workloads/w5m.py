@@ -10,12 +10,13 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
 
-from bench.measures import measure_cpu, measure_memory, measure_sqlite_bytes, now
+from bench.measures import measure_memory, measure_sqlite_bytes, now
 from bench.processes import poll_until
 from bench.settings import run_on_loop
 from bench.workloads.jobs import client, run_in_order, sleep_an_hour
@@ -152,13 +153,13 @@ async def start_up(path: Path) -> Figures:
         await handle.result(timeout=60)
         first_run_at = now()
         await asyncio.sleep(1)
-        cpu = measure_cpu()
+        cpu = time.process_time()
         await asyncio.sleep(WATCHED_S)
         return {
             "start_up_s": start_up_at,
             "first_run_s": first_run_at,
             "rss_mb": measure_memory(),
-            "idle_cpu_pct": (measure_cpu() - cpu) / WATCHED_S * 100,
+            "idle_cpu_pct": (time.process_time() - cpu) / WATCHED_S * 100,
         }
 
 
