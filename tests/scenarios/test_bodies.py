@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perdure import IO, current
-from perdure.errors import InvalidArgumentError
+from perdure.errors import InvalidArgumentError, UnserializableOutputError
 from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 
 request_id: ContextVar[str] = ContextVar("request_id", default="none")
@@ -396,3 +396,27 @@ async def test_a_body_in_a_thread_may_run_a_loop_of_its_own(app: App) -> None:
         return await io.run_task("k", lambda: asyncio.run(elsewhere()))
 
     assert await app.result(looping) == "child"
+
+
+async def test_output_properties_that_cannot_be_stored_fail_the_task_once(app: App) -> None:
+    bodies: list[int] = []
+
+    def body(task: Any) -> str:
+        bodies.append(1)
+        task.output_properties = [{"label": "x", "text": object()}]
+        return "result"
+
+    @app.job
+    async def showing(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("k", body)
+        except UnserializableOutputError as error:
+            await io.wait("w", 0.002)
+            return error.message
+        return "no error"
+
+    run = await app.run(showing)
+    assert run.status == "SUCCESS"
+    assert "output_properties" in run.output
+    assert bodies == [1]
+    assert task_of(run, "k").status == "ERRORED"

@@ -52,18 +52,18 @@ async def test_a_run_that_waits_is_cancelled_and_never_goes_on(app: App) -> None
     @app.job
     async def waiting(payload: Any, io: IO) -> None:
         try:
-            await io.wait("w", 0.05)
+            await io.wait("w", payload)
             log.append("went on")
         finally:
             log.append("finally")
 
     async with app.start():
-        handle = await app.client.invoke(waiting)
+        handle = await app.client.invoke(waiting, 0.25)
         await app.reach(handle, "WAITING_TO_CONTINUE")
         await handle.cancel()
         assert await handle.status() == "CANCELED"
         # The wait's time passes; a run that is started afterwards ends after it.
-        marker = await app.client.invoke(waiting)
+        marker = await app.client.invoke(waiting, 0.3)
         await marker.result(timeout=PATIENCE)
         run = await app.look_up(handle.id)
     assert run.status == "CANCELED"

@@ -369,3 +369,21 @@ async def test_a_mismatch_that_was_caught_is_raised_again_by_the_next_call(durab
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert (run.status, run.output) == ("SUCCESS", ["cache_key_mismatch", "cache_key_mismatch"])
+
+
+async def test_a_key_that_is_changed_after_its_call_is_still_that_key(app: App) -> None:
+    body = Counter()
+
+    @app.job
+    async def reusing(payload: Any, io: IO) -> list[int]:
+        key: list[Any] = ["page", 0]
+        got: list[int] = []
+        for number in range(3):
+            key[1] = number
+            got.append(await io.run_task(key, body))
+        got.append(await io.run_task(["page", 0], body))
+        await io.wait("gate", 0.002)
+        return got
+
+    run = await app.run(reusing)
+    assert (run.status, run.output) == ("SUCCESS", [1, 2, 3, 1])

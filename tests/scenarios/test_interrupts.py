@@ -178,7 +178,7 @@ async def test_a_branch_that_swallows_a_cancellation_is_left_behind(app: App) ->
                 return "wrong"
             return "right"
 
-        got, _ = await asyncio.gather(foreign(), io.wait("w", 0.1))
+        got, _ = await asyncio.gather(foreign(), io.wait("w", 0.25))
         return got
 
     run = await app.run(ignoring)

@@ -29,7 +29,8 @@ async def test_runs_beyond_those_that_are_kept_replay(app: App, monkeypatch: pyt
     async with app.start():
         handles = [await app.client.invoke(waiting, number) for number in range(6)]
         assert [await handle.result(timeout=PATIENCE) for handle in handles] == [0, 2, 4, 6, 8, 10]
-    assert len(entries) == (12 if app.force_replay else 10)
+    # Fewer replay if the machine was so slow that the first ones had ended.
+    assert len(entries) in (range(12, 13) if app.force_replay else range(7, 11))
 
 
 async def test_a_run_that_waits_longer_than_it_is_kept_replays(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +46,7 @@ async def test_a_run_that_waits_longer_than_it_is_kept_replays(app: App, monkeyp
 
     run = await app.run(waiting)
     assert (run.status, run.output) == ("SUCCESS", "done")
-    assert len(entries) == (3 if app.force_replay else 2)
+    assert len(entries) in ((3,) if app.force_replay else (2, 3))
 
 
 async def test_nothing_of_a_run_is_held_when_it_has_ended(app: App) -> None:

@@ -172,9 +172,11 @@ async def test_a_task_inside_a_parallel_block_is_retried_by_itself(app: App) -> 
 
 async def test_attempts_are_counted_on_across_a_restart(durable_app: App) -> None:
     attempts: list[int] = []
+    begun = asyncio.Event()
 
-    def body(task: Any) -> str:
+    async def body(task: Any) -> str:
         attempts.append(task.attempt)
+        begun.set()
         if task.attempt < 3:
             raise PaymentDeclined("not yet")
         return "done"
@@ -187,8 +189,7 @@ async def test_attempts_are_counted_on_across_a_restart(durable_app: App) -> Non
 
     async with durable_app.start():
         handle = await durable_app.client.invoke(retrying)
-        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
-    assert attempts == [1]
+        await begun.wait()
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert (run.status, run.output) == ("SUCCESS", "done")
@@ -538,3 +539,28 @@ async def test_on_error_that_raises_fails_the_task_with_what_it_raised(app: App)
     assert len(set(met)) == 1
     assert bodies == [1]
     assert task_of(run, "k").status == "ERRORED"
+
+
+async def test_an_outer_task_is_not_tried_again_for_inner_failures_that_came_in_a_group(app: App) -> None:
+    outer: list[int] = []
+
+    @app.job
+    async def nesting(payload: Any, io: IO) -> str:
+        async def inner() -> None:
+            raise QuotaExceeded(5, 4)
+
+        async def body(task: Any, io: IO) -> None:
+            outer.append(task.attempt)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(io.run_task("inner", inner))
+                group.create_task(io.run_task("other", lambda: 1))
+
+        try:
+            await io.run_task("outer", body, retry=AT_ONCE)
+        except Exception as error:
+            return type(error).__name__
+        return "no error"
+
+    run = await app.run(nesting)
+    assert run.status == "SUCCESS"
+    assert outer == [1]
