@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.engine.event_limits import MAX_ID_LENGTH, MAX_NAME_LENGTH, MAX_PAYLOAD_BYTES
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
+from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT, PAYLOAD_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
-from perdure.sdk.events import PAYLOAD_LIMIT
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
@@ -21,13 +20,13 @@ PAGE = ROOT / "docs" / "reference" / "limits.md"
 LIMITS = {row[0]: row[1] for row in table_rows(PAGE)}
 
 IN_FORCE = {
-    "payload of an event": f"{MAX_PAYLOAD_BYTES // 1024} KiB",
+    "payload of an event": f"{PAYLOAD_LIMIT // 1024} KiB",
     "output of a task": f"{OUTPUT_LIMIT // 1024**2} MiB",
     "nesting of JSON": f"{MAX_DEPTH} arrays and objects",
     "values in one JSON text": f"{MAX_NODES:,}",
     "digits of one number": f"{MAX_NUMBER_LENGTH} characters",
-    "name of an event": f"1 to {MAX_NAME_LENGTH} characters",
-    "id of an event": f"1 to {MAX_ID_LENGTH:,} characters",
+    "name of an event": f"1 to {NAME_LIMIT} characters",
+    "id of an event": f"1 to {ID_LIMIT:,} characters",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
@@ -43,10 +42,6 @@ IN_FORCE = {
 def test_the_page_of_limits_gives_the_number_in_force(what: str) -> None:
     (limit,) = [limit for name, limit in LIMITS.items() if name.startswith(what)]
     assert limit.startswith(IN_FORCE[what])
-
-
-def test_what_the_sdk_refuses_the_engine_would_refuse_too() -> None:
-    assert PAYLOAD_LIMIT == MAX_PAYLOAD_BYTES
 
 
 def test_the_page_of_limits_says_how_many_suspended_functions_are_kept() -> None:

@@ -7,14 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
+from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT, PAYLOAD_LIMIT
 from perdure.storage.instants import from_ms, to_due_ms
 
 if TYPE_CHECKING:
     from perdure.protocol.platform import EventOptions, EventRequest
-
-MAX_NAME_LENGTH = 512
-MAX_ID_LENGTH = 1000
-MAX_PAYLOAD_BYTES = 512 * 1024
 
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -48,10 +45,10 @@ def check_event(request: EventRequest) -> None:
         InvalidArgumentError: Its name, source, id or timestamp is not acceptable.
         ValueTooLargeError: Its payload or context has more than 512 KiB of UTF-8.
     """
-    _check_name(request.name, "name", MAX_NAME_LENGTH)
-    _check_name(request.source, "source", MAX_NAME_LENGTH)
+    _check_name(request.name, "name", NAME_LIMIT)
+    _check_name(request.source, "source", NAME_LIMIT)
     if request.id is not None:
-        _check_name(request.id, "id", MAX_ID_LENGTH)
+        _check_name(request.id, "id", ID_LIMIT)
     if request.timestamp is not None:
         _check_aware(request.timestamp, "timestamp")
     check_size(request.payload, "payload")
@@ -65,7 +62,7 @@ def check_account(account_id: str | None) -> None:
         InvalidArgumentError: It is empty, too long, or has control characters.
     """
     if account_id is not None:
-        _check_name(account_id, "account_id", MAX_ID_LENGTH)
+        _check_name(account_id, "account_id", ID_LIMIT)
 
 
 def check_size(text: str, what: str) -> None:
@@ -75,9 +72,9 @@ def check_size(text: str, what: str) -> None:
         ValueTooLargeError: It has more.
     """
     # A character has at most four bytes, so short texts need not be encoded to be measured.
-    if len(text) * 4 > MAX_PAYLOAD_BYTES and len(text.encode()) > MAX_PAYLOAD_BYTES:
+    if len(text) * 4 > PAYLOAD_LIMIT and len(text.encode()) > PAYLOAD_LIMIT:
         raise ValueTooLargeError(
-            f"The {what} has {len(text.encode())} bytes of JSON; at most {MAX_PAYLOAD_BYTES} may be sent."
+            f"The {what} has {len(text.encode())} bytes of JSON; at most {PAYLOAD_LIMIT} may be sent."
         )
 
 

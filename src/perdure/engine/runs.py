@@ -8,13 +8,14 @@ from difflib import get_close_matches
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from perdure.engine.event_limits import MAX_ID_LENGTH, check_account, check_size
+from perdure.engine.event_limits import check_account, check_size
 from perdure.engine.events import find_account
 from perdure.engine.results import close_tasks
 from perdure.engine.run_views import answer_of, read_run
 from perdure.engine.starts import Starts, create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
+from perdure.protocol.limits import ID_LIMIT
 from perdure.protocol.statuses import ExecutionStatus, TaskStatus
 from perdure.storage import events, executions, jobs, runs
 from perdure.storage.events import NewEvent
@@ -93,10 +94,8 @@ class Runs:
         key = request.idempotency_key
         if key is None:
             return self._ids.ulid()
-        if not 1 <= len(key) <= MAX_ID_LENGTH:
-            raise InvalidArgumentError(
-                f"An idempotency key has 1 to {MAX_ID_LENGTH} characters; this one has {len(key)}."
-            )
+        if not 1 <= len(key) <= ID_LIMIT:
+            raise InvalidArgumentError(f"An idempotency key has 1 to {ID_LIMIT} characters; this one has {len(key)}.")
         # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
         scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
         return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"

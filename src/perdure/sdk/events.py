@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.execution import JsonText
+from perdure.protocol.limits import ID_LIMIT, PAYLOAD_LIMIT
 from perdure.protocol.platform import EventOptions, EventRequest, InvokeRequest
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of
+from perdure.sdk.names import check_name
 from perdure.sdk.records import Event
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
     from perdure.sdk.job import Job
 
-PAYLOAD_LIMIT = 512 * 1024
-"""Bytes of UTF-8 JSON that a payload may have."""
-
-_NAME_LIMIT = 512
-_ID_LIMIT = 1000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY = JsonText("{}")
 _FIELDS = frozenset({"name", "payload", "id", "context", "source", "timestamp"})
 
@@ -49,11 +44,11 @@ def event_request(event: object = None, **fields: Any) -> EventRequest:
             )
     timestamp = fields.get("timestamp")
     return EventRequest(
-        name=_text(fields.get("name"), "name", _NAME_LIMIT),
+        name=check_name(fields.get("name"), what="name"),
         payload=json_of(fields.get("payload"), "payload"),
-        id=None if fields.get("id") is None else _text(fields.get("id"), "id", _ID_LIMIT),
+        id=None if fields.get("id") is None else check_name(fields.get("id"), what="id", limit=ID_LIMIT),
         context=json_of(fields.get("context"), "context"),
-        source="trigger.dev" if fields.get("source") is None else _text(fields.get("source"), "source", _NAME_LIMIT),
+        source="trigger.dev" if fields.get("source") is None else check_name(fields.get("source"), what="source"),
         timestamp=None if timestamp is None else instant(timestamp, what="timestamp"),
     )
 
@@ -81,7 +76,7 @@ def event_options(
     return EventOptions(
         deliver_at=None if deliver_at is None else instant(deliver_at, what="deliver_at"),
         deliver_after=None if deliver_after is None else seconds_of(deliver_after, what="deliver_after"),
-        account_id=None if account_id is None else _text(account_id, "account_id", _ID_LIMIT),
+        account_id=None if account_id is None else check_name(account_id, what="account_id", limit=ID_LIMIT),
     )
 
 
@@ -109,8 +104,10 @@ def invoke_request(
         job_id=job_id,
         payload=json_of(payload, "payload"),
         context=json_of(context, "context"),
-        idempotency_key=None if idempotency_key is None else _text(idempotency_key, "idempotency_key", _ID_LIMIT),
-        account_id=None if account_id is None else _text(account_id, "account_id", _ID_LIMIT),
+        idempotency_key=None
+        if idempotency_key is None
+        else check_name(idempotency_key, what="idempotency_key", limit=ID_LIMIT),
+        account_id=None if account_id is None else check_name(account_id, what="account_id", limit=ID_LIMIT),
     )
 
 
@@ -126,16 +123,3 @@ def json_of(value: Any, what: str) -> JsonText:
             "send a reference to it."
         )
     return text
-
-
-def _text(value: object, what: str, limit: int) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= limit:
-        raise InvalidArgumentError(f"{what} must be a text of 1 to {limit} characters; got {_shown(value)}.")
-    if _CONTROL.search(value):
-        raise InvalidArgumentError(f"{what} must not contain control characters; got {_shown(value)}.")
-    return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}… ({len(text)} characters)"

@@ -6,9 +6,7 @@ import re
 from typing import Final
 
 from perdure.errors import InvalidArgumentError
-
-NAME_LIMIT: Final = 512
-"""Characters that the name of an event may have."""
+from perdure.protocol.limits import NAME_LIMIT
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
