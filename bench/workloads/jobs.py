@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +60,14 @@ async def run_logged(payload: dict[str, Any], io: IO, ctx: Context) -> int:
         raise RuntimeError(f"{STEP_LOG_VARIABLE} is not set")
     log, key = _log, payload["key"]
 
-    async def log_step(number: int) -> dict[str, Any]:
-        log.add(key, number)
-        return {"ok": True, "n": 1}
-
     steps: int = payload["steps"]
     for number in range(steps):
-        await io.run_task(f"s{number}", partial(log_step, number))
+
+        async def logged_step(number: int = number) -> dict[str, Any]:
+            log.add(key, number)
+            return {"ok": True, "n": 1}
+
+        await io.run_task(f"s{number}", logged_step)
     return steps
 
 
