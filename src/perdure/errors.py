@@ -13,6 +13,7 @@ PerdureError
 │   ├── ValueTooLargeError
 │   ├── TaskFailedError
 │   ├── TaskTimeoutError            also a TimeoutError
+│   ├── WaitTimeoutError            also a TimeoutError
 │   ├── UnawaitedTaskError
 │   ├── SuspensionSwallowedError
 │   ├── InvokedRunFailedError
@@ -168,6 +169,12 @@ class TaskTimeoutError(RunError, TimeoutError):
     """An attempt of a task took longer than its timeout."""
 
     code = "task_timeout"
+
+
+class WaitTimeoutError(RunError, TimeoutError):
+    """Nothing came in the time that the task was to wait."""
+
+    code = "wait_timeout"
 
 
 class UnawaitedTaskError(RunError):

@@ -11,8 +11,9 @@ import pytest
 
 from perdure import Client
 from perdure.protocol.execution import ExecutionRequest, ExecutionResult, TaskRecord
-from perdure.protocol.platform import InvokeRequest, Platform
+from perdure.protocol.platform import Platform
 from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.sdk.host import Host
 from perdure.sdk.replay import Memo
 from perdure.server.embedded import start_embedded

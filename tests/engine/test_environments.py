@@ -7,8 +7,8 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.execution import ExecutionResult, Succeeded
-from perdure.protocol.platform import InvokeRequest
 from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.world import world

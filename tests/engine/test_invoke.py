@@ -9,8 +9,8 @@ import pytest
 from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.endpoint import InvokeTriggerSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
-from perdure.protocol.platform import InvokeRequest
 from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.world import world

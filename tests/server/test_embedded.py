@@ -11,8 +11,9 @@ from perdure.engine.clock import SystemClock
 from perdure.errors import DuplicateJobError, StorageError
 from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
-from perdure.protocol.platform import EventOptions, EventRequest, InvokeRequest
+from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.server.embedded import start_embedded
 from tests.engine.app import Execution, ScriptedApp
 

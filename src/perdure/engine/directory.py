@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from perdure.storage.jobs import JobRow
 
 
+AWAITED_LIMIT = 10_000
+
+
 class Directory:
     """Environments, subscriptions and hosted jobs of a node.
 
     Attributes:
         tenants: Each environment with its project and organization, by its number.
         hosts: Which endpoint has the code of which job, by the job's number.
+        any_may_be_awaited: Whether tasks may wait for events that this node does not know of by name.
         jobs: Jobs hosted here that were looked up, by environment and id; forgotten when an endpoint registers.
     """
 
@@ -29,6 +33,9 @@ class Directory:
         self.hosts: dict[int, Endpoint] = {}
         self.jobs: dict[tuple[int, str], JobRow] = {}
         self._subscriptions: dict[int, Subscriptions] = {}
+        # Names are only ever added: one too many costs a query.
+        self._awaited: set[tuple[int, str]] = set()
+        self.any_may_be_awaited = False
         self._job_ids: dict[tuple[int, str], dict[int, str]] = {}
 
     def subscriptions(self, environment_no: int) -> Subscriptions:
@@ -38,6 +45,18 @@ class Directory:
     def set_subscriptions(self, environment_no: int, subscriptions: Subscriptions) -> None:
         """Replace the subscriptions of an environment."""
         self._subscriptions[environment_no] = subscriptions
+
+    def event_is_awaited(self, environment_no: int, name: str) -> None:
+        """Note that a task waits for events of this name, before that is stored."""
+        if len(self._awaited) >= AWAITED_LIMIT:
+            self.any_may_be_awaited = True
+        else:
+            self._awaited.add((environment_no, name))
+
+    def may_be_awaited(self, environment_no: int, names: Iterable[str]) -> bool:
+        """Whether a task may wait for an event of one of these names: asking the database costs each event a little."""
+        awaited = self._awaited
+        return self.any_may_be_awaited or any((environment_no, name) in awaited for name in names)
 
     def endpoints(self) -> set[Endpoint]:
         """The endpoints that host a job."""

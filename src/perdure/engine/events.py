@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from perdure.engine.event_limits import check_account, check_event, delivery_time
+from perdure.engine.event_waits import BATCH, end_more_waits, end_waits
 from perdure.engine.starts import create_runs
+from perdure.engine.waits import Waking, Woken
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
 from perdure.storage import environments, events, timers
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
+    from perdure.engine.line import Line
     from perdure.engine.starts import Starts
     from perdure.protocol.execution import AccountInfo
     from perdure.storage.interface import Session, Storage
@@ -51,13 +54,21 @@ class Events:
     """Takes events in and delivers those whose time has come."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory, starts: Starts, hints: Hints
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: IdGenerator,
+        directory: Directory,
+        starts: Starts,
+        line: Line,
+        hints: Hints,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
         self._directory = directory
         self._starts = starts
+        self._line = line
         self._hints = hints
 
     async def send(
@@ -73,8 +84,13 @@ class Events:
         deliver_at = delivery_time(options, now)
         check_account(options.account_id)
         ingests = [self._plan(environment_no, request, options.account_id, deliver_at, now) for request in requests]
-        planned = [run for ingest in ingests for run in ingest.runs]
-        stored = await self._starts.write(planned, store_events, environment_no, ingests, now=now)
+        if self._directory.may_be_awaited(environment_no, [request.name for request in requests]):
+            # Waits end in the commit that stores the event, and what they wake is claimed in it.
+            count = sum(len(ingest.runs) + 1 for ingest in ingests)
+            stored = await self._line.wake(count, store_awaited_events, environment_no, ingests, now=now)
+        else:
+            planned = [run for ingest in ingests for run in ingest.runs]
+            stored = await self._starts.write(planned, store_events, environment_no, ingests, now=now)
         for ingest, row in zip(ingests, stored, strict=True):
             event = ingest.event if row is None else row
             if event.delivered_at is None:
@@ -115,15 +131,22 @@ class Events:
             ]
         )
 
-    async def deliver_due(self, *, limit: int) -> int:
+    async def deliver_due(self, limit: int) -> int:
         """Deliver events whose timer is due; how many were."""
         now = self._clock.now()
         due = await self._storage.read(events.list_due_events, now=now, limit=limit)
         if not due:
             return 0
         deliveries = [Delivery(event, self._match(event.environment_no, event)) for event in due]
-        planned = [run for delivery in deliveries for run in delivery.runs]
-        return await self._starts.write(planned, deliver_events, deliveries, now=now)
+        return await self._line.wake(limit, deliver_events, deliveries, now=now)
+
+    async def wake_more(self, limit: int) -> int:
+        """End further waits of events that end more than one transaction could; how many such events there were."""
+        now = self._clock.now()
+        due = await self._storage.read(timers.list_due, TimerKind.WAITS, now=now, limit=limit)
+        for event_no in due:
+            await self._line.wake(BATCH, end_more_waits, event_no, now=now)
+        return len(due)
 
 
 async def store_events(
@@ -160,23 +183,37 @@ async def _replace_event(tx: Session, environment_no: int, event: NewEvent, now:
     return await events.find_event(tx, environment_no, event_id=event.id)
 
 
-async def deliver_events(
-    tx: Session, reservation: Reservation | None, deliveries: Sequence[Delivery], *, now: datetime
-) -> tuple[int, list[ClaimedRun]]:
+async def store_awaited_events(
+    tx: Session, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
+) -> Waking[list[EventRow | None]]:
+    """Store events and the runs they start, and end the waits for them; the result is that of `store_events`."""
+    rows, _ = await store_events(tx, None, environment_no, ingests, now=now)
+    woken: list[Woken] = []
+    started = 0
+    for ingest, row in zip(ingests, rows, strict=True):
+        if row is None and ingest.event.delivered_at is not None:
+            started += len(ingest.runs)
+            woken += await end_waits(tx, environment_no, ingest.event, now=now)
+    return Waking(rows, woken, started)
+
+
+async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: datetime) -> Waking[int]:
     """Deliver events that are due and were matched; how many still were to be delivered."""
-    delivered = 0
-    held: list[ClaimedRun] = []
+    delivered = started = 0
+    woken: list[Woken] = []
     for delivery in deliveries:
         event = delivery.event
         if await events.deliver_if_pending(tx, event, now=now):
             delivered += 1
             await timers.delete_timer(tx, TimerKind.EVENT, subject_no=event.event_no)
             _, account = await find_account(tx, event.environment_no, event.account_id)
-            held += await create_runs(
+            await create_runs(
                 tx, event.environment_no, event, event_no=event.event_no, account=account, planned=delivery.runs,
-                reservation=reservation, now=now,
+                reservation=None, now=now,
             )  # fmt: skip
-    return delivered, held
+            started += len(delivery.runs)
+            woken += await end_waits(tx, event.environment_no, event, now=now)
+    return Waking(delivered, woken, started)
 
 
 async def find_account(

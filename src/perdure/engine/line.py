@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 
@@ -10,12 +10,12 @@ from perdure.engine.lease import Lease, renew_in
 from perdure.engine.recovery import release_orphans
 from perdure.engine.results import back_off, close_tasks
 from perdure.protocol.execution import ErrorInfo
-from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import run_queue, runs
 from perdure.storage.run_queue import ClaimedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Awaitable, Callable, Container, Sequence
     from datetime import datetime
 
     from perdure.config.settings import Settings
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from perdure.engine.executions import Executions
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
+    from perdure.engine.waits import Waking
     from perdure.storage.interface import Session, Storage
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Claims(Struct, frozen=True, gc=False):
@@ -33,6 +38,10 @@ class Claims(Struct, frozen=True, gc=False):
     seen: int
     claimed: list[ClaimedRun]
     timed_out: list[str]
+    is_renewed: bool = True
+
+
+_NOTHING = Claims(0, [], [], False)
 
 
 class Line:
@@ -61,30 +70,63 @@ class Line:
     async def claim(self) -> bool:
         """Begin executions of runs that are due, as far as there is room; whether any were due."""
         room = self._executions.take_room(self._settings.claim_batch)
-        try:
-            if room:
-                claims = await self._claim(room)
-            else:
-                self._executions.has_backlog = True
-                return False
-        finally:
-            self._executions.return_room(room)
-        for run in claims.claimed:
-            self._executions.begin(run)
-        for run_id in claims.timed_out:
-            self._hints.run_has_ended(run_id)
+        if not room:
+            self._executions.has_backlog = True
+            return False
+        claims = await self._claim_after(room, _do_nothing)
         self._executions.has_backlog = claims.seen == room
         return claims.seen > 0
 
-    async def _claim(self, limit: int) -> Claims:
+    async def wake(
+        self,
+        most: int,
+        transition: Callable[Concatenate[Session, P], Awaitable[Waking[R]]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a transition that ends waits, and claim what is due in the same commit, as far as there is room.
+
+        Args:
+            most: How many runs to claim at most.
+            transition: Gives its result with the runs it has woken.
+            args: What follows the session.
+            kwargs: Likewise.
+
+        Returns:
+            The transition's result, when it is durable.
+        """
+        room = 0 if self._executions.has_backlog else self._executions.take_room(most)
+        claimed = 0
+        if room:
+            last: list[Waking[R]] = []
+
+            async def first(tx: Session) -> bool:
+                # A transition may be run again: only the last result counts.
+                last[:] = [await transition(tx, *args, **kwargs)]
+                return last[0].count_in_line() > 0
+
+            claimed = len((await self._claim_after(room, first)).claimed)
+            waking = last[0]
+        else:
+            waking = await self._storage.write(transition, *args, **kwargs)
+        for woken in waking.woken:
+            if woken.run.status is RunStatus.EXECUTING:
+                self._executions.resolve(woken.run.id, woken.run.epoch, woken.states)
+        if waking.count_in_line() > claimed:
+            self._hints.run_is_in_line()
+        return waking.result
+
+    async def _claim_after(self, room: int, first: Callable[[Session], Awaitable[bool]]) -> Claims:
+        """Do something, and if it says so claim what is due in the same commit; the room is given back."""
         now = self._clock.now()
         renewal = self._lease.due_renewal(now)
         try:
             claims = await self._storage.write(
                 claim_due,
+                first,
                 node_no=self._lease.node_no,
                 hosted=self._directory.hosts,
-                limit=limit,
+                limit=room,
                 fruitless_limit=self._settings.fruitless_limit,
                 lease_until=None if renewal is None else renewal[1],
                 now=now,
@@ -92,8 +134,14 @@ class Line:
         except BaseException:
             self._executions.doubt()
             raise
-        if renewal is not None:
+        finally:
+            self._executions.return_room(room)
+        if renewal is not None and claims.is_renewed:
             self._lease.renewed(renewal[0])
+        for run in claims.claimed:
+            self._executions.begin(run)
+        for run_id in claims.timed_out:
+            self._hints.run_has_ended(run_id)
         return claims
 
     async def reconcile(self) -> None:
@@ -120,8 +168,13 @@ class Line:
             await self._storage.write(release_orphans, orphans, now=self._clock.now())
 
 
+async def _do_nothing(_tx: Session) -> bool:
+    return True
+
+
 async def claim_due(
     tx: Session,
+    first: Callable[[Session], Awaitable[bool]] = _do_nothing,
     *,
     node_no: int,
     hosted: Container[int],
@@ -130,7 +183,12 @@ async def claim_due(
     lease_until: datetime | None,
     now: datetime,
 ) -> Claims:
-    """Let a node hold runs that are due; put those off whose code it has not; end those that came to nothing."""
+    """Let a node hold runs that are due; put those off whose code it has not; end those that came to nothing.
+
+    All of it only if ``first``, which puts runs in line, says so.
+    """
+    if not await first(tx):
+        return _NOTHING
     await renew_in(tx, node_no, lease_until)
     take: list[int] = []
     timed_out: list[str] = []

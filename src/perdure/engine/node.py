@@ -6,7 +6,9 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from perdure.engine.directory import Directory
+from perdure.engine.alarms import Alarms
+from perdure.engine.callbacks import Callbacks
+from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.hints import Hints
@@ -18,15 +20,16 @@ from perdure.engine.platform import DirectPlatform
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
 from perdure.engine.runs import Runs
+from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.recovery import RecoveryService
-from perdure.engine.services.timers import TimerService
+from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
-from perdure.storage import jobs, nodes
+from perdure.storage import event_waits, jobs, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +58,8 @@ class Node:
         environment_no: int,
         node_no: int,
         shares_database: bool,
+        secrets: SecretBox,
+        origin: Callable[[], str],
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -70,15 +75,18 @@ class Node:
         )
         self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
         starts = Starts(storage, self.executions, self.hints)
-        self._events = Events(storage, clock, ids, self.directory, starts, self.hints)
+        self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
+        self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
+        self.callbacks = Callbacks(clock, self._line, secrets, origin)
         self.platform = DirectPlatform(
             environment_no,
+            callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
                 storage, clock, ids, self.directory, starts, self.holds, self.hints, shares_database=shares_database
             ),
-            tasks=Tasks(storage, clock, self.holds, self.hints),
+            tasks=Tasks(storage, clock, self.directory, self.holds, self.hints),
         )
         self._loops: list[asyncio.Task[None]] = []
 
@@ -90,7 +98,7 @@ class Node:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
-            TimerService(self._storage, self._clock, self.executions, self._events, self.hints, self._settings),
+            TimerService(self._storage, self._clock, self.hints, self._settings, self._acts()),
             LeaseService(
                 self._clock,
                 self.lease,
@@ -104,6 +112,9 @@ class Node:
         if self._shares_database:
             parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
         self._loops = [asyncio.create_task(part.run()) for part in parts]
+
+    def _acts(self) -> list[Act]:
+        return [self._alarms.fire, self._alarms.time_out, self._events.deliver_due, self._events.wake_more]
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take no more work, let executions end for so long, then put the rest back in line.
@@ -139,6 +150,8 @@ async def open_node(
     random_bytes: Callable[[int], bytes],
     settings: Settings,
     shares_database: bool = False,
+    secret_key: Callable[[], bytes] | None = None,
+    origin: Callable[[], str] = lambda: "http://localhost",
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
 
@@ -149,6 +162,8 @@ async def open_node(
         settings: How it runs.
         shares_database: Whether other nodes may be at work on the same database. If not, every execution that
             another node holds is lost, and is begun again at once.
+        secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
+        origin: Gives the URL under which this node's routes are reached, without a slash at its end.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
@@ -157,10 +172,21 @@ async def open_node(
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
     node = Node(
-        storage, clock, ids, settings, environment_no=environment_no, node_no=node_no, shares_database=shares_database
+        storage,
+        clock,
+        ids,
+        settings,
+        environment_no=environment_no,
+        node_no=node_no,
+        shares_database=shares_database,
+        secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
+        origin=origin,
     )
     node.directory.tenants[environment_no] = tenant
     # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.
     dispatchers = await storage.read(jobs.list_dispatchers, environment_no)
     node.directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
+    for environment, name in await storage.read(event_waits.list_names, limit=AWAITED_LIMIT + 1):
+        node.directory.event_is_awaited(environment, name)
+    node.directory.any_may_be_awaited |= shares_database
     return node

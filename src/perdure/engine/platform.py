@@ -9,25 +9,32 @@ from perdure.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
+    from perdure.engine.callbacks import Callbacks
     from perdure.engine.events import Events
     from perdure.engine.runs import Runs
     from perdure.engine.tasks import Tasks
     from perdure.protocol.execution import TaskRecord
-    from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, InvokeRequest, RunAnswer
+    from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer
+    from perdure.protocol.task_waits import InvokeRequest
 
 
 class DirectPlatform:
     """Implements `perdure.protocol.platform.Platform` for one environment of this node."""
 
-    def __init__(self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks) -> None:
+    def __init__(self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks, callbacks: Callbacks) -> None:
         self._environment_no = environment_no
         self._events = events
         self._runs = runs
         self._tasks = tasks
+        self._callbacks = callbacks
 
     def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
         return self._tasks.record(self._environment_no, run_id, epoch, record)
+
+    async def callback_url(self, task_id: str) -> str:
+        """Give the URL where a request completes a task; see `Callbacks.url`."""
+        return self._callbacks.url(task_id)
 
     async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
         """Store events, all or none, and deliver those that are due; see `Events.send`."""

@@ -20,7 +20,7 @@ from perdure.protocol.execution import (
     Yielded,
 )
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
-from perdure.storage import executions, run_outcomes, tasks, timers
+from perdure.storage import executions, run_outcomes, tasks
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -171,7 +171,7 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
 
 async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
     """Give the tasks of a run that ends, and have no outcome, this one; nothing of them is due any more."""
-    await timers.delete_task_timers(tx, run_no=run_no)
+    await tasks.forget_waits(tx, run_no=run_no)
     await tasks.close_open(tx, run_no=run_no, status=status, now=now)
 
 

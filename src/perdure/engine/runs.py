@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
-    from perdure.protocol.platform import InvokeRequest, RunAnswer
+    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.task_waits import InvokeRequest
     from perdure.storage.interface import Session, Storage
     from perdure.storage.jobs import JobRow
     from perdure.storage.run_queue import ClaimedRun

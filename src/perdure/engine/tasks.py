@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from perdure.engine.event_waits import register_event_wait
 from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
 from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.protocol.task_waits import EventWait, Operation
 from perdure.storage import runs, tasks, timers
+from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.protocol.execution import TaskRecord
+    from perdure.protocol.task_waits import TaskWait
     from perdure.storage.interface import Session, Storage
 
 
 class Tasks:
     """Stores tasks for executions, of this node and of others."""
 
-    def __init__(self, storage: Storage, clock: Clock, holds: Holds, hints: Hints) -> None:
+    def __init__(self, storage: Storage, clock: Clock, directory: Directory, holds: Holds, hints: Hints) -> None:
         self._storage = storage
         self._clock = clock
+        self._directory = directory
         self._holds = holds
         self._hints = hints
 
@@ -41,7 +48,9 @@ class Tasks:
         completed = record.status is TaskStatus.COMPLETED
         if not completed and hold is not None:
             hold.has_open_tasks = True
-        if not (
+        if record.wait is not None:
+            await self._record_wait(environment_no, run_no, epoch, record, record.wait)
+        elif not (
             completed
             and record.is_new
             and not record.ancestors
@@ -53,6 +62,17 @@ class Tasks:
                 hold.is_fruitful = True
         elif record.delay_until is not None:
             self._hints.timer_is_set(record.delay_until)
+
+    async def _record_wait(
+        self, environment_no: int, run_no: int, epoch: int, record: TaskRecord, wait: TaskWait
+    ) -> None:
+        now = self._clock.now()
+        if isinstance(wait, EventWait):
+            self._directory.event_is_awaited(environment_no, wait.name)
+        await self._storage.write(store_waiting_task, environment_no, run_no, epoch, record, wait, now=now)
+        until = end_of(wait, now)
+        if until is not None:
+            self._hints.timer_is_set(until)
 
     async def _number(self, environment_no: int, run_id: str) -> int:
         run_no = await self._storage.read(runs.find_number, environment_no, run_id=run_id)
@@ -83,6 +103,28 @@ async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *
         await tasks.insert_attempt(tx, record.id, number=failed, ended_at=now, error=record.attempt_error)
 
 
+async def store_waiting_task(
+    tx: Session, environment_no: int, run_no: int, epoch: int, record: TaskRecord, wait: TaskWait, *, now: datetime
+) -> None:
+    """Store a task together with what it waits for; or, if the execution itself gives it its outcome, without."""
+    await store_task(tx, run_no, epoch, record, now=now)
+    if record.status.is_final:
+        await tasks.forget_wait_of(tx, record.id)
+        return
+    until = end_of(wait, now)
+    if until is not None:
+        await timers.set_task_timer(tx, record.id, kind=TimerKind.CALLBACK_TIMEOUT, due_at=until)
+    if isinstance(wait, EventWait):
+        await register_event_wait(tx, environment_no, record.id, wait)
+
+
+def end_of(wait: TaskWait, now: datetime) -> datetime | None:
+    """Until when a task waits that begins now; ``None``: for ever."""
+    if isinstance(wait, Operation) or wait.timeout is None:
+        return None
+    return now + timedelta(seconds=wait.timeout)
+
+
 async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
     state = await runs.find_state(tx, run_no)
     if state is None or state[0].is_final:
@@ -108,6 +150,9 @@ async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskR
             f"The idempotency key of {record.operation} {record.name!r} belongs to {stored.operation} {stored.name!r}."
         )
     if stored.status.is_final:
+        if record.status.is_final and stored.status is not record.status:
+            # What it waited for came first: the execution has to begin anew with that.
+            raise IdempotencyConflictError(f"Task {record.name!r} has ended meanwhile, as {stored.status}.")
         return False
     if stored.id != record.id:
         raise IdempotencyConflictError(f"Another task {record.name!r} ({stored.id}) with this key is at work.")

@@ -2,39 +2,97 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
 
-from perdure.protocol.execution import TaskState
-from perdure.protocol.statuses import TaskStatus
+from perdure.errors import WaitTimeoutError
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+from perdure.protocol.failures import failure_of
+from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import runs, tasks, timers
 from perdure.storage.runs import WokenRun
+from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from perdure.storage.interface import Session
 
 
-class Fired(Struct, frozen=True, gc=False):
-    """What came of due timers: how many they were, and the runs with those of their tasks that go on."""
-
-    timers: int
-    woken: list[tuple[WokenRun, list[TaskState]]]
+R = TypeVar("R")
 
 
-async def fire_due_tasks(tx: Session, *, now: datetime, limit: int) -> Fired:
+class Woken(Struct, frozen=True, gc=False):
+    """A run with those of its tasks that wait no longer."""
+
+    run: WokenRun
+    states: list[TaskState]
+
+
+class Waking(Struct, Generic[R], frozen=True):
+    """What came of a transition that ends waits; ``in_line`` counts the runs it put in line beside those it woke."""
+
+    result: R
+    woken: list[Woken]
+    in_line: int = 0
+
+    def count_in_line(self) -> int:
+        """How many runs are in line now that were not before."""
+        return self.in_line + sum(1 for one in self.woken if one.run.status is not RunStatus.EXECUTING)
+
+
+class Settlement(Struct, frozen=True, gc=False):
+    """What a waiting task comes to: COMPLETED with this output, or with this error ERRORED."""
+
+    task_no: int
+    output: JsonText | None = None
+    error: ErrorInfo | None = None
+
+
+async def settle_waits(tx: Session, settlements: Iterable[Settlement], *, now: datetime) -> list[Woken]:
+    """Give waiting tasks their outcome and wake their runs; a task that does not wait stays as it is."""
+    settled: list[tuple[int, TaskState]] = []
+    for one in settlements:
+        row = await tasks.settle_if_waiting(tx, one.task_no, output=one.output, error=one.error, now=now)
+        if row is not None:
+            settled.append(row)
+            await tasks.forget_wait(tx, one.task_no)
+    return await wake_runs(tx, settled, now=now)
+
+
+async def fire_due_tasks(tx: Session, *, now: datetime, limit: int) -> Waking[int]:
     """Let tasks go on whose time has come: waits are COMPLETED, failed bodies are to be tried again."""
-    task_nos = await timers.take_due_tasks(tx, now=now, limit=limit)
+    task_nos = await timers.take_due(tx, TimerKind.TASK, now=now, limit=limit)
     if not task_nos:
-        return Fired(0, [])
+        return Waking(0, [])
+    resolved = await tasks.resolve_if_waiting(tx, task_nos, now=now)
+    return Waking(len(task_nos), await wake_runs(tx, resolved, now=now))
+
+
+async def time_out_waits(tx: Session, *, now: datetime, limit: int) -> Waking[int]:
+    """Fail tasks that have waited as long as they may (v2 protocol, section 8.1)."""
+    task_nos = await timers.take_due(tx, TimerKind.CALLBACK_TIMEOUT, now=now, limit=limit)
+    if not task_nos:
+        return Waking(0, [])
+    failures = [Settlement(task_no, error=_TIMED_OUT) for task_no in task_nos]
+    return Waking(len(task_nos), await settle_waits(tx, failures, now=now))
+
+
+async def wake_runs(tx: Session, resolved: Sequence[tuple[int, TaskState]], *, now: datetime) -> list[Woken]:
+    """Wake the runs of tasks that wait no longer, each given with the number of its run."""
+    if not resolved:
+        return []
     states_of: dict[int, list[TaskState]] = {}
-    for run_no, state in await tasks.resolve_if_waiting(tx, task_nos, now=now):
+    for run_no, state in resolved:
         states_of.setdefault(run_no, []).append(state)
     fruitful = [
         run_no for run_no, states in states_of.items() if any(state.status is TaskStatus.COMPLETED for state in states)
     ]
     # Tasks first, then runs: whoever resolves a task takes this order.
     woken = await runs.wake(tx, states_of, fruitful=fruitful, now=now)
-    return Fired(len(task_nos), [(run, states_of[run.run_no]) for run in woken])
+    return [Woken(run, states_of[run.run_no]) for run in woken]
+
+
+_TIMED_OUT = failure_of(WaitTimeoutError())

@@ -8,14 +8,12 @@ stays text on its way (``JsonText``).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NewType
 
 from msgspec import Struct
 
+from perdure.protocol.json_text import JsonText as JsonText
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
-
-JsonText = NewType("JsonText", str)
-"""JSON text that has passed the guard, or that perdure wrote itself."""
+from perdure.protocol.task_waits import TaskWait
 
 
 class ErrorInfo(Struct, frozen=True, gc=False):
@@ -211,6 +209,7 @@ class TaskRecord(Struct, gc=False):
     not stored yet: a child's idempotency key holds its parent's id, so the parent must be stored first.
     ``status`` is the state to store: RUNNING (begun), COMPLETED, ERRORED, or WAITING (until ``delay_until``).
     ``details`` is JSON text of what is only shown: icon, description, properties, style, redact, warnings.
+    ``wait`` says what a WAITING task waits for, if that is not a time.
     """
 
     id: str
@@ -234,3 +233,4 @@ class TaskRecord(Struct, gc=False):
     is_new: bool = True
     attempt_error: ErrorInfo | None = None
     ancestors: tuple[TaskRecord, ...] = ()
+    wait: TaskWait | None = None

@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 import msgspec
 
@@ -20,6 +20,9 @@ from perdure.protocol.plain_values import describe_depth, find_unserializable, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+JsonText = NewType("JsonText", str)
+"""JSON text that has passed the guard, or that perdure wrote itself."""
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000

@@ -12,3 +12,6 @@ ID_LIMIT: Final = 1000
 
 PAYLOAD_LIMIT: Final = 512 * 1024
 """Bytes of UTF-8 that a payload or a context may have as JSON."""
+
+OUTPUT_LIMIT: Final = 3 * 1024 * 1024
+"""How many bytes of JSON the result of a task or a run may have."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
 from perdure.protocol.statuses import RunStatus, TaskStatus
+
+if TYPE_CHECKING:
+    from perdure.protocol.task_waits import InvokeRequest
 
 
 class EventRequest(Struct, frozen=True, gc=False):
@@ -93,16 +96,6 @@ class RunAnswer(Struct, frozen=True, gc=False):
     logs: tuple[RunTaskAnswer, ...] = ()
 
 
-class InvokeRequest(Struct, frozen=True, gc=False):
-    """Start a run of this job (v2 protocol, section 8.4). The key is scoped to the job."""
-
-    job_id: str
-    payload: JsonText = JsonText("{}")
-    context: JsonText = JsonText("{}")
-    idempotency_key: str | None = None
-    account_id: str | None = None
-
-
 class TasksPlatform(Protocol):
     """What an execution may write. Every call names the execution by run id and epoch."""
 
@@ -113,6 +106,10 @@ class TasksPlatform(Protocol):
             StaleExecutionError: A newer execution has begun.
             RunNotActiveError: The run has ended or was cancelled.
         """
+        ...
+
+    async def callback_url(self, task_id: str) -> str:
+        """Give the URL where a request completes a task that waits for one (v2 protocol, section 8.1)."""
         ...
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.limits import ID_LIMIT, PAYLOAD_LIMIT
-from perdure.protocol.platform import EventOptions, EventRequest, InvokeRequest
+from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.names import check_name

@@ -9,11 +9,9 @@ from typing import Any, Final, cast
 from perdure.errors import Issue, PayloadValidationError, UnserializableOutputError, ValueTooLargeError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import MAX_DEPTH, dump, load
+from perdure.protocol.limits import OUTPUT_LIMIT as OUTPUT_LIMIT
 from perdure.protocol.plain_values import find_unserializable, to_plain
 from perdure.protocol.value_paths import child_path, type_name
-
-OUTPUT_LIMIT: Final = 3 * 1024 * 1024
-"""Bytes of UTF-8 that the JSON of a result may have."""
 
 
 class Codec:

@@ -95,3 +95,14 @@ async def list_due_events(tx: Session, *, now: datetime, limit: int) -> list[Eve
 async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> bool:
     """Mark an event delivered, unless it was delivered, cancelled or replaced since it was read."""
     return await tx.run("deliver_if_pending", to_ms(now), event.event_no, event.seen_at) == 1
+
+
+async def keep_waits_below(tx: Session, environment_no: int, *, event_id: str, below: int) -> int:
+    """Remember that an event still ends waits of tasks before that number; the event's number."""
+    return cast("tuple[int]", await tx.one("keep_waits_below", below, environment_no, event_id))[0]
+
+
+async def find_with_waits(tx: Session, event_no: int) -> tuple[EventRow, int] | None:
+    """Look up an event that still ends waits: with the number before which their tasks are."""
+    row = await tx.one("find_event_with_waits", event_no)
+    return None if row is None else (_read_event(row[:-1]), cast("int", row[-1]))

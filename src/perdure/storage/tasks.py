@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.protocol.execution import ErrorInfo, TaskRecord, TaskState
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.platform import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
@@ -77,6 +77,47 @@ async def insert_attempt(tx: Session, task_id: str, *, number: int, ended_at: da
 async def resolve_if_waiting(tx: Session, task_nos: Iterable[int], *, now: datetime) -> list[tuple[int, TaskState]]:
     """Let due tasks go on: a wait is COMPLETED, a retry RUNNING again; each with the number of its run."""
     return [_read_state(row) for row in await tx.all("resolve_if_waiting", to_ms(now), number_list(task_nos))]
+
+
+async def settle_if_waiting(
+    tx: Session, task_no: int, *, output: JsonText | None, error: ErrorInfo | None, now: datetime
+) -> tuple[int, TaskState] | None:
+    """Give a waiting task an outcome; its state with the number of its run, or ``None`` if it does not wait."""
+    status = TaskStatus.COMPLETED if error is None else TaskStatus.ERRORED
+    row = await tx.one(
+        "settle_if_waiting", status, to_ms(now), output, None if error is None else error_text(error), task_no
+    )
+    return None if row is None else _read_state(row)
+
+
+async def find_number(tx: Session, task_id: str) -> int | None:
+    """Look up the number of a task."""
+    row = await tx.one("find_task_no", task_id)
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def find_next_number(tx: Session) -> int:
+    """Give the number of the task that is stored next."""
+    return cast("tuple[int]", await tx.one("next_task_no"))[0]
+
+
+async def forget_wait(tx: Session, task_no: int) -> None:
+    """Delete what a task waited for, now that it does not."""
+    await tx.run("delete_wait_timers", task_no)
+    await tx.run("delete_event_wait", task_no)
+
+
+async def forget_wait_of(tx: Session, task_id: str) -> None:
+    """Delete what a task waited for, now that it does not."""
+    task_no = await find_number(tx, task_id)
+    if task_no is not None:
+        await forget_wait(tx, task_no)
+
+
+async def forget_waits(tx: Session, *, run_no: int) -> None:
+    """Delete what the waiting tasks of a run wait for; call it before they get another status."""
+    await tx.run("delete_timers_of_tasks", run_no)
+    await tx.run("delete_event_waits", run_no)
 
 
 async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datetime) -> None:

@@ -17,7 +17,19 @@ class TimerKind(StrEnum):
     """What a timer belongs to; its subject is the number of such a row."""
 
     TASK = "TASK"
+    """A task that waits for a time, or for its next attempt."""
+    CALLBACK_TIMEOUT = "CALLBACK_TIMEOUT"
+    """A task that waits for something from outside, and may not wait longer."""
+    OPERATION = "OPERATION"
+    """A task whose work the engine does itself."""
     EVENT = "EVENT"
+    """An event that is to be delivered."""
+    WAITS = "WAITS"
+    """An event that has been delivered and ends more waits than one transaction could."""
+    SCHEDULE = "SCHEDULE"
+    """A schedule's next tick."""
+    NOTIFICATION = "NOTIFICATION"
+    """A run's end that is to be told."""
 
 
 async def set_timer(tx: Session, kind: TimerKind, *, subject_no: int, due_at: datetime) -> None:
@@ -30,19 +42,14 @@ async def delete_timer(tx: Session, kind: TimerKind, *, subject_no: int) -> None
     await tx.run("delete_timer", kind, subject_no)
 
 
-async def set_task_timer(tx: Session, task_id: str, *, due_at: datetime) -> None:
+async def set_task_timer(tx: Session, task_id: str, *, kind: TimerKind = TimerKind.TASK, due_at: datetime) -> None:
     """Let a task be due at an instant, in place of when it was due before."""
-    await tx.run("set_task_timer", to_due_ms(due_at), task_id)
+    await tx.run("set_task_timer", to_due_ms(due_at), kind, task_id)
 
 
 async def delete_task_timer(tx: Session, task_id: str) -> None:
     """Let a task not be due any more."""
     await tx.run("delete_task_timer", task_id)
-
-
-async def delete_task_timers(tx: Session, *, run_no: int) -> None:
-    """Delete the timers of a run's waiting tasks; call it before they get another status."""
-    await tx.run("delete_task_timers", run_no)
 
 
 async def next_due(tx: Session) -> datetime | None:
@@ -51,6 +58,11 @@ async def next_due(tx: Session) -> datetime | None:
     return None if row is None else from_ms_or_none(cast("tuple[int | None]", row)[0])
 
 
-async def take_due_tasks(tx: Session, *, now: datetime, limit: int) -> list[int]:
-    """Take the due timers of tasks, first due first; the numbers of the tasks."""
-    return [cast("tuple[int]", row)[0] for row in await tx.all("take_due_tasks", to_ms(now), limit)]
+async def take_due(tx: Session, kind: TimerKind, *, now: datetime, limit: int) -> list[int]:
+    """Take the due timers of a kind, first due first; the numbers of their subjects."""
+    return [cast("tuple[int]", row)[0] for row in await tx.all("take_due_timers", to_ms(now), kind, limit)]
+
+
+async def list_due(tx: Session, kind: TimerKind, *, now: datetime, limit: int) -> list[int]:
+    """List the due timers of a kind, first due first; the numbers of their subjects."""
+    return [cast("tuple[int]", row)[0] for row in await tx.all("list_due_timers", to_ms(now), kind, limit)]

@@ -201,6 +201,11 @@ async def test_a_timer_is_taken_at_its_millisecond_and_not_before(storage: Stora
     await storage.write(timers.set_task_timer, "task_nap", due_at=due_at)
 
     assert await storage.read(timers.next_due) == NOW + timedelta(seconds=1)
-    assert await storage.write(timers.take_due_tasks, now=NOW + timedelta(milliseconds=999), limit=9) == []
-    assert len(await storage.write(timers.take_due_tasks, now=NOW + timedelta(seconds=1), limit=9)) == 1
-    assert await storage.write(timers.take_due_tasks, now=NOW + timedelta(seconds=1), limit=9) == []
+    assert (
+        await storage.write(timers.take_due, timers.TimerKind.TASK, now=NOW + timedelta(milliseconds=999), limit=9)
+        == []
+    )
+    assert (
+        len(await storage.write(timers.take_due, timers.TimerKind.TASK, now=NOW + timedelta(seconds=1), limit=9)) == 1
+    )
+    assert await storage.write(timers.take_due, timers.TimerKind.TASK, now=NOW + timedelta(seconds=1), limit=9) == []

@@ -54,7 +54,7 @@ async def test_a_due_task_is_resolved_once_and_by_its_kind(storage: Storage) -> 
     for each in (record("nap", TaskStatus.WAITING, delay=10), retry):
         assert await storage.write(tasks.insert_if_executing, seed.run_no, epoch, each)
         await storage.write(timers.set_task_timer, each.id, due_at=LATER)
-    numbers = await storage.write(timers.take_due_tasks, now=LATER, limit=9)
+    numbers = await storage.write(timers.take_due, timers.TimerKind.TASK, now=LATER, limit=9)
     resolved = await storage.write(tasks.resolve_if_waiting, numbers, now=LATER)
 
     assert {(run_no, state.name, state.status) for run_no, state in resolved} == {

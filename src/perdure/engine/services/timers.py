@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from perdure.engine.services.service import Service
-from perdure.engine.waits import fire_due_tasks
-from perdure.protocol.statuses import RunStatus
 from perdure.storage import timers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
-    from perdure.engine.events import Events
-    from perdure.engine.executions import Executions
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Storage
 
+Act = Callable[[int], Awaitable[int]]
+
 
 class TimerService(Service):
-    """Wakes runs whose waits are over and delivers events whose time has come; never before it has."""
+    """Acts on what is due, never before it is.
 
-    def __init__(
-        self, storage: Storage, clock: Clock, executions: Executions, events: Events, hints: Hints, settings: Settings
-    ) -> None:
+    Args:
+        storage: The database.
+        clock: The time.
+        hints: Tell that something is due earlier than was known.
+        settings: How it runs.
+        acts: One for each kind of timer: acts on at most so many that are due, and says on how many it has acted.
+            A timer that it has acted on is deleted or due later.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, hints: Hints, settings: Settings, acts: Sequence[Act]) -> None:
         super().__init__(clock, hints.timers)
         self._storage = storage
-        self._executions = executions
-        self._events = events
         self._hints = hints
         self._settings = settings
+        self._acts = acts
 
     async def poll(self) -> datetime | None:
         """Act on every timer that is due."""
@@ -45,15 +51,8 @@ class TimerService(Service):
                 until = sweep if due is None else min(due, sweep)
                 self._hints.next_timer = until
                 return until
-            acted = await self._fire_tasks(now) + await self._events.deliver_due(limit=self._settings.timer_batch)
+            acted = 0
+            for act in self._acts:
+                acted += await act(self._settings.timer_batch)
             if not acted:
                 return sweep
-
-    async def _fire_tasks(self, now: datetime) -> int:
-        fired = await self._storage.write(fire_due_tasks, now=now, limit=self._settings.timer_batch)
-        for run, states in fired.woken:
-            if run.status is RunStatus.EXECUTING:
-                self._executions.resolve(run.id, run.epoch, states)
-        if fired.woken:
-            self._hints.run_is_in_line()
-        return fired.timers

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from perdure.protocol.keys import CacheKey
-    from perdure.protocol.platform import InvokeRequest, Platform
+    from perdure.protocol.platform import Platform
+    from perdure.protocol.task_waits import InvokeRequest
     from perdure.sdk.codec import Codec
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask

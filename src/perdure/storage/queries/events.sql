@@ -33,3 +33,15 @@ ORDER BY t.due_at, t.subject_no LIMIT :limit;
 -- Mark an event delivered, if it is still the one that was matched (:seen_at).
 UPDATE events SET delivered_at = :now
 WHERE event_no = :event_no AND delivered_at IS NULL AND cancelled_at IS NULL AND updated_at = :seen_at;
+
+-- name: keep_waits_below
+-- An event still ends waits of tasks before this number; the event's number.
+UPDATE events SET waits_below = :below WHERE environment_no = :environment_no AND id = :id
+RETURNING event_no;
+
+-- name: find_event_with_waits
+-- An event that still ends waits.
+SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
+  e.updated_at, e.environment_no, a.id, e.waits_below
+FROM events e LEFT JOIN accounts a USING (account_no)
+WHERE e.event_no = :event_no AND e.waits_below IS NOT NULL;

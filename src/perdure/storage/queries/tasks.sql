@@ -32,6 +32,30 @@ WHERE task_no IN (SELECT value FROM json_each(:task_nos)) AND status = 'WAITING'
 RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
   CASE WHEN params_hash IS NOT NULL THEN params END, run_no;
 
+-- name: settle_if_waiting
+-- A waiting task gets the outcome that came from outside.
+UPDATE tasks SET status = :status, completed_at = :now, output = :output, error = :error, delay_until = NULL
+WHERE task_no = :task_no AND status = 'WAITING'
+RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
+  CASE WHEN params_hash IS NOT NULL THEN params END, run_no;
+
+-- name: find_task_no
+-- The number of a task.
+SELECT task_no FROM tasks WHERE id = :id;
+
+-- name: next_task_no
+-- The number of the task that is stored next.
+SELECT coalesce(max(task_no), 0) + 1 FROM tasks;
+
+-- name: delete_wait_timers
+-- A task waits for nothing from outside any more.
+DELETE FROM timers WHERE subject_no = :task_no AND kind IN ('CALLBACK_TIMEOUT', 'OPERATION');
+
+-- name: delete_timers_of_tasks
+-- Nothing of the tasks of a run is due any more that have no outcome yet.
+DELETE FROM timers WHERE kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION')
+  AND subject_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
+
 -- name: close_open_tasks
 -- The tasks of a run that have no outcome yet get one.
 UPDATE tasks SET status = :status, completed_at = :now

@@ -101,6 +101,7 @@ CREATE TABLE dispatchers (
 );
 
 -- UNIQUE (environment_no, id): an event sent twice is one event.
+-- `waits_below` is set if the event ends more waits than one transaction could: those of tasks before that number.
 -- The last CHECK: an event that was cancelled is never delivered, and the other way round.
 CREATE TABLE events (
   event_no INTEGER PRIMARY KEY,
@@ -122,6 +123,7 @@ CREATE TABLE events (
   deliver_at   INTEGER NOT NULL,
   delivered_at INTEGER,
   cancelled_at INTEGER,
+  waits_below  INTEGER,
   UNIQUE (environment_no, id),
   CHECK (delivered_at IS NULL OR cancelled_at IS NULL)
 );
@@ -228,11 +230,26 @@ CREATE TABLE timers (
   due_at  INTEGER NOT NULL,
   kind    TEXT NOT NULL CHECK (
     kind = 'TASK' OR kind = 'CALLBACK_TIMEOUT' OR kind = 'OPERATION' OR kind = 'EVENT' OR kind = 'SCHEDULE'
-    OR kind = 'DISPATCHER'),
+    OR kind = 'WAITS' OR kind = 'NOTIFICATION'),
   subject_no INTEGER NOT NULL,
   PRIMARY KEY (due_at, kind, subject_no),
   UNIQUE (kind, subject_no)
 ) WITHOUT ROWID;
+
+-- A task that waits for an event. `path` and `value`: what the event's payload must hold where, taken from the filter,
+-- so that an event need not be compared with every wait of its name; both empty if the filter says nothing so plain.
+CREATE TABLE event_waits (
+  task_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL,
+  name   TEXT NOT NULL,
+  path   TEXT NOT NULL,
+  value  TEXT NOT NULL,
+  source TEXT NOT NULL,
+  account_id     TEXT,
+  filter         TEXT,
+  context_filter TEXT
+);
+CREATE INDEX event_waits_by_value ON event_waits (environment_no, name, path, value, task_no);
 
 CREATE TABLE schedules (
   schedule_no INTEGER PRIMARY KEY,

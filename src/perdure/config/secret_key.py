@@ -1,0 +1,73 @@
+"""The key of a database: what callback tokens are derived from and secrets at rest are encrypted with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perdure.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE = "PERDURE_SECRET_KEY"
+_SHORTEST = 16
+_FILE_BYTES = 32
+
+
+def load_secret_key(key_file: Path | None, environ: Mapping[str, str] | None = None) -> bytes:
+    """Give the key: that of ``PERDURE_SECRET_KEY``, else of the key file, which is made if it is missing.
+
+    Args:
+        key_file: Where the key of this database is kept; ``None``: nowhere, so it is a new one.
+        environ: The environment variables; ``None``: those of the process.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        InvalidArgumentError: The variable is shorter than 16 characters, or the file does not hold a key.
+    """
+    given = (os.environ if environ is None else environ).get(VARIABLE)
+    if given:
+        if len(given) < _SHORTEST:
+            raise InvalidArgumentError(f"{VARIABLE} has {len(given)} characters; use {_SHORTEST} or more.")
+        return sha256(given.encode()).digest()
+    if key_file is None:
+        return secrets.token_bytes(_FILE_BYTES)
+    try:
+        key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return _make(key_file)
+    except ValueError as error:
+        raise InvalidArgumentError(f"{key_file} does not hold a key: 64 hexadecimal digits.") from error
+    if len(key) != _FILE_BYTES:
+        raise InvalidArgumentError(f"{key_file} does not hold a key: 64 hexadecimal digits.")
+    if key_file.stat().st_mode & 0o077:
+        key_file.chmod(0o600)
+    return key
+
+
+def _make(key_file: Path) -> bytes:
+    """Make the file whole or not at all; if another process was first, its key is the one."""
+    key = secrets.token_bytes(_FILE_BYTES)
+    draft = key_file.with_name(f"{key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(f"{key.hex()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, key_file)
+    except FileExistsError:
+        return load_secret_key(key_file, {})
+    finally:
+        draft.unlink()
+    folder = os.open(key_file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return key

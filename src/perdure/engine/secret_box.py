@@ -1,0 +1,72 @@
+"""What the database's key is for: tokens of callback URLs, and secrets that are stored until a task has ended."""
+
+from __future__ import annotations
+
+import hmac
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+class SecretBox:
+    """Derives tokens and encrypts, each with a key of its own.
+
+    Args:
+        load_key: Gives the database's key (32 bytes); called when it is first needed.
+        random_bytes: Gives that many random bytes.
+    """
+
+    def __init__(self, load_key: Callable[[], bytes], random_bytes: Callable[[int], bytes]) -> None:
+        self._load_key = load_key
+        self._random_bytes = random_bytes
+
+    def token(self, task_id: str) -> str:
+        """Derive the token of a task's callback URL: 64 hexadecimal digits, stored nowhere."""
+        return hmac.new(self._token_key, task_id.encode(), sha256).hexdigest()
+
+    def is_token(self, task_id: str, token: str) -> bool:
+        """Whether a token is that of a task; takes as long for a wrong one."""
+        return hmac.compare_digest(self.token(task_id).encode(), token.encode(errors="replace"))
+
+    def seal(self, secret: str, *, of: str) -> bytes:
+        """Encrypt a secret that belongs to this id; it can be opened for no other."""
+        nonce = self._random_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, secret.encode(), of.encode())
+
+    def unseal(self, sealed: bytes, *, of: str) -> str:
+        """Decrypt what `seal` made for this id.
+
+        Raises:
+            ValueError: It was made with another key or for another id, or is damaged.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], of.encode()).decode()
+        except InvalidTag as error:
+            raise ValueError(f"The secrets of {of} cannot be decrypted with this key.") from error
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._load_key()
+
+    @cached_property
+    def _token_key(self) -> bytes:
+        return self._derive("callback tokens")
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        # Costs more to load than everything else here, and few need it.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self._derive("secrets at rest"))
+
+    def _derive(self, purpose: str) -> bytes:
+        return hmac.new(self._key, f"perdure: {purpose}".encode(), sha256).digest()

@@ -1,0 +1,64 @@
+"""What a WAITING task waits for, if it is not a time: the platform completes it, no execution does."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from perdure.protocol.json_text import JsonText
+
+
+class CallbackWait(Struct, frozen=True, gc=False):
+    """The first request to the task's callback URL (v2 protocol, section 8.1).
+
+    ``timeout`` is in seconds, counted from when the task is stored; ``None``: for ever.
+    """
+
+    timeout: float | None
+
+
+class EventWait(Struct, frozen=True, gc=False):
+    """The first event that is sent after the task is stored and that matches (v2 protocol, section 8.3).
+
+    ``timeout`` as for `CallbackWait`.
+    """
+
+    name: str
+    source: str
+    filter: JsonText | None
+    context_filter: JsonText | None
+    account_id: str | None
+    timeout: float | None
+
+
+class InvokeRequest(Struct, frozen=True, gc=False):
+    """Start a run of this job (v2 protocol, section 8.4). The key is scoped to the job."""
+
+    job_id: str
+    payload: JsonText = JsonText("{}")
+    context: JsonText = JsonText("{}")
+    idempotency_key: str | None = None
+    account_id: str | None = None
+
+
+class RunsWait(Struct, frozen=True, gc=False):
+    """The ends of runs that are started in the transaction that stores the task, in this order.
+
+    The task's output is the list of their notifications (v2 protocol, section 6.10). ``timeout`` as for
+    `CallbackWait`.
+    """
+
+    requests: tuple[InvokeRequest, ...]
+    timeout: float | None
+
+
+class Operation(Struct, frozen=True, gc=False):
+    """Work that the engine does itself, as the task's operation and params say (v2 protocol, section 7).
+
+    ``secrets`` is JSON text of what params show masked; it is kept encrypted, and only until the task has its
+    outcome.
+    """
+
+    secrets: JsonText | None = None
+
+
+TaskWait = CallbackWait | EventWait | RunsWait | Operation
