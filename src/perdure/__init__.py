@@ -11,7 +11,7 @@ from perdure.sdk.failures import register_error
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io import IO
 from perdure.sdk.job import Job, job
-from perdure.sdk.records import ErrorInfo, Event, EventRecord, LogLine, Run, RunTask
+from perdure.sdk.records import ErrorInfo, Event, EventRecord, LogLine, ReceivedEvent, Run, RunTask
 from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
 from perdure.sdk.triggers import event_trigger, invoke_trigger
 
@@ -24,6 +24,7 @@ __all__ = [
     "EventRecord",
     "Job",
     "LogLine",
+    "ReceivedEvent",
     "Retry",
     "RetryAt",
     "Run",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from perdure.config.settings import Settings
+from perdure.engine.event_waits import BATCH
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
@@ -13,6 +14,7 @@ from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
+from perdure.server.http import HEADER_SECONDS
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
 
@@ -28,6 +30,8 @@ IN_FORCE = {
     "name of an event": f"1 to {NAME_LIMIT} characters",
     "id of an event": f"1 to {ID_LIMIT:,} characters",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
+    "waits that one event ends": f"{BATCH:,}",
+    "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",
     "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",

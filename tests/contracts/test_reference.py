@@ -23,12 +23,19 @@ from tests.contracts.markdown import CodeBlock, code_blocks
 from tests.contracts.tree import ROOT, relative
 
 REFERENCE = ROOT / "docs" / "reference"
-CALLS = [REFERENCE / "task-library.md", REFERENCE / "client.md"]
+LIBRARY = sorted((REFERENCE / "task-library").glob("*.md"))
+CLIENT = REFERENCE / "client.md"
+CALLS = [*LIBRARY, CLIENT]
 RESULTS = REFERENCE / "results.md"
-WITH_EXAMPLES = [*CALLS, RESULTS, ROOT / "docs" / "concepts" / "waiting-and-suspension.md"]
 
 PRINTING = re.compile(r"^ *(?:await show|print)\(.*\)  # (.*)$", re.MULTILINE)
 """A line of an example that prints, with what it prints."""
+
+WITH_EXAMPLES = [
+    page
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if any(PRINTING.search(block.text) for block in code_blocks(page, language="python"))
+]
 
 OWNERS: dict[str, type] = {
     "io": perdure.IO,
@@ -45,7 +52,7 @@ def _sections(page: Path) -> dict[str, list[list[str]]]:
     rows: list[list[str]] = []
     for line in page.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
-            name = re.fullmatch(r"##+ `([\w.]+)`", line)
+            name = re.fullmatch(r"#+ `([\w.]+)`", line)
             rows = [] if name is None else found.setdefault(name[1], [])
         elif line.startswith("| `"):
             rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
@@ -76,12 +83,14 @@ def test_a_section_lists_every_parameter_with_its_default(
 
 def test_every_call_of_the_task_library_has_a_section() -> None:
     calls = {name for name, _ in inspect.getmembers(perdure.IO, inspect.isfunction) if not name.startswith("_")}
-    listed = {name.removeprefix("io.") for name in _sections(CALLS[0]) if name.startswith("io.")}
-    assert listed == calls | {"logger", "logger.info"}
+    listed = {
+        name.removeprefix("io.") for page in LIBRARY for name in _sections(page) if re.fullmatch(r"io\.\w+", name)
+    }
+    assert listed == calls | {"logger"}
 
 
 def test_every_call_of_the_client_and_of_handles_has_a_section() -> None:
-    listed = set(_sections(CALLS[1]))
+    listed = set(_sections(CLIENT))
     for owner, cls in (("client", perdure.Client), ("handle", perdure.RunHandle)):
         calls = {
             name for name in vars(cls) if not name.startswith("_") and name not in {"id", "connected", "output_codec"}

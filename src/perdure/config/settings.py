@@ -21,6 +21,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         database_url: Where everything is stored; ``sqlite://`` is in memory.
+        public_url: The origin of every URL that is handed out to others, such as ``https://example.com/perdure``;
+            ``None``: a loopback port of the node's own.
         environment: The slug of the environment an embedded node works for: ``dev``, ``stg``, ``prod`` or ``prev``.
         max_executions: How many executions a node has at work at once.
         claim_batch: How many runs are claimed in one transaction.
@@ -32,6 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """
 
     database_url: str = DEFAULT_DATABASE_URL
+    public_url: str | None = None
     environment: str = "dev"
     max_executions: int = 1000
     claim_batch: int = 200
@@ -44,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 _VARIABLES = {
     "PERDURE_DATABASE_URL": "database_url",
+    "PERDURE_PUBLIC_URL": "public_url",
     "PERDURE_ENVIRONMENT": "environment",
     "PERDURE_MAX_EXECUTIONS": "max_executions",
 }

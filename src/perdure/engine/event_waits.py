@@ -12,6 +12,7 @@ from perdure.engine.waits import Settlement, Waking, Woken, settle_waits
 from perdure.protocol.event_filter import CompiledFilter, compile_event_filter
 from perdure.protocol.filter_keys import NO_KEY, filter_key, values_at
 from perdure.protocol.json_text import JsonText, load
+from perdure.protocol.messages.instant import Instant
 from perdure.storage import event_waits, events, tasks, timers
 from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.timers import TimerKind
@@ -130,7 +131,7 @@ def _output(event: NewEvent | EventRow) -> JsonText:
         "name": event.name,
         "payload": msgspec.Raw(event.payload.encode()),
         "context": msgspec.Raw(event.context.encode()),
-        "timestamp": event.timestamp,
+        "timestamp": Instant.of(event.timestamp).wire_text(),
     }
     if event.account_id is not None:
         shown["accountId"] = event.account_id

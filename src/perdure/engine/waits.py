@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_NOTHING_CAME = "has waited as long as it may, and nothing came; catch this error, or give the call a longer timeout=."
+
 
 class Woken(Struct, frozen=True, gc=False):
     """A run with those of its tasks that wait no longer."""
@@ -76,7 +78,10 @@ async def time_out_waits(tx: Session, *, now: datetime, limit: int) -> Waking[in
     task_nos = await timers.take_due(tx, TimerKind.CALLBACK_TIMEOUT, now=now, limit=limit)
     if not task_nos:
         return Waking(0, [])
-    failures = [Settlement(task_no, error=_TIMED_OUT) for task_no in task_nos]
+    failures = [
+        Settlement(task_no, error=failure_of(WaitTimeoutError(f"{operation} {key!r} {_NOTHING_CAME}")))
+        for task_no, operation, key in await tasks.list_shown(tx, task_nos)
+    ]
     return Waking(len(task_nos), await settle_waits(tx, failures, now=now))
 
 
@@ -93,6 +98,3 @@ async def wake_runs(tx: Session, resolved: Sequence[tuple[int, TaskState]], *, n
     # Tasks first, then runs: whoever resolves a task takes this order.
     woken = await runs.wake(tx, states_of, fruitful=fruitful, now=now)
     return [Woken(run, states_of[run.run_no]) for run in woken]
-
-
-_TIMED_OUT = failure_of(WaitTimeoutError())

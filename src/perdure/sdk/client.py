@@ -94,11 +94,20 @@ class Client:
 
     # Running.
 
-    def start(self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False) -> Start:
+    def start(
+        self,
+        *,
+        database_url: str | None = None,
+        public_url: str | None = None,
+        when_locked: str = "fail",
+        force_replay: bool = False,
+    ) -> Start:
         """Run an embedded node on this event loop: ``async with client.start() as node:``.
 
         Args:
             database_url: Default: that of the client.
+            public_url: Where the app has mounted ``node.asgi()``, as others reach it: the origin of callback URLs.
+                Default: ``PERDURE_PUBLIC_URL``, else a loopback port that the node opens by itself.
             when_locked: What to do if another process owns the database: ``"fail"`` raises, after waiting up to
                 10 s for a process that is ending.
             force_replay: Keep no suspended run in memory: every suspension replays. ``PERDURE_FORCE_REPLAY=1``
@@ -108,16 +117,21 @@ class Client:
             DatabaseLockedError: Another process owns the database file.
             StorageError: The database cannot be opened.
         """
-        return Start(self, database_url, when_locked, force_replay)
+        return Start(self, database_url, public_url, when_locked, force_replay)
 
     def start_background(
-        self, *, database_url: str | None = None, when_locked: str = "fail", force_replay: bool = False
+        self,
+        *,
+        database_url: str | None = None,
+        public_url: str | None = None,
+        when_locked: str = "fail",
+        force_replay: bool = False,
     ) -> BackgroundStart:
         """Run an embedded node in a thread of its own: ``with client.start_background() as node:``.
 
         Arguments and errors are those of `start`.
         """
-        return BackgroundStart(self, database_url, when_locked, force_replay)
+        return BackgroundStart(self, database_url, public_url, when_locked, force_replay)
 
     @property
     def sync(self) -> SyncCalls:

@@ -29,6 +29,11 @@ class Embedded(Protocol):
 
     platform: Platform
 
+    @property
+    def url(self) -> str: ...
+
+    def asgi(self) -> Any: ...
+
     async def stop(self) -> None: ...
 
 
@@ -46,6 +51,15 @@ class Node:
         self._thread = threading.get_ident()
         self._pid = os.getpid()
         self.platform = embedded.platform
+
+    @property
+    def url(self) -> str:
+        """The origin of this node's callback URLs: ``public_url``, or a loopback port of its own."""
+        return self._embedded.url
+
+    def asgi(self) -> Any:
+        """Make the ASGI application for callback URLs, to be mounted in an app at the path of ``public_url``."""
+        return self._embedded.asgi()
 
     async def call(self, work: Callable[[Platform], Coroutine[Any, Any, T]]) -> T:
         """Run a call on the node's loop and return its result, from whatever loop this is."""
@@ -93,7 +107,9 @@ def refuse_running_loop() -> None:
     raise SyncInAsyncError
 
 
-async def start_node(client: Client, database_url: str | None, when_locked: str, force_replay: bool) -> Node:
+async def start_node(
+    client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
+) -> Node:
     """Assemble an embedded node for a client's jobs; this is the SDK's one door to the server side."""
     if when_locked != "fail":
         raise InvalidArgumentError(f'when_locked={when_locked!r} is not understood; it may be "fail".')
@@ -101,7 +117,7 @@ async def start_node(client: Client, database_url: str | None, when_locked: str,
     host = Host(client.id, client.jobs, force_replay=force_replay or _forced_by_environment())
     try:
         embedded = await assembly.start_embedded(
-            host, database_url=database_url or client.database_url, connect=host.connect
+            host, database_url=database_url or client.database_url, public_url=public_url, connect=host.connect
         )
     except BaseException:
         await host.stop()
@@ -116,9 +132,11 @@ def _forced_by_environment() -> bool:
 class Start:
     """``async with client.start() as node:``."""
 
-    def __init__(self, client: Client, database_url: str | None, when_locked: str, force_replay: bool) -> None:
+    def __init__(
+        self, client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
+    ) -> None:
         self._client = client
-        self._arguments = (database_url, when_locked, force_replay)
+        self._arguments = (database_url, public_url, when_locked, force_replay)
         self._node: Node | None = None
 
     async def __aenter__(self) -> Node:
@@ -140,8 +158,10 @@ class Start:
 class BackgroundStart:
     """``with client.start_background() as node:`` — the node runs on an event loop in a thread of its own."""
 
-    def __init__(self, client: Client, database_url: str | None, when_locked: str, force_replay: bool) -> None:
-        self._start = Start(client, database_url, when_locked, force_replay)
+    def __init__(
+        self, client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
+    ) -> None:
+        self._start = Start(client, database_url, public_url, when_locked, force_replay)
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._node: Node | None = None

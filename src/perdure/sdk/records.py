@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from perdure.protocol.statuses import RunStatus as RunState
 from perdure.protocol.statuses import TaskStatus
+
+T = TypeVar("T")
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -62,6 +64,28 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None
     cancelled_at: datetime | None
     account_id: str | None
+
+
+class ReceivedEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """An event that a run waited for.
+
+    Attributes:
+        id: The sender's id.
+        name: The event's name.
+        source: Its source.
+        payload: Its payload, as the call's ``schema=`` says, else as JSON.
+        context: Its context, as JSON.
+        timestamp: When it happened.
+        account_id: The external account it was sent for, or ``None``.
+    """
+
+    id: str
+    name: str
+    source: str
+    payload: T
+    context: Any
+    timestamp: datetime
+    account_id: str | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True):

@@ -31,3 +31,14 @@ async def list_expired(tx: Session, *, own_node_no: int, now: datetime) -> list[
 async def list_others(tx: Session, *, own_node_no: int) -> list[int]:
     """List the other nodes that hold executions."""
     return [cast("tuple[int]", row)[0] for row in await tx.all("list_other_nodes", own_node_no)]
+
+
+async def find_last_port(tx: Session) -> int | None:
+    """Look up where the node before this one listened."""
+    row = await tx.one("find_last_port")
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def keep_port(tx: Session, node_no: int, *, port: int) -> None:
+    """Remember where a node listens."""
+    await tx.run("keep_port", port, node_no)

@@ -36,13 +36,18 @@ def open_storage(url: str, *, lock_timeout: timedelta = timedelta(seconds=10)) -
         StorageCorruptError: The file is no database, or is damaged.
         MigrationError: The database is newer than this version of perdure.
     """
-    path = _parse(url)
+    path = database_path(url)
     from perdure.storage.sqlite import opening
 
     return opening.open_memory() if path is None else opening.open_file(path, lock_timeout=lock_timeout)
 
 
-def _parse(url: str) -> Path | None:
+def database_path(url: str) -> Path | None:
+    """Give the file that a database URL names; ``None``: it is in memory.
+
+    Raises:
+        InvalidArgumentError: The URL names no database that this version opens.
+    """
     scheme, mark, rest = url.partition("://")
     # Nothing but the scheme is repeated in a message: the rest may hold a password.
     if not mark or scheme != "sqlite":

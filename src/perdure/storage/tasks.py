@@ -96,6 +96,11 @@ async def find_number(tx: Session, task_id: str) -> int | None:
     return None if row is None else cast("tuple[int]", row)[0]
 
 
+async def list_shown(tx: Session, task_nos: Iterable[int]) -> list[tuple[int, str, str]]:
+    """List tasks by number, with their operation and the key that is shown."""
+    return [cast("tuple[int, str, str]", row) for row in await tx.all("list_shown_tasks", number_list(task_nos))]
+
+
 async def find_next_number(tx: Session) -> int:
     """Give the number of the task that is stored next."""
     return cast("tuple[int]", await tx.one("next_task_no"))[0]

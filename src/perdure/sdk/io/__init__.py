@@ -16,6 +16,7 @@ from perdure.sdk.io.logger import Logger
 from perdure.sdk.io.options import (
     PLAIN,
     TaskOptions,
+    callback_wait,
     check_callables,
     check_texts,
     details_text,
@@ -29,6 +30,9 @@ from perdure.sdk.io.random import RandomCalls
 from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.wait import WaitCalls
+from perdure.sdk.io.wait_for_event import EventWaitCalls
+from perdure.sdk.io.wait_for_request import RequestCalls
+from perdure.sdk.io.yield_execution import YieldCalls
 from perdure.sdk.retry import as_retry
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
+class IO(WaitCalls, RequestCalls, EventWaitCalls, YieldCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
     """The task library of one run.
 
     Every call takes its cache key first; leave the key out and name the rest to get an automatic one. Each result
@@ -76,6 +80,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         display_key: str | None = None,
         delay_until: datetime | None = None,
         noop: bool = False,
+        callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
     ) -> Coroutine[Any, Any, T]: ...
@@ -99,6 +104,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         display_key: str | None = None,
         delay_until: datetime | None = None,
         noop: bool = False,
+        callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
     ) -> Coroutine[Any, Any, T]: ...
@@ -122,6 +128,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         display_key: str | None = None,
         delay_until: datetime | None = None,
         noop: bool = False,
+        callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
     ) -> Coroutine[Any, Any, T]: ...
@@ -144,6 +151,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         display_key: str | None = None,
         delay_until: datetime | None = None,
         noop: bool = False,
+        callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
     ) -> Coroutine[Any, Any, Any]:
@@ -168,6 +176,8 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
             display_key: Shown instead of the key.
             delay_until: Begin no earlier than this instant.
             noop: Run no body, give ``None``; with ``delay_until`` this is a wait.
+            callback: The result is not what the function returns but the JSON of the first POST request to
+                ``task.callback_url``, for which the task waits so many seconds at most.
             parse_output: Maps the stored JSON each time before it is decoded.
             on_error: ``(error, task, io)`` → ``None``, another exception, ``RetryAt(at)`` or ``SkipRetrying()``.
 
@@ -180,6 +190,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
             UnserializableOutputError: The result cannot be stored.
             ValueTooLargeError: The result is over 3 MiB of JSON.
             TaskTimeoutError: The last attempt took longer than ``timeout``.
+            WaitTimeoutError: No request came to the callback URL in time.
             TaskFailedError: The function failed with an exception that cannot be rebuilt.
             DuplicateCacheKeyError, CacheKeyMismatchError, AmbiguousCacheKeyError: The key is taken.
 
@@ -188,6 +199,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         if (
             name or as_type is not None or retry or timeout is not None or icon or description or properties
             or params is not None or style or redact or display_key or delay_until or noop or parse_output or on_error
+            or callback is not None
         ):  # fmt: skip
             check_callables(parse_output=parse_output, on_error=on_error)
             check_texts(name=name, icon=icon, description=description, display_key=display_key)
@@ -202,6 +214,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
                 noop=noop,
                 parse_output=parse_output,
                 on_error=on_error,
+                wait=None if callback is None else callback_wait(callback, fn, noop=noop, delay_until=delay_until),
                 details=details_text(
                     icon=icon,
                     description=description,
@@ -226,7 +239,7 @@ class IO(WaitCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
         return coroutine
 
     def _check_function(self, operation: str, key: CacheKey | None, fn: object, options: TaskOptions) -> None:
-        if fn is None and options.noop:
+        if fn is None and (options.noop or options.wait is not None):
             return
         if isinstance(fn, Coroutine):
             fn.close()

@@ -16,6 +16,7 @@ from perdure.sdk.codec import PLAIN
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.body import MAX_ARGUMENTS, RunningTask, call_body, required_arguments
+from perdure.sdk.io.outside import ask_outside
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from perdure.protocol.task_waits import TaskWait
     from perdure.sdk.branches import Branch
     from perdure.sdk.codec import Codec
     from perdure.sdk.execution import Execution
@@ -87,6 +89,8 @@ class Attempts(Struct, eq=False):
     async def run(self) -> Any:
         """Wait if it is to wait, then run attempt after attempt."""
         state, until = self.ask.state, self.options.delay_until
+        if self.options.wait is not None:
+            return await self.wait_outside(self.options.wait)
         if state is not None and state.status is TaskStatus.WAITING:
             await self.wait(state.delay_until)
         elif state is None and until is not None and until > self.execution.host.now():
@@ -98,6 +102,29 @@ class Attempts(Struct, eq=False):
             await self.store(TaskStatus.COMPLETED)
             return None
         return await self.attempt()
+
+    async def wait_outside(self, wait: TaskWait) -> Any:
+        """Wait until the platform completes the task; before that, run the function once that asks for it outside."""
+        if self.ask.state is None:
+            await self.store(TaskStatus.WAITING, wait=wait)
+        if self.fn is not None:
+            await self._ask_outside(wait)
+        if not self.ask.is_settled:
+            await self.wait(None)
+        return stored_result(self.scope, self.ask, self.codec, self.options.parse_output)
+
+    async def _ask_outside(self, wait: TaskWait) -> None:
+        fn, execution = self.fn, self.execution
+        assert fn is not None
+        try:
+            await ask_outside(execution, self.io, self.task, fn, self.options)
+        except Exception as error:
+            if execution.interrupted:
+                raise Interrupt from error
+            info, raised = normalize(error)
+            await self.store(TaskStatus.ERRORED, error=info, wait=wait)
+            note_failure(self.scope, raised)
+            raise raised from raised.__cause__
 
     async def go_on_after(self, error: Exception, inner: Scope) -> Any:
         """Deal with a first attempt that failed, then run attempt after attempt."""
@@ -221,6 +248,7 @@ class Attempts(Struct, eq=False):
         error: ErrorInfo | None = None,
         properties: JsonText | None = None,
         delay_until: datetime | None = None,
+        wait: TaskWait | None = None,
     ) -> None:
         """Store a state of the task, and settle the memo once it is durable (or can no longer be stopped)."""
         execution = self.execution
@@ -234,6 +262,7 @@ class Attempts(Struct, eq=False):
             delay_until=delay_until,
             output_properties=properties,
         )
+        record.wait = wait
         try:
             await execution.record(record)
         except asyncio.CancelledError:

@@ -32,15 +32,17 @@ class RunningTask:
         id: The task's id, the same in every attempt.
         idempotency_key: 64 hex digits, stable over attempts and crashes: hand it to third parties.
         attempt: The number of this attempt, from 1.
+        callback_url: Where a POST request completes the task, if it was asked for with ``callback=``; else ``None``.
         output_properties: May be set to a list of ``{"label", "text", "url"}`` to show with the result.
     """
 
-    __slots__ = ("attempt", "id", "idempotency_key", "output_properties")
+    __slots__ = ("attempt", "callback_url", "id", "idempotency_key", "output_properties")
 
     def __init__(self, task: OpenTask) -> None:
         self.id = task.id
         self.idempotency_key = task.key
         self.attempt = task.attempts
+        self.callback_url: str | None = None
         self.output_properties: list[dict[str, str]] | None = None
 
 

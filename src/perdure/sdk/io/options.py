@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING, Any, cast
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
+from perdure.protocol.task_waits import CallbackWait
+from perdure.sdk.durations import seconds_of
+from perdure.sdk.plain_codec import PLAIN as PLAIN_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.retries import RetryOptions
+    from perdure.protocol.task_waits import TaskWait
+    from perdure.sdk.codec import Codec
     from perdure.sdk.io import IO
     from perdure.sdk.io.body import RunningTask
 
 
 class TaskOptions:
-    """Everything that a call may say of its task beside key and function."""
+    """Everything that a call may say of its task beside key and function.
 
-    __slots__ = ("as_type", "delay_until", "details", "display_key", "name", "noop", "on_error", "operation", "params",
-                 "parse_output", "retry", "timeout", "wrap")  # fmt: skip
+    ``wait``: the platform completes the task; a function, if there is one, asks for it outside (`ask_outside`), and
+    ``takes_url`` says that it is given the callback URL, not the task. ``codec`` counts in place of ``as_type``.
+    """
+
+    __slots__ = ("as_type", "codec", "delay_until", "details", "display_key", "name", "noop", "on_error", "operation",
+                 "params", "parse_output", "retry", "takes_url", "timeout", "wait", "wrap")  # fmt: skip
 
     def __init__(
         self,
@@ -40,6 +49,9 @@ class TaskOptions:
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
         details: JsonText | None = None,
         wrap: Callable[[Any], Any] | None = None,
+        wait: TaskWait | None = None,
+        takes_url: bool = False,
+        codec: Codec | None = None,
     ) -> None:
         self.name = name
         self.operation = operation
@@ -54,10 +66,27 @@ class TaskOptions:
         self.on_error = on_error
         self.details = details
         self.wrap = wrap
+        self.wait = wait
+        self.takes_url = takes_url
+        # What comes from outside is not what the function returns.
+        self.codec = PLAIN_JSON if wait is not None and as_type is None else codec
 
 
 PLAIN = TaskOptions()
 """The options of a call that says nothing."""
+
+
+def callback_wait(callback: object, fn: object, *, noop: bool, delay_until: object) -> CallbackWait:
+    """Read the ``callback`` of a call: how long it waits for the request that brings its result.
+
+    Raises:
+        InvalidArgumentError: It is no duration, or the call has no function to pass the URL on.
+    """
+    if noop or delay_until is not None or fn is None:
+        raise InvalidArgumentError(
+            "callback= needs a function that passes task.callback_url on, and goes with neither noop= nor delay_until=."
+        )
+    return CallbackWait(seconds_of(callback, what="callback"))
 
 
 def check_texts(**given: object) -> None:

@@ -7,10 +7,11 @@ import inspect
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from perdure.errors import RunError
 from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import return_codec
-from perdure.sdk.io.attempts import Attempts, exit_as_error, stored_result
+from perdure.sdk.io.attempts import Attempts, exit_as_error, note_failure, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.scope import OpenTask, Scope, current_scope
@@ -43,7 +44,7 @@ async def run_task(
         scope = current_scope.get(execution.root)
         if scope.execution is not execution:
             scope = execution.root
-        codec = return_codec(fn, options.as_type)
+        codec = options.codec if options.codec is not None else return_codec(fn, options.as_type)
         name = options.name if options.name is not None else name_of(fn) if fn is not None else options.operation
         while True:
             ask, is_first = execution.memo.find(
@@ -61,17 +62,24 @@ async def run_task(
                 break
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
-            return result if options.wrap is None else options.wrap(result)
+            return result if options.wrap is None else _wrapped(scope, options.wrap, result)
         task = ask.task = _open_task(execution, scope, ask, options)
         attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
         if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
             return await _run_plainly(attempts, fn)
         result = await attempts.run()
-        return result if options.wrap is None else options.wrap(result)
+        return result if options.wrap is None else _wrapped(scope, options.wrap, result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
             execution.memo.forget(first)
         execution.finish(branch)
+
+
+def _wrapped(scope: Scope, wrap: Callable[[Any], Any], result: Any) -> Any:
+    try:
+        return wrap(result)
+    except RunError as error:
+        raise note_failure(scope, error) from error.__cause__
 
 
 async def _run_plainly(attempts: Attempts, fn: Callable[[], Awaitable[Any]]) -> Any:

@@ -31,3 +31,11 @@ SELECT node_no FROM nodes WHERE lease_until <= :now AND node_no <> :own_node_no
 -- Nodes, other than this one, that hold executions.
 SELECT node_no FROM nodes WHERE node_no <> :own_node_no
   AND EXISTS (SELECT 1 FROM runs WHERE runs.node_no = nodes.node_no);
+
+-- name: find_last_port
+-- Where the node before this one listened.
+SELECT port FROM nodes WHERE port IS NOT NULL ORDER BY node_no DESC LIMIT 1;
+
+-- name: keep_port
+-- Remember where a node listens.
+UPDATE nodes SET port = :port WHERE node_no = :node_no;

@@ -43,6 +43,11 @@ RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempt
 -- The number of a task.
 SELECT task_no FROM tasks WHERE id = :id;
 
+-- name: list_shown_tasks
+-- Tasks by number, with what they are called (:task_nos, a JSON array).
+SELECT task_no, operation, coalesce(display_key, name) FROM tasks WHERE task_no IN (SELECT value FROM json_each(:task_nos))
+ORDER BY task_no;
+
 -- name: next_task_no
 -- The number of the task that is stored next.
 SELECT coalesce(max(task_no), 0) + 1 FROM tasks;

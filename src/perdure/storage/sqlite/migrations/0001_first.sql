@@ -326,12 +326,14 @@ CREATE TABLE key_values (
   PRIMARY KEY (environment_no, key)
 );
 
--- A node holds its executions by one lease of its own; it is renewed while it executes.
+-- A node holds its executions by one lease of its own; it is renewed while it executes. `port`: where an embedded node
+-- listens; the next one on this database listens there again, so that URLs handed out stay right.
 CREATE TABLE nodes (
   node_no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   started_at INTEGER NOT NULL,
-  lease_until INTEGER NOT NULL
+  lease_until INTEGER NOT NULL,
+  port INTEGER
 );
 
 -- The history of each run's status, gapless by `seq`.

@@ -1,0 +1,58 @@
+"""Reading a request's body: bounded in size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+READ_SECONDS = 30.0
+"""How long a request may take to arrive."""
+
+
+class BodyError(Exception):
+    """The body cannot be taken: the status, code and sentence to answer with."""
+
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.sentence = sentence
+
+
+async def read_body(request: Request, *, limit: int, seconds: float = READ_SECONDS) -> bytes:
+    """Read a request's body whole.
+
+    Args:
+        request: The request.
+        limit: How many bytes it may have.
+        seconds: How long it may take to arrive.
+
+    Raises:
+        BodyError: It is encoded, too large, too slow, or breaks off.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise BodyError(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
+    too_large = BodyError(413, "payload_too_large", f"The body may have {limit:,} bytes at most.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise BodyError(408, "request_timeout", f"The body did not arrive within {seconds:g} seconds.") from None
+    except ClientDisconnect:
+        raise BodyError(400, "bad_request", "The body broke off.") from None
+    return b"".join(parts)

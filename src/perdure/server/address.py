@@ -1,0 +1,95 @@
+"""Where an embedded node is reached: under the URL that the app has mounted it at, or on a loopback port of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from perdure.errors import InvalidArgumentError
+from perdure.server.listener import Listener
+from perdure.storage import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.storage.interface import Storage
+
+_log = logging.getLogger(__name__)
+
+
+class Address:
+    """A node's URL; made by `open_address`."""
+
+    def __init__(
+        self, storage: Storage, public_url: str | None, listener: Listener | None, last_port: int | None
+    ) -> None:
+        self._storage = storage
+        self._public_url = public_url
+        self._listener = listener
+        self._last_port = last_port
+        self._has_warned = False
+
+    @property
+    def url(self) -> str:
+        """The URL under which the node's routes are reached, without a slash at its end."""
+        if self._listener is not None:
+            return self._listener.url
+        assert self._public_url is not None
+        return self._public_url
+
+    def hand_out(self) -> str:
+        """Give the URL to somebody outside; the first time, warn if nobody on another machine can reach it."""
+        if self._listener is not None and not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "Callback URLs begin with %s, which only this machine reaches. If others are to call back, mount "
+                "node.asgi() and set PERDURE_PUBLIC_URL (or public_url=) to its URL.",
+                self.url,
+            )
+        return self.url
+
+    def listen(self, make_app: Callable[[], Any]) -> None:
+        """Serve what connects to the node's own port, if it has one."""
+        if self._listener is not None:
+            self._listener.listen(make_app)
+
+    async def keep(self, node_no: int) -> None:
+        """Let the next node on this database listen on the same port."""
+        if self._listener is not None and self._listener.port != self._last_port:
+            await self._storage.write(nodes.keep_port, node_no, port=self._listener.port)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._listener is not None:
+            await self._listener.close()
+
+
+async def open_address(storage: Storage, public_url: str | None) -> Address:
+    """Check the public URL; without one, listen on the port of the node before, or on any that is free.
+
+    Raises:
+        InvalidArgumentError: The URL is none of http or https with a host, or has a query or fragment.
+    """
+    if public_url is not None:
+        return Address(storage, check_public_url(public_url), None, None)
+    last_port = await storage.read(nodes.find_last_port)
+    return Address(storage, None, Listener(port=last_port or 0), last_port)
+
+
+def check_public_url(url: str) -> str:
+    """Check a public URL; gives it without a slash at its end.
+
+    Raises:
+        InvalidArgumentError: It is none of http or https with a host, or has a query or fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise InvalidArgumentError(
+            f"public_url={url!r} is no URL to build others on; it looks like https://example.com/perdure."
+        )
+    return url.rstrip("/")
