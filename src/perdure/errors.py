@@ -4,6 +4,8 @@ PerdureError
 ├── RunError                        raised to job code
 │   ├── InvalidArgumentError        also a ValueError
 │   │   ├── InvalidFilterError
+│   │   ├── InvalidUrlError
+│   │   ├── InvalidHeaderError
 │   │   └── UnsupportedTypeError
 │   ├── PayloadValidationError
 │   ├── CacheKeyMismatchError
@@ -14,6 +16,10 @@ PerdureError
 │   ├── TaskFailedError
 │   ├── TaskTimeoutError            also a TimeoutError
 │   ├── WaitTimeoutError            also a TimeoutError
+│   ├── BlockedAddressError
+│   ├── FetchFailedError
+│   │   └── ResponseTooLargeError
+│   ├── FetchTimeoutError           also a TimeoutError
 │   ├── UnawaitedTaskError
 │   ├── SuspensionSwallowedError
 │   ├── InvokedRunFailedError
@@ -46,7 +52,7 @@ the sentence used when no message is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PerdureError(Exception):
@@ -82,6 +88,18 @@ class InvalidFilterError(InvalidArgumentError):
     """A filter has an unknown operator or an operand of the wrong kind."""
 
     code = "invalid_filter"
+
+
+class InvalidUrlError(InvalidArgumentError):
+    """The URL is not one that perdure sends requests to."""
+
+    code = "invalid_url"
+
+
+class InvalidHeaderError(InvalidArgumentError):
+    """A header is malformed, or is one that perdure sets itself."""
+
+    code = "invalid_header"
 
 
 class UnsupportedTypeError(InvalidArgumentError):
@@ -175,6 +193,43 @@ class WaitTimeoutError(RunError, TimeoutError):
     """Nothing came in the time that the task was to wait."""
 
     code = "wait_timeout"
+
+
+class BlockedAddressError(RunError):
+    """The URL leads to an address that requests may not be sent to; PERDURE_EGRESS_ALLOW opens more."""
+
+    code = "blocked_address"
+
+
+class FetchFailedError(RunError):
+    """A request got no answer, or one that is a failure.
+
+    Attributes:
+        status: The status of the answer, or ``None`` if there was none that could be used.
+        body: The answer's body, decoded as far as it could be, or ``None``.
+    """
+
+    code = "fetch_failed"
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, status: int | None = None, body: Any = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class ResponseTooLargeError(FetchFailedError):
+    """The answer to a request is larger than what is read of one."""
+
+    code = "response_too_large"
+    retryable = False
+
+
+class FetchTimeoutError(RunError, TimeoutError):
+    """A request was not answered in full within its timeout."""
+
+    code = "fetch_timeout"
+    retryable = True
 
 
 class UnawaitedTaskError(RunError):

@@ -17,6 +17,7 @@ BREACHES = {
     "engine-stands-alone": ("engine/breach.py", "import perdure.storage.sqlite\n"),
     "one-door-to-drivers": ("storage/breach.py", "import perdure.storage.sqlite\n"),
     "database-libraries": ("engine/breach.py", "import apsw\n"),
+    "http-client-library": ("engine/breach.py", "import aiohttp\n"),
     "protocol-is-pure": ("protocol/breach.py", "import time\n"),
     "engine-has-injected-sources": ("engine/breach.py", "import random\n"),
 }

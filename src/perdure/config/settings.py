@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.structs import replace
 
 from perdure.errors import InvalidArgumentError
+from perdure.protocol.egress import EgressRule, parse_egress_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         lease_renewal: How often that claim is renewed while executions are at work.
         sweep_interval: How often a service looks at the database when nobody has told it to.
         fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
+        egress_allow: Closed addresses that requests on behalf of jobs may go to all the same.
+        egress_ports: The only ports that such requests may go to, ``egress_allow`` aside; none given: all.
+        max_connections: How many connections such requests have open at once.
+        max_connections_per_host: How many of them to one host and port.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -43,6 +49,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_renewal: timedelta = timedelta(seconds=3)
     sweep_interval: timedelta = timedelta(seconds=1)
     fruitless_limit: int = 250
+    egress_allow: tuple[EgressRule, ...] = ()
+    egress_ports: tuple[int, ...] = ()
+    max_connections: int = 2000
+    max_connections_per_host: int = 1000
 
 
 _VARIABLES = {
@@ -50,7 +60,10 @@ _VARIABLES = {
     "PERDURE_PUBLIC_URL": "public_url",
     "PERDURE_ENVIRONMENT": "environment",
     "PERDURE_MAX_EXECUTIONS": "max_executions",
+    "PERDURE_MAX_CONNECTIONS": "max_connections",
+    "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
 }
+_AT_LEAST_ONE = ("max_executions", "max_connections", "max_connections_per_host")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -68,6 +81,25 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings = convert(given, Settings, strict=False)
     except ValidationError as error:
         raise InvalidArgumentError(f"An environment variable PERDURE_* has a wrong value: {error}.") from error
-    if settings.max_executions < 1:
-        raise InvalidArgumentError("PERDURE_MAX_EXECUTIONS must be at least 1.")
-    return settings
+    for variable, field in _VARIABLES.items():
+        if field in _AT_LEAST_ONE and getattr(settings, field) < 1:
+            raise InvalidArgumentError(f"{variable} must be at least 1.")
+    return replace(
+        settings,
+        egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
+        egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
+    )
+
+
+def _parse_rules(text: str) -> tuple[EgressRule, ...]:
+    try:
+        return parse_egress_rules(text)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"PERDURE_EGRESS_ALLOW has a wrong value: {error}") from error
+
+
+def _parse_ports(text: str) -> tuple[int, ...]:
+    ports = [port.strip() for port in text.split(",") if port.strip()]
+    if not all(port.isdecimal() and 0 < int(port) <= 65535 for port in ports):
+        raise InvalidArgumentError(f"PERDURE_EGRESS_PORTS is a list of ports such as 443,8443, not {text!r}.")
+    return tuple(int(port) for port in ports)

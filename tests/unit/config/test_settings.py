@@ -6,6 +6,7 @@ import pytest
 
 from perdure.config.settings import Settings, load_settings
 from perdure.errors import InvalidArgumentError
+from perdure.protocol.egress import EgressRule
 
 
 def test_without_variables_there_are_defaults() -> None:
@@ -29,3 +30,32 @@ def test_a_wrong_value_is_refused(value: str) -> None:
 def test_the_process_environment_is_the_default_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_ENVIRONMENT", "stg")
     assert load_settings().environment == "stg"
+
+
+def test_what_is_opened_for_requests_is_a_list_of_hosts_and_networks() -> None:
+    settings = load_settings(
+        {"PERDURE_EGRESS_ALLOW": "db.internal:8080, 10.1.0.0/16,", "PERDURE_EGRESS_PORTS": "443, 8443"}
+    )
+    assert settings.egress_allow == (EgressRule("db.internal", 8080), EgressRule("10.1.0.0/16"))
+    assert settings.egress_ports == (443, 8443)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PERDURE_EGRESS_ALLOW", "db.internal"),
+        ("PERDURE_EGRESS_ALLOW", "10.1.0.1/16"),
+        ("PERDURE_EGRESS_ALLOW", "10.1.0.0/33"),
+        ("PERDURE_EGRESS_ALLOW", "https://db.internal:8080"),
+        ("PERDURE_EGRESS_ALLOW", "db.internal:0"),
+        ("PERDURE_EGRESS_ALLOW", "db.internal:99999"),
+        ("PERDURE_EGRESS_PORTS", "https"),
+        ("PERDURE_EGRESS_PORTS", "0"),
+        ("PERDURE_EGRESS_PORTS", "70000"),
+        ("PERDURE_MAX_CONNECTIONS", "0"),
+        ("PERDURE_MAX_CONNECTIONS_PER_HOST", "0"),
+    ],
+)
+def test_a_wrong_value_for_requests_is_refused_and_named(variable: str, value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=variable):
+        load_settings({variable: value})

@@ -1,0 +1,66 @@
+"""What went wrong with a request, in words that hold no secret."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientPayloadError,
+    ClientResponseError,
+    ClientSSLError,
+    ServerDisconnectedError,
+)
+from aiohttp.http_exceptions import LineTooLong
+
+from perdure.errors import FetchFailedError, ResponseTooLargeError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientError
+
+    from perdure.protocol.web_url import WebUrl
+
+
+def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
+    """Make the error for a request that got no usable answer.
+
+    The client's own words are left out: they may hold the URL's query, or what the other side made up.
+
+    Args:
+        error: What the HTTP client raised.
+        url: What was requested.
+    """
+    match error:
+        case ClientConnectorDNSError():
+            return FetchFailedError(f"The name {url.host!r} has no address.")
+        case ClientConnectorCertificateError():
+            return FetchFailedError(f"The certificate of {url.origin} is not trusted.")
+        case ClientSSLError():
+            return FetchFailedError(f"{url.origin} does not speak TLS that can be agreed on.")
+        case ClientConnectorError():
+            return FetchFailedError(f"There is no connection to {url.origin}: {_reason(error)}.")
+        case ClientResponseError() if _is_flood(error):
+            return ResponseTooLargeError(f"{url.origin} answered with more headers than are read.")
+        case ClientResponseError():
+            return FetchFailedError(f"{url.origin} answered with something that is not HTTP.")
+        case ClientPayloadError():
+            return FetchFailedError(f"The answer of {url.origin} is cut off or garbled.")
+        case ServerDisconnectedError():
+            return FetchFailedError(f"{url.origin} closed the connection without an answer.")
+        case _:
+            return FetchFailedError(f"The connection to {url.origin} was lost: {_reason(error)}.")
+
+
+def _reason(error: BaseException) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
+
+
+def _is_flood(error: ClientResponseError) -> bool:
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    return any(isinstance(cause, LineTooLong) for cause in causes) or "Too many headers" in error.message
