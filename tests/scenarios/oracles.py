@@ -10,8 +10,10 @@ ORACLES = {
     "runs that nothing would ever wake": """
         SELECT id, status FROM runs WHERE completed_at IS NULL AND available_at IS NULL
           AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
-            SELECT 1 FROM tasks t JOIN timers w ON w.kind = 'TASK' AND w.subject_no = t.task_no
-            WHERE t.run_no = runs.run_no AND t.status = 'WAITING'))""",
+            SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
+              EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
+                      AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+              OR t.operation IN ('wait_for_request', 'wait_for_event') AND t.params LIKE '%"timeout":null%')))""",
     "runs that a node holds which is gone": "SELECT id FROM runs WHERE node_no IS NOT NULL",
     "ended runs with open tasks": """
         SELECT r.id, t.name, t.status FROM runs r JOIN tasks t USING (run_no)
@@ -21,13 +23,16 @@ ORACLES = {
         WHERE r.status = 'SUCCESS' AND t.status IN ('PENDING', 'RUNNING')""",
     "timers of tasks that do not wait": """
         SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no
-        WHERE w.kind = 'TASK' AND t.status <> 'WAITING'""",
+        WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'""",
+    "event waits of tasks that do not wait": """
+        SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'""",
     "tasks whose enclosing task is unknown": """
         SELECT t.id FROM tasks t WHERE t.parent_id IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM tasks p WHERE p.id = t.parent_id AND p.run_no = t.run_no)""",
     "outcomes older than those of tasks inside": """
         SELECT p.name, t.name FROM tasks t JOIN tasks p ON p.id = t.parent_id
-        WHERE p.status = 'COMPLETED' AND t.status = 'COMPLETED' AND p.completed_at < t.completed_at""",
+        WHERE p.status = 'COMPLETED' AND t.status = 'COMPLETED' AND p.completed_at < t.completed_at
+          AND t.operation <> 'callback'""",
 }
 
 

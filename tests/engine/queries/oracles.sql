@@ -14,8 +14,10 @@ HAVING max(l.seq) IS NOT count(l.seq)
 -- Runs that have not ended, and that nothing would ever wake.
 SELECT run_no, status FROM runs WHERE completed_at IS NULL AND available_at IS NULL AND node_no IS NULL
   AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
-    SELECT 1 FROM tasks t JOIN timers w ON w.kind = 'TASK' AND w.subject_no = t.task_no
-    WHERE t.run_no = runs.run_no AND t.status = 'WAITING'));
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
+      EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
+              AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+      OR t.operation = 'wait_for_ever')));
 
 -- name: find_forgotten_events
 -- Events that are neither delivered nor cancelled and that nothing would ever deliver.
@@ -24,7 +26,9 @@ SELECT id FROM events WHERE delivered_at IS NULL AND cancelled_at IS NULL
 
 -- name: find_stray_timers
 -- Timers of tasks that do not wait.
-SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind = 'TASK' AND t.status <> 'WAITING';
+SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'
+UNION ALL
+SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING';
 
 -- name: find_unrecorded_executions
 -- Runs that have not as many ended executions as their epoch says.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -19,7 +20,7 @@ from perdure.sdk.records import ReceivedEvent
 from perdure.sdk.schema import payload_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine
     from datetime import timedelta
 
     from perdure.protocol.keys import CacheKey
@@ -127,7 +128,7 @@ class EventWaitCalls(Part):
 def _filter_text(filter: Mapping[str, Any] | None, path: str) -> JsonText | None:
     if filter is None:
         return None
-    compile_event_filter(dict(filter) if not isinstance(filter, dict) else filter, path=path)
+    compile_event_filter(dict(filter) if isinstance(filter, Mapping) else filter, path=path)
     return JsonText(dump(filter, root=path))
 
 
