@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
@@ -125,10 +125,10 @@ class EventWaitCalls(Part):
         return self._start("wait_for_event", key, None, options)
 
 
-def _filter_text(filter: Mapping[str, Any] | None, path: str) -> JsonText | None:
+def _filter_text(filter: object, path: str) -> JsonText | None:
     if filter is None:
         return None
-    compile_event_filter(dict(filter) if isinstance(filter, Mapping) else filter, path=path)
+    compile_event_filter(dict(cast("Mapping[str, Any]", filter)) if isinstance(filter, Mapping) else filter, path=path)
     return JsonText(dump(filter, root=path))
 
 
