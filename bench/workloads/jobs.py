@@ -89,6 +89,14 @@ async def sleep_an_hour(payload: dict[str, Any], io: IO, ctx: Context) -> None:
     await io.wait("z", 3600)
 
 
+@client.job(id="waiter", name="Waiter", version="1.0.0", trigger=event_trigger("waiter"))
+async def wait_for_signal(payload: dict[str, Any], io: IO, ctx: Context) -> int:
+    """Wait for a signal of its own."""
+    signal = await io.wait_for_event("go", name="signal", filter={"key": [payload["key"]]})
+    value: int = signal.payload["value"]
+    return value
+
+
 @client.job(id="replay", name="Replay", version="1.0.0", trigger=event_trigger("replay"))
 async def run_and_replay(payload: dict[str, Any], io: IO, ctx: Context) -> int:
     """Do steps, then wait: the execution after the wait answers every step from what is stored."""

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 RESULTS = """
 SELECT count(*) FROM tasks
-WHERE operation <> 'wait' AND status = 'COMPLETED' AND output ->> 'ok' = 1 AND output ->> 'n' = 1
+WHERE operation NOT IN ('wait', 'wait_for_event')
+  AND status = 'COMPLETED' AND output ->> 'ok' = 1 AND output ->> 'n' = 1
 """
 # By the step's name, not by its idempotency key, which the database keeps unique anyway.
 REPEATED_RESULTS = """
 SELECT count(*) - count(DISTINCT run_no || ' ' || display_key) FROM tasks
-WHERE operation <> 'wait' AND status = 'COMPLETED'
+WHERE operation NOT IN ('wait', 'wait_for_event') AND status = 'COMPLETED'
 """
 SUCCESSES = "SELECT count(*) FROM runs WHERE status = 'SUCCESS'"
 SLEEPERS = "SELECT count(*) FROM tasks WHERE operation = 'wait' AND status = 'WAITING'"
+WAITERS = "SELECT count(*) FROM runs WHERE status = 'WAITING_TO_CONTINUE'"
 TIMERS = "SELECT count(*) FROM timers"
 WAIT_ENDS = "SELECT delay_until FROM tasks WHERE operation = 'wait'"
 
