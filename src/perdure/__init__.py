@@ -10,8 +10,19 @@ from perdure.sdk.current import current
 from perdure.sdk.failures import register_error
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io import IO
+from perdure.sdk.io.statuses import Status
 from perdure.sdk.job import Job, job
-from perdure.sdk.records import ErrorInfo, Event, EventRecord, LogLine, ReceivedEvent, Run, RunTask
+from perdure.sdk.records import (
+    ErrorInfo,
+    Event,
+    EventRecord,
+    LogLine,
+    ReceivedEvent,
+    Run,
+    RunStatus,
+    RunStatuses,
+    RunTask,
+)
 from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
 from perdure.sdk.triggers import event_trigger, invoke_trigger
 
@@ -29,8 +40,11 @@ __all__ = [
     "RetryAt",
     "Run",
     "RunHandle",
+    "RunStatus",
+    "RunStatuses",
     "RunTask",
     "SkipRetrying",
+    "Status",
     "current",
     "errors",
     "event_trigger",

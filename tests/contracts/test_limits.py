@@ -8,7 +8,17 @@ from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
-from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT, PAYLOAD_LIMIT
+from perdure.protocol.limits import (
+    HISTORY_BYTES,
+    HISTORY_LIMIT,
+    ID_LIMIT,
+    KEY_LIMIT,
+    NAME_LIMIT,
+    PAYLOAD_LIMIT,
+    STATUS_DATA_LIMIT,
+    STATUS_LIMIT,
+    VALUE_LIMIT,
+)
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
 from perdure.sdk.parking import QUIET_SECONDS
@@ -29,6 +39,12 @@ IN_FORCE = {
     "digits of one number": f"{MAX_NUMBER_LENGTH} characters",
     "name of an event": f"1 to {NAME_LIMIT} characters",
     "id of an event": f"1 to {ID_LIMIT:,} characters",
+    "stored value": f"{VALUE_LIMIT // 1024} KiB",
+    "name of a stored value": f"1 to {KEY_LIMIT} bytes",
+    "data of a status": f"{STATUS_DATA_LIMIT // 1024} KiB",
+    "label of a status": f"1 to {NAME_LIMIT} characters",
+    "statuses of a run": f"{STATUS_LIMIT:,}",
+    "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "waits that one event ends": f"{BATCH:,}",
     "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",

@@ -15,7 +15,7 @@ def test_the_page_of_names_lists_what_the_package_exports() -> None:
 
 def test_the_page_of_names_lists_every_call_of_the_task_library() -> None:
     calls = {name for name, _ in inspect.getmembers(perdure.IO, inspect.isfunction) if not name.startswith("_")}
-    assert {name.removeprefix("io.") for name in LISTED if name.startswith("io.")} == calls | {"logger"}
+    assert {name.removeprefix("io.") for name in LISTED if name.startswith("io.")} == calls | {"logger", "store"}
 
 
 def test_every_call_of_the_client_that_the_page_lists_exists() -> None:

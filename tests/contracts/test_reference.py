@@ -19,6 +19,8 @@ import perdure
 from perdure.sdk import records
 from perdure.sdk.io.body import RunningTask
 from perdure.sdk.io.logger import Logger
+from perdure.sdk.io.store import RunValues
+from perdure.sdk.store import EnvironmentValues
 from tests.contracts.markdown import CodeBlock, code_blocks
 from tests.contracts.tree import ROOT, relative
 
@@ -40,6 +42,9 @@ WITH_EXAMPLES = [
 OWNERS: dict[str, type] = {
     "io": perdure.IO,
     "io.logger": Logger,
+    "io.store.job": RunValues,
+    "status": perdure.Status,
+    "client.store.env": EnvironmentValues,
     "client": perdure.Client,
     "handle": perdure.RunHandle,
     "job": perdure.Job,
@@ -86,7 +91,13 @@ def test_every_call_of_the_task_library_has_a_section() -> None:
     listed = {
         name.removeprefix("io.") for page in LIBRARY for name in _sections(page) if re.fullmatch(r"io\.\w+", name)
     }
-    assert listed == calls | {"logger"}
+    assert listed == calls | {"logger", "store"}
+
+
+@pytest.mark.parametrize("owner", ["io.store.job", "client.store.env"])
+def test_every_call_of_a_store_has_a_section(owner: str) -> None:
+    calls = {f"{owner}.{name}" for name, _ in inspect.getmembers(OWNERS[owner], inspect.isfunction) if name[0] != "_"}
+    assert calls <= {name for page in CALLS for name in _sections(page)}
 
 
 def test_every_call_of_the_client_and_of_handles_has_a_section() -> None:
@@ -105,7 +116,7 @@ def test_a_result_is_listed_with_every_field_in_order(name: str) -> None:
 
 
 def test_every_result_that_a_call_gives_is_listed() -> None:
-    given = {"EventRecord", "Run", "RunTask", "LogLine", "ErrorInfo", "Event"}
+    given = {"EventRecord", "Run", "RunTask", "LogLine", "ErrorInfo", "Event", "RunStatus", "RunStatuses"}
     assert given <= set(_sections(RESULTS))
 
 

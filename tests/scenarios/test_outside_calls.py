@@ -22,8 +22,21 @@ from tests.scenarios.app import PATIENCE, App, all_tasks
         (lambda app: app.client.jobs["child"].invoke(), "io.invoke"),
         (lambda app: app.client.get_run("run_x"), "io.run_task"),
         (lambda app: app.client.cancel_run("run_x"), "io.run_task"),
+        (lambda app: app.client.get_run_statuses("run_x"), "io.run_task"),
+        (lambda app: app.client.update_status("run_x", "s", label="a"), "io.create_status"),
+        (lambda app: app.client.store.env.get("n"), "io.store.env.get"),
     ],
-    ids=["send_event", "send_events", "invoke", "job.invoke", "get_run", "cancel_run"],
+    ids=[
+        "send_event",
+        "send_events",
+        "invoke",
+        "job.invoke",
+        "get_run",
+        "cancel_run",
+        "get_run_statuses",
+        "update_status",
+        "store.env.get",
+    ],
 )
 async def test_in_a_job_a_client_call_is_refused_and_its_io_form_is_named(
     app: App, call: Callable[[App], Any], form: str

@@ -26,6 +26,7 @@ from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
+from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
@@ -87,6 +88,7 @@ class Node:
                 storage, clock, ids, self.directory, starts, self.holds, self.hints, shares_database=shares_database
             ),
             tasks=Tasks(storage, clock, self.directory, self.holds, self.hints),
+            state=State(storage, clock, self.holds),
         )
         self._loops: list[asyncio.Task[None]] = []
 

@@ -12,25 +12,34 @@ if TYPE_CHECKING:
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.events import Events
     from perdure.engine.runs import Runs
+    from perdure.engine.state import State
     from perdure.engine.tasks import Tasks
-    from perdure.protocol.execution import TaskRecord
+    from perdure.protocol.execution import JsonText, TaskRecord
     from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer
+    from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
 
 
 class DirectPlatform:
     """Implements `perdure.protocol.platform.Platform` for one environment of this node."""
 
-    def __init__(self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks, callbacks: Callbacks) -> None:
+    def __init__(
+        self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks, callbacks: Callbacks, state: State
+    ) -> None:
         self._environment_no = environment_no
         self._events = events
         self._runs = runs
         self._tasks = tasks
         self._callbacks = callbacks
+        self._state = state
 
     def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
         return self._tasks.record(self._environment_no, run_id, epoch, record)
+
+    async def perform_task(self, run_id: str, epoch: int, record: TaskRecord, call: StateCall) -> StateOutcome:
+        """Do a task's work on state and record what came of it; see `State.perform`."""
+        return await self._state.perform(self._environment_no, run_id, epoch, record, call)
 
     async def callback_url(self, task_id: str) -> str:
         """Give the URL where a request completes a task; see `Callbacks.url`."""
@@ -59,3 +68,27 @@ class DirectPlatform:
     async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return the run, without tasks, when it has ended; see `Runs.wait`."""
         return await self._runs.wait(self._environment_no, run_id, timeout=timeout)
+
+    async def get_value(self, key: str) -> JsonText | None:
+        """Look a value up; see `State.get_value`."""
+        return await self._state.get_value(self._environment_no, key)
+
+    async def has_value(self, key: str) -> bool:
+        """Whether there is a value; see `State.has_value`."""
+        return await self._state.has_value(self._environment_no, key)
+
+    async def set_value(self, key: str, value: JsonText) -> None:
+        """Store a value; see `State.set_value`."""
+        await self._state.set_value(self._environment_no, key, value)
+
+    async def delete_value(self, key: str) -> bool:
+        """Delete a value; see `State.delete_value`."""
+        return await self._state.delete_value(self._environment_no, key)
+
+    async def put_status(self, run_id: str, call: PutStatus) -> StatusAnswer:
+        """Create a status of a run or change it; see `State.put_status`."""
+        return await self._state.put_status(self._environment_no, run_id, call)
+
+    async def get_run_statuses(self, run_id: str) -> RunAnswer:
+        """Look a run up with its statuses; see `Runs.get_statuses`."""
+        return await self._runs.get_statuses(self._environment_no, run_id)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from perdure.protocol.platform import RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus
-from perdure.storage import runs, tasks
+from perdure.storage import run_statuses, runs, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from perdure.protocol.state import StatusAnswer
     from perdure.storage.interface import Session
     from perdure.storage.runs import RunRow
 
@@ -22,15 +23,25 @@ MAX_LOG_LINES = 1000
 
 async def read_run(
     tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
-) -> tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], list[tuple[str, str, datetime | None]]] | None:
-    """Read a run, a page of its tasks with one more, its log, and what it waits for."""
+) -> (
+    tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], list[tuple[str, str, datetime | None]], list[StatusAnswer]]
+    | None
+):
+    """Read a run, a page of its tasks with one more, its log, what it waits for, and its statuses."""
     run = await runs.find_run(tx, environment_no, run_id=run_id)
     if run is None:
         return None
     page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
     log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES) if take else []
     is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
-    return run, page, log, await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+    waits = await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+    return run, page, log, waits, await run_statuses.list_of_run(tx, run.run_no) if take else []
+
+
+async def read_statuses(tx: Session, environment_no: int, run_id: str) -> tuple[RunRow, list[StatusAnswer]] | None:
+    """Read a run with its statuses alone."""
+    run = await runs.find_run(tx, environment_no, run_id=run_id)
+    return None if run is None else (run, await run_statuses.list_of_run(tx, run.run_no))
 
 
 def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
@@ -50,6 +61,7 @@ def answer_of(
     page: list[RunTaskAnswer],
     log: list[RunTaskAnswer],
     waits: list[tuple[str, str, datetime | None]],
+    statuses: list[StatusAnswer],
     take: int,
 ) -> RunAnswer:
     """Show a run with the tasks of a page; one more than ``take`` says that another page follows."""
@@ -71,4 +83,5 @@ def answer_of(
         tuple(page[:take]),
         page[take].id if len(page) > take else None,
         tuple(log),
+        tuple(statuses),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from perdure.engine.event_limits import check_account, check_size
 from perdure.engine.events import find_account
 from perdure.engine.results import close_tasks
-from perdure.engine.run_views import answer_of, read_run
+from perdure.engine.run_views import answer_of, read_run, read_statuses
 from perdure.engine.starts import Starts, create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
@@ -139,6 +139,17 @@ class Runs:
         if found is None:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
         return answer_of(*found, take)
+
+    async def get_statuses(self, environment_no: int, run_id: str) -> RunAnswer:
+        """Look a run up with its statuses, without its tasks and its log.
+
+        Raises:
+            NotFoundError: The environment has no such run.
+        """
+        found = await self._storage.read(read_statuses, environment_no, run_id)
+        if found is None:
+            raise NotFoundError(f"There is no run {run_id!r} in this environment.")
+        return answer_of(found[0], [], [], [], found[1], 0)
 
     async def cancel(self, environment_no: int, run_id: str) -> RunAnswer:
         """Cancel a run that has not ended; returns it as it then is.

@@ -44,7 +44,7 @@ class Tasks:
             NotFoundError: The environment has no such run.
         """
         hold = self._holds.find(run_id)
-        run_no = hold.run_no if hold is not None else await self._number(environment_no, run_id)
+        run_no = hold.run_no if hold is not None else await find_run_no(self._storage, environment_no, run_id)
         completed = record.status is TaskStatus.COMPLETED
         if not completed and hold is not None:
             hold.has_open_tasks = True
@@ -74,22 +74,28 @@ class Tasks:
         if until is not None:
             self._hints.timer_is_set(until)
 
-    async def _number(self, environment_no: int, run_id: str) -> int:
-        run_no = await self._storage.read(runs.find_number, environment_no, run_id=run_id)
-        if run_no is None:
-            raise NotFoundError(f"There is no run {run_id!r} in this environment.")
-        return run_no
+
+async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int:
+    """Look up the number of a run.
+
+    Raises:
+        NotFoundError: The environment has no such run.
+    """
+    run_no = await storage.read(runs.find_number, environment_no, run_id=run_id)
+    if run_no is None:
+        raise NotFoundError(f"There is no run {run_id!r} in this environment.")
+    return run_no
 
 
 async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *, now: datetime) -> None:
     """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt."""
     for ancestor in record.ancestors:
         if not await tasks.insert_if_executing(tx, run_no, epoch, ancestor):
-            await _check_may_write(tx, run_no, epoch)
+            await check_may_write(tx, run_no, epoch)
             await _check_ancestor(tx, run_no, ancestor)
     store = tasks.insert_if_executing if record.is_new else tasks.update_if_open
     if not await store(tx, run_no, epoch, record):
-        await _check_may_write(tx, run_no, epoch)
+        await check_may_write(tx, run_no, epoch)
         # The row may be there from the same call, if it was not known whether its commit had succeeded.
         if not await _accept_repetition(tx, run_no, epoch, record):
             return
@@ -125,7 +131,13 @@ def end_of(wait: TaskWait, now: datetime) -> datetime | None:
     return now + timedelta(seconds=wait.timeout)
 
 
-async def _check_may_write(tx: Session, run_no: int, epoch: int) -> None:
+async def check_may_write(tx: Session, run_no: int, epoch: int) -> None:
+    """Refuse an execution that does not hold the run.
+
+    Raises:
+        RunNotActiveError: The run has ended.
+        StaleExecutionError: Another execution holds it, or none.
+    """
     state = await runs.find_state(tx, run_no)
     if state is None or state[0].is_final:
         raise RunNotActiveError

@@ -15,3 +15,21 @@ PAYLOAD_LIMIT: Final = 512 * 1024
 
 OUTPUT_LIMIT: Final = 3 * 1024 * 1024
 """How many bytes of JSON the result of a task or a run may have."""
+
+KEY_LIMIT: Final = 512
+"""Bytes of UTF-8 that the name of a stored value or the key of a status may have."""
+
+VALUE_LIMIT: Final = 256 * 1024
+"""Bytes of UTF-8 that a stored value may have as JSON (v2 protocol, section 4.5)."""
+
+STATUS_DATA_LIMIT: Final = 64 * 1024
+"""Bytes of UTF-8 that the data of a status may have as JSON."""
+
+STATUS_LIMIT: Final = 1000
+"""How many statuses a run may have."""
+
+HISTORY_LIMIT: Final = 100
+"""How many of its earlier states a status keeps."""
+
+HISTORY_BYTES: Final = 64 * 1024
+"""How many bytes of JSON those states may have; the last one is kept whatever it has."""

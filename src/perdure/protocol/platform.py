@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
+from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
+    from perdure.protocol.state import PutStatus, StateCall, StateOutcome
     from perdure.protocol.task_waits import InvokeRequest
 
 
@@ -74,7 +76,7 @@ class RunAnswer(Struct, frozen=True, gc=False):
     """A run with one page of its tasks, in the order of their creation.
 
     ``why`` is why it is not running now. ``executions`` counts the executions begun. ``logs`` are the first 1,000
-    log lines, which come with any page.
+    log lines, which come with any page, as the run's statuses do.
     """
 
     id: str
@@ -94,6 +96,7 @@ class RunAnswer(Struct, frozen=True, gc=False):
     tasks: tuple[RunTaskAnswer, ...] = ()
     next_cursor: str | None = None
     logs: tuple[RunTaskAnswer, ...] = ()
+    statuses: tuple[StatusAnswer, ...] = ()
 
 
 class TasksPlatform(Protocol):
@@ -110,6 +113,24 @@ class TasksPlatform(Protocol):
 
     async def callback_url(self, task_id: str) -> str:
         """Give the URL where a request completes a task that waits for one (v2 protocol, section 8.1)."""
+        ...
+
+    async def perform_task(self, run_id: str, epoch: int, record: TaskRecord, call: StateCall) -> StateOutcome:
+        """Do a task's work on state and record what came of it, in one transaction; returns when it is durable.
+
+        Args:
+            run_id: The run.
+            epoch: The execution that asks.
+            record: The task as COMPLETED; what the call comes to takes the place of its status, output and error.
+            call: The work.
+
+        Returns:
+            What is recorded. A task that has its outcome keeps it: the work is done once.
+
+        Raises:
+            StaleExecutionError: A newer execution has begun.
+            RunNotActiveError: The run has ended or was cancelled.
+        """
         ...
 
 
@@ -147,5 +168,33 @@ class RunsPlatform(Protocol):
         ...
 
 
-class Platform(TasksPlatform, EventsPlatform, RunsPlatform, Protocol):
+class StatePlatform(Protocol):
+    """Stored values, by the keys of the v2 protocol, section 4.5, and the statuses of runs (section 4.3)."""
+
+    async def get_value(self, key: str) -> JsonText | None:
+        """Look a value up."""
+        ...
+
+    async def has_value(self, key: str) -> bool:
+        """Whether there is a value."""
+        ...
+
+    async def set_value(self, key: str, value: JsonText) -> None:
+        """Store a value; returns when it is durable."""
+        ...
+
+    async def delete_value(self, key: str) -> bool:
+        """Delete a value; whether there was one."""
+        ...
+
+    async def put_status(self, run_id: str, call: PutStatus) -> StatusAnswer:
+        """Create a status of a run or change it, whether the run has ended or not."""
+        ...
+
+    async def get_run_statuses(self, run_id: str) -> RunAnswer:
+        """Look a run up with its statuses, without its tasks and its log."""
+        ...
+
+
+class Platform(TasksPlatform, EventsPlatform, RunsPlatform, StatePlatform, Protocol):
     """All of it."""

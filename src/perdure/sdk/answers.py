@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.json_text import load
-from perdure.sdk.records import ErrorInfo, EventRecord, LogLine, Run, RunTask
+from perdure.sdk.records import ErrorInfo, EventRecord, LogLine, Run, RunStatus, RunStatuses, RunTask
 
 if TYPE_CHECKING:
     from perdure.protocol import execution
     from perdure.protocol.execution import JsonText
     from perdure.protocol.platform import EventAnswer, RunAnswer, RunTaskAnswer
+    from perdure.protocol.state import StatusAnswer
 
 _Children = Mapping[str | None, Sequence["RunTaskAnswer"]]
 
@@ -54,9 +55,41 @@ def run_of(answer: RunAnswer) -> Run:
         error=error_of(answer.error),
         tasks=tuple(_task_of(task, children) for task in children[None]),
         logs=tuple(_line_of(line) for line in answer.logs),
+        statuses=tuple(status_of(status) for status in answer.statuses),
         warnings=answer.warnings,
         why=answer.why,
         next_cursor=answer.next_cursor,
+    )
+
+
+def statuses_of(answer: RunAnswer) -> RunStatuses:
+    """Make the record of a run's statuses."""
+    run = run_of(answer)
+    return RunStatuses(run=run, statuses=run.statuses)
+
+
+def status_of(answer: StatusAnswer) -> RunStatus:
+    """Make the record of a status."""
+    return status_from(
+        {
+            "key": answer.key,
+            "label": answer.label,
+            "state": answer.state,
+            "data": _value(answer.data),
+            "history": load(answer.history),
+        }
+    )
+
+
+def status_from(stored: Mapping[str, Any]) -> RunStatus:
+    """Make the record of a status as it is on the wire, where what was never given is left out."""
+    key = stored["key"]
+    return RunStatus(
+        key=key,
+        label=stored["label"],
+        state=stored.get("state"),
+        data=stored.get("data"),
+        history=tuple(status_from({"key": key, **before}) for before in stored.get("history", ())),
     )
 
 

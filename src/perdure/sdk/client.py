@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
-from perdure.sdk.answers import record_of, run_of
+from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
 from perdure.sdk.node import BackgroundStart, Node, Start
+from perdure.sdk.status_calls import refuse_nothing, status_change
+from perdure.sdk.store import ClientStore, SyncStore
 from perdure.sdk.sync import SyncClient, blocking
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from perdure.sdk.codec import Codec
-    from perdure.sdk.records import Event, EventRecord, Run
+    from perdure.sdk.records import Event, EventRecord, Run, RunStatus, RunStatuses
 
 T = TypeVar("T")
 
@@ -243,6 +245,50 @@ class Client:
         refuse_in_job("client.cancel_run", "io.run_task")
         return run_of(await self.connected().call(lambda platform: platform.cancel_run(run_id)))
 
+    async def get_run_statuses(self, run_id: str) -> RunStatuses:
+        """Look up the statuses that a run shows.
+
+        Raises:
+            NotFoundError: There is no such run in this environment.
+
+        See also: v2 protocol, section 4.3.
+        """
+        refuse_in_job("client.get_run_statuses", "io.run_task")
+        return statuses_of(await self.connected().call(lambda platform: platform.get_run_statuses(run_id)))
+
+    async def update_status(
+        self, run_id: str, id: str, *, label: str | None = None, state: str | None = None, data: Any = None
+    ) -> RunStatus:
+        """Change a status of a run; what it was goes to its history. What is not given stays.
+
+        A status that the run has not is created, with its key as its label if none is given. The run may have ended.
+
+        Args:
+            run_id: The run.
+            id: The status's key.
+            label: What is shown: 1 to 512 characters without control characters.
+            state: ``"loading"``, ``"success"`` or ``"failure"``.
+            data: A JSON object or a model, of at most 64 KiB as JSON.
+
+        Raises:
+            NotFoundError: There is no such run in this environment.
+            InvalidArgumentError: Nothing is given, what is given is outside its limits, or the run has 1,000 statuses
+                already.
+            UnserializableOutputError: The data has no JSON form.
+            ValueTooLargeError: The data is over 64 KiB.
+
+        See also: v2 protocol, section 4.3.
+        """
+        refuse_in_job("client.update_status", "the update of what io.create_status gives")
+        refuse_nothing("client.update_status", label, state, data)
+        change = status_change(id, label=label, state=state, data=data)
+        return status_of(await self.connected().call(lambda platform: platform.put_status(run_id, change)))
+
+    @property
+    def store(self) -> ClientStore:
+        """The values of the environment, as ``store.env``."""
+        return ClientStore(self)
+
     def output_codec(self, job: Job[Any, Any] | str) -> Codec | None:
         """How the output of a job is decoded, if its code is known here."""
         known = job if isinstance(job, Job) else self.jobs.get(job)
@@ -256,3 +302,10 @@ class SyncCalls(SyncClient):
     send_events = blocking(Client.send_events)
     get_run = blocking(Client.get_run)
     cancel_run = blocking(Client.cancel_run)
+    get_run_statuses = blocking(Client.get_run_statuses)
+    update_status = blocking(Client.update_status)
+
+    @property
+    def store(self) -> SyncStore:
+        """`Client.store`, blocking."""
+        return SyncStore(self.client)

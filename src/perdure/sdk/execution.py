@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.platform import Platform
+    from perdure.protocol.state import StateCall, StateOutcome
     from perdure.sdk.context import Context
     from perdure.sdk.io import IO
 
@@ -278,21 +279,47 @@ class Execution:
         if self.interrupted:
             raise Interrupt
         # Whoever needs the row of an enclosing task to be durable (`store_begun`) waits for the write that brings it.
-        stored = self._loop.create_future() if record.ancestors or record.status is TaskStatus.RUNNING else None
-        if stored is not None:
-            for one in (*record.ancestors, record):
-                self._being_stored[one.id] = stored
+        stored = self._announce(record) if record.ancestors or record.status is TaskStatus.RUNNING else None
         try:
             await self._platform.record_task(self.run_id, self.epoch, record)
         except (ExecutionError, StorageError) as error:
             raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
         finally:
             if stored is not None:
-                stored.set_result(None)
-                for one in (*record.ancestors, record):
-                    self._being_stored.pop(one.id, None)
+                self._has_come(record, stored)
         if self.interrupted:
             raise Interrupt
+
+    async def perform(self, record: TaskRecord, call: StateCall) -> StateOutcome:
+        """Let the platform do a task's work on state and store what came of it; returns when it is durable.
+
+        Raises:
+            Interrupt: It could not be stored, or the execution ended meanwhile.
+        """
+        if self.interrupted:
+            raise Interrupt
+        stored = self._announce(record)
+        try:
+            outcome = await self._platform.perform_task(self.run_id, self.epoch, record, call)
+        except (ExecutionError, StorageError) as error:
+            raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
+        finally:
+            self._has_come(record, stored)
+        if self.interrupted:
+            raise Interrupt
+        return outcome
+
+    def _announce(self, record: TaskRecord) -> asyncio.Future[None]:
+        """Note that the rows of these tasks are on their way; the future is done when they have come."""
+        stored: asyncio.Future[None] = self._loop.create_future()
+        for one in (*record.ancestors, record):
+            self._being_stored[one.id] = stored
+        return stored
+
+    def _has_come(self, record: TaskRecord, stored: asyncio.Future[None]) -> None:
+        stored.set_result(None)
+        for one in (*record.ancestors, record):
+            self._being_stored.pop(one.id, None)
 
     async def store_begun(self, task: OpenTask) -> None:
         """Return when it is durable that a task has begun, and the tasks around it.

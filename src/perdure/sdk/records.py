@@ -222,6 +222,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class RunStatuses(msgspec.Struct, frozen=True, kw_only=True):
+    """The statuses of a run.
+
+    Attributes:
+        run: The run, without its tasks and its log.
+        statuses: Its statuses in the order of their creation.
+    """
+
+    run: Run
+    statuses: tuple[RunStatus, ...]
+
+
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a job's runs.
 

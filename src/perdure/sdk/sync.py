@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perdure.sdk.handle import RunHandle
     from perdure.sdk.node import Node
 
+C = TypeVar("C")
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -46,28 +47,37 @@ class SyncRunHandle(Generic[T]):
         self._node.run_blocking(self._handle.cancel())
 
 
-def blocking(
-    call: Callable[Concatenate[Client, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[SyncClient, P], R]:
-    """Make the blocking form of one of the client's calls: same arguments, result and errors."""
-
-    @functools.wraps(call)
-    def run(self: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        # Here, not in the call: what runs on the node's loop does not know which thread asked.
-        refuse_in_job(f"client.sync.{call.__name__}", "the io call of that name, or io.run_task")
-        return self.client.connected().run_blocking(call(self.client, *args, **kwargs))
-
-    return run
-
-
-class SyncClient:
-    """The client's calls, blocking. They work from any thread without a running event loop.
+class Blocking(Generic[C]):
+    """Calls in their blocking form. They work from any thread without a running event loop.
 
     Raises (every call): SyncInAsyncError: This thread runs an event loop.
     """
 
-    def __init__(self, client: Client) -> None:
+    path = "client.sync"
+    """How users spell it."""
+
+    def __init__(self, calls: C, client: Client) -> None:
+        self.calls = calls
         self.client = client
+
+
+def blocking(call: Callable[Concatenate[C, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Blocking[C], P], R]:
+    """Make the blocking form of an async call: same arguments, result and errors."""
+
+    @functools.wraps(call)
+    def run(self: Blocking[C], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # Here, not in the call: what runs on the node's loop does not know which thread asked.
+        refuse_in_job(f"{self.path}.{call.__name__}", "the io call of that name, or io.run_task")
+        return self.client.connected().run_blocking(call(self.calls, *args, **kwargs))
+
+    return run
+
+
+class SyncClient(Blocking["Client"]):
+    """The client's calls, blocking."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client, client)
 
     def invoke(self, *args: Any, **kwargs: Any) -> SyncRunHandle[Any]:
         """`Client.invoke`, blocking; the handle's calls block too."""

@@ -69,6 +69,12 @@ async def find_by_key(tx: Session, run_no: int, *, key: str) -> StoredTask | Non
     return StoredTask(task_id, operation, name, _STATUSES[status])
 
 
+async def find_outcome(tx: Session, task_id: str) -> tuple[JsonText | None, ErrorInfo | None]:
+    """Look up what a task came to: its output and its error."""
+    output, error = cast("tuple[JsonText | None, str | None]", await tx.one("find_outcome", task_id))
+    return output, read_error(error)
+
+
 async def insert_attempt(tx: Session, task_id: str, *, number: int, ended_at: datetime, error: ErrorInfo) -> None:
     """Record an attempt that failed, once."""
     await tx.run("insert_attempt", number, to_ms(ended_at), error_text(error), task_id)

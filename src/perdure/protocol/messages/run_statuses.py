@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from perdure.protocol.state import StatusState
 from perdure.protocol.statuses import RunStatus
-
-StatusState = Literal["loading", "success", "failure"]
 
 
 class StatusUpdate(Struct, frozen=True, kw_only=True, rename="camel"):

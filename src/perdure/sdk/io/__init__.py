@@ -1,6 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
-Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`.
+Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
+`store`, `statuses`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -29,6 +30,8 @@ from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
 from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
+from perdure.sdk.io.statuses import StatusCalls
+from perdure.sdk.io.store import Store
 from perdure.sdk.io.wait import WaitCalls
 from perdure.sdk.io.wait_for_event import EventWaitCalls
 from perdure.sdk.io.wait_for_request import RequestCalls
@@ -47,7 +50,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class IO(WaitCalls, RequestCalls, EventWaitCalls, YieldCalls, RandomCalls, EventCalls, ParallelCalls, InvokeCalls):
+class IO(
+    WaitCalls,
+    RequestCalls,
+    EventWaitCalls,
+    YieldCalls,
+    RandomCalls,
+    EventCalls,
+    ParallelCalls,
+    InvokeCalls,
+    StatusCalls,
+):
     """The task library of one run.
 
     Every call takes its cache key first; leave the key out and name the rest to get an automatic one. Each result
@@ -60,6 +73,12 @@ class IO(WaitCalls, RequestCalls, EventWaitCalls, YieldCalls, RandomCalls, Event
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self.logger = Logger(execution)
+
+    @property
+    def store(self) -> Store:
+        """The stores of values: ``io.store.env``, ``io.store.job`` and ``io.store.run``."""
+        # Made anew each time: kept, it would refer back to this object.
+        return Store(self._execution, self._start)
 
     @overload
     def run_task(
@@ -239,7 +258,7 @@ class IO(WaitCalls, RequestCalls, EventWaitCalls, YieldCalls, RandomCalls, Event
         return coroutine
 
     def _check_function(self, operation: str, key: CacheKey | None, fn: object, options: TaskOptions) -> None:
-        if fn is None and (options.noop or options.wait is not None):
+        if fn is None and (options.noop or options.wait is not None or options.call is not None):
             return
         if isinstance(fn, Coroutine):
             fn.close()

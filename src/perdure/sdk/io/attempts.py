@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from perdure.protocol.state import StateCall
     from perdure.protocol.task_waits import TaskWait
     from perdure.sdk.branches import Branch
     from perdure.sdk.codec import Codec
@@ -101,6 +102,8 @@ class Attempts(Struct, eq=False):
         if self.options.noop:
             await self.store(TaskStatus.COMPLETED)
             return None
+        if self.options.call is not None:
+            return await self.perform(self.options.call(self.task))
         return await self.attempt()
 
     async def wait_outside(self, wait: TaskWait) -> Any:
@@ -125,6 +128,22 @@ class Attempts(Struct, eq=False):
             await self.store(TaskStatus.ERRORED, error=info, wait=wait)
             note_failure(self.scope, raised)
             raise raised from raised.__cause__
+
+    async def perform(self, call: StateCall) -> Any:
+        """Let the platform do the work and record what came of it."""
+        execution, task, ask = self.execution, self.task, self.ask
+        before = task.is_stored, task.status
+        record = task.record(TaskStatus.COMPLETED, None, execution.host.now(), execution.before(task.parent))
+        try:
+            outcome = await execution.perform(record, call)
+        except asyncio.CancelledError:
+            # The branch was cancelled, the work perhaps not: who asks again is given what was recorded.
+            task.is_stored, task.status = before
+            raise
+        if outcome.error is not None:
+            task.status = TaskStatus.ERRORED
+        ask.settle(outcome.output, outcome.error)
+        return stored_result(self.scope, ask, self.codec)
 
     async def go_on_after(self, error: Exception, inner: Scope) -> Any:
         """Deal with a first attempt that failed, then run attempt after attempt."""

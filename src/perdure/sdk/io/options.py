@@ -17,21 +17,24 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.retries import RetryOptions
+    from perdure.protocol.state import StateCall
     from perdure.protocol.task_waits import TaskWait
     from perdure.sdk.codec import Codec
     from perdure.sdk.io import IO
     from perdure.sdk.io.body import RunningTask
+    from perdure.sdk.scope import OpenTask
 
 
 class TaskOptions:
     """Everything that a call may say of its task beside key and function.
 
     ``wait``: the platform completes the task; a function, if there is one, asks for it outside (`ask_outside`), and
-    ``takes_url`` says that it is given the callback URL, not the task. ``codec`` counts in place of ``as_type``.
+    ``takes_url`` says that it is given the callback URL, not the task. ``call`` makes the state call that is the task's
+    work in place of a function. ``codec`` counts in place of ``as_type``.
     """
 
-    __slots__ = ("as_type", "codec", "delay_until", "details", "display_key", "name", "noop", "on_error", "operation",
-                 "params", "parse_output", "retry", "takes_url", "timeout", "wait", "wrap")  # fmt: skip
+    __slots__ = ("as_type", "call", "codec", "delay_until", "details", "display_key", "name", "noop", "on_error",
+                 "operation", "params", "parse_output", "retry", "takes_url", "timeout", "wait", "wrap")  # fmt: skip
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class TaskOptions:
         parse_output: Callable[[Any], Any] | None = None,
         on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
         details: JsonText | None = None,
+        call: Callable[[OpenTask], StateCall] | None = None,
         wrap: Callable[[Any], Any] | None = None,
         wait: TaskWait | None = None,
         takes_url: bool = False,
@@ -65,6 +69,7 @@ class TaskOptions:
         self.parse_output = parse_output
         self.on_error = on_error
         self.details = details
+        self.call = call
         self.wrap = wrap
         self.wait = wait
         self.takes_url = takes_url

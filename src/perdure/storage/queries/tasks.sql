@@ -19,6 +19,10 @@ WHERE run_no = :run_no AND idempotency_key = :idempotency_key AND status IN ('PE
 -- What is stored under an idempotency key.
 SELECT id, operation, name, status FROM tasks WHERE run_no = :run_no AND idempotency_key = :idempotency_key;
 
+-- name: find_outcome
+-- What a task came to.
+SELECT output, error FROM tasks WHERE id = :id;
+
 -- name: insert_attempt
 -- Record an attempt that failed, once.
 INSERT INTO attempts (task_no, number, ended_at, error)

@@ -305,7 +305,9 @@ CREATE TABLE source_deliveries (
   UNIQUE (source_no, delivery_id)
 );
 
+-- `history` is a JSON array of what the status was before, oldest first.
 CREATE TABLE run_statuses (
+  status_no INTEGER PRIMARY KEY,
   run_no INTEGER NOT NULL,
   key    TEXT NOT NULL,
   label  TEXT NOT NULL,
@@ -315,9 +317,10 @@ CREATE TABLE run_statuses (
   history TEXT NOT NULL DEFAULT '[]',
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  PRIMARY KEY (run_no, key)
-) WITHOUT ROWID;
+  UNIQUE (run_no, key)
+);
 
+-- The keys of values that belong to a job or a run begin with `job:<job id>:` or `run:<run id>:`.
 CREATE TABLE key_values (
   environment_no INTEGER NOT NULL,
   key   TEXT NOT NULL,

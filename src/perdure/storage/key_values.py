@@ -1,0 +1,42 @@
+"""Values stored under keys, by environment; a key names the job or run that owns it, if one does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from perdure.protocol.execution import JsonText
+from perdure.protocol.store_keys import run_key
+from perdure.storage.instants import to_ms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.storage.interface import Session
+
+
+async def find(tx: Session, environment_no: int, *, key: str) -> JsonText | None:
+    """Look a value up."""
+    row = await tx.one("find_key_value", environment_no, key)
+    return None if row is None else JsonText(cast("tuple[str]", row)[0])
+
+
+async def exists(tx: Session, environment_no: int, *, key: str) -> bool:
+    """Whether there is a value."""
+    return await tx.one("key_value_exists", environment_no, key) is not None
+
+
+async def put(tx: Session, environment_no: int, *, key: str, value: JsonText, now: datetime) -> None:
+    """Store a value in place of what the key had."""
+    await tx.run("put_key_value", environment_no, key, value, to_ms(now))
+
+
+async def delete(tx: Session, environment_no: int, *, key: str) -> bool:
+    """Delete a value; whether there was one."""
+    return await tx.run("delete_key_value", environment_no, key) == 1
+
+
+async def delete_of_run(tx: Session, environment_no: int, *, run_id: str) -> int:
+    """Delete the values that a run owns; how many there were."""
+    first = run_key(run_id, "")
+    # A colon ends the run's id, and a semicolon is the character after it.
+    return await tx.run("delete_key_values_between", environment_no, first, f"{first[:-1]};")

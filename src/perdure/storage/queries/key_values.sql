@@ -1,0 +1,20 @@
+-- name: find_key_value
+-- A value by its key.
+SELECT value FROM key_values WHERE environment_no = :environment_no AND key = :key;
+
+-- name: key_value_exists
+-- Whether there is a value.
+SELECT 1 FROM key_values WHERE environment_no = :environment_no AND key = :key;
+
+-- name: put_key_value
+-- Store a value in place of what its key had.
+INSERT INTO key_values (environment_no, key, value, updated_at) VALUES (:environment_no, :key, :value, :now)
+ON CONFLICT (environment_no, key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at;
+
+-- name: delete_key_value
+-- Delete a value, if there is one.
+DELETE FROM key_values WHERE environment_no = :environment_no AND key = :key;
+
+-- name: delete_key_values_between
+-- Delete the values of an owner: their keys lie between these two.
+DELETE FROM key_values WHERE environment_no = :environment_no AND key >= :first AND key < :beyond;
