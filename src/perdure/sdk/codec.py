@@ -7,9 +7,9 @@ replay see equal values of equal type. This module chooses a codec by type; ``pl
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -63,13 +63,24 @@ def return_codec(function: Callable[..., Any] | None, as_type: Any = None) -> Co
         return codec_for(as_type)
     if function is None:
         return PLAIN
-    plain: Any = function.__func__ if isinstance(function, MethodType) else function
+    plain = _written(function)
     if not isinstance(plain, FunctionType):
         return codec_for(return_annotation(function))
     raw = plain.__annotations__.get("return", MISSING)
     if raw is MISSING:
         return PLAIN
     return codec_for(raw) if type(raw) is type else _RETURNS.codec(plain, raw)
+
+
+def _written(function: Any) -> Any:
+    """Find the function as it was written: in a partial, a method, or an object that can be called."""
+    while isinstance(function, partial):
+        function = cast("partial[Any]", function).func
+    if isinstance(function, MethodType):
+        return function.__func__
+    if isinstance(function, FunctionType | type):
+        return function
+    return getattr(type(function), "__call__", function)  # noqa: B004
 
 
 def return_type(function: Callable[..., Any]) -> Any:

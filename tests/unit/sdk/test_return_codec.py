@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import pytest
 
 from perdure.errors import UnsupportedTypeError
+from perdure.sdk import codec as codec_module
 from perdure.sdk.codec import PLAIN, codec_for, return_codec, return_type
 
 if TYPE_CHECKING:
@@ -193,3 +194,26 @@ def test_a_wrapped_function_is_resolved_where_it_was_written() -> None:
     wrapped = logged(elsewhere["body"])
     assert isinstance(wrapped, types.FunctionType)
     assert return_type(wrapped) == (elsewhere["Away"] | int)
+
+
+def test_the_annotation_of_a_partial_or_of_a_callable_object_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved: list[object] = []
+    resolve = codec_module.return_annotation
+
+    def note(function: Any) -> Any:
+        resolved.append(function)
+        return resolve(function)
+
+    monkeypatch.setattr(codec_module, "return_annotation", note)
+
+    def add(one: int, other: int) -> int:
+        return one + other
+
+    class Adder:
+        def __call__(self) -> int:
+            return 1
+
+    for make in (lambda: functools.partial(add, 1), Adder):
+        resolved.clear()
+        assert {return_codec(make()).annotation for _ in range(5)} == {int}
+        assert len(resolved) == 1

@@ -1,0 +1,26 @@
+"""Every workload can be measured: its figures are checked against what is stored before they are printed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.arguments import WORKLOADS
+from tests.contracts.tree import ROOT
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_a_workload_prints_its_figures(workload: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", workload, "--scale", "0.02", "--repetitions", "1"]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    result = msgspec.json.decode(line)
+    assert (result["system"], result["workload"]) == ("perdure", workload)
+    assert any(isinstance(value, int | float) and value > 0 for value in result.values())
