@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -75,7 +75,7 @@ def return_codec(function: Callable[..., Any] | None, as_type: Any = None) -> Co
 def _written(function: Any) -> Any:
     """Find the function as it was written: in a partial, a method, or an object that can be called."""
     while isinstance(function, partial):
-        function = cast("partial[Any]", function).func
+        function = function.func  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
     if isinstance(function, MethodType):
         return function.__func__
     if isinstance(function, FunctionType | type):
