@@ -80,7 +80,8 @@ def _written(function: Any) -> Any:
         return function.__func__
     if isinstance(function, FunctionType | type):
         return function
-    return getattr(type(function), "__call__", function)  # noqa: B004
+    kind: Any = type(function)
+    return getattr(kind, "__call__", function)  # noqa: B004
 
 
 def return_type(function: Callable[..., Any]) -> Any:
