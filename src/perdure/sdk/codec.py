@@ -7,9 +7,10 @@ replay see equal values of equal type. This module chooses a codec by type; ``pl
 
 from __future__ import annotations
 
+import inspect
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -72,16 +73,16 @@ def return_codec(function: Callable[..., Any] | None, as_type: Any = None) -> Co
     return codec_for(raw) if type(raw) is type else _RETURNS.codec(plain, raw)
 
 
-def _written(function: Any) -> Any:
+def _written(function: Callable[..., Any]) -> Any:
     """Find the function as it was written: in a partial, a method, or an object that can be called."""
-    while isinstance(function, partial):
-        function = function.func  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-    if isinstance(function, MethodType):
-        return function.__func__
-    if isinstance(function, FunctionType | type):
-        return function
-    kind: Any = type(function)
-    return getattr(kind, "__call__", function)  # noqa: B004
+    found: Any = function
+    while isinstance(found, partial):
+        found = found.func  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+    if isinstance(found, MethodType):
+        return found.__func__
+    if isinstance(found, FunctionType) or inspect.isroutine(found) or isinstance(found, type):
+        return found
+    return type(cast("object", found)).__call__
 
 
 def return_type(function: Callable[..., Any]) -> Any:
