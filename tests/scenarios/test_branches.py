@@ -391,6 +391,30 @@ async def test_a_branch_that_is_cancelled_while_parked_leaves_the_others_alone(a
     assert (run.status, run.output) == ("SUCCESS", "went on")
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_branch_that_is_cancelled_while_it_stores_loses_nothing_that_others_count_on(
+    app: App, turns: int
+) -> None:
+    @app.job
+    async def cancelling(payload: Any, io: IO) -> int:
+        async def outer(task: Any, io: IO) -> int:
+            await io.logger.info("a line on its way")
+            branch = asyncio.create_task(io.run_task("inner", lambda: 1, noop=True))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            branch.cancel()
+            await asyncio.wait([branch])
+            await io.wait("w", 0.002)
+            return 2
+
+        return await io.run_task("outer", outer)
+
+    run = await app.run(cancelling)
+    assert (run.status, run.output, run.error) == ("SUCCESS", 2, None)
+    assert {task.key for task in task_of(run, "outer").children} >= {"w"}
+    assert [line.message for line in run.logs] == ["a line on its way"]
+
+
 async def test_the_first_of_several_branches_wins(app: App) -> None:
     @app.job
     async def racing(payload: Any, io: IO) -> str:

@@ -44,6 +44,9 @@ class Storage(Protocol):
     ) -> R:
         """Run a unit of work; returns its result when it is durable.
 
+        Units are committed in the order in which they are given. Cancelling the call does not take the unit back:
+        whoever gives another one may rely on it.
+
         Raises:
             StorageUnavailableError: Nothing was stored, or, if the commit itself failed, it is not known: the
                 transition may be run again.

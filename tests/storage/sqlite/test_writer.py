@@ -14,7 +14,7 @@ import pytest
 
 from perdure.errors import StorageError, StorageFullError, StorageUnavailableError
 from perdure.storage.sqlite.limits import Limits
-from tests.storage.values import get, increment, keys, open_values, pragma, put
+from tests.storage.values import append, get, increment, keys, open_values, pragma, put
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -120,11 +120,11 @@ async def test_a_transition_that_waits_for_something_else_is_refused(tmp_path: P
         assert await storage.read(keys) == []
 
 
-async def test_a_write_cancelled_before_its_turn_does_not_run(tmp_path: Path) -> None:
+async def test_a_write_cancelled_before_its_turn_is_stored_in_its_turn(tmp_path: Path) -> None:
     async with opened(tmp_path) as storage:
         gate, held = await hold(storage)
-        cancelled = asyncio.ensure_future(storage.write(put, "cancelled"))
-        kept = asyncio.ensure_future(storage.write(put, "kept"))
+        cancelled = asyncio.ensure_future(storage.write(put, "given", "first"))
+        kept = asyncio.ensure_future(storage.write(append, "given", ", then changed"))
         await asyncio.sleep(0)
         cancelled.cancel()
         await asyncio.wait([cancelled])
@@ -132,7 +132,7 @@ async def test_a_write_cancelled_before_its_turn_does_not_run(tmp_path: Path) ->
         await asyncio.gather(held, kept)
 
         assert cancelled.cancelled()
-        assert await storage.read(keys) == ["gate", "kept"]
+        assert await storage.read(get, "given") == "first, then changed"
 
 
 async def test_a_write_cancelled_during_its_turn_is_stored_and_harms_no_other_of_its_batch(tmp_path: Path) -> None:

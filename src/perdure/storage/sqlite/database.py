@@ -40,7 +40,7 @@ class SqliteStorage:
     ) -> R:
         """Run a unit of work; returns its result when it is durable.
 
-        A unit that is cancelled while it waits for its turn does not run; later, cancelling does not undo it.
+        Cancelling the call does not take the unit back.
 
         Raises:
             StorageUnavailableError: As the interface says, and when too many units are waiting.

@@ -82,7 +82,7 @@ class Writer:
     ) -> asyncio.Future[Any]:
         """Put a unit of work in line; its future is done when it is durable or has failed.
 
-        A unit whose future is cancelled before its batch begins does not run.
+        Cancelling the future changes nothing: what was given is run, in its turn.
 
         Raises:
             StorageUnavailableError: Too many units are waiting.
@@ -123,8 +123,8 @@ class Writer:
         taken = [first]
         for _ in range(min(self._waiting.qsize(), self._largest_batch - 1)):
             taken.append(self._waiting.get_nowait())
-        batch = [unit for unit in taken if unit is not None and not unit[0].cancelled()]
-        return batch, None not in taken
+        # Also one whose future was cancelled: later ones may have been given on the strength of it.
+        return [unit for unit in taken if unit is not None], None not in taken
 
     def _answer(self, batch: Sequence[Unit], outcomes: Sequence[Any]) -> None:
         # A loop that has been closed has nobody left who waits.
