@@ -18,6 +18,7 @@ WORKLOADS = {
     "W5M": "w5m",
     "W6": "w6",
     "W7": "w7",
+    "KV": "kv",
     "replay": "replay",
     "import": "import_time",
 }

@@ -38,6 +38,9 @@ class Passage:
 
 passages: list[Passage] = []
 
+# How long each set and each get took, in seconds, of each run of ``values``.
+passages_of_values: list[tuple[list[float], list[float]]] = []
+
 
 async def step() -> dict[str, Any]:
     """Return a small dict."""
@@ -106,3 +109,18 @@ async def run_and_replay(payload: dict[str, Any], io: IO, ctx: Context) -> int:
     passages.append(Passage(seconds=now() - start, ended_at=time.time()))
     await io.wait("z", 1)
     return len(passages)
+
+
+@client.job(id="values", name="Values", version="1.0.0", trigger=event_trigger("values"))
+async def set_and_get_values(payload: dict[str, Any], io: IO, ctx: Context) -> None:
+    """Set values and read them, one call after another."""
+    sets: list[float] = []
+    gets: list[float] = []
+    for number in range(payload["calls"]):
+        start = now()
+        await io.store.job.set(f"s{number}", f"n{number}", {"n": number})
+        between = now()
+        await io.store.job.get(f"g{number}", f"n{number}")
+        sets.append(between - start)
+        gets.append(now() - between)
+    passages_of_values.append((sets, gets))

@@ -24,6 +24,7 @@ WHERE operation NOT IN ('wait', 'wait_for_event') AND status = 'COMPLETED'
 SUCCESSES = "SELECT count(*) FROM runs WHERE status = 'SUCCESS'"
 SLEEPERS = "SELECT count(*) FROM tasks WHERE operation = 'wait' AND status = 'WAITING'"
 WAITERS = "SELECT count(*) FROM runs WHERE status = 'WAITING_TO_CONTINUE'"
+VALUES = "SELECT count(*) FROM key_values"
 TIMERS = "SELECT count(*) FROM timers"
 WAIT_ENDS = "SELECT delay_until FROM tasks WHERE operation = 'wait'"
 

@@ -106,6 +106,19 @@ async def test_the_environment_s_values_are_the_same_inside_and_outside(app: App
         assert await store.get("from inside") is None
 
 
+async def test_values_are_kept_under_the_keys_of_the_v2_protocol(app: App) -> None:
+    @app.job(id="kv")
+    async def keeping(payload: Any, io: IO) -> None:
+        for n, store in enumerate(STORES):
+            await store(io).set(["set", n], "k2/é x", n)
+
+    async with app.start():
+        handle = await app.client.invoke(keeping)
+        await handle.result(timeout=PATIENCE)
+        keys = ["k2/é x", "job:kv:k2/é x", f"run:{handle.id}:k2/é x"]
+        assert [await app.node.platform.get_value(key) for key in keys] == ["0", "1", "2"]
+
+
 async def test_none_is_a_value_that_has_tells_from_nothing(app: App) -> None:
     @app.job
     async def keeping(payload: Any, io: IO) -> list[Any]:
