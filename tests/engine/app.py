@@ -22,6 +22,7 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.platform import Platform
 from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.task_waits import EventWait, TaskWait
 
 Script = Callable[["Execution"], Awaitable[ExecutionResult]]
 
@@ -62,6 +63,7 @@ class Execution:
         parent: str | None = None,
         ancestors: tuple[TaskRecord, ...] = (),
         is_new: bool | None = None,
+        wait: TaskWait | None = None,
     ) -> TaskRecord:
         now = self.app.clock.now()
         return TaskRecord(
@@ -82,6 +84,7 @@ class Execution:
             is_new=self.state(key) is None if is_new is None else is_new,
             attempt_error=attempt_error,
             ancestors=ancestors,
+            wait=wait,
         )
 
     async def store(self, record: TaskRecord) -> None:
@@ -100,6 +103,15 @@ class Execution:
         if self.state(key) is None:
             until = self.app.clock.now() + timedelta(seconds=seconds)
             await self.store(self.record(key, TaskStatus.WAITING, operation="wait", noop=True, delay_until=until))
+        return self.task_id(key)
+
+    async def wait_outside(self, key: str, wait: TaskWait) -> str | None:
+        """A wait for something from outside: ``None`` if it is over, else the id of the task that waits."""
+        if self.is_over(key):
+            return None
+        if self.state(key) is None:
+            operation = "wait_for_event" if isinstance(wait, EventWait) else "wait_for_request"
+            await self.store(self.record(key, TaskStatus.WAITING, operation=operation, wait=wait))
         return self.task_id(key)
 
 

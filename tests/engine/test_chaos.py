@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from datetime import timedelta
@@ -16,6 +17,7 @@ from perdure.errors import ExecutionError, PerdureError, StorageUnavailableError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.protocol.task_waits import CallbackWait, EventWait
 from perdure.storage.interface import Row, Session, Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.clock import ManualClock
@@ -34,6 +36,10 @@ TRANSITIONS = (
     "deliver_events",
     "cancel_run",
     "renew_lease",
+    "store_waiting_task",
+    "store_awaited_events",
+    "time_out_waits",
+    "settle_callback",
 )
 
 
@@ -41,13 +47,20 @@ async def meanders(execution: Execution) -> ExecutionResult:
     """Works, waits, retries and yields, as its payload says; a pure function of what is stored."""
     plan = random.Random(execution.request.event.payload)
     for number in range(plan.randint(1, 6)):
-        kind, key = plan.choice(("run", "run", "sleep", "retry", "yield", "two")), str(number)
+        kind, key = plan.choice(("run", "run", "sleep", "retry", "yield", "two", "event", "callback")), str(number)
         seconds = plan.choice((0, 0.5, 3, 20))
         await asyncio.sleep(0)
         if kind == "run":
             await execution.run(key, output=f'"{key}"')
         elif kind == "sleep" and (nap := await execution.sleep(key, seconds)) is not None:
             return Suspended((nap,))
+        elif kind in ("event", "callback"):
+            wait = (
+                EventWait("signal", "trigger.dev", JsonText('{"n":[1]}'), None, None, 20) if kind == "event" else None
+            )
+            waiting_for = await execution.wait_outside(key, wait if wait is not None else CallbackWait(20))
+            if waiting_for is not None:
+                return Suspended((waiting_for,))
         elif kind == "two":
             naps = [await execution.sleep(f"{key}a", seconds), await execution.sleep(f"{key}b", 2)]
             waiting = tuple(nap for nap in naps if nap is not None)
@@ -78,6 +91,8 @@ class Chaos:
         self.app = ScriptedApp(self.clock).job("meanders", meanders)
         self.acknowledged: set[str] = set()
         self.cancelled: set[str] = set()
+        self.outcomes: dict[str, Row] = {}
+        self.key = bytes(32)
         self.node: Node | None = None
         self.starts = 0
 
@@ -90,6 +105,7 @@ class Chaos:
             settings=Settings(
                 max_executions=self.random.choice((1, 3, 1000)), claim_batch=self.random.choice((2, 200))
             ),
+            secret_key=lambda: self.key,
         )
         self.app.platform = self.node.platform
         await self.node.add(self.app)
@@ -106,9 +122,10 @@ class Chaos:
 
     async def act(self, number: int) -> None:
         action = self.random.choices(
-            ("send", "batch", "delayed", "again", "advance", "step", "yield", "cancel", "fail", "heal", "kill", "stop"),
-            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5),
-        )[0]
+            ("send", "batch", "delayed", "again", "advance", "step", "yield", "cancel", "fail", "heal", "kill", "stop",
+             "signal", "call back"),
+            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5, 2, 4),
+        )[0]  # fmt: skip
         if action in ("send", "batch", "delayed", "again"):
             await self.send(action, number)
         elif action == "advance":
@@ -120,6 +137,10 @@ class Chaos:
                 await asyncio.sleep(0)
         elif action == "cancel":
             await self.cancel()
+        elif action == "signal":
+            await self.signal(number)
+        elif action == "call back":
+            await self.call_back(number)
         elif action == "fail":
             self.random.choice((self.storage.before, self.storage.after)).add(self.random.choice(TRANSITIONS))
         else:
@@ -141,6 +162,33 @@ class Chaos:
         except StorageUnavailableError:
             return
         self.acknowledged.update(names)
+
+    async def signal(self, number: int) -> None:
+        assert self.node is not None
+        request = EventRequest("signal", JsonText(f'{{"n":{self.random.choice((1, 2))}}}'), f"signal {number}")
+        with contextlib.suppress(StorageUnavailableError):
+            await self.node.platform.send_events([request], EventOptions())
+
+    async def call_back(self, number: int) -> None:
+        """Send a request to a callback URL, or two at once; what is acknowledged first is the result for ever."""
+        assert self.node is not None
+        tasks = [str(row[0]) for row in await self.storage.scan(_ask, "list_callback_tasks")]
+        if not tasks:
+            return
+        callbacks, task_id = self.node.callbacks, self.random.choice(tasks)
+        token = callbacks.url(task_id).rpartition("/")[2]
+        for value in range(self.random.choice((1, 2))):
+            try:
+                await callbacks.receive(task_id, token, f"{number}.{value}".encode())
+            except StorageUnavailableError:
+                continue
+            (row,) = await self.storage.scan(_ask, "find_outcome", task_id)
+            assert self.outcomes.setdefault(task_id, row) == row
+
+    async def check_outcomes(self) -> None:
+        """Fail if a result that was seen once has changed."""
+        for task_id, outcome in self.outcomes.items():
+            assert await self.storage.scan(_ask, "find_outcome", task_id) == [outcome]
 
     async def cancel(self) -> None:
         assert self.node is not None
@@ -183,15 +231,18 @@ async def test_whatever_happens_every_run_ends_well(
             for number in range(120):
                 await chaos.act(number)
             runs = await chaos.calm()
+            await chaos.check_outcomes()
             assert chaos.node is not None
             await chaos.node.stop(grace=timedelta(0))
             await check_invariants(storage)
 
             ended = {RunStatus.SUCCESS, RunStatus.CANCELED}
             assert set(runs.values()) <= ended
-            events = {str(row[0]) for row in await storage.scan(_ask, "list_event_runs")}
-            assert chaos.acknowledged <= events
-            assert [row for row in await storage.scan(_ask, "list_event_runs") if row[1] != 1] == []
+            events = {str(row[0]): row[1] for row in await storage.scan(_ask, "list_event_runs")}
+            assert chaos.acknowledged <= events.keys()
+            assert {
+                name: runs for name, runs in events.items() if runs != (0 if name.startswith("signal") else 1)
+            } == {}
     finally:
         await storage.close()
     raised = [record.exc_info[1] for record in caplog.records if record.exc_info]

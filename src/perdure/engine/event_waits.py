@@ -40,15 +40,17 @@ async def register_event_wait(tx: Session, environment_no: int, task_id: str, wa
     )  # fmt: skip
 
 
-async def end_waits(tx: Session, environment_no: int, event: NewEvent | EventRow, *, now: datetime) -> list[Woken]:
-    """End the waits for an event that has just been delivered; if they are many, the rest in later transactions."""
+async def end_waits(
+    tx: Session, environment_no: int, event: NewEvent | EventRow, *, now: datetime
+) -> tuple[list[Woken], bool]:
+    """End the waits for an event that has just been delivered; whether there are more, for later transactions."""
     ended = await find_ended(tx, environment_no, event)
     if len(ended) > BATCH:
         # Only those that waited when it was delivered: later ones wait for another.
         below = await tasks.find_next_number(tx)
         event_no = await events.keep_waits_below(tx, environment_no, event_id=event.id, below=below)
         await timers.set_timer(tx, TimerKind.WAITS, subject_no=event_no, due_at=now)
-    return await settle_waits(tx, ended[:BATCH], now=now)
+    return await settle_waits(tx, ended[:BATCH], now=now), len(ended) > BATCH
 
 
 async def end_more_waits(tx: Session, event_no: int, *, now: datetime) -> Waking[None]:

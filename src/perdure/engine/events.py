@@ -189,18 +189,22 @@ async def store_awaited_events(
     """Store events and the runs they start, and end the waits for them; the result is that of `store_events`."""
     rows, _ = await store_events(tx, None, environment_no, ingests, now=now)
     woken: list[Woken] = []
+    next_timer: datetime | None = None
     started = 0
     for ingest, row in zip(ingests, rows, strict=True):
         if row is None and ingest.event.delivered_at is not None:
             started += len(ingest.runs)
-            woken += await end_waits(tx, environment_no, ingest.event, now=now)
-    return Waking(rows, woken, started)
+            ended, has_more = await end_waits(tx, environment_no, ingest.event, now=now)
+            woken += ended
+            next_timer = now if has_more else next_timer
+    return Waking(rows, woken, started, next_timer)
 
 
 async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: datetime) -> Waking[int]:
     """Deliver events that are due and were matched; how many still were to be delivered."""
     delivered = started = 0
     woken: list[Woken] = []
+    next_timer: datetime | None = None
     for delivery in deliveries:
         event = delivery.event
         if await events.deliver_if_pending(tx, event, now=now):
@@ -212,8 +216,10 @@ async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: da
                 reservation=None, now=now,
             )  # fmt: skip
             started += len(delivery.runs)
-            woken += await end_waits(tx, event.environment_no, event, now=now)
-    return Waking(delivered, woken, started)
+            ended, has_more = await end_waits(tx, event.environment_no, event, now=now)
+            woken += ended
+            next_timer = now if has_more else next_timer
+    return Waking(delivered, woken, started, next_timer)
 
 
 async def find_account(

@@ -112,6 +112,8 @@ class Line:
         for woken in waking.woken:
             if woken.run.status is RunStatus.EXECUTING:
                 self._executions.resolve(woken.run.id, woken.run.epoch, woken.states)
+        if waking.next_timer is not None:
+            self._hints.timer_is_set(waking.next_timer)
         if waking.count_in_line() > claimed:
             self._hints.run_is_in_line()
         return waking.result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
@@ -16,7 +17,6 @@ from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from perdure.storage.interface import Session
 
@@ -34,11 +34,15 @@ class Woken(Struct, frozen=True, gc=False):
 
 
 class Waking(Struct, Generic[R], frozen=True):
-    """What came of a transition that ends waits; ``in_line`` counts the runs it put in line beside those it woke."""
+    """What came of a transition that ends waits.
+
+    ``in_line`` counts the runs it put in line beside those it woke; ``next_timer`` is when a timer that it set is due.
+    """
 
     result: R
     woken: list[Woken]
     in_line: int = 0
+    next_timer: datetime | None = None
 
     def count_in_line(self) -> int:
         """How many runs are in line now that were not before."""

@@ -66,3 +66,11 @@ SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM runs), (SELECT count
 -- name: list_event_runs
 -- How many runs each event has started.
 SELECT e.id, count(r.run_no) FROM events e LEFT JOIN runs r USING (event_no) GROUP BY e.event_no;
+
+-- name: list_callback_tasks
+-- Tasks that were to be completed by a request.
+SELECT id FROM tasks WHERE operation = 'wait_for_request' ORDER BY task_no;
+
+-- name: find_outcome
+-- How a task ended.
+SELECT status, output, error FROM tasks WHERE id = :id;
