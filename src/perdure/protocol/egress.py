@@ -160,6 +160,7 @@ def _closed_networks() -> tuple[tuple[Network, str], ...]:
     return tuple((_network(text), kind) for text, kind in CLOSED)
 
 
+@lru_cache(maxsize=1024)
 def _closed_kind(address: Address) -> str | None:
     return next((kind for network, kind in _closed_networks() if address in network), None)
 

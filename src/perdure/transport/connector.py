@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 from contextvars import ContextVar
+from errno import EACCES
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from perdure.errors import BlockedAddressError
+from perdure.transport.handler import BoundedHandler
 
 if TYPE_CHECKING:
     import ssl
@@ -24,6 +27,15 @@ if TYPE_CHECKING:
 # RFC 6761: this name is not a question for a resolver, whatever a hosts file says.
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 _MOST_TRIED: Final = 8
+
+
+class _Attempt:
+    """A request for a connection, and the refusal it met at a socket."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.refusal: BlockedAddressError | None = None
 
 
 class GuardedConnector(TCPConnector):
@@ -59,8 +71,11 @@ class GuardedConnector(TCPConnector):
             limit_per_host=connections_per_host,
             ssl=tls if tls is not None else True,
         )
+        # The client's own place for the protocol of its connections.
+        self._factory = partial(BoundedHandler, loop=self._loop)  # type: ignore[assignment]
         self._policy = policy
-        self._host_and_port: ContextVar[tuple[str, int] | None] = ContextVar("host_and_port", default=None)
+        # Inherited by the tasks that race several addresses.
+        self._attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         """Give a connection from the pool or a new one, once its other side was checked.
@@ -68,30 +83,57 @@ class GuardedConnector(TCPConnector):
         Raises:
             BlockedAddressError: It leads to an address that is closed.
         """
-        self._host_and_port.set((req.url.raw_host or "", req.url.port or 0))
-        connection = await super().connect(req, traces, timeout)
-        try:
-            transport = connection.transport
-            peer = None if transport is None else transport.get_extra_info("peername")
-            # Without a transport the connection was lost again, and nothing can be sent.
-            if transport is not None:
-                self._check(str(peer[0]) if peer else "")
-        except BlockedAddressError:
+        attempt = _Attempt(req.url.raw_host or "", req.url.port or 0)
+        self._attempt.set(attempt)
+        while True:
+            connection = await self._connect(attempt, req, traces, timeout)
+            handler = connection.protocol
+            if not isinstance(handler, BoundedHandler) or not handler.is_used:
+                self._check_peer(attempt, connection)
+                return connection
+            # What came in while nobody had asked would be taken for the answer to this request.
+            if not handler.should_close:
+                return connection
             connection.close()
-            raise
-        return connection
+
+    async def _connect(
+        self, attempt: _Attempt, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Connection:
+        try:
+            return await super().connect(req, traces, timeout)
+        except Exception:
+            if attempt.refusal is None:
+                raise
+            raise attempt.refusal from None
 
     def _make_socket(self, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
         family, kind, protocol, _, address = info
-        self._check(str(address[0]))
+        attempt = self._attempt.get()
+        try:
+            self._check(attempt, str(address[0]))
+        except BlockedAddressError as error:
+            if attempt is not None:
+                attempt.refusal = error
+            # Whoever races several addresses expects a failed connection, and loses any other error.
+            raise OSError(EACCES, "blocked") from None
         return socket.socket(family, kind, protocol)
 
-    def _check(self, address: str) -> None:
-        # Set in `connect`, and inherited by the tasks that race several addresses.
-        host_and_port = self._host_and_port.get()
-        if host_and_port is None:
+    def _check_peer(self, attempt: _Attempt, connection: Connection) -> None:
+        transport = connection.transport
+        # Without a transport the connection was lost again, and nothing can be sent.
+        if transport is None:
+            return
+        peer = transport.get_extra_info("peername")
+        try:
+            self._check(attempt, str(peer[0]) if peer else "")
+        except BlockedAddressError:
+            connection.close()
+            raise
+
+    def _check(self, attempt: _Attempt | None, address: str) -> None:
+        if attempt is None:
             raise BlockedAddressError
-        self._policy.check_address(address, host=host_and_port[0], port=host_and_port[1])
+        self._policy.check_address(address, host=attempt.host, port=attempt.port)
 
 
 class _CheckedResolver(AbstractResolver):

@@ -97,6 +97,10 @@ class Exchange:
                 return await self._read(response)
         except (ClientError, OSError) as error:
             raise translate(error, url) from None
+        except RuntimeError:
+            if not self._session.closed:
+                raise
+            raise FetchFailedError("The node stopped before the request was answered.") from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -109,8 +113,7 @@ class Exchange:
         if sum(len(name) + len(value) + 4 for name, value in response.raw_headers) > RESPONSE_HEADERS_LIMIT:
             raise ResponseTooLargeError(f"The answer has more than {RESPONSE_HEADERS_LIMIT // 1024} KiB of headers.")
         if redirect_location(response.status, headers) is not None:
-            # Nothing in the body matters, and it may be endless.
-            response.close()
+            # Nothing in the body matters, and it may be endless: unread, it costs the connection.
             return OutboundResponse(response.status, headers, b"")
         return OutboundResponse(response.status, headers, await self._read_body(response, headers))
 
