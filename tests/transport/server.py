@@ -50,13 +50,13 @@ async def serving(
         host: The address to listen on.
         tls: The server's certificate, for https.
     """
-    tasks: set[asyncio.Task[None]] = set()
+    tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
         task = asyncio.create_task(_converse(server, answer, reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        tasks[task] = writer
+        task.add_done_callback(tasks.pop)
 
     listener = await asyncio.start_server(connected, host, 0, ssl=tls)
     server = Server(listener.sockets[0].getsockname()[1])
@@ -64,9 +64,11 @@ async def serving(
         yield server
     finally:
         listener.close()
-        for task in list(tasks):
+        left = dict(tasks)
+        for task, writer in left.items():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            writer.transport.abort()
+        await asyncio.gather(*left, *(writer.wait_closed() for writer in left.values()), return_exceptions=True)
 
 
 async def _converse(

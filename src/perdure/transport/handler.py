@@ -12,7 +12,7 @@ from perdure.protocol.outbound import RESPONSE_BODY_LIMIT
 if TYPE_CHECKING:
     import asyncio
 
-WIRE_LIMIT: Final = 4 * RESPONSE_BODY_LIMIT
+WIRE_LIMIT: Final = 2 * RESPONSE_BODY_LIMIT
 """Bytes that may come in for one answer, whatever they are: also interim answers, chunk headers and blank lines."""
 
 
