@@ -27,6 +27,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             ``None``: a loopback port of the node's own.
         environment: The slug of the environment an embedded node works for: ``dev``, ``stg``, ``prod`` or ``prev``.
         max_executions: How many executions a node has at work at once.
+        concurrency_limit: How many executions its environment has at work at once, on all nodes together; ``None``:
+            any number.
         claim_batch: How many runs are claimed in one transaction.
         timer_batch: How many due timers are acted on in one transaction.
         lease_ttl: For how long a node's claim on its executions is trusted without renewal.
@@ -43,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     environment: str = "dev"
     max_executions: int = 1000
+    concurrency_limit: int | None = None
     claim_batch: int = 200
     timer_batch: int = 500
     lease_ttl: timedelta = timedelta(seconds=10)
@@ -62,8 +65,9 @@ _VARIABLES = {
     "PERDURE_MAX_EXECUTIONS": "max_executions",
     "PERDURE_MAX_CONNECTIONS": "max_connections",
     "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
+    "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
 }
-_AT_LEAST_ONE = ("max_executions", "max_connections", "max_connections_per_host")
+_AT_LEAST_ONE = ("max_executions", "concurrency_limit", "max_connections", "max_connections_per_host")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -82,7 +86,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise InvalidArgumentError(f"An environment variable PERDURE_* has a wrong value: {error}.") from error
     for variable, field in _VARIABLES.items():
-        if field in _AT_LEAST_ONE and getattr(settings, field) < 1:
+        number = getattr(settings, field)
+        if field in _AT_LEAST_ONE and number is not None and number < 1:
             raise InvalidArgumentError(f"{variable} must be at least 1.")
     return replace(
         settings,

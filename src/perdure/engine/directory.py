@@ -24,6 +24,8 @@ class Directory:
     Attributes:
         tenants: Each environment with its project and organization, by its number.
         hosts: Which endpoint has the code of which job, by the job's number.
+        limits: Under which concurrency limit hosted jobs are that are under one.
+        startable: The hosted jobs that are under none, so that their runs may be executed without standing in line.
         any_may_be_awaited: Whether tasks may wait for events that this node does not know of by name.
         jobs: Jobs hosted here that were looked up, by environment and id; forgotten when an endpoint registers.
     """
@@ -31,6 +33,8 @@ class Directory:
     def __init__(self) -> None:
         self.tenants: dict[int, Tenant] = {}
         self.hosts: dict[int, Endpoint] = {}
+        self.limits: dict[int, int] = {}
+        self.startable: set[int] = set()
         self.jobs: dict[tuple[int, str], JobRow] = {}
         self._subscriptions: dict[int, Subscriptions] = {}
         # Names are only ever added: one too many costs a query.
@@ -84,11 +88,25 @@ class Directory:
                 )
             seen.add(job_id)
 
-    def host(self, environment_no: int, endpoint: Endpoint, *, endpoint_id: str, jobs: dict[int, str]) -> None:
-        """Let an endpoint host these jobs (number → id) in place of those it hosted before."""
+    def host(
+        self,
+        environment_no: int,
+        endpoint: Endpoint,
+        *,
+        endpoint_id: str,
+        jobs: dict[int, str],
+        limits: dict[int, int],
+    ) -> None:
+        """Let an endpoint host these jobs (number → id), some under limits, in place of those it hosted before."""
         self.jobs.clear()
         for job_no in self._job_ids.get((environment_no, endpoint_id), ()):
             self.hosts.pop(job_no, None)
+            self.limits.pop(job_no, None)
         self._job_ids[environment_no, endpoint_id] = jobs
+        self.limits |= limits
         for job_no in jobs:
             self.hosts[job_no] = endpoint
+
+    def let_start(self, *, is_allowed: bool) -> None:
+        """Let runs be executed without standing in line, or not: while limits change, each has to be counted."""
+        self.startable = set(self.hosts) - set(self.limits) if is_allowed else set()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from perdure.engine.endings import NOTHING, Ending
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.results import HeldRun, apply_result, back_off
 from perdure.errors import StorageUnavailableError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.engine.lease import Lease
+    from perdure.engine.waits import Woken
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -55,6 +57,7 @@ class Executions:
         lease: Lease,
         *,
         limit: int,
+        must_queue: bool = False,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -63,6 +66,7 @@ class Executions:
         self._hints = hints
         self._lease = lease
         self._limit = limit
+        self._must_queue = must_queue
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
         self._loop = asyncio.get_running_loop()
@@ -86,11 +90,12 @@ class Executions:
         """Take room for executions of these jobs; ``None`` if their runs must stand in line like others."""
         count = len(job_nos)
         # Whoever is in line already comes first.
-        if count == 0 or self.has_backlog:
+        if count == 0 or self.has_backlog or self._must_queue:
             return None
-        hosts = self._directory.hosts
+        # Whether a limited job has a place is seen in the transaction that claims.
+        startable = self._directory.startable
         for job_no in job_nos:
-            if job_no not in hosts:
+            if job_no not in startable:
                 return None
         taken = self.take_room(count)
         if taken < count:
@@ -126,6 +131,7 @@ class Executions:
             self.doubt()
             return
         hold = Hold(run.run_no, run.id, run.epoch, endpoint, run.executing_since)
+        hold.limit_no = self._directory.limits.get(run.job_no)
         if not len(self._holds):
             self._hints.executions.set()
         self._holds.add(hold)
@@ -176,18 +182,29 @@ class Executions:
 
     async def _settle(self, hold: Hold, result: ExecutionResult) -> None:
         """Apply a result, however long the database cannot; the lease recovers the run if this node dies first."""
-        held = HeldRun(hold.run_no, hold.epoch, self._lease.node_no, hold.since, hold.is_fruitful, hold.has_open_tasks)
+        held = HeldRun(
+            hold.run_no,
+            hold.epoch,
+            self._lease.node_no,
+            hold.since,
+            hold.is_fruitful,
+            hold.has_open_tasks,
+            hold.limit_no,
+        )
         failures = 0
         while True:
             try:
-                status = await self._storage.write(apply_result, held, result, now=self._clock.now())
+                applied = await self._storage.write(apply_result, held, result, now=self._clock.now())
                 break
             except StorageUnavailableError:
                 failures += 1
                 await self._clock.wait(asyncio.Event(), self._clock.now() + back_off(failures))
         self._holds.drop(hold)
+        status = applied.status
         if status is not None and status.is_final:
             self._hints.run_has_ended(hold.run_id)
+        if applied.ending is not NOTHING:
+            self.follow(applied.ending)
         if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:
             # A place is free, or the run itself is in line.
             self._hints.run_is_in_line()
@@ -200,6 +217,20 @@ class Executions:
                 hold.task.cancel()
             self._holds.drop(hold)
         self.doubt()
+
+    def follow(self, ending: Ending) -> None:
+        """Tell whom a run's end concerns, now that it is stored."""
+        self.resolve_all(ending.woken)
+        if ending.has_brought_back or any(one.run.status is not RunStatus.EXECUTING for one in ending.woken):
+            self._hints.run_is_in_line()
+        if ending.is_to_be_told:
+            self._hints.notifications.set()
+
+    def resolve_all(self, woken: Iterable[Woken]) -> None:
+        """Tell executions at work here that waits of theirs are over."""
+        for one in woken:
+            if one.run.status is RunStatus.EXECUTING:
+                self.resolve(one.run.id, one.run.epoch, one.states)
 
     def resolve(self, run_id: str, epoch: int, states: list[TaskState]) -> None:
         """Tell an execution at work here that waits of it are over."""

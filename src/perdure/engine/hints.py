@@ -16,6 +16,7 @@ class Hints:
         self.runs = asyncio.Event()
         self.timers = asyncio.Event()
         self.executions = asyncio.Event()
+        self.notifications = asyncio.Event()
         self.next_timer: datetime | None = None
         self._awaited: dict[str, set[asyncio.Event]] = {}
 

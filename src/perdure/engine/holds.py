@@ -20,12 +20,23 @@ class Hold:
         epoch: The number of this execution.
         endpoint: Who executes.
         since: When it began.
+        limit_no: The concurrency limit it takes a place of, or ``None``.
         is_fruitful: Whether it has completed a task.
         has_open_tasks: Whether the run may have tasks without outcome.
         task: The asyncio task that waits for the result.
     """
 
-    __slots__ = ("endpoint", "epoch", "has_open_tasks", "is_fruitful", "run_id", "run_no", "since", "task")
+    __slots__ = (
+        "endpoint",
+        "epoch",
+        "has_open_tasks",
+        "is_fruitful",
+        "limit_no",
+        "run_id",
+        "run_no",
+        "since",
+        "task",
+    )
 
     def __init__(self, run_no: int, run_id: str, epoch: int, endpoint: Endpoint, since: datetime) -> None:
         self.run_no = run_no
@@ -35,6 +46,7 @@ class Hold:
         self.since = since
         self.is_fruitful = False
         self.has_open_tasks = epoch > 1
+        self.limit_no: int | None = None
         self.task: asyncio.Task[None] | None = None
 
 

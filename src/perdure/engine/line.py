@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from datetime import datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 
+from perdure.engine.endings import Ending, conclude
 from perdure.engine.lease import Lease, renew_in
+from perdure.engine.places import Places, fill_places
 from perdure.engine.recovery import release_orphans
 from perdure.engine.results import back_off, close_tasks
 from perdure.protocol.execution import ErrorInfo
-from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.storage import run_queue, runs
-from perdure.storage.run_queue import ClaimedRun
+from perdure.protocol.statuses import TaskStatus
+from perdure.storage import concurrency, run_queue, runs
+from perdure.storage.run_queue import ClaimedRun, DueRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Container, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
@@ -32,16 +35,49 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Claims(Struct, frozen=True, gc=False):
-    """What one look at the line came to; ``seen`` counts the runs that were due."""
+LOOK = 1000
+"""How many runs that find no place one claim sets aside at most."""
+
+
+class Claims(Struct, frozen=True):
+    """What one look at the line came to.
+
+    Attributes:
+        seen: How many runs were due.
+        may_be_more: Whether further runs may be due: there was no room to look at them.
+        claimed: The runs that this node holds now.
+        ended: What came of the runs that were given up.
+        is_renewed: Whether the lease was renewed, if it was to be.
+    """
 
     seen: int
+    may_be_more: bool
     claimed: list[ClaimedRun]
-    timed_out: list[str]
+    ended: list[tuple[str, Ending]]
     is_renewed: bool = True
 
 
-_NOTHING = Claims(0, [], [], False)
+_NOTHING = Claims(0, False, [], [], False)
+
+
+class Claimant(Struct, frozen=True):
+    """Who claims.
+
+    Attributes:
+        node_no: The node.
+        hosted: The jobs whose code it has.
+        environment_no: The environment it works for.
+        environment_limit: How many executions that may have at work at once; ``None``: any number.
+        fruitless_limit: How many executions in a row may complete no task.
+        lease_until: Until when the lease is renewed with the claim; ``None``: it is not.
+    """
+
+    node_no: int
+    hosted: Container[int]
+    environment_no: int
+    environment_limit: int | None
+    fruitless_limit: int
+    lease_until: datetime | None
 
 
 class Line:
@@ -57,6 +93,8 @@ class Line:
         hints: Hints,
         lease: Lease,
         settings: Settings,
+        *,
+        environment_no: int,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -66,6 +104,7 @@ class Line:
         self._hints = hints
         self._lease = lease
         self._settings = settings
+        self._environment_no = environment_no
 
     async def claim(self) -> bool:
         """Begin executions of runs that are due, as far as there is room; whether any were due."""
@@ -74,7 +113,7 @@ class Line:
             self._executions.has_backlog = True
             return False
         claims = await self._claim_after(room, _do_nothing)
-        self._executions.has_backlog = claims.seen == room
+        self._executions.has_backlog = claims.may_be_more
         return claims.seen > 0
 
     async def wake(
@@ -109,9 +148,7 @@ class Line:
             waking = last[0]
         else:
             waking = await self._storage.write(transition, *args, **kwargs)
-        for woken in waking.woken:
-            if woken.run.status is RunStatus.EXECUTING:
-                self._executions.resolve(woken.run.id, woken.run.epoch, woken.states)
+        self._executions.resolve_all(waking.woken)
         if waking.next_timer is not None:
             self._hints.timer_is_set(waking.next_timer)
         if waking.count_in_line() > claimed:
@@ -122,17 +159,16 @@ class Line:
         """Do something, and if it says so claim what is due in the same commit; the room is given back."""
         now = self._clock.now()
         renewal = self._lease.due_renewal(now)
+        claimant = Claimant(
+            self._lease.node_no,
+            self._directory.hosts,
+            self._environment_no,
+            self._settings.concurrency_limit,
+            self._settings.fruitless_limit,
+            None if renewal is None else renewal[1],
+        )
         try:
-            claims = await self._storage.write(
-                claim_due,
-                first,
-                node_no=self._lease.node_no,
-                hosted=self._directory.hosts,
-                limit=room,
-                fruitless_limit=self._settings.fruitless_limit,
-                lease_until=None if renewal is None else renewal[1],
-                now=now,
-            )
+            claims = await self._storage.write(claim_due, claimant, first, limit=room, now=now)
         except BaseException:
             self._executions.doubt()
             raise
@@ -142,9 +178,17 @@ class Line:
             self._lease.renewed(renewal[0])
         for run in claims.claimed:
             self._executions.begin(run)
-        for run_id in claims.timed_out:
+        for run_id, ending in claims.ended:
             self._hints.run_has_ended(run_id)
+            self._executions.follow(ending)
         return claims
+
+    async def fill_places(self) -> None:
+        """Look whether runs that stand aside for want of a place could have one."""
+        if not await self._storage.read(concurrency.list_waited_for):
+            return
+        if await self._storage.write(fill_places):
+            self._hints.run_is_in_line()
 
     async def reconcile(self) -> None:
         """Put back in line what this node holds by the database's word, but does not know of.
@@ -176,42 +220,60 @@ async def _do_nothing(_tx: Session) -> bool:
 
 async def claim_due(
     tx: Session,
+    claimant: Claimant,
     first: Callable[[Session], Awaitable[bool]] = _do_nothing,
     *,
-    node_no: int,
-    hosted: Container[int],
     limit: int,
-    fruitless_limit: int,
-    lease_until: datetime | None,
     now: datetime,
 ) -> Claims:
-    """Let a node hold runs that are due; put those off whose code it has not; end those that came to nothing.
+    """Let a node hold runs that are due, as far as they find places; put off those whose code it has not.
 
     All of it only if ``first``, which puts runs in line, says so.
     """
     if not await first(tx):
         return _NOTHING
-    await renew_in(tx, node_no, lease_until)
-    take: list[int] = []
-    timed_out: list[str] = []
-    due = await run_queue.list_due(tx, now=now, limit=limit)
-    for run in due:
-        if run.fruitless >= fruitless_limit:
-            timed_out.extend(await _time_out(tx, run.run_no, run.fruitless, now))
-        elif run.job_no in hosted:
-            take.append(run.run_no)
-        else:
-            until = now + back_off(run.failures + 1)
-            why = f"no code for job {run.job_id}"
-            await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=why, now=now)
-    claimed = await run_queue.claim_if_in_line(tx, take, node_no=node_no, now=now) if take else []
-    return Claims(len(due), claimed, timed_out)
+    await renew_in(tx, claimant.node_no, claimant.lease_until)
+    if claimant.environment_limit is not None:
+        free = claimant.environment_limit - await concurrency.count_held(tx, claimant.environment_no)
+        limit = max(0, min(limit, free))
+    places, hosted = Places(), claimant.hosted
+    claimed: list[ClaimedRun] = []
+    ended: list[tuple[str, Ending]] = []
+    seen = 0
+    while True:
+        room = limit - len(claimed)
+        due = await run_queue.list_due(tx, now=now, limit=room)
+        seen += len(due)
+        take: list[int] = []
+        for run in due:
+            is_plain = run.limit_no is None and run.job_no in hosted and run.fruitless < claimant.fruitless_limit
+            if is_plain or await _is_to_be_claimed(tx, run, claimant, places, ended, now):
+                take.append(run.run_no)
+        if take:
+            claimed += await run_queue.claim_if_in_line(tx, take, node_no=claimant.node_no, now=now)
+        has_aside = await places.store(tx)
+        # Those who stand aside have left room for others.
+        if not has_aside or len(due) < room or seen >= LOOK:
+            return Claims(seen, len(due) == room, claimed, ended)
 
 
-async def _time_out(tx: Session, run_no: int, fruitless: int, now: datetime) -> Sequence[str]:
-    error = ErrorInfo("RunTimedOutError", f"{fruitless} executions in a row completed no task.")
-    run_id = await run_queue.time_out_if_in_line(tx, run_no, error=error, now=now)
+async def _is_to_be_claimed(
+    tx: Session, run: DueRun, claimant: Claimant, places: Places, ended: list[tuple[str, Ending]], now: datetime
+) -> bool:
+    if run.fruitless >= claimant.fruitless_limit:
+        ended += await _time_out(tx, run, now)
+        return False
+    if run.job_no in claimant.hosted:
+        return run.limit_no is None or await places.take(tx, run.limit_no, run.run_no)
+    until = now + back_off(run.failures + 1)
+    await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+    return False
+
+
+async def _time_out(tx: Session, run: DueRun, now: datetime) -> list[tuple[str, Ending]]:
+    error = ErrorInfo("RunTimedOutError", f"{run.fruitless} executions in a row completed no task.")
+    run_id = await run_queue.time_out_if_in_line(tx, run.run_no, error=error, now=now)
     if run_id is None:
-        return ()
-    await close_tasks(tx, run_no, TaskStatus.CANCELED, now)
-    return (run_id,)
+        return []
+    await close_tasks(tx, run.run_no, TaskStatus.CANCELED, now)
+    return [(run_id, await conclude(tx, run.run_no, now=now))]

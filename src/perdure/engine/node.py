@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.alarms import Alarms
 from perdure.engine.callbacks import Callbacks
+from perdure.engine.deliveries import Deliveries, Poster
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
+from perdure.engine.invocations import Invocations
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.matching import Subscriptions
@@ -23,6 +25,7 @@ from perdure.engine.runs import Runs
 from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
+from perdure.engine.services.notifications import NotificationService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
@@ -30,7 +33,7 @@ from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
-from perdure.storage import event_waits, jobs, nodes
+from perdure.storage import event_waits, jobs, nodes, notifications
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
     from perdure.protocol.endpoint import Endpoint
     from perdure.storage.interface import Storage
 
+
+_TELLING = timedelta(seconds=1)
+"""How long notifications at work may take once no execution is."""
 
 _UNWINDING = timedelta(seconds=1)
 """How long aborted executions may take to unwind."""
@@ -61,6 +67,7 @@ class Node:
         shares_database: bool,
         secrets: SecretBox,
         origin: Callable[[], str],
+        poster: Poster | None,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -72,22 +79,58 @@ class Node:
         self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.executions = Executions(
-            storage, clock, self.directory, self.holds, self.hints, self.lease, limit=settings.max_executions
+            storage,
+            clock,
+            self.directory,
+            self.holds,
+            self.hints,
+            self.lease,
+            limit=settings.max_executions,
+            must_queue=settings.concurrency_limit is not None,
         )
-        self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
+        self._line = Line(
+            storage,
+            clock,
+            self.directory,
+            self.executions,
+            self.holds,
+            self.hints,
+            self.lease,
+            settings,
+            environment_no=environment_no,
+        )
         starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
+        self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster)
+        invocations = Invocations(storage, clock, ids, self.directory)
         self.platform = DirectPlatform(
             environment_no,
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
-                storage, clock, ids, self.directory, starts, self.holds, self.hints, shares_database=shares_database
+                storage,
+                clock,
+                invocations,
+                self.directory,
+                starts,
+                self._line,
+                self.holds,
+                self.hints,
+                shares_database=shares_database,
             ),
-            tasks=Tasks(storage, clock, self.directory, self.holds, self.hints),
+            tasks=Tasks(
+                storage,
+                clock,
+                self.directory,
+                self.holds,
+                self.hints,
+                invocations=invocations,
+                starts=starts,
+                executions=self.executions,
+            ),
             state=State(storage, clock, self.holds),
         )
         self._loops: list[asyncio.Task[None]] = []
@@ -101,6 +144,7 @@ class Node:
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
             TimerService(self._storage, self._clock, self.hints, self._settings, self._acts()),
+            NotificationService(self._clock, self.deliveries, self.hints, self._settings),
             LeaseService(
                 self._clock,
                 self.lease,
@@ -128,6 +172,7 @@ class Node:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await _wait(self.holds.all(), grace)
+        await self.deliveries.stop(grace=_TELLING if grace else grace)
         rest = self.holds.all()
         try:
             # First of all they may write no more; only then are they told.
@@ -154,6 +199,7 @@ async def open_node(
     shares_database: bool = False,
     secret_key: Callable[[], bytes] | None = None,
     origin: Callable[[], str] = lambda: "http://localhost",
+    poster: Poster | None = None,
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
 
@@ -166,6 +212,7 @@ async def open_node(
             another node holds is lost, and is begun again at once.
         secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
+        poster: Sends the notifications that go to URLs.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
@@ -173,6 +220,7 @@ async def open_node(
     node_no = await storage.write(nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now)
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
+        await storage.write(notifications.hasten_lost, now=now)
     node = Node(
         storage,
         clock,
@@ -183,6 +231,7 @@ async def open_node(
         shares_database=shares_database,
         secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
         origin=origin,
+        poster=poster,
     )
     node.directory.tenants[environment_no] = tenant
     # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from perdure.engine.matching import Subscriptions
+from perdure.engine.places import fill_places
 from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
-from perdure.storage import jobs, run_queue
+from perdure.storage import concurrency, jobs, notifications, run_queue
+from perdure.storage.jobs import DispatcherRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Session, Storage
-    from perdure.storage.jobs import DispatcherRow
 
 
 class Registration:
@@ -44,12 +47,20 @@ class Registration:
         )
         for spec in index.jobs:
             check_filters(spec)
-        numbers, dispatchers = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
-        self._directory.host(environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=numbers)
-        self._directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
-        # Runs that were put off for want of this code need not wait for their turn; only now are they not put off anew.
-        await self._storage.write(run_queue.hasten_postponed, numbers, now=self._clock.now())
+        directory = self._directory
+        directory.let_start(is_allowed=False)
+        try:
+            stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
+            directory.host(
+                environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=stored.jobs, limits=stored.limits
+            )
+        finally:
+            directory.let_start(is_allowed=True)
+        directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
+        # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
+        await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
         self._hints.run_is_in_line()
+        self._hints.notifications.set()
         return index
 
 
@@ -65,17 +76,42 @@ def check_filters(spec: JobSpec) -> None:
                 compile_event_filter(load(text), path=path)
 
 
-async def store_index(
-    tx: Session, environment_no: int, index: Index, *, now: datetime
-) -> tuple[dict[int, str], list[DispatcherRow]]:
-    """Store an app's jobs; their numbers with their ids, and the subscriptions now in force."""
+class StoredIndex(Struct, frozen=True):
+    """What an app declares, as it is stored.
+
+    Attributes:
+        jobs: The jobs' numbers with their ids.
+        limits: Which of them are under which limit.
+        dispatchers: The subscriptions now in force in the environment.
+    """
+
+    jobs: dict[int, str]
+    limits: dict[int, int]
+    dispatchers: list[DispatcherRow]
+
+
+async def store_index(tx: Session, environment_no: int, index: Index, *, now: datetime) -> StoredIndex:
+    """Store an app's jobs."""
     endpoint_no = await jobs.register_endpoint(tx, environment_no, endpoint_id=index.endpoint_id, now=now)
     numbers: dict[int, str] = {}
+    limits: dict[int, int] = {}
     for spec in index.jobs:
         trigger = msgspec.json.encode(spec.trigger).decode()
         number = await jobs.register_job(
             tx, environment_no, endpoint_no=endpoint_no, spec=spec, trigger_spec=trigger, now=now
         )
         numbers[number] = spec.id
+        limit_no = None
+        if spec.limit is not None:
+            limit_no = await concurrency.register_limit(tx, environment_no, job_id=spec.id, limit=spec.limit)
+            limits[number] = limit_no
+        await concurrency.put_job_under(tx, number, limit_no)
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
-    return numbers, await jobs.list_dispatchers(tx, environment_no)
+    return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no))
+
+
+async def hasten(tx: Session, job_nos: Sequence[int], *, now: datetime) -> None:
+    """Make due what was put off for want of these jobs' code, and bring back who stood aside under other limits."""
+    await run_queue.hasten_postponed(tx, job_nos, now=now)
+    await notifications.hasten_of_jobs(tx, job_nos, now=now)
+    await fill_places(tx)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from perdure.engine.endings import NOTHING, Ending, tell_end
+from perdure.engine.places import fill_place
 from perdure.protocol.execution import (
     Abandoned,
     ErrorInfo,
@@ -35,7 +37,8 @@ _LONGEST_BACK_OFF = timedelta(seconds=60)
 class HeldRun(Struct, frozen=True, gc=False):
     """Whose result it is.
 
-    ``was_fruitful``: the execution completed a task; ``has_open_tasks``: the run may have tasks without outcome.
+    ``was_fruitful``: the execution completed a task; ``has_open_tasks``: the run may have tasks without outcome;
+    ``limit_no``: the concurrency limit that it takes a place of.
     """
 
     run_no: int
@@ -44,6 +47,18 @@ class HeldRun(Struct, frozen=True, gc=False):
     since: datetime
     was_fruitful: bool
     has_open_tasks: bool
+    limit_no: int | None = None
+
+
+class Applied(Struct, frozen=True, gc=False):
+    """What came of a result: the run's status now, ``None`` if nothing has changed, and what else has."""
+
+    status: RunStatus | None
+    ending: Ending = NOTHING
+
+
+REFUSED = Applied(None)
+"""The execution no longer holds the run."""
 
 
 def back_off(failures: int) -> timedelta:
@@ -52,58 +67,68 @@ def back_off(failures: int) -> timedelta:
     return min(timedelta(seconds=_FIRST_BACK_OFF * 1.5 ** min(failures, 12)), _LONGEST_BACK_OFF)
 
 
-async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, now: datetime) -> RunStatus | None:
-    """Let a run go on as the result of its execution says.
-
-    Returns:
-        The run's status now, or ``None`` if the execution no longer holds it: then nothing has changed.
-    """
-    if isinstance(result, Succeeded):
-        status = await _succeed(tx, held, result, now)
-    elif isinstance(result, Suspended):
-        status = await _suspend(tx, held, result, now)
-    elif isinstance(result, Failed):
-        status = await _fail(tx, held, result.error, result.task_id, now)
-    elif isinstance(result, InvalidPayload):
-        status = await _refuse_payload(tx, held, result, now)
-    elif isinstance(result, Yielded):
-        status = await _yield(tx, held, result, now)
-    else:
-        return await _give_back(tx, held, result, now)
-    if status is not None and result.warnings:
-        await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
-    if status is not None:
+async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, now: datetime) -> Applied:
+    """Let a run go on as the result of its execution says; if the execution no longer holds it, nothing changes."""
+    applied = await _apply(tx, held, result, now)
+    if applied is REFUSED:
+        return applied
+    if not isinstance(result, Abandoned):
+        if result.warnings:
+            await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
         for task_id, warning in result.task_warnings:
             await tasks.add_warning(tx, task_id, run_no=held.run_no, warning=warning)
-    return status
+    if held.limit_no is not None and await fill_place(tx, held.limit_no):
+        ending = applied.ending
+        return Applied(applied.status, Ending(ending.woken, ending.is_to_be_told, True))
+    return applied
 
 
-async def _succeed(tx: Session, held: HeldRun, result: Succeeded, now: datetime) -> RunStatus | None:
+async def _apply(tx: Session, held: HeldRun, result: ExecutionResult, now: datetime) -> Applied:
+    if isinstance(result, Succeeded):
+        return await _end(tx, held, RunStatus.SUCCESS, ExecutionStatus.SUCCESS, now, output=result.output)
+    if isinstance(result, Suspended):
+        return await _suspend(tx, held, result, now)
+    if isinstance(result, Failed):
+        return await _fail(tx, held, result.error, result.task_id, now)
+    if isinstance(result, InvalidPayload):
+        return await _refuse_payload(tx, held, result, now)
+    if isinstance(result, Yielded):
+        return await _yield(tx, held, result, now)
+    return await _give_back(tx, held, result, now)
+
+
+async def _end(
+    tx: Session,
+    held: HeldRun,
+    status: RunStatus,
+    execution_status: ExecutionStatus,
+    now: datetime,
+    *,
+    output: JsonText | None = None,
+    error: ErrorInfo | None = None,
+    task_id: str | None = None,
+) -> Applied:
+    """End the run; the task that it failed with, if one is named, gets the run's error."""
     ended = await run_outcomes.end_if_executing(
-        tx, held.run_no, epoch=held.epoch, status=RunStatus.SUCCESS, output=result.output, now=now
+        tx, held.run_no, epoch=held.epoch, status=status, output=output, error=error, now=now
     )
-    if not ended:
-        return None
-    await _record(tx, held, ExecutionStatus.SUCCESS, now)
-    if held.has_open_tasks:
-        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
-    return RunStatus.SUCCESS
-
-
-async def _fail(tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime) -> RunStatus | None:
-    ended = await run_outcomes.end_if_executing(
-        tx, held.run_no, epoch=held.epoch, status=RunStatus.FAILURE, error=error, now=now
-    )
-    if not ended:
-        return None
-    await _record(tx, held, ExecutionStatus.ERROR, now)
-    if task_id is not None:
+    if ended is None:
+        return REFUSED
+    await _record(tx, held, execution_status, now)
+    if task_id is not None and error is not None:
         await tasks.fail_if_open(tx, task_id, run_no=held.run_no, error=error, now=now)
-    await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
-    return RunStatus.FAILURE
+    if status is not RunStatus.SUCCESS:
+        await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
+    elif held.has_open_tasks:
+        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
+    return Applied(status, await tell_end(tx, held.run_no, now=now)) if ended.is_heard else Applied(status)
 
 
-async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, now: datetime) -> RunStatus | None:
+async def _fail(tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime) -> Applied:
+    return await _end(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error, task_id=task_id)
+
+
+async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, now: datetime) -> Applied:
     issues = [{"path": path, "message": message} for path, message in result.issues]
     shown = "; ".join(f"{'.'.join(map(str, path)) or 'payload'}: {message}" for path, message in result.issues)
     error = ErrorInfo(
@@ -111,28 +136,22 @@ async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, no
         f"The payload does not fit the job's schema: {shown}",
         data=JsonText(msgspec.json.encode({"issues": issues}).decode()),
     )
-    ended = await run_outcomes.end_if_executing(
-        tx, held.run_no, epoch=held.epoch, status=RunStatus.INVALID_PAYLOAD, error=error, now=now
-    )
-    if not ended:
-        return None
-    await _record(tx, held, ExecutionStatus.INVALID_PAYLOAD, now)
-    await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
-    return RunStatus.INVALID_PAYLOAD
+    return await _end(tx, held, RunStatus.INVALID_PAYLOAD, ExecutionStatus.INVALID_PAYLOAD, now, error=error)
 
 
-async def _suspend(tx: Session, held: HeldRun, result: Suspended, now: datetime) -> RunStatus | None:
+async def _suspend(tx: Session, held: HeldRun, result: Suspended, now: datetime) -> Applied:
     status = await run_outcomes.suspend_if_executing(
         tx, held.run_no, epoch=held.epoch, task_ids=result.task_ids, was_fruitful=held.was_fruitful, now=now
     )
-    if status is not None:
-        several = len(result.task_ids) > 1
-        outcome = ExecutionStatus.RESUME_WITH_PARALLEL_TASK if several else ExecutionStatus.RESUME_WITH_TASK
-        await _record(tx, held, outcome, now)
-    return status
+    if status is None:
+        return REFUSED
+    several = len(result.task_ids) > 1
+    outcome = ExecutionStatus.RESUME_WITH_PARALLEL_TASK if several else ExecutionStatus.RESUME_WITH_TASK
+    await _record(tx, held, outcome, now)
+    return Applied(status)
 
 
-async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> RunStatus | None:
+async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> Applied:
     _, yielded = await run_outcomes.find_counters(tx, held.run_no)
     keys = tuple(dict.fromkeys((*yielded, result.key)))
     if len(keys) > MAX_YIELDS:
@@ -142,13 +161,13 @@ async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> 
         tx, held.run_no, epoch=held.epoch, available_at=now, was_fruitful=held.was_fruitful, is_fruitless=True, now=now
     )
     if not requeued:
-        return None
+        return REFUSED
     await run_outcomes.keep_yielded(tx, held.run_no, keys)
     await _record(tx, held, ExecutionStatus.YIELD_EXECUTION, now)
-    return RunStatus.WAITING_TO_EXECUTE
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
 
 
-async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> RunStatus | None:
+async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     failures, _ = await run_outcomes.find_counters(tx, held.run_no)
     if not result.immediate:
         failures += 1
@@ -164,9 +183,9 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
         now=now,
     )
     if not requeued:
-        return None
+        return REFUSED
     await _record(tx, held, ExecutionStatus.UNREACHABLE if result.no_code else ExecutionStatus.LOST, now)
-    return RunStatus.WAITING_TO_EXECUTE
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
 
 
 async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:

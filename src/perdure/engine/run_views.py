@@ -46,6 +46,10 @@ async def read_statuses(tx: Session, environment_no: int, run_id: str) -> tuple[
 
 def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
     """Say why a run is not running now; ``None`` if it is, or has ended."""
+    if run.available_at is not None and run.limit is not None:
+        most, group = run.limit
+        whose = "this job" if group is None else f"the group {group!r}"
+        return f"waits for a place: at most {most} executions of {whose} are at work at once"
     if run.available_at is not None:
         return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"
     if run.status is not RunStatus.WAITING_TO_CONTINUE or not waits:

@@ -6,30 +6,58 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
-from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
+from perdure.engine.run_waits import keyed_requests, start_awaited_runs
+from perdure.engine.waits import Settlement, Woken, settle_waits
+from perdure.errors import (
+    IdempotencyConflictError,
+    NotFoundError,
+    RunError,
+    RunNotActiveError,
+    StaleExecutionError,
+)
+from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.protocol.task_waits import EventWait, Operation
+from perdure.protocol.task_waits import EventWait, Operation, RunsWait
 from perdure.storage import runs, tasks, timers
 from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
+    from perdure.engine.executions import Executions, Reservation
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
-    from perdure.protocol.execution import TaskRecord
+    from perdure.engine.invocations import Invocation, Invocations
+    from perdure.engine.starts import Starts
+    from perdure.protocol.execution import ErrorInfo, TaskRecord
     from perdure.protocol.task_waits import TaskWait
     from perdure.storage.interface import Session, Storage
+    from perdure.storage.run_queue import ClaimedRun
 
 
 class Tasks:
     """Stores tasks for executions, of this node and of others."""
 
-    def __init__(self, storage: Storage, clock: Clock, directory: Directory, holds: Holds, hints: Hints) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        directory: Directory,
+        holds: Holds,
+        hints: Hints,
+        *,
+        invocations: Invocations,
+        starts: Starts,
+        executions: Executions,
+    ) -> None:
         self._storage = storage
         self._clock = clock
+        self._invocations = invocations
+        self._starts = starts
+        self._executions = executions
         self._directory = directory
         self._holds = holds
         self._hints = hints
@@ -69,10 +97,28 @@ class Tasks:
         now = self._clock.now()
         if isinstance(wait, EventWait):
             self._directory.event_is_awaited(environment_no, wait.name)
-        await self._storage.write(store_waiting_task, environment_no, run_no, epoch, record, wait, now=now)
+        if isinstance(wait, RunsWait) and not record.status.is_final:
+            await self._record_runs_wait(environment_no, run_no, epoch, record, wait, now)
+        else:
+            await self._storage.write(store_waiting_task, environment_no, run_no, epoch, record, wait, now=now)
         until = end_of(wait, now)
         if until is not None:
             self._hints.timer_is_set(until)
+
+    async def _record_runs_wait(
+        self, environment_no: int, run_no: int, epoch: int, record: TaskRecord, wait: RunsWait, now: datetime
+    ) -> None:
+        """Start the runs that a task waits for; if they cannot be started, that is what the task fails with."""
+        task = (environment_no, run_no, epoch, record, wait)
+        try:
+            planned = [
+                await self._invocations.plan(environment_no, request) for request in keyed_requests(record.key, wait)
+            ]
+            runs = [invocation.run for invocation in planned]
+            woken = await self._starts.write(runs, store_runs_wait, *task, planned, now=now)
+        except RunError as error:
+            woken = await self._storage.write(store_failed_wait, *task, failure_of(error), now=now)
+        self._executions.resolve_all(woken)
 
 
 async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int:
@@ -122,6 +168,40 @@ async def store_waiting_task(
         await timers.set_task_timer(tx, record.id, kind=TimerKind.CALLBACK_TIMEOUT, due_at=until)
     if isinstance(wait, EventWait):
         await register_event_wait(tx, environment_no, record.id, wait)
+
+
+async def store_runs_wait(
+    tx: Session,
+    reservation: Reservation | None,
+    environment_no: int,
+    run_no: int,
+    epoch: int,
+    record: TaskRecord,
+    wait: RunsWait,
+    planned: Sequence[Invocation],
+    *,
+    now: datetime,
+) -> tuple[list[Woken], list[ClaimedRun]]:
+    """Store a task together with the runs that it starts and waits for; what `start_awaited_runs` returns."""
+    await store_waiting_task(tx, environment_no, run_no, epoch, record, wait, now=now)
+    return await start_awaited_runs(tx, reservation, environment_no, record.id, planned, now=now)
+
+
+async def store_failed_wait(
+    tx: Session,
+    environment_no: int,
+    run_no: int,
+    epoch: int,
+    record: TaskRecord,
+    wait: TaskWait,
+    error: ErrorInfo,
+    *,
+    now: datetime,
+) -> list[Woken]:
+    """Store a task that is to wait, but for something that cannot be begun; its run, which goes on with the error."""
+    await store_waiting_task(tx, environment_no, run_no, epoch, record, wait, now=now)
+    task_no = await tasks.find_number(tx, record.id)
+    return [] if task_no is None else await settle_waits(tx, [Settlement(task_no, error=error)], now=now)
 
 
 def end_of(wait: TaskWait, now: datetime) -> datetime | None:

@@ -25,14 +25,28 @@ class InvokeTriggerSpec(Struct, frozen=True):
 TriggerSpec = EventTriggerSpec | InvokeTriggerSpec
 
 
+class LimitSpec(Struct, frozen=True):
+    """How many executions may be at work at once: of one job, or of all jobs of a group (v2 protocol, section 6.12)."""
+
+    most: int
+    group: str | None = None
+
+
 class JobSpec(Struct, frozen=True):
-    """A job as an app registers it (v2 protocol, section 3.5)."""
+    """A job as an app registers it (v2 protocol, section 3.5).
+
+    ``notify_success`` and ``notify_failure`` say whether the app wants to be told of runs that have ended so
+    (`Endpoint.notify`).
+    """
 
     id: str
     name: str
     version: str
     trigger: TriggerSpec
     enabled: bool = True
+    limit: LimitSpec | None = None
+    notify_success: bool = False
+    notify_failure: bool = False
 
 
 class Index(Struct, frozen=True):
@@ -59,6 +73,13 @@ class Endpoint(Protocol):
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
         """Tell an execution at work that some of its waits are over; ``False`` if it is not known here."""
+        ...
+
+    async def notify(self, job_id: str, notification: JsonText) -> None:
+        """Tell the app that a run of a job has ended; what it raises means that it is to be told again later.
+
+        ``notification`` is the body of RUN_NOTIFICATION (v2 protocol, section 6.10).
+        """
         ...
 
     def abort(self, run_id: str, reason: str) -> None:

@@ -13,6 +13,15 @@ ID_LIMIT: Final = 1000
 PAYLOAD_LIMIT: Final = 512 * 1024
 """Bytes of UTF-8 that a payload or a context may have as JSON."""
 
+BATCH_LIMIT: Final = 1000
+"""How many runs one call may start and wait for."""
+
+BATCH_PAYLOAD_LIMIT: Final = 4 * 1024 * 1024
+"""Characters of JSON that the payloads and contexts of such a batch may have together."""
+
+RESULTS_LIMIT: Final = 16 * 1024 * 1024
+"""Characters of JSON that a task stores of the runs it has waited for."""
+
 OUTPUT_LIMIT: Final = 3 * 1024 * 1024
 """How many bytes of JSON the result of a task or a run may have."""
 

@@ -31,20 +31,24 @@ class EventWait(Struct, frozen=True, gc=False):
 
 
 class InvokeRequest(Struct, frozen=True, gc=False):
-    """Start a run of this job (v2 protocol, section 8.4). The key is scoped to the job."""
+    """Start a run of this job (v2 protocol, section 8.4).
+
+    The key is scoped to the job. The end of the run is told to ``callback_url`` (section 6.10).
+    """
 
     job_id: str
     payload: JsonText = JsonText("{}")
     context: JsonText = JsonText("{}")
     idempotency_key: str | None = None
     account_id: str | None = None
+    callback_url: str | None = None
 
 
 class RunsWait(Struct, frozen=True, gc=False):
     """The ends of runs that are started in the transaction that stores the task, in this order.
 
-    The task's output is the list of their notifications (v2 protocol, section 6.10). ``timeout`` as for
-    `CallbackWait`.
+    A request without idempotency key gets one that belongs to the task. The task's output is the list of the runs'
+    notifications (v2 protocol, section 6.10). ``timeout`` as for `CallbackWait`.
     """
 
     requests: tuple[InvokeRequest, ...]

@@ -49,7 +49,8 @@ async def register_job(
     tx: Session, environment_no: int, *, endpoint_no: int, spec: JobSpec, trigger_spec: str, now: datetime
 ) -> int:
     """Store a job, the version it has now and its subscription, in place of the one before; the job's number."""
-    job_no = cast("tuple[int]", await tx.one("upsert_job", environment_no, spec.id))[0]
+    row = await tx.one("upsert_job", environment_no, spec.id, spec.notify_success, spec.notify_failure)
+    job_no = cast("tuple[int]", row)[0]
     status = "ACTIVE" if spec.enabled else "DISABLED"
     await tx.one("upsert_job_version", job_no, endpoint_no, spec.version, spec.name, status, trigger_spec, to_ms(now))
     trigger = spec.trigger

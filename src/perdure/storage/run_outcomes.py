@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from msgspec import Struct
+
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, read_texts, text_list
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
+class EndedRun(Struct, frozen=True, gc=False):
+    """A run that has just ended; ``is_heard``: somebody is to be told of it."""
+
+    is_heard: bool
+
+
+_HEARD, _UNHEARD = EndedRun(True), EndedRun(False)
+
+
 async def end_if_executing(
     tx: Session,
     run_no: int,
@@ -25,10 +36,13 @@ async def end_if_executing(
     output: JsonText | None = None,
     error: ErrorInfo | None = None,
     now: datetime,
-) -> bool:
-    """End a run with a final status."""
+) -> EndedRun | None:
+    """End a run with a final status; ``None`` if the execution no longer holds it."""
     text = None if error is None else error_text(error)
-    return await tx.run("end_if_executing", status, to_ms(now), output, text, run_no, epoch) == 1
+    row = await tx.one("end_if_executing", status, to_ms(now), output, text, run_no, epoch)
+    if row is None:
+        return None
+    return _HEARD if cast("tuple[int]", row)[0] else _UNHEARD
 
 
 async def suspend_if_executing(

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class DueRun(Struct, frozen=True, gc=False):
-    """A run in line whose time has come."""
+    """A run in line whose time has come; ``limit_no`` is the concurrency limit that its job is under."""
 
     run_no: int
     job_no: int
     job_id: str
     fruitless: int
     failures: int
+    limit_no: int | None
 
 
 class ClaimedRun(Struct, frozen=True, gc=False):
@@ -55,7 +56,8 @@ async def next_due(tx: Session) -> datetime | None:
 async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     """List runs in line that are due, first due first."""
     return [
-        DueRun(*cast("tuple[int, int, str, int, int]", row)) for row in await tx.all("list_due_runs", to_ms(now), limit)
+        DueRun(*cast("tuple[int, int, str, int, int, int | None]", row))
+        for row in await tx.all("list_due_runs", to_ms(now), limit)
     ]
 
 

@@ -30,7 +30,11 @@ class NewRun(Struct, frozen=True, gc=False):
 
 
 class RunRow(Struct, frozen=True, gc=False):
-    """A run as it is shown; ``available_at`` is set while it is in line."""
+    """A run as it is shown; ``available_at`` is set while it is in line.
+
+    ``limit`` is set while it takes, or stands aside for want of, a place of a concurrency limit: how many there are,
+    and the group that has them if they are not the job's own.
+    """
 
     run_no: int
     id: str
@@ -48,6 +52,15 @@ class RunRow(Struct, frozen=True, gc=False):
     error: ErrorInfo | None
     warnings: tuple[str, ...]
     why: str | None
+    limit: tuple[int, str | None] | None
+
+
+class EventRun(Struct, frozen=True, gc=False):
+    """The first run that an event started."""
+
+    run_no: int
+    id: str
+    has_ended: bool
 
 
 class WokenRun(Struct, frozen=True, gc=False):
@@ -91,10 +104,13 @@ async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int |
     return None if row is None else cast("tuple[int]", row)[0]
 
 
-async def find_of_event(tx: Session, event_no: int) -> str | None:
-    """Look up the id of the first run that an event started."""
-    row = await tx.one("find_run_of_event", event_no)
-    return None if row is None else cast("tuple[str]", row)[0]
+async def find_of_event(tx: Session, environment_no: int, *, event_id: str) -> EventRun | None:
+    """Look up the first run that an event started."""
+    row = await tx.one("find_run_of_event", environment_no, event_id)
+    if row is None:
+        return None
+    run_no, run_id, has_ended = cast("tuple[int, str, int]", row)
+    return EventRun(run_no, run_id, has_ended == 1)
 
 
 async def find_state(tx: Session, run_no: int) -> tuple[RunStatus, int] | None:
@@ -148,9 +164,9 @@ async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: da
 
 def _read_run(row: Any) -> RunRow:
     (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
-     warnings, why) = row  # fmt: skip
+     warnings, why, most, group) = row  # fmt: skip
     return RunRow(
         number, rid, RunStatus(status), job, version, event, epoch, from_ms(created), from_ms_or_none(started),
         from_ms(updated), from_ms_or_none(completed), from_ms_or_none(available), output, read_error(error),
-        read_texts(warnings), why,
+        read_texts(warnings), why, None if most is None else (most, group),
     )  # fmt: skip

@@ -116,6 +116,7 @@ async def forget_wait(tx: Session, task_no: int) -> None:
     """Delete what a task waited for, now that it does not."""
     await tx.run("delete_wait_timers", task_no)
     await tx.run("delete_event_wait", task_no)
+    await tx.run("delete_awaited_runs", task_no)
 
 
 async def forget_wait_of(tx: Session, task_id: str) -> None:
@@ -129,6 +130,7 @@ async def forget_waits(tx: Session, *, run_no: int) -> None:
     """Delete what the waiting tasks of a run wait for; call it before they get another status."""
     await tx.run("delete_timers_of_tasks", run_no)
     await tx.run("delete_event_waits", run_no)
+    await tx.run("delete_awaited_runs_of_run", run_no)
 
 
 async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datetime) -> None:

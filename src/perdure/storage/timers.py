@@ -28,8 +28,6 @@ class TimerKind(StrEnum):
     """An event that has been delivered and ends more waits than one transaction could."""
     SCHEDULE = "SCHEDULE"
     """A schedule's next tick."""
-    NOTIFICATION = "NOTIFICATION"
-    """A run's end that is to be told."""
 
 
 async def set_timer(tx: Session, kind: TimerKind, *, subject_no: int, due_at: datetime) -> None:

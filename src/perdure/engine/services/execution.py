@@ -29,11 +29,15 @@ class ExecutionService(Service):
         self._line = line
         self._executions = executions
         self._settings = settings
+        self._look_again_at = clock.now()
 
     async def poll(self) -> datetime | None:
         """Begin what is due and has room."""
         if self._executions.is_in_doubt:
             await self._line.reconcile()
+        if self._clock.now() >= self._look_again_at:
+            self._look_again_at = self._clock.now() + self._settings.sweep_interval
+            await self._line.fill_places()
         while True:
             due = await self._storage.read(run_queue.next_due)
             now = self._clock.now()

@@ -5,9 +5,11 @@ ON CONFLICT (environment_no, id) DO UPDATE SET updated_at = excluded.updated_at
 RETURNING endpoint_no;
 
 -- name: upsert_job
--- Create a job unless it exists; its number.
-INSERT INTO jobs (environment_no, id) VALUES (:environment_no, :id)
-ON CONFLICT (environment_no, id) DO UPDATE SET id = excluded.id
+-- Create a job unless it exists, and note of what its endpoint wants to be told; its number.
+INSERT INTO jobs (environment_no, id, notify_success, notify_failure)
+VALUES (:environment_no, :id, :notify_success, :notify_failure)
+ON CONFLICT (environment_no, id) DO UPDATE SET notify_success = excluded.notify_success,
+  notify_failure = excluded.notify_failure
 RETURNING job_no;
 
 -- name: upsert_job_version

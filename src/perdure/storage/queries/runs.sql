@@ -15,23 +15,24 @@ ON CONFLICT DO NOTHING
 RETURNING run_no;
 
 -- name: find_run_of_event
--- The id of the first run an event started.
-SELECT id FROM runs WHERE event_no = :event_no ORDER BY run_no LIMIT 1;
+-- The first run an event started, and whether it has ended.
+SELECT r.run_no, r.id, r.completed_at IS NOT NULL FROM events e JOIN runs r USING (event_no)
+WHERE e.environment_no = :environment_no AND e.id = :event_id ORDER BY r.run_no LIMIT 1;
 
 -- name: next_run_due
 -- When the first run in line is due.
-SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL;
+SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL AND limit_no IS NULL;
 
 -- name: list_due_runs
--- Runs in line that are due, first due first.
-SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures FROM runs r JOIN jobs j USING (job_no)
-WHERE r.available_at <= :now ORDER BY r.available_at, r.run_no LIMIT :limit;
+-- Runs in line that are due and do not stand aside, first due first, with the limits of their jobs.
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, j.limit_no FROM runs r JOIN jobs j USING (job_no)
+WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
 
 -- name: claim_if_in_line
 -- QUEUED or WAITING_TO_EXECUTE becomes EXECUTING (:run_nos, a JSON array of numbers).
 UPDATE runs SET status = 'EXECUTING', epoch = epoch + 1, node_no = :node_no, available_at = NULL, why = NULL,
   updated_at = :now, executing_since = :now, started_at = coalesce(started_at, :now)
-WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT NULL;
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT NULL AND limit_no IS NULL;
 
 -- name: list_claimed_runs
 -- What the executions of these runs begin with, if this node holds them.
@@ -51,24 +52,28 @@ WHERE run_no = :run_no AND available_at IS NOT NULL;
 -- Runs in line that were put off are due now (:job_nos, a JSON array of numbers). The plus keeps SQLite from walking
 -- through every run of these jobs.
 UPDATE runs SET available_at = :now, failures = 0, why = NULL, updated_at = :now
-WHERE available_at > :now AND +job_no IN (SELECT value FROM json_each(:job_nos));
+WHERE available_at > :now AND limit_no IS NULL AND +job_no IN (SELECT value FROM json_each(:job_nos));
 
 -- name: time_out_if_in_line
 -- QUEUED or WAITING_TO_EXECUTE becomes TIMED_OUT.
-UPDATE runs SET status = 'TIMED_OUT', available_at = NULL, updated_at = :now, completed_at = :now, error = :error
+UPDATE runs SET status = 'TIMED_OUT', available_at = NULL, limit_no = NULL, updated_at = :now, completed_at = :now, error = :error
 WHERE run_no = :run_no AND available_at IS NOT NULL
 RETURNING id;
 
 -- name: end_if_executing
--- EXECUTING becomes one of the final statuses.
-UPDATE runs SET status = :status, node_no = NULL, executing_since = NULL, updated_at = :now, completed_at = :now,
-  execution_ms = execution_ms + max(0, :now - executing_since), output = :output, error = :error
-WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
+-- EXECUTING becomes one of the final statuses; whether somebody is to be told.
+UPDATE runs SET status = :status, node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
+  completed_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), output = :output, error = :error
+WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
+RETURNING (SELECT CASE WHEN :status = 'SUCCESS' THEN j.notify_success ELSE j.notify_failure END
+    FROM jobs j WHERE j.job_no = runs.job_no)
+  OR EXISTS (SELECT 1 FROM awaited_runs a WHERE a.run_no = runs.run_no AND a.notification IS NULL)
+  OR EXISTS (SELECT 1 FROM run_callbacks c WHERE c.run_no = runs.run_no);
 
 -- name: suspend_if_executing
 -- EXECUTING becomes WAITING_TO_CONTINUE.
-UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, executing_since = NULL, updated_at = :now,
-  execution_ms = execution_ms + max(0, :now - executing_since), failures = 0,
+UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, limit_no = NULL, executing_since = NULL,
+  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0,
   fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
@@ -81,7 +86,7 @@ WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
 
 -- name: requeue_if_executing
 -- EXECUTING becomes WAITING_TO_EXECUTE.
-UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, executing_since = NULL, updated_at = :now,
+UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since), available_at = :available_at, why = :why,
   failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
@@ -114,13 +119,13 @@ RETURNING run_no, id, status, epoch, node_no;
 
 -- name: cancel_if_active
 -- Any status that is not final becomes CANCELED.
-UPDATE runs SET status = 'CANCELED', node_no = NULL, available_at = NULL, updated_at = :now, completed_at = :now,
+UPDATE runs SET status = 'CANCELED', node_no = NULL, limit_no = NULL, available_at = NULL, updated_at = :now, completed_at = :now,
   execution_ms = execution_ms + max(0, :now - coalesce(executing_since, :now)), executing_since = NULL
 WHERE run_no = :run_no AND completed_at IS NULL;
 
 -- name: lose_runs_of_node
 -- EXECUTING becomes WAITING_TO_EXECUTE for every run this node held.
-UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, updated_at = :now, available_at = :now,
+UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, updated_at = :now, available_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since),
   fruitless = CASE WHEN EXISTS (
     SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since)
@@ -136,8 +141,9 @@ SELECT run_no, id, epoch FROM runs WHERE node_no = :node_no;
 -- name: find_run
 -- A run by its id.
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
-  r.available_at, r.output, r.error, r.warnings, r.why
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind = 'GROUP' THEN l.id END
 FROM runs r JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
+LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
 WHERE r.id = :id AND r.environment_no = :environment_no;
 
 -- name: find_run_no

@@ -62,12 +62,24 @@ CREATE TABLE endpoints (
   UNIQUE (environment_no, id)
 );
 
+-- How many executions may be at work at once: of a job (`id` is the job's), or of all jobs of a group.
+CREATE TABLE concurrency_limits (
+  limit_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  kind TEXT NOT NULL CHECK (kind IN ('JOB', 'GROUP')),
+  id   TEXT NOT NULL,
+  most INTEGER NOT NULL CHECK (most > 0),
+  UNIQUE (environment_no, kind, id)
+);
+
+-- `notify_success`, `notify_failure`: whether its endpoint wants to be told when a run of it has ended so.
 CREATE TABLE jobs (
   job_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   id TEXT NOT NULL,
-  concurrency_group TEXT,
-  concurrency_limit INTEGER CHECK (concurrency_limit > 0),
+  limit_no INTEGER REFERENCES concurrency_limits,
+  notify_success INTEGER NOT NULL DEFAULT 0,
+  notify_failure INTEGER NOT NULL DEFAULT 0,
   UNIQUE (environment_no, id)
 );
 
@@ -130,7 +142,8 @@ CREATE TABLE events (
 
 -- UNIQUE (event_no, dispatcher_no, job_no): one run for an event and a job, whatever crashes or is sent again
 -- (dispatcher_no 0: invoked). `epoch` numbers the executions; only the one that holds the run, by this number, may
--- write. `available_at` is set while the run is in line, `node_no` while an execution holds it.
+-- write. `available_at` is set while the run is in line, `node_no` while an execution holds it. `limit_no` is set while
+-- an execution takes a place of that limit; and while the run, in line, stands aside because no place is free.
 CREATE TABLE runs (
   run_no INTEGER PRIMARY KEY,
   id             TEXT NOT NULL UNIQUE,
@@ -147,6 +160,7 @@ CREATE TABLE runs (
   epoch          INTEGER NOT NULL DEFAULT 0,
   node_no        INTEGER,
   available_at   INTEGER,
+  limit_no       INTEGER,
   created_at     INTEGER NOT NULL,
   updated_at     INTEGER NOT NULL,
   executing_since INTEGER,
@@ -167,7 +181,9 @@ CREATE TABLE runs (
     status = 'SUCCESS' OR status = 'FAILURE' OR status = 'TIMED_OUT' OR status = 'ABORTED' OR status = 'CANCELED'
     OR status = 'UNRESOLVED_AUTH' OR status = 'INVALID_PAYLOAD'))
 );
-CREATE INDEX runs_in_line ON runs (available_at) WHERE available_at IS NOT NULL;
+CREATE INDEX runs_in_line ON runs (available_at) WHERE available_at IS NOT NULL AND limit_no IS NULL;
+CREATE INDEX runs_aside ON runs (limit_no, available_at) WHERE available_at IS NOT NULL AND limit_no IS NOT NULL;
+CREATE INDEX runs_limited ON runs (limit_no) WHERE node_no IS NOT NULL AND limit_no IS NOT NULL;
 CREATE INDEX runs_held ON runs (node_no) WHERE node_no IS NOT NULL;
 CREATE INDEX runs_of_job ON runs (job_no, run_no);
 
@@ -230,7 +246,7 @@ CREATE TABLE timers (
   due_at  INTEGER NOT NULL,
   kind    TEXT NOT NULL CHECK (
     kind = 'TASK' OR kind = 'CALLBACK_TIMEOUT' OR kind = 'OPERATION' OR kind = 'EVENT' OR kind = 'SCHEDULE'
-    OR kind = 'WAITS' OR kind = 'NOTIFICATION'),
+    OR kind = 'WAITS'),
   subject_no INTEGER NOT NULL,
   PRIMARY KEY (due_at, kind, subject_no),
   UNIQUE (kind, subject_no)
@@ -250,6 +266,40 @@ CREATE TABLE event_waits (
   context_filter TEXT
 );
 CREATE INDEX event_waits_by_value ON event_waits (environment_no, name, path, value, task_no);
+
+-- A task that waits for runs to end, in the order of its call. `notification` is set when the run has ended.
+CREATE TABLE awaited_runs (
+  task_no  INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  run_no   INTEGER NOT NULL,
+  notification TEXT,
+  PRIMARY KEY (task_no, position)
+);
+CREATE INDEX awaited_runs_by_run ON awaited_runs (run_no) WHERE notification IS NULL;
+CREATE INDEX awaited_runs_missing ON awaited_runs (task_no) WHERE notification IS NULL;
+
+-- Where the end of a run is to be told beside its endpoint.
+CREATE TABLE run_callbacks (
+  run_no INTEGER NOT NULL,
+  url    TEXT NOT NULL,
+  PRIMARY KEY (run_no, url)
+) WITHOUT ROWID;
+
+-- The end of a run that is to be told: to a URL, or without one to the endpoint that has the job. Written in the
+-- transaction that ends the run, deleted when it has been told or was tried too often. `is_out`: a node is telling it,
+-- and it is due when that node must have ended or failed.
+CREATE TABLE notifications (
+  notification_no INTEGER PRIMARY KEY,
+  run_no   INTEGER NOT NULL,
+  id       TEXT NOT NULL,
+  job_no   INTEGER NOT NULL,
+  url      TEXT,
+  body     TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  is_out   INTEGER NOT NULL DEFAULT 0,
+  due_at   INTEGER NOT NULL
+);
+CREATE INDEX notifications_due ON notifications (due_at);
 
 CREATE TABLE schedules (
   schedule_no INTEGER PRIMARY KEY,

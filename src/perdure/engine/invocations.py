@@ -1,0 +1,150 @@
+"""Invocations: a run of one job, started by name (v2 protocol, section 8.4)."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from perdure.engine.event_limits import check_account, check_size
+from perdure.engine.events import find_account
+from perdure.engine.notifications import describe_end
+from perdure.engine.starts import create_runs
+from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.protocol.ids import RUN_PREFIX, IdGenerator
+from perdure.protocol.limits import ID_LIMIT
+from perdure.storage import events, jobs, notifications, runs
+from perdure.storage.events import NewEvent
+from perdure.storage.runs import NewRun
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.executions import Reservation
+    from perdure.protocol.task_waits import InvokeRequest
+    from perdure.storage.interface import Session, Storage
+    from perdure.storage.jobs import JobRow
+    from perdure.storage.run_queue import ClaimedRun
+    from perdure.storage.runs import EventRun
+
+
+class Invocation(Struct, frozen=True, gc=False):
+    """An invocation that is to be stored: its event, its run, and where the end of that is told."""
+
+    event: NewEvent
+    run: NewRun
+    callback_url: str | None
+
+
+class Invocations:
+    """Plans invocations."""
+
+    def __init__(self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._directory = directory
+
+    async def plan(self, environment_no: int, request: InvokeRequest) -> Invocation:
+        """Check an invocation and give it its ids.
+
+        Raises:
+            NotFoundError: The environment has never seen the job.
+            InvalidArgumentError: The idempotency key is empty or too long.
+            ValueTooLargeError: Payload or context have more than 512 KiB.
+        """
+        check_size(request.payload, "payload")
+        check_size(request.context, "context")
+        check_account(request.account_id)
+        now = self._clock.now()
+        job = self._directory.jobs.get((environment_no, request.job_id))
+        if job is None:
+            job = await self._find_job(environment_no, request.job_id)
+        event = NewEvent(
+            self._event_id(request),
+            "invoke",
+            "trigger.dev",
+            request.payload,
+            request.context,
+            now,
+            now,
+            now,
+            request.account_id,
+            is_internal=True,
+        )
+        run = NewRun(self._ids.new(RUN_PREFIX), job.job_no, request.job_id, job.version_no, job.version)
+        return Invocation(event, run, request.callback_url)
+
+    def _event_id(self, request: InvokeRequest) -> str:
+        key = request.idempotency_key
+        if key is None:
+            return self._ids.ulid()
+        if not 1 <= len(key) <= ID_LIMIT:
+            raise InvalidArgumentError(f"An idempotency key has 1 to {ID_LIMIT} characters; this one has {len(key)}.")
+        # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
+        scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
+        return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
+
+    async def _find_job(self, environment_no: int, job_id: str) -> JobRow:
+        job = await self._storage.read(jobs.find_job, environment_no, job_id=job_id)
+        if job is None:
+            raise await self._unknown_job(environment_no, job_id)
+        if job.job_no in self._directory.hosts:
+            self._directory.jobs[environment_no, job_id] = job
+        return job
+
+    async def _unknown_job(self, environment_no: int, job_id: str) -> NotFoundError:
+        known = await self._storage.read(jobs.list_job_ids, environment_no)
+        nearest = get_close_matches(job_id, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        return NotFoundError(f"This environment has never seen a job {job_id!r}.{hint}")
+
+
+async def store_invocation(
+    tx: Session, reservation: Reservation | None, environment_no: int, invocation: Invocation, *, now: datetime
+) -> tuple[str, list[ClaimedRun]]:
+    """Store the event of an invocation and its run; the id of the run that this event started first."""
+    account_no, account = await find_account(tx, environment_no, invocation.event.account_id)
+    event, run = invocation.event, invocation.run
+    event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
+    held: list[ClaimedRun] = []
+    if event_no is not None:
+        held = await create_runs(
+            tx,
+            environment_no,
+            event,
+            event_no=event_no,
+            account=account,
+            planned=(run,),
+            reservation=reservation,
+            now=now,
+        )
+        if invocation.callback_url is None:
+            return run.id, held
+    first = await find_invoked(tx, environment_no, event.id)
+    if invocation.callback_url is not None:
+        await _add_callback(tx, first, invocation.callback_url, now)
+    return first.id, held
+
+
+async def find_invoked(tx: Session, environment_no: int, event_id: str) -> EventRun:
+    """Find the run that the event of an invocation started.
+
+    Raises:
+        NotFoundError: It was deleted, and the event was not yet.
+    """
+    found = await runs.find_of_event(tx, environment_no, event_id=event_id)
+    if found is None:
+        raise NotFoundError(f"The run that was invoked with this idempotency key no longer exists ({event_id}).")
+    return found
+
+
+async def _add_callback(tx: Session, first: EventRun, url: str, now: datetime) -> None:
+    await notifications.add_callback(tx, first.run_no, url)
+    if first.has_ended:
+        end, body = await describe_end(tx, first.run_no)
+        await notifications.insert_notification(tx, first.run_no, url=url, run=end, body=body, now=now)
