@@ -6,23 +6,26 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from perdure.engine.clock import Clock
-from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec, TriggerSpec
+from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec, LimitSpec, TriggerSpec
 from perdure.protocol.execution import (
     Abandoned,
     ErrorInfo,
     ExecutionRequest,
     ExecutionResult,
     JsonText,
+    Suspended,
     TaskRecord,
     TaskState,
 )
+from perdure.protocol.json_text import load
 from perdure.protocol.platform import Platform
 from perdure.protocol.statuses import TaskStatus
-from perdure.protocol.task_waits import EventWait, TaskWait
+from perdure.protocol.task_waits import EventWait, InvokeRequest, RunsWait, TaskWait
 
 Script = Callable[["Execution"], Awaitable[ExecutionResult]]
 
@@ -96,6 +99,18 @@ class Execution:
             self.app.bodies.append((self.run_id, key))
             await self.store(self.record(key, output=output))
 
+    async def wait_for_runs(
+        self, key: str, *requests: InvokeRequest, timeout: float | None = 3600
+    ) -> ExecutionResult | None:
+        """A wait for runs: ``None`` if it is over, else what the execution ends with."""
+        if self.is_over(key):
+            return None
+        if self.state(key) is None:
+            record = self.record(key, TaskStatus.WAITING, operation="invoke_and_wait")
+            record.wait = RunsWait(requests, timeout)
+            await self.store(record)
+        return Suspended((self.task_id(key),))
+
     async def sleep(self, key: str, seconds: float) -> str | None:
         """A wait: ``None`` if it is over, else the id of the task that waits."""
         if self.is_over(key):
@@ -130,6 +145,8 @@ class ScriptedApp:
         self.bodies: list[tuple[str, str]] = []
         self.resolved: list[tuple[str, int, list[str]]] = []
         self.aborted: list[str] = []
+        self.notified: list[tuple[str, Any]] = []
+        self.deaf_for = 0
         self.kept: dict[str, tuple[str, ...]] = {}
         self.is_missing: set[str] = set()
         self.resolve_event = asyncio.Event()
@@ -143,10 +160,16 @@ class ScriptedApp:
         *,
         version: str = "1.0.0",
         enabled: bool = True,
+        limit: LimitSpec | None = None,
+        notify_success: bool = False,
+        notify_failure: bool = False,
     ) -> ScriptedApp:
         """Declare a job, or declare it anew; without a trigger it starts with events of its own name."""
         self.jobs = [spec for spec in self.jobs if spec.id != job_id]
-        self.jobs.append(JobSpec(job_id, job_id, version, trigger or EventTriggerSpec((job_id,)), enabled))
+        trigger = trigger or EventTriggerSpec((job_id,))
+        self.jobs.append(
+            JobSpec(job_id, job_id, version, trigger, enabled, limit, notify_success, notify_failure)
+        )
         self.scripts[job_id] = script
         return self
 
@@ -173,6 +196,13 @@ class ScriptedApp:
         self.resolved.append((run_id, epoch, [task.status for task in tasks]))
         self.signal("resolve")
         return True
+
+    async def notify(self, job_id: str, notification: JsonText) -> None:
+        self.notified.append((job_id, load(notification)))
+        self.signal("notify")
+        if self.deaf_for > 0:
+            self.deaf_for -= 1
+            raise ValueError("not now")
 
     def abort(self, run_id: str, reason: str) -> None:
         self.aborted.append(run_id)
