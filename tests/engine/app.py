@@ -167,9 +167,7 @@ class ScriptedApp:
         """Declare a job, or declare it anew; without a trigger it starts with events of its own name."""
         self.jobs = [spec for spec in self.jobs if spec.id != job_id]
         trigger = trigger or EventTriggerSpec((job_id,))
-        self.jobs.append(
-            JobSpec(job_id, job_id, version, trigger, enabled, limit, notify_success, notify_failure)
-        )
+        self.jobs.append(JobSpec(job_id, job_id, version, trigger, enabled, limit, notify_success, notify_failure))
         self.scripts[job_id] = script
         return self
 

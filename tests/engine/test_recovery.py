@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from datetime import timedelta
 
 import pytest
 
-from perdure.config.settings import Settings
-from perdure.engine.node import open_node
 from perdure.engine.recovery import release_own
 from perdure.errors import StaleExecutionError
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
@@ -17,9 +14,8 @@ from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import run_queue, runs
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
-from tests.engine.clock import ManualClock
 from tests.engine.storages import FailingStorage
-from tests.engine.world import World, check_invariants, world
+from tests.engine.world import World, check_invariants, kill, start, world
 
 
 async def hangs(execution: Execution) -> ExecutionResult:
@@ -30,31 +26,6 @@ async def hangs(execution: Execution) -> ExecutionResult:
         await asyncio.Event().wait()
     await execution.run("b")
     return Succeeded(None)
-
-
-async def start(storage: Storage, app: ScriptedApp, *, seed: int, shares_database: bool) -> World:
-    """Start a node that the test does not stop: its process might die at any moment."""
-    assert isinstance(app.clock, ManualClock)
-    node = await open_node(
-        storage,
-        clock=app.clock,
-        random_bytes=random.Random(seed).randbytes,
-        settings=Settings(),
-        shares_database=shares_database,
-    )
-    app.platform = node.platform
-    await node.add(app)
-    node.begin()
-    return World(storage, app.clock, app, node)
-
-
-async def kill(it: World) -> None:
-    """End a node as SIGKILL does: nothing of it says goodbye."""
-    it.node.executions.is_open = False
-    tasks = [*it.node._loops, *(hold.task for hold in it.node.holds.all() if hold.task is not None)]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def kill_when_idle(it: World) -> None:

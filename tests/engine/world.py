@@ -110,6 +110,31 @@ async def world(
     await check_invariants(storage)
 
 
+async def start(storage: Storage, app: ScriptedApp, *, seed: int, shares_database: bool = False) -> World:
+    """Start a node that the test does not stop: its process might die at any moment."""
+    assert isinstance(app.clock, ManualClock)
+    node = await open_node(
+        storage,
+        clock=app.clock,
+        random_bytes=random.Random(seed).randbytes,
+        settings=Settings(),
+        shares_database=shares_database,
+    )
+    app.platform = node.platform
+    await node.add(app)
+    node.begin()
+    return World(storage, app.clock, app, node)
+
+
+async def kill(it: World) -> None:
+    """End a node as SIGKILL does: nothing of it says goodbye."""
+    it.node.executions.is_open = False
+    tasks = [*it.node._loops, *(hold.task for hold in it.node.holds.all() if hold.task is not None)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def check_invariants(storage: Storage) -> None:
     """Fail if what is stored could not have come about, or if something in it would never go on."""
     changes = await storage.scan(_ask, "list_run_changes")
@@ -120,6 +145,8 @@ async def check_invariants(storage: Storage) -> None:
         "find_orphans",
         "find_forgotten_events",
         "find_stray_timers",
+        "find_stray_waits_for_runs",
+        "find_stray_places",
         "find_unrecorded_executions",
     ):
         assert (oracle, await storage.scan(_ask, oracle)) == (oracle, [])

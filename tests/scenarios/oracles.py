@@ -13,6 +13,8 @@ ORACLES = {
             SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
               EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
                       AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+              OR EXISTS (SELECT 1 FROM awaited_runs a JOIN runs c USING (run_no)
+                         WHERE a.task_no = t.task_no AND a.notification IS NULL AND c.completed_at IS NULL)
               OR t.operation IN ('wait_for_request', 'wait_for_event') AND t.params LIKE '%"timeout":null%')))""",
     "runs that a node holds which is gone": "SELECT id FROM runs WHERE node_no IS NOT NULL",
     "ended runs with open tasks": """
@@ -26,6 +28,13 @@ ORACLES = {
         WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'""",
     "event waits of tasks that do not wait": """
         SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'""",
+    "waits for runs of tasks that do not wait": """
+        SELECT t.id FROM awaited_runs a JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'""",
+    "runs that have ended though a task waits for them": """
+        SELECT r.id FROM awaited_runs a JOIN runs r USING (run_no)
+        WHERE a.notification IS NULL AND r.completed_at IS NOT NULL""",
+    "runs that take a place of a limit and are not at work": """
+        SELECT id FROM runs WHERE limit_no IS NOT NULL AND node_no IS NULL AND available_at IS NULL""",
     "tasks whose enclosing task is unknown": """
         SELECT t.id FROM tasks t WHERE t.parent_id IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM tasks p WHERE p.id = t.parent_id AND p.run_no = t.run_no)""",

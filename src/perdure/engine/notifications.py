@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from perdure.engine.run_statuses import status_text
 from perdure.protocol.json_text import JsonText, load
-from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.notifications import NotifiedTask, RunInvocation, RunNotification
+from perdure.protocol.messages.run_statuses import JobRunStatusRecord
 from perdure.protocol.messages.tenancy import (
     AccountReference,
     EnvironmentReference,
@@ -19,12 +21,14 @@ from perdure.protocol.messages.tenancy import (
     ProjectReference,
 )
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.storage import notifications
+from perdure.storage import notifications, run_statuses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from perdure.protocol.execution import AccountInfo, ErrorInfo
+    from perdure.protocol.state import StatusAnswer
     from perdure.storage.interface import Session
     from perdure.storage.notifications import FailedTask, RunEnd
 
@@ -35,11 +39,11 @@ async def describe_end(tx: Session, run_no: int) -> tuple[RunEnd, JsonText]:
     """Read a run that has ended, and write what is told of it."""
     run = await notifications.find_end(tx, run_no)
     failed = None if run.status is RunStatus.SUCCESS else await notifications.find_failed_task(tx, run_no)
-    message = _message(run, failed)
+    message = _message(run, failed, await run_statuses.list_of_run(tx, run_no))
     return run, JsonText(encode_message(message).decode())
 
 
-def _message(run: RunEnd, failed: FailedTask | None) -> RunNotification:
+def _message(run: RunEnd, failed: FailedTask | None, statuses: Sequence[StatusAnswer]) -> RunNotification:
     tenant, event = run.tenant, run.event
     environment, project, organization = tenant.environment, tenant.project, tenant.organization
     return RunNotification(
@@ -53,7 +57,7 @@ def _message(run: RunEnd, failed: FailedTask | None) -> RunNotification:
         execution_duration_in_ms=run.execution_ms,
         execution_count=run.executions,
         job=JobReference(id=run.job.id, version=run.job.version),
-        statuses=[],
+        statuses=[decode_message(status_text(status).encode(), JobRunStatusRecord) for status in statuses],
         environment=EnvironmentReference(id=environment.id, slug=environment.slug, type=environment.type),
         organization=OrganizationReference(id=organization.id, slug=organization.slug, title=organization.title),
         project=ProjectReference(id=project.id, slug=project.slug, name=project.name),

@@ -17,6 +17,8 @@ SELECT run_no, status FROM runs WHERE completed_at IS NULL AND available_at IS N
     SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
       EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
               AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+      OR EXISTS (SELECT 1 FROM awaited_runs a JOIN runs c USING (run_no)
+                 WHERE a.task_no = t.task_no AND a.notification IS NULL AND c.completed_at IS NULL)
       OR t.operation = 'wait_for_ever')));
 
 -- name: find_forgotten_events
@@ -29,6 +31,24 @@ SELECT id FROM events WHERE delivered_at IS NULL AND cancelled_at IS NULL
 SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'
 UNION ALL
 SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING';
+
+-- name: find_stray_waits_for_runs
+-- Tasks that do not wait, though it stands there that they wait for runs; and runs that have ended unnoticed.
+SELECT t.id FROM awaited_runs a JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'
+UNION ALL
+SELECT r.id FROM awaited_runs a JOIN runs r USING (run_no)
+WHERE (r.completed_at IS NOT NULL) <> (a.notification IS NOT NULL);
+
+-- name: find_stray_places
+-- Runs that take a place of a limit, or stand aside for want of one, though they should not, and the other way round.
+SELECT r.run_no FROM runs r JOIN jobs j USING (job_no)
+WHERE (r.limit_no IS NOT NULL AND r.node_no IS NULL AND r.available_at IS NULL)
+  OR (r.limit_no IS NOT NULL AND r.limit_no IS NOT j.limit_no)
+  OR (r.node_no IS NOT NULL AND r.limit_no IS NOT j.limit_no);
+
+-- name: list_awaited
+-- What tasks wait for.
+SELECT task_no, run_no FROM awaited_runs;
 
 -- name: find_unrecorded_executions
 -- Runs that have not as many ended executions as their epoch says.
@@ -74,3 +94,16 @@ SELECT id FROM tasks WHERE operation = 'wait_for_request' ORDER BY task_no;
 -- name: find_outcome
 -- How a task ended.
 SELECT status, output, error FROM tasks WHERE id = :id;
+
+-- name: list_in_way
+-- Runs in line that every claim meets.
+SELECT id FROM runs WHERE available_at <= :now AND limit_no IS NULL;
+
+-- name: list_taken_places
+-- How many places of each limit are taken.
+SELECT l.id, count(*) FROM runs r JOIN jobs j USING (job_no) JOIN concurrency_limits l ON l.limit_no = j.limit_no
+WHERE r.node_no IS NOT NULL GROUP BY l.limit_no;
+
+-- name: forget_place
+-- Pretend that an execution takes no place.
+UPDATE runs SET limit_no = NULL WHERE id = :id;
