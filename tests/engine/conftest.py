@@ -19,7 +19,9 @@ ORACLES = Path(__file__).parent / "queries"
 
 
 def open_storage(path: Path | None) -> Storage:
-    queries = named_queries() | load_queries(ORACLES)
+    queries, oracles = named_queries(), load_queries(ORACLES)
+    assert not queries.keys() & oracles.keys()
+    queries |= oracles
     if path is None:
         return open_memory(queries=queries)
     return open_file(path, lock_timeout=timedelta(seconds=10), queries=queries)

@@ -182,13 +182,13 @@ class Chaos:
                 await callbacks.receive(task_id, token, f"{number}.{value}".encode())
             except StorageUnavailableError:
                 continue
-            (row,) = await self.storage.scan(_ask, "find_outcome", task_id)
+            (row,) = await self.storage.scan(_ask, "find_ended_task", task_id)
             assert self.outcomes.setdefault(task_id, row) == row
 
     async def check_outcomes(self) -> None:
         """Fail if a result that was seen once has changed."""
         for task_id, outcome in self.outcomes.items():
-            assert await self.storage.scan(_ask, "find_outcome", task_id) == [outcome]
+            assert await self.storage.scan(_ask, "find_ended_task", task_id) == [outcome]
 
     async def cancel(self) -> None:
         assert self.node is not None

@@ -91,7 +91,7 @@ SELECT e.id, count(r.run_no) FROM events e LEFT JOIN runs r USING (event_no) GRO
 -- Tasks that were to be completed by a request.
 SELECT id FROM tasks WHERE operation = 'wait_for_request' ORDER BY task_no;
 
--- name: find_outcome
+-- name: find_ended_task
 -- How a task ended.
 SELECT status, output, error FROM tasks WHERE id = :id;
 
