@@ -21,7 +21,7 @@ ORACLES = Path(__file__).parent / "queries"
 def open_storage(path: Path | None) -> Storage:
     queries, oracles = named_queries(), load_queries(ORACLES)
     assert not queries.keys() & oracles.keys()
-    queries |= oracles
+    queries = queries | oracles
     if path is None:
         return open_memory(queries=queries)
     return open_file(path, lock_timeout=timedelta(seconds=10), queries=queries)

@@ -79,61 +79,38 @@ class Node:
         self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.executions = Executions(
-            storage,
-            clock,
-            self.directory,
-            self.holds,
-            self.hints,
-            self.lease,
-            limit=settings.max_executions,
-            must_queue=settings.concurrency_limit is not None,
-        )
+            storage, clock, self.directory, self.holds, self.hints, self.lease,
+            limit=settings.max_executions, must_queue=settings.concurrency_limit is not None,
+        )  # fmt: skip
         self._line = Line(
-            storage,
-            clock,
-            self.directory,
-            self.executions,
-            self.holds,
-            self.hints,
-            self.lease,
-            settings,
+            storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings,
             environment_no=environment_no,
-        )
-        starts = Starts(storage, self.executions, self.hints)
-        self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
+        )  # fmt: skip
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster)
-        invocations = Invocations(storage, clock, ids, self.directory)
-        self.platform = DirectPlatform(
-            environment_no,
+        starts = Starts(storage, self.executions, self.hints)
+        self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
+        self.platform = self._open_platform(Invocations(storage, clock, ids, self.directory), starts)
+        self._loops: list[asyncio.Task[None]] = []
+
+    def _open_platform(self, invocations: Invocations, starts: Starts) -> DirectPlatform:
+        storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
+        return DirectPlatform(
+            self._environment_no,
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
-                storage,
-                clock,
-                invocations,
-                self.directory,
-                starts,
-                self._line,
-                self.holds,
-                self.hints,
-                shares_database=shares_database,
+                storage, clock, invocations, directory, starts, self._line, holds, hints,
+                shares_database=self._shares_database,
             ),
             tasks=Tasks(
-                storage,
-                clock,
-                self.directory,
-                self.holds,
-                self.hints,
-                invocations=invocations,
-                starts=starts,
-                executions=self.executions,
+                storage, clock, directory, holds, hints,
+                invocations=invocations, starts=starts, executions=self.executions,
             ),
-            state=State(storage, clock, self.holds),
-        )
-        self._loops: list[asyncio.Task[None]] = []
+            state=State(storage, clock, holds),
+        )  # fmt: skip
 
     async def add(self, endpoint: Endpoint) -> None:
         """Register an app and execute its jobs from now on; see `Registration.register`."""
