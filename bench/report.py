@@ -23,7 +23,17 @@ UNKNOWN = "–"
 HIGHER_IS_BETTER = ("commits_per_s", "steps_per_s", "runs_per_s", "signals_per_s", "starts_per_s", "jobs_per_s")
 LOWER_IS_BETTER = (
     *("p50_ms", "p95_ms", "p99_ms", "all_s", "rss_mb", "db_bytes_per_run", "idle_cpu_pct"),
-    *("restart_to_done_s", "executed_twice", "recorded_twice", "start_up_s", "replay_ms", "import_ms", "modules"),
+    *(
+        "fired_s",
+        "early",
+        "restart_to_done_s",
+        "executed_twice",
+        "recorded_twice",
+        "start_up_s",
+        "replay_ms",
+        "import_ms",
+        "modules",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ _log = AppendLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os
 
 # When each run reached user code, by its key; the driver is the same process.
 reached: dict[str, float] = {}
+
+
+# How late each alarm was, in seconds; the driver is the same process.
+lateness: list[float] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,14 @@ async def reach_first_line(payload: dict[str, Any], io: IO, ctx: Context) -> Non
 async def sleep_an_hour(payload: dict[str, Any], io: IO, ctx: Context) -> None:
     """Sleep durably."""
     await io.wait("z", 3600)
+
+
+@client.job(id="alarm", name="Alarm", version="1.0.0", trigger=event_trigger("alarm"))
+async def wake_at(payload: dict[str, Any], io: IO, ctx: Context) -> None:
+    """Sleep until an instant, then note how late it is, in seconds."""
+    due = datetime.fromtimestamp(payload["due"], UTC)
+    await io.wait_until("z", due)
+    lateness.append(time.time() - payload["due"])
 
 
 @client.job(id="waiter", name="Waiter", version="1.0.0", trigger=event_trigger("waiter"))

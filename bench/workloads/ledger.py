@@ -22,7 +22,7 @@ SELECT count(*) - count(DISTINCT run_no || ' ' || display_key) FROM tasks
 WHERE operation NOT IN ('wait', 'wait_for_event') AND status = 'COMPLETED'
 """
 SUCCESSES = "SELECT count(*) FROM runs WHERE status = 'SUCCESS'"
-SLEEPERS = "SELECT count(*) FROM tasks WHERE operation = 'wait' AND status = 'WAITING'"
+SLEEPERS = "SELECT count(*) FROM tasks WHERE operation IN ('wait', 'wait_until') AND status = 'WAITING'"
 WAITERS = "SELECT count(*) FROM runs WHERE status = 'WAITING_TO_CONTINUE'"
 VALUES = "SELECT count(*) FROM key_values"
 TIMERS = "SELECT count(*) FROM timers"
