@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
@@ -158,6 +159,13 @@ async def add_warning(tx: Session, task_id: str, *, run_no: int, warning: str) -
 async def list_of_runs(tx: Session, run_nos: Iterable[int]) -> list[tuple[int, TaskState]]:
     """List the tasks of runs, each with the number of its run, in the order of their ids."""
     return [_read_state(row) for row in await tx.all("list_tasks_of_runs", number_list(run_nos))]
+
+
+async def list_few(tx: Session, run_no: int, *, limit: int) -> list[TaskState]:
+    """List tasks of a run, so many at most, in the order of their ids; the first ones only if these are all."""
+    few = [_read_state(row)[1] for row in await tx.all("list_few_tasks", run_no, limit)]
+    few.sort(key=attrgetter("id"))
+    return few
 
 
 async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, TaskState]]:

@@ -81,6 +81,12 @@ SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, 
   CASE WHEN params_hash IS NOT NULL THEN params END, run_no
 FROM tasks WHERE run_no IN (SELECT value FROM json_each(:run_nos)) ORDER BY id;
 
+-- name: list_few_tasks
+-- What replay needs of some tasks of a run; not in order, so that no more are read than are asked for.
+SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
+  CASE WHEN params_hash IS NOT NULL THEN params END, run_no
+FROM tasks WHERE run_no = :run_no LIMIT :limit;
+
 -- name: list_tasks_by_id
 -- What replay needs of these tasks (:ids, a JSON array), in the order of their ids.
 SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
