@@ -10,6 +10,7 @@ from bench.workloads.jobs import client
 from bench.workloads.ledger import SUCCESSES, open_ledger
 from bench.workloads.repetition import repeat, write_url
 from perdure import Event
+from perdure.protocol.limits import EVENT_BATCH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,9 @@ async def run(settings: Settings) -> Result:
     async def measure(path: Path) -> Figures:
         async with client.start(database_url=write_url(path)):
             start, cpu = now(), measure_cpu()
-            await client.send_events([Event("in-order", payload={"steps": 10}) for _ in range(runs)])
+            for first in range(0, runs, EVENT_BATCH):
+                batch = min(EVENT_BATCH, runs - first)
+                await client.send_events([Event("in-order", payload={"steps": 10}) for _ in range(batch)])
             with open_ledger(path) as ledger:
                 await poll_until(lambda: ledger.read(SUCCESSES) >= runs, every=0.005)
             wall, used = now() - start, measure_cpu() - cpu

@@ -24,6 +24,7 @@ PerdureError
 │   ├── SuspensionSwallowedError
 │   ├── InvokedRunFailedError
 │   ├── NotFoundError
+│   ├── AlreadyDeliveredError
 │   ├── UseIoError
 │   └── NotInRunError
 ├── JsonError                       text that is no acceptable JSON
@@ -275,6 +276,12 @@ class NotFoundError(RunError):
     """There is nothing with that id in this environment."""
 
     code = "not_found"
+
+
+class AlreadyDeliveredError(RunError):
+    """The event was delivered before it could be cancelled."""
+
+    code = "already_delivered"
 
 
 class UseIoError(RunError):

@@ -9,10 +9,12 @@ from perdure.engine.runs import MAX_PAGE
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
+    EVENT_BATCH,
     HISTORY_BYTES,
     HISTORY_LIMIT,
     ID_LIMIT,
     KEY_LIMIT,
+    LONGEST_DELAY,
     NAME_LIMIT,
     PAYLOAD_LIMIT,
     STATUS_DATA_LIMIT,
@@ -48,6 +50,8 @@ IN_FORCE = {
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "waits that one event ends": f"{BATCH:,}",
     "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",
+    "events in one `send_events`": f"{EVENT_BATCH:,}",
+    "longest `deliver_after`": f"{LONGEST_DELAY // 86400} days",
     "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",

@@ -13,7 +13,7 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.engine.node import Node, open_node
-from perdure.errors import ExecutionError, PerdureError, StorageUnavailableError
+from perdure.errors import AlreadyDeliveredError, ExecutionError, PerdureError, StorageUnavailableError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
@@ -34,6 +34,7 @@ TRANSITIONS = (
     "store_task",
     "fire_due_tasks",
     "deliver_events",
+    "cancel_event",
     "cancel_run",
     "renew_lease",
     "store_waiting_task",
@@ -92,6 +93,7 @@ class Chaos:
         self.acknowledged: set[str] = set()
         self.cancelled: set[str] = set()
         self.outcomes: dict[str, Row] = {}
+        self.taken_back: set[str] = set()
         self.key = bytes(32)
         self.node: Node | None = None
         self.starts = 0
@@ -123,8 +125,8 @@ class Chaos:
     async def act(self, number: int) -> None:
         action = self.random.choices(
             ("send", "batch", "delayed", "again", "advance", "step", "yield", "cancel", "fail", "heal", "kill", "stop",
-             "signal", "call back"),
-            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5, 2, 4),
+             "signal", "call back", "take back"),
+            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5, 2, 4, 2),
         )[0]  # fmt: skip
         if action in ("send", "batch", "delayed", "again"):
             await self.send(action, number)
@@ -141,6 +143,8 @@ class Chaos:
             await self.signal(number)
         elif action == "call back":
             await self.call_back(number)
+        elif action == "take back":
+            await self.take_back()
         elif action == "fail":
             self.random.choice((self.storage.before, self.storage.after)).add(self.random.choice(TRANSITIONS))
         else:
@@ -162,6 +166,21 @@ class Chaos:
         except StorageUnavailableError:
             return
         self.acknowledged.update(names)
+
+    async def take_back(self) -> None:
+        """Cancel an event; what the answer says of it is so for ever."""
+        assert self.node is not None
+        if not self.acknowledged:
+            return
+        event_id = self.random.choice(sorted(self.acknowledged))
+        try:
+            await self.node.platform.cancel_event(event_id)
+        except AlreadyDeliveredError:
+            assert event_id not in self.taken_back
+        except StorageUnavailableError:
+            return
+        else:
+            self.taken_back.add(event_id)
 
     async def signal(self, number: int) -> None:
         assert self.node is not None
@@ -238,11 +257,14 @@ async def test_whatever_happens_every_run_ends_well(
 
             ended = {RunStatus.SUCCESS, RunStatus.CANCELED}
             assert set(runs.values()) <= ended
-            events = {str(row[0]): row[1] for row in await storage.scan(_ask, "list_event_runs")}
+            events = {str(row[0]): row[1:] for row in await storage.scan(_ask, "list_events")}
             assert chaos.acknowledged <= events.keys()
-            assert {
-                name: runs for name, runs in events.items() if runs != (0 if name.startswith("signal") else 1)
-            } == {}
+            # Delivered and one run, cancelled and none; nobody listens to signals.
+            fates = {name: (1, 0, 0 if name.startswith("signal") else 1) for name in events} | {
+                name: (0, 1, 0) for name in events if events[name][1]
+            }
+            assert events == fates
+            assert {name for name in chaos.taken_back if not events[name][1]} == set()
     finally:
         await storage.close()
     raised = [record.exc_info[1] for record in caplog.records if record.exc_info]

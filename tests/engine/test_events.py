@@ -50,6 +50,17 @@ async def test_a_batch_is_stored_all_or_none(storage: Storage, app: ScriptedApp)
         assert len(await it.run_ids()) == 1
 
 
+async def test_more_than_a_thousand_events_at_once_are_refused_and_none_is_stored(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, app.job("go", ends)) as it:
+        with pytest.raises(InvalidArgumentError, match="1,001 events"):
+            await it.platform.send_events([EventRequest("other")] * 1001, EventOptions())
+        assert await it.query("count_rows") == [(0, 0, 0)]
+
+        assert len(await it.platform.send_events([EventRequest("other")] * 1000, EventOptions())) == 1000
+
+
 async def test_one_id_twice_in_a_batch_is_one_event(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, app.job("go", ends)) as it:
         requests = [EventRequest("go", JsonText('{"n":1}'), "e"), EventRequest("go", JsonText('{"n":2}'), "e")]
@@ -142,7 +153,8 @@ async def test_a_far_event_sent_again_without_a_time_is_delivered_now_under_its_
 
 async def test_many_delayed_events_are_all_delivered(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, app.job("go", ends)) as it:
-        await it.platform.send_events([EventRequest("go")] * 1200, EventOptions(deliver_after=60))
+        for count in (1000, 200):
+            await it.platform.send_events([EventRequest("go")] * count, EventOptions(deliver_after=60))
         it.clock.advance(61)
         await it.until(lambda runs: len(runs) == 1200 and set(runs.values()) == {RunStatus.SUCCESS})
 
@@ -204,6 +216,8 @@ async def test_an_event_that_cannot_be_stored_is_refused(
         EventOptions(deliver_after=-0.001),
         EventOptions(deliver_after=float("nan")),
         EventOptions(deliver_after=1e300),
+        EventOptions(deliver_after=365 * 86400 + 0.001),
+        EventOptions(deliver_at=datetime.max.replace(tzinfo=UTC)),
         EventOptions(deliver_at=datetime(2030, 1, 2)),  # noqa: DTZ001
     ],
 )

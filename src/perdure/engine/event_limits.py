@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
-from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT, PAYLOAD_LIMIT
+from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, NAME_LIMIT, PAYLOAD_LIMIT
 from perdure.storage.instants import from_ms, to_due_ms
 
 if TYPE_CHECKING:
@@ -26,16 +26,30 @@ def delivery_time(options: EventOptions, now: datetime) -> datetime:
     if at is not None and after is not None:
         raise InvalidArgumentError("deliver_at and deliver_after exclude each other; give one of them.")
     if after is not None:
-        if not after >= 0:
-            raise InvalidArgumentError(f"deliver_after={after!r}: the delay must not be negative.")
-        try:
-            return from_ms(to_due_ms(now + timedelta(seconds=after)))
-        except OverflowError as error:
-            raise InvalidArgumentError(f"deliver_after={after!r} is too far ahead.") from error
+        if not 0 <= after <= LONGEST_DELAY:
+            raise InvalidArgumentError(
+                f"deliver_after={after!r}: the delay is 0 to {LONGEST_DELAY} seconds, a year; deliver_at may be later."
+            )
+        return from_ms(to_due_ms(now + timedelta(seconds=after)))
     if at is None:
         return now
     _check_aware(at, "deliver_at")
-    return from_ms(to_due_ms(at))
+    try:
+        return from_ms(to_due_ms(at))
+    except OverflowError as error:
+        raise InvalidArgumentError(f"deliver_at={at!r} is too far ahead.") from error
+
+
+def check_batch(count: int) -> None:
+    """Refuse more events at once than may be sent.
+
+    Raises:
+        InvalidArgumentError: There are more than 1,000.
+    """
+    if count > EVENT_BATCH:
+        raise InvalidArgumentError(
+            f"{count:,} events were sent at once, and none is stored; send at most {EVENT_BATCH:,}."
+        )
 
 
 def check_event(request: EventRequest) -> None:

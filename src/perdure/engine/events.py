@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from perdure.engine.event_limits import check_account, check_event, delivery_time
+from perdure.engine.event_limits import check_account, check_batch, check_event, delivery_time
+from perdure.engine.event_views import answer_of_event, details_of_event, read_event
 from perdure.engine.event_waits import BATCH, end_more_waits, end_waits
 from perdure.engine.starts import create_runs
 from perdure.engine.waits import Waking, Woken
+from perdure.errors import AlreadyDeliveredError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
-from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.instants import from_ms, to_ms
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from perdure.engine.line import Line
     from perdure.engine.starts import Starts
     from perdure.protocol.execution import AccountInfo
+    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
 
 UPDATE_WINDOW = timedelta(seconds=5)
 """An event due at least so far ahead may still be replaced (v2 protocol, section 9)."""
+
+
+_UNKNOWN = "There is no event {!r} in this environment."
 
 
 class Ingest(Struct, frozen=True, gc=False):
@@ -77,9 +82,10 @@ class Events:
         """Store events, all or none, and deliver those that are due; returns when that is durable.
 
         Raises:
-            InvalidArgumentError: A name, id or time is not acceptable.
+            InvalidArgumentError: There are too many, or a name, id or time is not acceptable.
             ValueTooLargeError: A payload or context has more than 512 KiB.
         """
+        check_batch(len(requests))
         now = self._clock.now()
         deliver_at = delivery_time(options, now)
         check_account(options.account_id)
@@ -95,7 +101,9 @@ class Events:
             event = ingest.event if row is None else row
             if event.delivered_at is None:
                 self._hints.timer_is_set(event.deliver_at)
-        return [_answer(ingest.event if row is None else row) for ingest, row in zip(ingests, stored, strict=True)]
+        return [
+            answer_of_event(ingest.event if row is None else row) for ingest, row in zip(ingests, stored, strict=True)
+        ]
 
     def _plan(
         self, environment_no: int, request: EventRequest, account_id: str | None, deliver_at: datetime, now: datetime
@@ -130,6 +138,34 @@ class Events:
                 for one in matches
             ]
         )
+
+    async def get(self, environment_no: int, event_id: str) -> EventDetailsAnswer:
+        """Look an event up with the runs that it started.
+
+        Raises:
+            NotFoundError: The environment has no such event.
+        """
+        found = await self._storage.read(read_event, environment_no, event_id)
+        if found is None:
+            raise NotFoundError(_UNKNOWN.format(event_id))
+        return details_of_event(*found)
+
+    async def cancel(self, environment_no: int, event_id: str) -> EventAnswer:
+        """Cancel an event whose delivery lies ahead; one that was cancelled stays as it is.
+
+        Raises:
+            NotFoundError: The environment has no such event.
+            AlreadyDeliveredError: It was delivered.
+        """
+        event = await self._storage.write(cancel_event, environment_no, event_id, now=self._clock.now())
+        if event is None:
+            raise NotFoundError(_UNKNOWN.format(event_id))
+        if event.delivered_at is not None:
+            raise AlreadyDeliveredError(
+                f"The event {event_id!r} was delivered at {event.delivered_at.isoformat()}. The runs it started can be "
+                "cancelled instead: client.cancel_runs_for_event."
+            )
+        return answer_of_event(event)
 
     async def deliver_due(self, limit: int) -> int:
         """Deliver events whose timer is due; how many were."""
@@ -200,6 +236,14 @@ async def store_awaited_events(
     return Waking(rows, woken, started, next_timer)
 
 
+async def cancel_event(tx: Session, environment_no: int, event_id: str, *, now: datetime) -> EventRow | None:
+    """Cancel an event unless it was delivered; the event as it then is, or ``None`` if there is none."""
+    event_no = await events.cancel_if_pending(tx, environment_no, event_id=event_id, now=now)
+    if event_no is not None:
+        await timers.delete_timer(tx, TimerKind.EVENT, subject_no=event_no)
+    return await events.find_event(tx, environment_no, event_id=event_id)
+
+
 async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: datetime) -> Waking[int]:
     """Deliver events that are due and were matched; how many still were to be delivered."""
     delivered = started = 0
@@ -229,18 +273,3 @@ async def find_account(
     if account_id is None:
         return None, None
     return await environments.open_account(tx, environment_no, account_id=account_id)
-
-
-def _answer(event: NewEvent | EventRow) -> EventAnswer:
-    return EventAnswer(
-        event.id,
-        event.name,
-        event.payload,
-        event.context,
-        event.source,
-        event.timestamp,
-        event.deliver_at,
-        event.delivered_at,
-        event.cancelled_at if isinstance(event, EventRow) else None,
-        event.account_id,
-    )

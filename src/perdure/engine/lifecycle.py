@@ -89,7 +89,7 @@ EVENT_CHANGES: tuple[Change, ...] = (
     Change(None, EventStatus.DELIVERED, "insert_event"),
     Change(EventStatus.PENDING, EventStatus.PENDING, "replace_if_far"),
     Change(EventStatus.PENDING, EventStatus.DELIVERED, "deliver_if_pending"),
-    Change(EventStatus.PENDING, EventStatus.CANCELLED, "cancel_if_pending*"),
+    Change(EventStatus.PENDING, EventStatus.CANCELLED, "cancel_if_pending"),
 )
 
 EXECUTION_CHANGES: tuple[Change, ...] = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perdure.engine.state import State
     from perdure.engine.tasks import Tasks
     from perdure.protocol.execution import JsonText, TaskRecord
-    from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer
+    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest, RunAnswer
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -48,6 +48,14 @@ class DirectPlatform:
     async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
         """Store events, all or none, and deliver those that are due; see `Events.send`."""
         return await self._events.send(self._environment_no, events, options)
+
+    async def get_event(self, event_id: str) -> EventDetailsAnswer:
+        """Look an event up with the runs that it started; see `Events.get`."""
+        return await self._events.get(self._environment_no, event_id)
+
+    async def cancel_event(self, event_id: str) -> EventAnswer:
+        """Cancel an event whose delivery lies ahead; see `Events.cancel`."""
+        return await self._events.cancel(self._environment_no, event_id)
 
     async def invoke_job(self, request: InvokeRequest) -> str:
         """Create a run and return its id; see `Runs.invoke`."""

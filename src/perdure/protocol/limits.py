@@ -10,6 +10,12 @@ NAME_LIMIT: Final = 512
 ID_LIMIT: Final = 1000
 """Characters that an event's id, an account's id or an idempotency key may have."""
 
+EVENT_BATCH: Final = 1000
+"""How many events may be sent at once."""
+
+LONGEST_DELAY: Final = 365 * 24 * 3600
+"""How many seconds ``deliver_after`` may put an event off: a year. ``deliver_at`` may be later."""
+
 PAYLOAD_LIMIT: Final = 512 * 1024
 """Bytes of UTF-8 that a payload or a context may have as JSON."""
 

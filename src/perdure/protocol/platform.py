@@ -51,6 +51,25 @@ class EventAnswer(Struct, frozen=True, gc=False):
     account_id: str | None
 
 
+class EventRunAnswer(Struct, frozen=True, gc=False):
+    """A run that an event started."""
+
+    id: str
+    job_id: str
+    status: RunStatus
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class EventDetailsAnswer(Struct, frozen=True, gc=False):
+    """An event record with the runs that it started, oldest first."""
+
+    event: EventAnswer
+    created_at: datetime
+    updated_at: datetime
+    runs: tuple[EventRunAnswer, ...]
+
+
 class RunTaskAnswer(Struct, frozen=True, gc=False):
     """A task as ``get_run`` shows it."""
 
@@ -139,6 +158,18 @@ class EventsPlatform(Protocol):
 
     async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
         """Store the events, all or none, and deliver those that are due; returns when they are durable."""
+        ...
+
+    async def get_event(self, event_id: str) -> EventDetailsAnswer:
+        """Look an event up with the runs that it started."""
+        ...
+
+    async def cancel_event(self, event_id: str) -> EventAnswer:
+        """Cancel an event whose delivery lies ahead; one that was cancelled stays as it is.
+
+        Raises:
+            AlreadyDeliveredError: It was delivered.
+        """
         ...
 
 

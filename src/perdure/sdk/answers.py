@@ -6,13 +6,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from perdure.protocol.json_text import load
-from perdure.sdk.records import ErrorInfo, EventRecord, LogLine, Run, RunStatus, RunStatuses, RunTask
+from perdure.sdk.records import (
+    ErrorInfo,
+    EventDetails,
+    EventRecord,
+    EventRun,
+    LogLine,
+    Run,
+    RunStatus,
+    RunStatuses,
+    RunTask,
+)
 
 if TYPE_CHECKING:
     from perdure.protocol import execution
     from perdure.protocol.execution import JsonText
-    from perdure.protocol.platform import EventAnswer, RunAnswer, RunTaskAnswer
+    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, RunAnswer, RunTaskAnswer
     from perdure.protocol.state import StatusAnswer
 
 _Children = Mapping[str | None, Sequence["RunTaskAnswer"]]
@@ -31,6 +43,16 @@ def record_of(answer: EventAnswer) -> EventRecord:
         delivered_at=answer.delivered_at,
         cancelled_at=answer.cancelled_at,
         account_id=answer.account_id,
+    )
+
+
+def details_of(answer: EventDetailsAnswer) -> EventDetails:
+    """Make the record of an event and of the runs that it started."""
+    return EventDetails(
+        **asdict(record_of(answer.event)),
+        created_at=answer.created_at,
+        updated_at=answer.updated_at,
+        runs=tuple(EventRun(**asdict(run)) for run in answer.runs),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
+from perdure.sdk.client_events import ClientEvents
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
 from perdure.sdk.handle import RunHandle
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client:
+class Client(ClientEvents):
     """The jobs of one app, under one id.
 
     Args:
@@ -300,6 +301,8 @@ class SyncCalls(SyncClient):
 
     send_event = blocking(Client.send_event)
     send_events = blocking(Client.send_events)
+    get_event = blocking(Client.get_event)
+    cancel_event = blocking(Client.cancel_event)
     get_run = blocking(Client.get_run)
     cancel_run = blocking(Client.cancel_run)
     get_run_statuses = blocking(Client.get_run_statuses)

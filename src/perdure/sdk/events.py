@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.execution import JsonText
-from perdure.protocol.limits import ID_LIMIT, PAYLOAD_LIMIT
+from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, PAYLOAD_LIMIT
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.sdk.codec import codec_for
@@ -55,10 +55,25 @@ def event_request(event: object = None, **fields: Any) -> EventRequest:
 
 
 def event_requests(events: object) -> list[EventRequest]:
-    """Make the messages of several events; errors are those of `event_request`."""
+    """Make the messages of several events; errors are those of `event_request`, also if there are more than 1,000."""
     if not isinstance(events, list | tuple):
         raise InvalidArgumentError(f"send_events takes a list of events; it was given {events!r:.60}.")
-    return [event_request(one) for one in cast("Sequence[Any]", events)]
+    listed = cast("Sequence[Any]", events)
+    if len(listed) > EVENT_BATCH:
+        raise InvalidArgumentError(
+            f"send_events takes at most {EVENT_BATCH:,} events at once, not {len(listed):,}; none was sent."
+        )
+    return [event_request(one) for one in listed]
+
+
+def check_event_id(value: object) -> str:
+    """Check the id by which an event is looked up.
+
+    Raises:
+        InvalidArgumentError: It is no text that may name an event.
+    """
+    # Twice: ids that are made of others', as those of repeated runs are, are longer than what may be sent.
+    return check_name(value, what="event_id", limit=2 * ID_LIMIT)
 
 
 def event_options(
@@ -70,13 +85,18 @@ def event_options(
     """Make the options of a send call.
 
     Raises:
-        InvalidArgumentError: Both times are given, the instant is naive or the delay is negative.
+        InvalidArgumentError: Both times are given, the instant is naive, or the delay is negative or over a year.
     """
     if deliver_at is not None and deliver_after is not None:
         raise InvalidArgumentError("An event takes deliver_at= or deliver_after=, not both.")
+    delay = None if deliver_after is None else seconds_of(deliver_after, what="deliver_after")
+    if delay is not None and delay > LONGEST_DELAY:
+        raise InvalidArgumentError(
+            f"deliver_after is at most a year, {LONGEST_DELAY} seconds, not {delay:g}; deliver_at may be later."
+        )
     return EventOptions(
         deliver_at=None if deliver_at is None else instant(deliver_at, what="deliver_at"),
-        deliver_after=None if deliver_after is None else seconds_of(deliver_after, what="deliver_after"),
+        deliver_after=delay,
         account_id=None if account_id is None else check_name(account_id, what="account_id", limit=ID_LIMIT),
     )
 

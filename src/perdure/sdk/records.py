@@ -66,6 +66,38 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None
 
 
+class EventRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that an event started.
+
+    Attributes:
+        id: The run's id.
+        job_id: The job it is a run of.
+        status: Where it stands.
+        started_at: When it was first executed, or ``None``.
+        completed_at: When it ended, or ``None``.
+    """
+
+    id: str
+    job_id: str
+    status: RunState
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class EventDetails(EventRecord, frozen=True, kw_only=True):
+    """An event that was sent, with the runs that it started.
+
+    Attributes:
+        created_at: When it was first sent.
+        updated_at: When it was last sent again in place of what it was, delivered or cancelled.
+        runs: The runs that it started, oldest first.
+    """
+
+    created_at: datetime
+    updated_at: datetime
+    runs: tuple[EventRun, ...]
+
+
 class ReceivedEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """An event that a run waited for.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from perdure.protocol.execution import JsonText
+from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 
 if TYPE_CHECKING:
@@ -43,17 +44,27 @@ class EventRow(Struct, frozen=True, gc=False):
     deliver_at: datetime
     delivered_at: datetime | None
     cancelled_at: datetime | None
+    created_at: datetime
     seen_at: int
     account_id: str | None
 
 
+class EventRunRow(Struct, frozen=True, gc=False):
+    """A run that an event started."""
+
+    id: str
+    job_id: str
+    status: RunStatus
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
 def _read_event(row: Any) -> EventRow:
-    no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, updated, environment, account = (
-        row
-    )
+    (no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, created, updated, environment,
+     account) = row  # fmt: skip
     return EventRow(
         no, environment, eid, name, source, payload, context, from_ms(timestamp), from_ms(deliver),
-        from_ms_or_none(delivered), from_ms_or_none(cancelled), updated, account,
+        from_ms_or_none(delivered), from_ms_or_none(cancelled), from_ms(created), updated, account,
     )  # fmt: skip
 
 
@@ -97,6 +108,17 @@ async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> 
     return await tx.run("deliver_if_pending", to_ms(now), event.event_no, event.seen_at) == 1
 
 
+async def cancel_if_pending(tx: Session, environment_no: int, *, event_id: str, now: datetime) -> int | None:
+    """Cancel an event, unless it was delivered or cancelled; its number, or ``None``."""
+    row = await tx.one("cancel_event_if_pending", to_ms(now), environment_no, event_id)
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def list_runs(tx: Session, event_no: int) -> list[EventRunRow]:
+    """List the runs that an event started, oldest first."""
+    return [_read_event_run(row) for row in await tx.all("list_runs_of_event", event_no)]
+
+
 async def keep_waits_below(tx: Session, environment_no: int, *, event_id: str, below: int) -> int:
     """Remember that an event still ends waits of tasks before that number; the event's number."""
     return cast("tuple[int]", await tx.one("keep_waits_below", below, environment_no, event_id))[0]
@@ -106,3 +128,8 @@ async def find_with_waits(tx: Session, event_no: int) -> tuple[EventRow, int] | 
     """Look up an event that still ends waits: with the number before which their tasks are."""
     row = await tx.one("find_event_with_waits", event_no)
     return None if row is None else (_read_event(row[:-1]), cast("int", row[-1]))
+
+
+def _read_event_run(row: Any) -> EventRunRow:
+    run_id, job_id, status, started, completed = row
+    return EventRunRow(run_id, job_id, RunStatus(status), from_ms_or_none(started), from_ms_or_none(completed))

@@ -83,6 +83,11 @@ SELECT fruitless FROM runs WHERE id = :id;
 -- How much there is.
 SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM runs), (SELECT count(*) FROM tasks);
 
+-- name: list_events
+-- Every event that a caller sent, whether it was delivered and cancelled, and how many runs it has started.
+SELECT e.id, e.delivered_at IS NOT NULL, e.cancelled_at IS NOT NULL, count(r.run_no)
+FROM events e LEFT JOIN runs r USING (event_no) WHERE e.is_internal = 0 GROUP BY e.event_no;
+
 -- name: list_event_runs
 -- How many runs each event has started.
 SELECT e.id, count(r.run_no) FROM events e LEFT JOIN runs r USING (event_no) GROUP BY e.event_no;

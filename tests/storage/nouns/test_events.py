@@ -48,3 +48,31 @@ async def test_an_event_is_delivered_once_and_as_it_was_matched(storage: Storage
     assert await storage.write(events.deliver_if_pending, seen, now=FAR)
     assert not await storage.write(events.deliver_if_pending, seen, now=FAR)
     assert await storage.write(events.replace_if_far, seed.environment_no, event=far, far=FAR, now=FAR) is None
+
+
+async def test_an_event_is_cancelled_once_and_only_if_it_was_not_delivered(storage: Storage) -> None:
+    seed = await sow(storage)
+    for event_id, at in (("far", FAR), ("due", NOW)):
+        event = new_event(event_id, deliver_at=at)
+        await storage.write(events.insert_event, seed.environment_no, event=event, account_no=None, now=NOW)
+    cancel, at = events.cancel_if_pending, NOW + timedelta(milliseconds=1)
+
+    assert await storage.write(cancel, seed.environment_no + 1, event_id="far", now=at) is None
+    assert await storage.write(cancel, seed.environment_no, event_id="due", now=at) is None
+    assert await storage.write(cancel, seed.environment_no, event_id="far", now=at) is not None
+    assert await storage.write(cancel, seed.environment_no, event_id="far", now=FAR) is None
+
+    row = await storage.read(events.find_event, seed.environment_no, event_id="far")
+    assert row is not None
+    assert (row.cancelled_at, row.created_at) == (at, NOW)
+    assert not await storage.write(events.deliver_if_pending, row, now=FAR)
+    far = new_event("far", deliver_at=FAR)
+    assert await storage.write(events.replace_if_far, seed.environment_no, event=far, far=FAR, now=at) is None
+
+
+async def test_an_event_knows_the_runs_it_started(storage: Storage) -> None:
+    seed = await sow(storage)
+
+    (run,) = await storage.read(events.list_runs, seed.event_no)
+    assert (run.id, run.job_id, run.status, run.started_at, run.completed_at) == ("run_1", "job", "QUEUED", None, None)
+    assert await storage.read(events.list_runs, seed.event_no + 1) == []

@@ -1,7 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`store`, `statuses`.
+`store`, `statuses`, `sent_events`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -30,6 +30,7 @@ from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
 from perdure.sdk.io.run_task import run_task
 from perdure.sdk.io.send_event import EventCalls
+from perdure.sdk.io.sent_events import SentEventCalls
 from perdure.sdk.io.statuses import StatusCalls
 from perdure.sdk.io.store import Store
 from perdure.sdk.io.wait import WaitCalls
@@ -57,6 +58,7 @@ class IO(
     YieldCalls,
     RandomCalls,
     EventCalls,
+    SentEventCalls,
     ParallelCalls,
     InvokeCalls,
     StatusCalls,

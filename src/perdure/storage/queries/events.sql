@@ -17,22 +17,33 @@ RETURNING event_no;
 -- name: find_event
 -- An event by the sender's id.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.updated_at, e.environment_no, a.id
+  e.created_at, e.updated_at, e.environment_no, a.id
 FROM events e LEFT JOIN accounts a USING (account_no)
 WHERE e.environment_no = :environment_no AND e.id = :id;
 
 -- name: list_due_events
 -- Events whose timer is due, first due first. The plus keeps SQLite from walking through every timer of this kind.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.updated_at, e.environment_no, a.id
+  e.created_at, e.updated_at, e.environment_no, a.id
 FROM timers t JOIN events e ON e.event_no = t.subject_no LEFT JOIN accounts a USING (account_no)
 WHERE t.due_at <= :now AND +t.kind = 'EVENT'
 ORDER BY t.due_at, t.subject_no LIMIT :limit;
 
 -- name: deliver_if_pending
 -- Mark an event delivered, if it is still the one that was matched (:seen_at).
-UPDATE events SET delivered_at = :now
+UPDATE events SET delivered_at = :now, updated_at = :now
 WHERE event_no = :event_no AND delivered_at IS NULL AND cancelled_at IS NULL AND updated_at = :seen_at;
+
+-- name: cancel_event_if_pending
+-- An event that was not delivered never will be; its number.
+UPDATE events SET cancelled_at = :now, updated_at = :now
+WHERE environment_no = :environment_no AND id = :id AND delivered_at IS NULL AND cancelled_at IS NULL
+RETURNING event_no;
+
+-- name: list_runs_of_event
+-- The runs that an event started, oldest first.
+SELECT r.id, j.id, r.status, r.started_at, r.completed_at FROM runs r JOIN jobs j USING (job_no)
+WHERE r.event_no = :event_no ORDER BY r.run_no;
 
 -- name: keep_waits_below
 -- An event still ends waits of tasks before this number; the event's number.
@@ -42,6 +53,6 @@ RETURNING event_no;
 -- name: find_event_with_waits
 -- An event that still ends waits.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.updated_at, e.environment_no, a.id, e.waits_below
+  e.created_at, e.updated_at, e.environment_no, a.id, e.waits_below
 FROM events e LEFT JOIN accounts a USING (account_no)
 WHERE e.event_no = :event_no AND e.waits_below IS NOT NULL;
