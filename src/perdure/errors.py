@@ -32,6 +32,9 @@ PerdureError
 ├── NotConnectedError
 ├── SyncInAsyncError
 ├── ForkedProcessError
+├── UnmetExpectationError           in tests; also an AssertionError
+│   └── CrashSafetyError
+├── NotSettledError                 in tests
 ├── ExecutionError                  what an execution may no longer do
 │   ├── StaleExecutionError
 │   ├── RunNotActiveError
@@ -332,6 +335,24 @@ class ForkedProcessError(PerdureError):
     """This process was forked after the client had started; start the client in the child instead."""
 
     code = "forked_process"
+
+
+class UnmetExpectationError(PerdureError, AssertionError):
+    """What a test expected of its runs is not so."""
+
+    code = "unmet_expectation"
+
+
+class CrashSafetyError(UnmetExpectationError):
+    """A crash changes what comes of the runs of a test."""
+
+    code = "crash_safety"
+
+
+class NotSettledError(PerdureError):
+    """The runs of a test did not come to rest in time."""
+
+    code = "not_settled"
 
 
 class ExecutionError(PerdureError):

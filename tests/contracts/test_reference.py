@@ -16,18 +16,21 @@ import msgspec
 import pytest
 
 import perdure
+from perdure import testing
 from perdure.sdk import records
 from perdure.sdk.io.body import RunningTask
 from perdure.sdk.io.logger import Logger
 from perdure.sdk.io.store import RunValues
 from perdure.sdk.store import EnvironmentValues
+from perdure.testing import Env, EnvRun
 from tests.contracts.markdown import CodeBlock, code_blocks
 from tests.contracts.tree import ROOT, relative
 
 REFERENCE = ROOT / "docs" / "reference"
 LIBRARY = sorted((REFERENCE / "task-library").glob("*.md"))
 CLIENT = REFERENCE / "client.md"
-CALLS = [*LIBRARY, CLIENT]
+TESTING = REFERENCE / "testing.md"
+CALLS = [*LIBRARY, CLIENT, TESTING]
 RESULTS = REFERENCE / "results.md"
 
 PRINTING = re.compile(r"^ *(?:await show|print)\(.*\)  # (.*)$", re.MULTILINE)
@@ -48,6 +51,8 @@ OWNERS: dict[str, type] = {
     "client": perdure.Client,
     "handle": perdure.RunHandle,
     "job": perdure.Job,
+    "env": Env,
+    "run": EnvRun,
 }
 
 
@@ -70,7 +75,7 @@ def _callables() -> Iterator[tuple[str, Callable[..., Any], list[list[str]]]]:
             owner, _, member = name.rpartition(".")
             if name == "io.logger":
                 continue
-            found = getattr(OWNERS[owner] if owner else perdure, member)
+            found = getattr(OWNERS[owner] if owner else testing if page == TESTING else perdure, member)
             if inspect.isfunction(found) or inspect.isclass(found):
                 yield name, found, rows
 

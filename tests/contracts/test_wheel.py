@@ -21,3 +21,5 @@ def test_a_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
     ours = {path.relative_to(ROOT / "src").as_posix() for path in project_files() if path.is_relative_to(PACKAGE)}
     assert ours - packed == set()
     assert [name for name in packed if name.endswith("LICENSE")]
+    (entries,) = [name for name in packed if name.endswith("entry_points.txt")]
+    assert "[pytest11]\nperdure = perdure.testing.plugin" in zipfile.ZipFile(wheel).read(entries).decode()

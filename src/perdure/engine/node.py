@@ -53,7 +53,11 @@ _UNWINDING = timedelta(seconds=1)
 
 
 class Node:
-    """Executes the runs of one environment; made by `open_node`."""
+    """Executes the runs of one environment; made by `open_node`.
+
+    Attributes:
+        environment_no: That environment.
+    """
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class Node:
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._environment_no = environment_no
+        self.environment_no = environment_no
         self._settings = settings
         self._shares_database = shares_database
         self.directory = Directory()
@@ -114,7 +118,7 @@ class Node:
 
     async def add(self, endpoint: Endpoint) -> None:
         """Register an app and execute its jobs from now on; see `Registration.register`."""
-        await self._registration.register(self._environment_no, endpoint)
+        await self._registration.register(self.environment_no, endpoint)
 
     def begin(self) -> None:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
@@ -138,6 +142,23 @@ class Node:
 
     def _acts(self) -> list[Act]:
         return [self._alarms.fire, self._alarms.time_out, self._events.deliver_due, self._events.wake_more]
+
+    @property
+    def services(self) -> list[asyncio.Task[None]]:
+        """The loops of this node; one that has nothing to do sleeps in `Clock.wait`."""
+        return self._loops
+
+    def at_work(self) -> list[asyncio.Task[None]]:
+        """What this node has begun beside its loops, and has not ended yet."""
+        return [hold.task for hold in self.holds.all() if hold.task is not None]
+
+    async def abandon(self) -> None:
+        """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
+        self.executions.is_open = False
+        left = [*self._loops, *self.at_work()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take no more work, let executions end for so long, then put the rest back in line.

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from perdure.protocol.state import StateCall, StateOutcome
     from perdure.sdk.context import Context
     from perdure.sdk.io import IO
+    from perdure.sdk.io.stand_ins import StandIns
 
 Main = Callable[[], Coroutine[Any, Any, ExecutionResult | None]]
 
@@ -45,6 +46,7 @@ class Surroundings(Protocol):
     """What an execution needs of its host."""
 
     platform: Platform
+    stand_ins: StandIns | None
 
     def now(self) -> datetime: ...
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.protocol.platform import Platform
+    from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.job import Job
 
 HELD_LIMIT = 1000
@@ -56,12 +57,21 @@ class Host:
         client_id: The client's id, which names the endpoint.
         jobs: The jobs by id; looked up at each execution, so they may change.
         force_replay: Keep nothing: every suspension replays.
+        stand_ins: What answers tasks in place of their bodies, in tests.
     """
 
-    def __init__(self, client_id: str, jobs: dict[str, Job[Any, Any]], *, force_replay: bool = False) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        jobs: dict[str, Job[Any, Any]],
+        *,
+        force_replay: bool = False,
+        stand_ins: StandIns | None = None,
+    ) -> None:
         self._client_id = client_id
         self._jobs = jobs
         self._force_replay = force_replay
+        self.stand_ins = stand_ins
         self._active: dict[str, Execution] = {}
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
         self._threads: ThreadPoolExecutor | None = None

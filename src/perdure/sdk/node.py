@@ -114,7 +114,7 @@ async def start_node(
     if when_locked != "fail":
         raise InvalidArgumentError(f'when_locked={when_locked!r} is not understood; it may be "fail".')
     assembly = importlib.import_module("perdure.server.embedded")
-    host = Host(client.id, client.jobs, force_replay=force_replay or _forced_by_environment())
+    host = Host(client.id, client.jobs, force_replay=force_replay or is_replay_forced())
     try:
         embedded = await assembly.start_embedded(
             host, database_url=database_url or client.database_url, public_url=public_url, connect=host.connect
@@ -125,7 +125,8 @@ async def start_node(
     return Node(embedded, host)
 
 
-def _forced_by_environment() -> bool:
+def is_replay_forced() -> bool:
+    """Whether ``PERDURE_FORCE_REPLAY`` asks that every suspension replays."""
     return os.environ.get("PERDURE_FORCE_REPLAY", "") not in ("", "0", "false")
 
 

@@ -188,6 +188,16 @@ class Memo:
             f"({_differences(state.params, ask.params)}); the stored result was returned"
         )
 
+    def path(self, scope: Scope, ask: Ask) -> str:
+        """Say where in the run a task is asked for: the shown keys of the tasks around it and its own, by ``/``."""
+        keys = [display_key(ask.key)]
+        task = scope.task
+        while task is not None:
+            around = self._asked.get(task.key)
+            keys.append(task.name if around is None else display_key(around.key))
+            task = task.parent
+        return "/".join(reversed(keys))
+
     def release(self) -> None:
         """Let go of everything: the execution has ended."""
         self._asked.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perdure.config.secret_key import load_secret_key
 from perdure.config.settings import Settings, load_settings
@@ -21,20 +21,25 @@ if TYPE_CHECKING:
     from perdure.protocol.platform import Platform
     from perdure.storage.interface import Storage
 
+    Connect: TypeAlias = Callable[[Platform, Clock, Callable[[int], bytes]], None]
+
 
 class EmbeddedNode:
     """A node at work in this process; made by `start_embedded`.
 
     Attributes:
+        engine: The engine's part of it.
         platform: What the SDK speaks to.
         storage: The open database.
+        closes_storage: Whether it is closed when the node stops.
     """
 
-    def __init__(self, node: Node, storage: Storage, address: Address) -> None:
-        self._node = node
+    def __init__(self, engine: Node, storage: Storage, address: Address) -> None:
+        self.engine = engine
         self._address = address
-        self.platform: Platform = node.platform
+        self.platform: Platform = engine.platform
         self.storage = storage
+        self.closes_storage = False
 
     @property
     def url(self) -> str:
@@ -45,7 +50,7 @@ class EmbeddedNode:
         """Make the ASGI application that serves this node's routes, to be mounted where ``public_url`` says."""
         from perdure.api.app import node_app
 
-        return node_app(self._node.callbacks)
+        return node_app(self.engine.callbacks)
 
     async def add(self, endpoint: Endpoint) -> None:
         """Execute the jobs of another app, too.
@@ -53,7 +58,7 @@ class EmbeddedNode:
         Raises:
             DuplicateJobError: It declares a job id that this node has already.
         """
-        await self._node.add(endpoint)
+        await self.engine.add(endpoint)
 
     async def stop(self, grace: float = 10) -> None:
         """Stop taking work, wait for executions, put the rest back in line, close the database.
@@ -62,11 +67,22 @@ class EmbeddedNode:
             grace: For how many seconds executions at work may go on.
         """
         try:
-            await self._node.stop(grace=timedelta(seconds=grace))
+            await self.engine.stop(grace=timedelta(seconds=grace))
         finally:
-            try:
-                await self._address.close()
-            finally:
+            await self._close()
+
+    async def abandon(self) -> None:
+        """Stop at once, as if the process had died: what executes is lost, and nothing is put back in line."""
+        try:
+            await self.engine.abandon()
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        try:
+            await self._address.close()
+        finally:
+            if self.closes_storage:
                 await self.storage.close()
 
 
@@ -77,7 +93,7 @@ async def start_embedded(
     public_url: str | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
-    connect: Callable[[Platform, Clock, Callable[[int], bytes]], None] | None = None,
+    connect: Connect | None = None,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -97,32 +113,68 @@ async def start_embedded(
     """
     if settings is None:
         settings = load_settings()
-    # It may wait for another process that is just ending.
-    clock = SystemClock() if clock is None else clock
     url = settings.database_url if database_url is None else database_url
     path = database_path(url)
+    # It may wait for another process that is just ending.
     storage = await asyncio.to_thread(open_storage, url)
+    try:
+        embedded = await start_on(
+            storage,
+            endpoint,
+            public_url=settings.public_url if public_url is None else public_url,
+            settings=settings,
+            clock=SystemClock() if clock is None else clock,
+            secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
+            connect=connect,
+        )
+    except BaseException:
+        await storage.close()
+        raise
+    embedded.closes_storage = True
+    return embedded
+
+
+async def start_on(
+    storage: Storage,
+    endpoint: Endpoint,
+    *,
+    public_url: str | None,
+    settings: Settings,
+    clock: Clock,
+    secret_key: Callable[[], bytes],
+    connect: Connect | None = None,
+) -> EmbeddedNode:
+    """Start a node on an open database, which stays open when the node stops.
+
+    Args:
+        storage: The database.
+        endpoint: The app.
+        public_url: As for `start_embedded`, but ``None`` is a loopback port.
+        settings: How the node runs.
+        clock: The time.
+        secret_key: Gives the database's key when it is first needed.
+        connect: As for `start_embedded`.
+    """
     address: Address | None = None
     try:
-        address = await open_address(storage, settings.public_url if public_url is None else public_url)
-        node = await open_node(
+        address = await open_address(storage, public_url)
+        engine = await open_node(
             storage,
             clock=clock,
             random_bytes=os.urandom,
             settings=settings,
-            secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
+            secret_key=secret_key,
             origin=address.hand_out,
         )
-        embedded = EmbeddedNode(node, storage, address)
+        embedded = EmbeddedNode(engine, storage, address)
         address.listen(embedded.asgi)
-        await address.keep(node.lease.node_no)
+        await address.keep(engine.lease.node_no)
         if connect is not None:
-            connect(node.platform, clock, os.urandom)
-        await node.add(endpoint)
-        node.begin()
+            connect(engine.platform, clock, os.urandom)
+        await engine.add(endpoint)
+        engine.begin()
     except BaseException:
         if address is not None:
             await address.close()
-        await storage.close()
         raise
     return embedded

@@ -104,6 +104,11 @@ async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int |
     return None if row is None else cast("tuple[int]", row)[0]
 
 
+async def list_ids(tx: Session, environment_no: int) -> list[tuple[str, str]]:
+    """List all runs of an environment in the order of their creation: id, job id."""
+    return [cast("tuple[str, str]", row) for row in await tx.all("list_run_ids", environment_no)]
+
+
 async def find_of_event(tx: Session, environment_no: int, *, event_id: str) -> EventRun | None:
     """Look up the first run that an event started."""
     row = await tx.one("find_run_of_event", environment_no, event_id)

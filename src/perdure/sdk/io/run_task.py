@@ -14,6 +14,7 @@ from perdure.sdk.codec import return_codec
 from perdure.sdk.io.attempts import Attempts, exit_as_error, note_failure, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
+from perdure.sdk.io.stand_ins import replace_body
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ async def run_task(
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else _wrapped(scope, options.wrap, result)
+        stand_ins = execution.host.stand_ins
+        if stand_ins is not None and (found := stand_ins.find(execution.memo.path(scope, ask))) is not None:
+            fn, options = replace_body(found, ask, options)
         task = ask.task = _open_task(execution, scope, ask, options)
         attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
         if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):

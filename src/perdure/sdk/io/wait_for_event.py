@@ -20,7 +20,7 @@ from perdure.sdk.records import ReceivedEvent
 from perdure.sdk.schema import payload_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from datetime import timedelta
 
     from perdure.protocol.keys import CacheKey
@@ -119,7 +119,7 @@ class EventWaitCalls(Part):
                 }
             ),
             wait=wait,
-            wrap=_Receive(payload_schema(schema)),
+            wrap=_Receive(payload_schema(schema), wait, self._execution.host.now),
             details=details_text(icon="custom-event", properties=timeout_property(limit)),
         )
         return self._start("wait_for_event", key, None, options)
@@ -140,8 +140,10 @@ def _as_dict(filter: object) -> object:
 class _Receive:
     """Makes the event of a task's output."""
 
-    def __init__(self, schema: PayloadSchema) -> None:
+    def __init__(self, schema: PayloadSchema, wait: EventWait, now: Callable[[], datetime]) -> None:
         self._schema = schema
+        self._wait = wait
+        self._now = now
 
     def __call__(self, event: dict[str, Any]) -> ReceivedEvent[Any]:
         return ReceivedEvent(
@@ -152,4 +154,30 @@ class _Receive:
             context=event["context"],
             timestamp=datetime.fromisoformat(event["timestamp"]),
             account_id=event.get("accountId"),
+        )
+
+    def unwrap(self, result: Any) -> dict[str, Any]:
+        """Give the stored form of an event; anything else is the payload of the event that was waited for."""
+        given: object = result
+        event: ReceivedEvent[Any] = result if isinstance(given, ReceivedEvent) else self._with(result)
+        return {
+            "id": event.id,
+            "name": event.name,
+            "source": event.source,
+            "payload": event.payload,
+            "context": event.context,
+            "timestamp": event.timestamp.isoformat(),
+            "accountId": event.account_id,
+        }
+
+    def _with(self, payload: Any) -> ReceivedEvent[Any]:
+        wait = self._wait
+        return ReceivedEvent(
+            id="stand-in",
+            name=wait.name,
+            source=wait.source,
+            payload=payload,
+            context={},
+            timestamp=self._now(),
+            account_id=wait.account_id,
         )
