@@ -79,6 +79,10 @@ class Deliveries:
                 self._at_work[one.number] = task
         return None
 
+    def at_work(self) -> list[asyncio.Task[None]]:
+        """Those that are being told."""
+        return list(self._at_work.values())
+
     async def stop(self, *, grace: timedelta) -> None:
         """Let those at work end for so long; the rest is due at once, for whoever comes next."""
         if self._at_work:

@@ -102,7 +102,7 @@ class Node:
     def _open_platform(self, invocations: Invocations, starts: Starts) -> DirectPlatform:
         storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
         return DirectPlatform(
-            self._environment_no,
+            self.environment_no,
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
@@ -150,7 +150,8 @@ class Node:
 
     def at_work(self) -> list[asyncio.Task[None]]:
         """What this node has begun beside its loops, and has not ended yet."""
-        return [hold.task for hold in self.holds.all() if hold.task is not None]
+        executions = [hold.task for hold in self.holds.all() if hold.task is not None]
+        return [*executions, *self.deliveries.at_work()]
 
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from perdure.config.settings import Settings
+from perdure.engine.agenda import find_next_due
 from perdure.protocol.execution import Suspended, Yielded
 from perdure.sdk.host import Host
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.scope import current_scope
-from perdure.storage import run_queue, runs, timers
+from perdure.storage import runs
 from perdure.testing.lifeline import Lifeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
+    from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import ExecutionRequest, ExecutionResult
     from perdure.protocol.platform import Platform
     from perdure.sdk.client import Client
@@ -75,7 +77,7 @@ class Life:
         first = self._host(clients[0])
         self._node = await start_on(
             self._storage,
-            first,
+            cast("Endpoint", first),
             public_url=None,
             settings=Settings(database_url="sqlite://"),
             clock=self._clock,
@@ -93,7 +95,7 @@ class Life:
         """
         host = self._host(client)
         self._connect(host, self.node.platform)
-        await self.node.add(host)
+        await self.node.add(cast("Endpoint", host))
 
     def _host(self, client: Client) -> EnvHost:
         host = EnvHost(client, self, force_replay=self._force_replay, fakes=self._fakes)
@@ -156,9 +158,8 @@ class Life:
         return [line for host in self._hosts for line in host.describe_work()]
 
     async def next_due(self) -> datetime | None:
-        """When the next run or timer is due; in the past, if nobody has acted on it yet."""
-        found = [await self._storage.read(run_queue.next_due), await self._storage.read(timers.next_due)]
-        return min((due for due in found if due is not None), default=None)
+        """When the next thing is due; in the past, if nobody has acted on it yet."""
+        return await self._storage.read(find_next_due)
 
     # What its hosts tell it.
 
