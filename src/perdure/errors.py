@@ -255,6 +255,7 @@ class InvokedRunFailedError(RunError):
         run_id: The id of the run that was invoked.
         status: Its final status.
         error: What it ended with, or ``None``.
+        results: The `RunNotification` of every run of a batch, in order; empty for a single run.
     """
 
     code = "invoked_run_failed"

@@ -203,10 +203,18 @@ class Client(ClientEvents):
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
+        callback_url: str | None = None,
     ) -> RunHandle[T]:
         """Start a run of a job. Arguments and errors are those of `IO.invoke`."""
         refuse_in_job("client.invoke", "io.invoke")
-        request = invoke_request(job, payload, idempotency_key=idempotency_key, context=context, account_id=account_id)
+        request = invoke_request(
+            job,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
+        )
         node = self.connected()
         run_id = await node.call(lambda platform: platform.invoke_job(request))
         return RunHandle(run_id, node.call, self.output_codec(job))

@@ -10,6 +10,7 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, PAYLOAD_LIMIT
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import InvokeRequest
+from perdure.protocol.web_url import parse_url
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.names import check_name
@@ -108,11 +109,13 @@ def invoke_request(
     idempotency_key: str | None = None,
     context: Any = None,
     account_id: str | None = None,
+    callback_url: str | None = None,
 ) -> InvokeRequest:
     """Make the message that invokes a job.
 
     Raises:
         InvalidArgumentError: No job is named, or a field is outside its limits.
+        InvalidUrlError, BlockedAddressError: Nothing can be sent to the callback URL.
         UnserializableOutputError: The payload has no JSON form.
         ValueTooLargeError: The payload is over 512 KiB as JSON.
     """
@@ -129,7 +132,20 @@ def invoke_request(
         if idempotency_key is None
         else check_name(idempotency_key, what="idempotency_key", limit=ID_LIMIT),
         account_id=None if account_id is None else check_name(account_id, what="account_id", limit=ID_LIMIT),
+        callback_url=None if callback_url is None else _callback_url(callback_url),
     )
+
+
+def _callback_url(url: object) -> str:
+    """Check the URL that is told of a run's end.
+
+    Raises:
+        InvalidUrlError: Nothing can be sent there.
+        BlockedAddressError: Its host is an address in an unusual spelling.
+    """
+    if not isinstance(url, str):
+        raise InvalidArgumentError(f"callback_url= is a URL as text; it was given {url!r:.60}.")
+    return parse_url(url).text
 
 
 def json_of(value: Any, what: str) -> JsonText:

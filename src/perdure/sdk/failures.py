@@ -25,6 +25,7 @@ from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.value_paths import type_name
 from perdure.sdk import records
+from perdure.sdk.notifications import results_from, stored_results
 from perdure.sdk.stacks import stack_text
 
 E = TypeVar("E", bound=Exception)
@@ -215,12 +216,24 @@ def _decode_issues(value: Any) -> PayloadValidationError:
 def _encode_invoked(error: InvokedRunFailedError) -> Any:
     cause = error.error
     found = [cause.name, cause.message, cause.stack] if isinstance(cause, records.ErrorInfo) else None
-    return {"message": error.message, "run_id": error.run_id, "status": error.status, "error": found}
+    return {
+        "message": error.message,
+        "run_id": error.run_id,
+        "status": error.status,
+        "error": found,
+        "results": stored_results(error.results),
+    }
 
 
 def _decode_invoked(value: Any) -> InvokedRunFailedError:
     error = None if value["error"] is None else records.ErrorInfo(*value["error"])
-    return InvokedRunFailedError(value["message"], run_id=value["run_id"], status=value["status"], error=error)
+    return InvokedRunFailedError(
+        value["message"],
+        run_id=value["run_id"],
+        status=value["status"],
+        error=error,
+        results=results_from(value["results"]),
+    )
 
 
 # An application's classes are known to the whole process, as its modules are.

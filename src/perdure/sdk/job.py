@@ -148,6 +148,7 @@ class Job(Generic[P, R]):
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
+        callback_url: str | None = None,
     ) -> RunHandle[R]:
         """Start a run of this job, from outside a run; inside one use ``io.invoke``.
 
@@ -156,6 +157,7 @@ class Job(Generic[P, R]):
             idempotency_key: The same key again gives the first run.
             context: A JSON value handed on as ``ctx.event.context``.
             account_id: The external account the run concerns.
+            callback_url: Is told of the run's end by POST (v2 protocol, section 6.10).
 
         Raises:
             NotConnectedError: The job is attached to no client, or its client is not started.
@@ -169,7 +171,12 @@ class Job(Generic[P, R]):
                 "client.attach(…)."
             )
         return await self.client.invoke(
-            self, payload, idempotency_key=idempotency_key, context=context, account_id=account_id
+            self,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
         )
 
     def _resolve_early(self) -> None:

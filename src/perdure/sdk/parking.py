@@ -41,6 +41,8 @@ class Parking:
 
     __slots__ = (
         "_branches",
+        "_early",
+        "_expected",
         "_is_considering",
         "_is_over",
         "_last_call",
@@ -56,6 +58,8 @@ class Parking:
     ) -> None:
         self.parks: dict[str, Park] = {}
         self._shares: set[asyncio.Future[None]] = set()
+        self._expected: set[str] = set()
+        self._early: dict[str, TaskState] = {}
         self._branches = branches
         self._on_suspended = on_suspended
         self._loop = loop
@@ -77,12 +81,20 @@ class Parking:
         """When the first wait ends by itself; ``None`` if no wait's end is known."""
         return min((park.due for park in self.parks.values() if park.due is not None), default=None)
 
+    def expect(self, task_id: str) -> None:
+        """Keep the end of a task's wait, should it come before a branch is parked for it."""
+        self._expected.add(task_id)
+
     async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
         """Wait until the stored task is no longer waiting; the state it is in then.
 
         Raises:
             Interrupt: The execution ends before that.
         """
+        self._expected.discard(task_id)
+        early = self._early.pop(task_id, None)
+        if early is not None:
+            return early
         future: asyncio.Future[TaskState] = self._loop.create_future()
         self.parks[task_id] = Park(future, due)
         self._branches.park(branch)
@@ -120,6 +132,8 @@ class Parking:
         resolved: list[TaskState] = []
         for state in tasks:
             park = self.parks.get(state.id)
+            if park is None and state.id in self._expected and state.status is not TaskStatus.WAITING:
+                self._early[state.id] = state
             if park is not None and state.status is not TaskStatus.WAITING and not park.future.done():
                 park.future.set_result(state)
                 resolved.append(state)

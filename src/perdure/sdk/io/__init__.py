@@ -1,7 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`store`, `statuses`, `sent_events`.
+`invoke_and_wait`, `store`, `statuses`, `sent_events`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.invoke import InvokeCalls
+from perdure.sdk.io.invoke_and_wait import AwaitedInvokeCalls
 from perdure.sdk.io.logger import Logger
 from perdure.sdk.io.options import (
     PLAIN,
@@ -61,6 +62,7 @@ class IO(
     SentEventCalls,
     ParallelCalls,
     InvokeCalls,
+    AwaitedInvokeCalls,
     StatusCalls,
 ):
     """The task library of one run.

@@ -109,6 +109,8 @@ class Attempts(Struct, eq=False):
     async def wait_outside(self, wait: TaskWait) -> Any:
         """Wait until the platform completes the task; before that, run the function once that asks for it outside."""
         if self.ask.state is None:
+            # It may be over as soon as it is stored.
+            self.execution.parking.expect(self.task.id)
             await self.store(TaskStatus.WAITING, wait=wait)
         if self.fn is not None:
             await self._ask_outside(wait)

@@ -35,6 +35,7 @@ class InvokeCalls(Part):
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
+        callback_url: str | None = None,
     ) -> Coroutine[Any, Any, RunHandle[Any]]:
         """Start a run of a job and go on without waiting for it.
 
@@ -46,6 +47,7 @@ class InvokeCalls(Part):
                 to this task.
             context: Handed on as ``ctx.event.context``.
             account_id: The external account the run concerns.
+            callback_url: Is told of the run's end by POST (v2 protocol, section 6.10).
 
         Returns:
             A handle whose ``id`` is the new run's.
@@ -56,7 +58,14 @@ class InvokeCalls(Part):
         See also: v2 protocol, section 8.4.
         """
         platform = self._execution.host.platform
-        request = invoke_request(job, payload, idempotency_key=idempotency_key, context=context, account_id=account_id)
+        request = invoke_request(
+            job,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
+        )
         options = TaskOptions(
             operation="invoke",
             name=f"Manually Invoke '{request.job_id}'",

@@ -74,7 +74,7 @@ class TaskOptions:
         self.wait = wait
         self.takes_url = takes_url
         # What comes from outside is not what the function returns.
-        self.codec = PLAIN_JSON if wait is not None and as_type is None else codec
+        self.codec = PLAIN_JSON if codec is None and wait is not None and as_type is None else codec
 
 
 PLAIN = TaskOptions()

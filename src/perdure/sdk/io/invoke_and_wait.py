@@ -1,0 +1,272 @@
+"""`io.invoke_and_wait` and `io.batch_invoke_and_wait`: start runs of another job and wait for their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+import msgspec
+
+from perdure.errors import InvalidArgumentError, PayloadValidationError
+from perdure.protocol.limits import BATCH_LIMIT
+from perdure.protocol.task_waits import InvokeRequest, RunsWait
+from perdure.sdk.durations import seconds_of
+from perdure.sdk.events import invoke_request
+from perdure.sdk.io.options import TaskOptions, details_text, params_text
+from perdure.sdk.io.part import Part
+from perdure.sdk.io.wait_for_request import DEFAULT_TIMEOUT, timeout_property
+from perdure.sdk.job import Job
+from perdure.sdk.notifications import NotificationsCodec, outputs_of, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from datetime import timedelta
+
+    from perdure.protocol.keys import CacheKey
+    from perdure.protocol.messages.notifications import RunNotification
+    from perdure.sdk.codec import Codec
+
+T = TypeVar("T")
+
+_OPTIONS = ("account_id", "callback_url", "context", "idempotency_key")
+_NOTIFICATIONS = NotificationsCodec()
+
+
+class AwaitedInvokeCalls(Part):
+    """Invoking jobs and waiting for what their runs come to."""
+
+    @overload
+    def invoke_and_wait(
+        self,
+        key: CacheKey | None,
+        job: Job[Any, T],
+        payload: Any = None,
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    @overload
+    def invoke_and_wait(
+        self,
+        *,
+        job: Job[Any, T],
+        payload: Any = None,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, T]: ...
+
+    @overload
+    def invoke_and_wait(
+        self,
+        key: CacheKey | None = None,
+        job: str | None = None,
+        payload: Any = None,
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, Any]: ...
+
+    def invoke_and_wait(
+        self,
+        key: CacheKey | None = None,
+        job: Job[Any, Any] | str | None = None,
+        payload: Any = None,
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, Any]:
+        """Start a run of a job and wait for its end.
+
+        Args:
+            key: The cache key, or ``None`` for an automatic one.
+            job: The job, or its id.
+            payload: A JSON value or a model; default ``{}``. It is checked before it is sent if the job is given, and
+                not only its id.
+            timeout: How long to wait at most, in seconds or as a ``timedelta``, counted from when the run is
+                started; ``None``: for ever. The run goes on all the same.
+            idempotency_key: The same key for the same job waits for the first run, also if that has ended; default:
+                one that belongs to this task.
+            context: Handed on as ``ctx.event.context``.
+            account_id: The external account the run concerns.
+            callback_url: Is told of the run's end, too, by POST.
+
+        Returns:
+            The run's output, of the type that the job's annotation names; as JSON if only the job's id is given.
+
+        Raises:
+            InvokedRunFailedError: The run did not succeed, or was cancelled.
+            WaitTimeoutError: It takes longer.
+            PayloadValidationError: The payload does not fit the job's schema.
+            NotFoundError: The environment has never seen that job.
+            InvalidArgumentError: An argument is outside what the call accepts.
+
+        See also: v2 protocol, section 8.4.
+        """
+        request = invoke_request(
+            job,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
+        )
+        _check_payload(job, request, "")
+        limit = None if timeout is None else seconds_of(timeout, what="timeout")
+        options = TaskOptions(
+            operation="invoke_and_wait",
+            name=f"Manually Invoke '{request.job_id}' and wait for completion",
+            params=params_text(
+                {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
+            ),
+            wait=RunsWait((request,), limit),
+            codec=_NOTIFICATIONS,
+            wrap=_Outputs(job, is_batch=False),
+            details=details_text(properties=timeout_property(limit)),
+        )
+        return self._start("invoke_and_wait", key, None, options)
+
+    @overload
+    def batch_invoke_and_wait(
+        self,
+        key: CacheKey | None,
+        job: Job[Any, T],
+        payloads: Sequence[Any] = (),
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+
+    @overload
+    def batch_invoke_and_wait(
+        self,
+        *,
+        job: Job[Any, T],
+        payloads: Sequence[Any] = (),
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+
+    @overload
+    def batch_invoke_and_wait(
+        self,
+        key: CacheKey | None = None,
+        job: str | None = None,
+        payloads: Sequence[Any] = (),
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+    ) -> Coroutine[Any, Any, list[Any]]: ...
+
+    def batch_invoke_and_wait(
+        self,
+        key: CacheKey | None = None,
+        job: Job[Any, Any] | str | None = None,
+        payloads: Sequence[Any] = (),
+        *,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
+    ) -> Coroutine[Any, Any, list[Any]]:
+        """Start a run of a job for each payload, all at once, and wait until all of them have ended.
+
+        Args:
+            key: The cache key, or ``None`` for an automatic one.
+            job: The job, or its id.
+            payloads: At most 1,000; each a payload, or a pair ``(payload, options)`` with a dict of ``account_id``,
+                ``context``, ``idempotency_key`` and ``callback_url``.
+            timeout: How long to wait for all of them, in seconds or as a ``timedelta``, counted from when they are
+                started; ``None``: for ever. The runs go on all the same.
+
+        Returns:
+            The runs' outputs in the order of the payloads.
+
+        Raises:
+            InvokedRunFailedError: A run did not succeed: the first such by its place, once all have ended;
+                ``.results`` has the notification of every run, in order.
+            WaitTimeoutError: They take longer.
+            PayloadValidationError: A payload does not fit the job's schema; nothing is started.
+            ValueTooLargeError: The payloads have more than 4 MiB together, or the outputs more than 16 MiB.
+            NotFoundError: The environment has never seen that job.
+            InvalidArgumentError: An argument is outside what the call accepts.
+
+        See also: v2 protocol, section 8.4.
+        """
+        requests = _requests(job, payloads)
+        limit = None if timeout is None else seconds_of(timeout, what="timeout")
+        job_id = requests[0].job_id if requests else invoke_request(job, None).job_id
+        options = TaskOptions(
+            operation="batch_invoke_and_wait",
+            name=f"Batch Invoke '{job_id}'",
+            params=params_text({"job": job_id, "count": len(requests), "payloads": _digest(requests)}),
+            wait=RunsWait(requests, limit),
+            codec=_NOTIFICATIONS,
+            wrap=_Outputs(job, is_batch=True),
+            details=details_text(properties=timeout_property(limit)),
+        )
+        return self._start("batch_invoke_and_wait", key, None, options)
+
+
+class _Outputs:
+    """Makes the call's result of the task's output."""
+
+    def __init__(self, job: Job[Any, Any] | str | None, *, is_batch: bool) -> None:
+        self._codec: Codec | None = job.output_codec if isinstance(job, Job) else None
+        self._is_batch = is_batch
+
+    def __call__(self, told: list[RunNotification]) -> Any:
+        outputs = outputs_of([record_of(one, self._codec) for one in told], is_batch=self._is_batch)
+        return outputs if self._is_batch else outputs[0]
+
+
+def _requests(job: Job[Any, Any] | str | None, payloads: Sequence[Any]) -> tuple[InvokeRequest, ...]:
+    given = cast("object", payloads)
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
+        raise InvalidArgumentError(f"io.batch_invoke_and_wait needs a list of payloads; it was given {payloads!r:.60}.")
+    if len(payloads) > BATCH_LIMIT:
+        raise InvalidArgumentError(
+            f"io.batch_invoke_and_wait starts at most {BATCH_LIMIT:,} runs; it was given {len(payloads):,}."
+        )
+    return tuple(_request(job, item, position) for position, item in enumerate(payloads))
+
+
+def _request(job: Job[Any, Any] | str | None, item: Any, position: int) -> InvokeRequest:
+    payload, options = item, cast("Mapping[str, Any]", {})
+    pair: Any = item
+    if isinstance(item, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping):
+        payload, options = pair
+    unknown = sorted(set(options) - set(_OPTIONS))
+    if unknown:
+        raise InvalidArgumentError(
+            f"payloads[{position}] has the option {unknown[0]!r}; the options are {', '.join(_OPTIONS)}. A payload "
+            "that is a pair itself is given as a list."
+        )
+    request = invoke_request(job, payload, **options)
+    _check_payload(job, request, f"payloads[{position}]: ")
+    return request
+
+
+def _check_payload(job: Job[Any, Any] | str | None, request: InvokeRequest, place: str) -> None:
+    """Refuse a payload that the job would refuse, if the job is at hand."""
+    if not isinstance(job, Job):
+        return
+    try:
+        job.parse_payload(request.payload)
+    except PayloadValidationError as error:
+        raise PayloadValidationError(f"{place}{error.message}", issues=error.issues) from error
+
+
+def _digest(requests: Sequence[InvokeRequest]) -> str:
+    """Tell batches apart: the payloads themselves are stored with the runs."""
+    digest = sha256()
+    for request in requests:
+        digest.update(f"{len(request.payload)}:{request.payload}".encode(errors="surrogatepass"))
+    return digest.hexdigest()[:32]
