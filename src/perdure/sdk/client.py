@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
+from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
 from perdure.sdk.handle import RunHandle
+from perdure.sdk.hooks import Hooks
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
+from perdure.sdk.names import check_name
 from perdure.sdk.node import BackgroundStart, Node, Start
 from perdure.sdk.status_calls import refuse_nothing, status_change
 from perdure.sdk.store import ClientStore, SyncStore
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from perdure.sdk.codec import Codec
-    from perdure.sdk.records import Event, EventRecord, Run, RunStatus, RunStatuses
+    from perdure.sdk.hooks import RunEvent
+    from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
 
 T = TypeVar("T")
 
@@ -50,7 +54,9 @@ class Client(ClientEvents):
         self.database_url = database_url
         self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
+        self.hooks = Hooks()
         self.node: Node | None = None
+        self._limits: dict[str, ConcurrencyLimit] = {}
 
     # Declaring.
 
@@ -77,10 +83,7 @@ class Client(ClientEvents):
             DuplicateJobError: The client has another job of that id; none is added.
             InvalidArgumentError: The client is started: its node knows the jobs that it began with.
         """
-        if self.node is not None:
-            raise InvalidArgumentError(
-                f"The client {self.id!r} is started, and its node would not know the job; declare jobs before start()."
-            )
+        self._refuse_if_started("the job", "declare jobs")
         found: list[Job[Any, Any]] = []
         for one in jobs:
             found += (
@@ -94,6 +97,51 @@ class Client(ClientEvents):
         for made in found:
             self.jobs[made.id] = made
             made.bind(self)
+
+    def _refuse_if_started(self, what: str, how: str) -> None:
+        if self.node is not None:
+            raise InvalidArgumentError(
+                f"The client {self.id!r} is started, and its node would not know {what}; {how} before start()."
+            )
+
+    def on(self, event: RunEvent, fn: Callable[[RunNotification], Any]) -> None:
+        """Have a function called whenever a run of one of the client's jobs has ended.
+
+        It is called in this app, outside of every run, at least once for each; what it raises is logged, and it is
+        called again later. In which order runs are told is not promised.
+
+        Args:
+            event: ``"run_succeeded"``; or ``"run_failed"``, which is any other end, a cancellation too.
+            fn: Takes a `RunNotification`; async, or plain (then it is called in a thread).
+
+        Raises:
+            InvalidArgumentError: There is no such event, ``fn`` is no function, or the client is started.
+
+        See also: v2 protocol, section 6.10.
+        """
+        self._refuse_if_started("the function", "call client.on")
+        self.hooks.add(event, fn)
+
+    def define_concurrency_limit(self, id: str, limit: int) -> ConcurrencyLimit:
+        """Define a limit that several jobs share: ``concurrency_limit=`` of each takes it.
+
+        Args:
+            id: Names the group of jobs, within the environment.
+            limit: How many executions of its jobs may be at work at once, all together.
+
+        Raises:
+            InvalidArgumentError: The client has a limit of that id with another number, or an argument is outside
+                what it may be.
+
+        See also: v2 protocol, section 6.12.
+        """
+        made = ConcurrencyLimit(check_name(id, what="id"), as_limit(limit, what="limit"))
+        if self._limits.setdefault(made.id, made) != made:
+            raise InvalidArgumentError(
+                f"The client {self.id!r} has a concurrency limit {made.id!r} of {self._limits[made.id].limit} already; "
+                "give the other one another id."
+            )
+        return made
 
     # Running.
 

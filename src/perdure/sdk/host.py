@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
+from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, Suspended, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
 from perdure.sdk.branches import TaskFactory
 from perdure.sdk.execution import Execution
+from perdure.sdk.hooks import call_hooks
 from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.notifications import notification_of
 from perdure.sdk.program import Program
 from perdure.sdk.reports import LoopReports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.protocol.execution import JsonText
     from perdure.protocol.platform import Platform
     from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.job import Job
@@ -162,6 +166,18 @@ class Host:
         if execution is not None:
             execution.give_up(Abandoned(reason))
         self._forget(run_id)
+
+    async def notify(self, job_id: str, notification: JsonText) -> None:
+        """Call the hooks of a job whose run has ended.
+
+        Raises:
+            Exception: What the first hook that failed raised; the notification is to be told again.
+        """
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise NotFoundError(f"There is no job {job_id!r} in this process.")
+        told = notification_of(notification, job.output_codec)
+        await call_hooks(job.hooks(ok=told.ok), told, self.in_thread)
 
     async def stop(self) -> None:
         """Forget every kept run and let its code end; executions at work are ended by the engine."""

@@ -10,7 +10,8 @@ from perdure.protocol.endpoint import JobSpec
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.annotations import return_annotation
 from perdure.sdk.codec import Codec, codec_for
-from perdure.sdk.job_options import as_log_level, as_slug, as_version, positional_count
+from perdure.sdk.concurrency import limit_spec
+from perdure.sdk.job_options import as_hook, as_log_level, as_slug, as_version, positional_count
 from perdure.sdk.names import check_name
 from perdure.sdk.schema import PayloadSchema, payload_schema
 from perdure.sdk.triggers import Trigger
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import JsonText
     from perdure.sdk.client import Client
+    from perdure.sdk.concurrency import ConcurrencyLimit
     from perdure.sdk.context import Context
     from perdure.sdk.handle import RunHandle
     from perdure.sdk.io import IO
+    from perdure.sdk.records import RunNotification
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -53,6 +56,9 @@ class Job(Generic[P, R]):
         name: str | None = None,
         enabled: bool = True,
         log_level: str | None = None,
+        concurrency_limit: int | ConcurrencyLimit | None = None,
+        on_success: Callable[[RunNotification], Any] | None = None,
+        on_failure: Callable[[RunNotification], Any] | None = None,
     ) -> None:
         """Declare a job; see `job` for the arguments and errors."""
         self.id = as_slug(id)
@@ -70,6 +76,9 @@ class Job(Generic[P, R]):
         self.client: Client | None = None
         self._log_level = None if log_level is None else as_log_level(log_level)
         self._takes = positional_count(run)
+        self._limit = limit_spec(concurrency_limit, job=self.id)
+        self._on_success = as_hook(on_success, what=f"on_success= of job {self.id!r}")
+        self._on_failure = as_hook(on_failure, what=f"on_failure= of job {self.id!r}")
         self._resolve_early()
 
     def __repr__(self) -> str:
@@ -109,8 +118,21 @@ class Job(Generic[P, R]):
         # What could not be resolved when the job was declared must be by now.
         _ = self.schema, self.output_codec
         return JobSpec(
-            id=self.id, name=self.name, version=self.version, trigger=self.trigger.spec(), enabled=self.enabled
+            id=self.id,
+            name=self.name,
+            version=self.version,
+            trigger=self.trigger.spec(),
+            enabled=self.enabled,
+            limit=self._limit,
+            notify_success=bool(self.hooks(ok=True)),
+            notify_failure=bool(self.hooks(ok=False)),
         )
+
+    def hooks(self, *, ok: bool) -> list[Callable[[RunNotification], Any]]:
+        """List what is called when a run of it has succeeded, or has not: its own first, then its client's."""
+        own = self._on_success if ok else self._on_failure
+        shared = () if self.client is None else self.client.hooks.of("run_succeeded" if ok else "run_failed")
+        return [*shared] if own is None else [own, *shared]
 
     def parse_payload(self, text: JsonText) -> P:
         """Read the payload of an event.
@@ -204,6 +226,9 @@ def job(
     name: str | None = None,
     enabled: bool = True,
     log_level: str | None = None,
+    concurrency_limit: int | ConcurrencyLimit | None = None,
+    on_success: Callable[[RunNotification], Any] | None = None,
+    on_failure: Callable[[RunNotification], Any] | None = None,
 ) -> Declare:
     """Declare a job without a client; ``client.attach`` adds it to one.
 
@@ -217,15 +242,32 @@ def job(
         enabled: ``False``: its trigger does not start it.
         log_level: Log lines below it are not stored: ``debug``, ``info``, ``log``, ``warn`` or ``error``; default:
             that of the client.
+        concurrency_limit: How many executions of it may be at work at once: a number, or what
+            ``client.define_concurrency_limit`` made, which several jobs share. Runs that wait do not count; others
+            stand in line.
+        on_success: Called with a `RunNotification` when a run has succeeded: async, or plain (then in a thread). At
+            least once; what it raises means that it is called again later.
+        on_failure: The same for a run that has ended otherwise; cancelled ones too, with status ``CANCELED``.
 
     Raises:
         InvalidArgumentError: An argument is outside what it may be, the function is no ``async def`` or takes
             something else, or the annotation of its payload and the trigger's ``schema=`` differ.
 
-    See also: v2 protocol, section 3.5.
+    See also: v2 protocol, sections 3.5, 6.10 and 6.12.
     """
 
     def declare(run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]:
-        return Job(run, id=id, version=version, trigger=trigger, name=name, enabled=enabled, log_level=log_level)
+        return Job(
+            run,
+            id=id,
+            version=version,
+            trigger=trigger,
+            name=name,
+            enabled=enabled,
+            log_level=log_level,
+            concurrency_limit=concurrency_limit,
+            on_success=on_success,
+            on_failure=on_failure,
+        )
 
     return declare

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.ids import slugify
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.annotations import name_of
 from perdure.sdk.names import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.sdk.records import RunNotification
 
 LOG_LEVELS: Final = ("debug", "info", "log", "warn", "error")
 """The levels that ``log_level=`` takes; lines below the level are not stored."""
@@ -55,6 +60,17 @@ def as_log_level(value: object) -> str:
     if isinstance(level, str) and level in LOG_LEVELS:
         return level
     raise InvalidArgumentError(f"log_level= is one of {', '.join(LOG_LEVELS)}, not {value!r}.")
+
+
+def as_hook(fn: object, *, what: str) -> Callable[[RunNotification], Any] | None:
+    """Check a function that is to be called with a notification.
+
+    Raises:
+        InvalidArgumentError: It is no function.
+    """
+    if fn is None or callable(fn):
+        return fn
+    raise InvalidArgumentError(f"{what} is a function that takes a RunNotification, not {fn!r:.60}.")
 
 
 def positional_count(run: object) -> int:

@@ -112,3 +112,15 @@ WHERE r.node_no IS NOT NULL GROUP BY l.limit_no;
 -- name: forget_place
 -- Pretend that an execution takes no place.
 UPDATE runs SET limit_no = NULL WHERE id = :id;
+
+-- name: count_notifications
+-- How many notifications are left.
+SELECT count(*) FROM notifications;
+
+-- name: list_notifications
+-- Which notifications are left.
+SELECT id, job_no, url, body FROM notifications ORDER BY notification_no;
+
+-- name: count_out
+-- How many notifications a node is telling.
+SELECT count(*) FROM notifications WHERE is_out = 1;
