@@ -5,6 +5,7 @@ from __future__ import annotations
 from perdure import errors
 from perdure.protocol.redacted import redact_string
 from perdure.sdk.client import Client
+from perdure.sdk.concurrency import ConcurrencyLimit
 from perdure.sdk.context import Context
 from perdure.sdk.current import current
 from perdure.sdk.failures import register_error
@@ -32,6 +33,7 @@ from perdure.sdk.triggers import event_trigger, invoke_trigger
 __all__ = [
     "IO",
     "Client",
+    "ConcurrencyLimit",
     "Context",
     "ErrorInfo",
     "Event",
