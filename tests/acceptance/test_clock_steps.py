@@ -9,12 +9,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from perdure import IO, Client, Context, Retry, event_trigger
+from perdure import IO, Client, Context, Retry, event_trigger, invoke_trigger
 from perdure.engine.clock import SystemClock
 from perdure.sdk.host import Host
 from perdure.sdk.node import Node
@@ -128,6 +128,31 @@ async def test_a_clock_set_back_between_two_processes_fires_nothing_early(tmp_pa
         assert _waits(await shop.client.get_run(run_id))
         clock.step(HOUR)
         _check_ended(await shop.when(run_id, _has_ended))
+
+
+@pytest.mark.parametrize("offset", [HOUR, -HOUR], ids=["ahead", "behind"])
+async def test_a_node_whose_clock_is_off_on_purpose_dates_by_it_and_waits_as_long(
+    offset: timedelta, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PERDURE_CLOCK_OFFSET", str(offset.total_seconds()))
+    client = Client(id="clock", database_url="sqlite://")
+
+    @client.job(id="tell", name="Tell", version="1.0.0", trigger=invoke_trigger())
+    async def tell(payload: dict[str, int], io: IO) -> datetime:
+        await io.wait("wait", WAIT)
+        return await io.now("after the wait")
+
+    earliest = SystemClock().now() + offset
+    async with client.start():
+        handle = await client.invoke(tell)
+        told = await handle.result(timeout=LONGEST)
+        run = await client.get_run(handle.id)
+    latest = SystemClock().now() + offset
+
+    assert run.started_at is not None
+    assert run.completed_at is not None
+    assert earliest <= run.started_at <= told - timedelta(seconds=WAIT) <= told <= run.completed_at <= latest
+    assert "PERDURE_CLOCK_OFFSET" in caplog.text
 
 
 def _waits(run: Run) -> bool:

@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         egress_ports: The only ports that such requests may go to, ``egress_allow`` aside; none given: all.
         max_connections: How many connections such requests have open at once.
         max_connections_per_host: How many of them to one host and port.
+        clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -56,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     egress_ports: tuple[int, ...] = ()
     max_connections: int = 2000
     max_connections_per_host: int = 1000
+    clock_offset: timedelta = timedelta()
 
 
 _VARIABLES = {
@@ -66,7 +68,9 @@ _VARIABLES = {
     "PERDURE_MAX_CONNECTIONS": "max_connections",
     "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
+    "PERDURE_CLOCK_OFFSET": "clock_offset",
 }
+_LARGEST_OFFSET = timedelta(days=3653)
 _AT_LEAST_ONE = ("max_executions", "concurrency_limit", "max_connections", "max_connections_per_host")
 
 
@@ -89,6 +93,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         number = getattr(settings, field)
         if field in _AT_LEAST_ONE and number is not None and number < 1:
             raise InvalidArgumentError(f"{variable} must be at least 1.")
+    if abs(settings.clock_offset) > _LARGEST_OFFSET:
+        raise InvalidArgumentError("PERDURE_CLOCK_OFFSET is in seconds, and at most ten years.")
     return replace(
         settings,
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),

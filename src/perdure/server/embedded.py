@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Storage
 
     Connect: TypeAlias = Callable[[Platform, Clock, Callable[[int], bytes]], None]
+
+
+_log = logging.getLogger(__name__)
 
 
 class EmbeddedNode:
@@ -103,7 +108,7 @@ async def start_embedded(
         public_url: Where the app has mounted `EmbeddedNode.asgi`; ``None``: as the settings say. Without one the node
             listens on a loopback port of its own.
         settings: How the node runs; ``None``: as the environment says.
-        clock: The time; ``None``: the machine's.
+        clock: The time; ``None``: the machine's, with the offset of the settings.
         connect: Called with the platform, the clock and the source of random bytes before anything is executed.
 
     Raises:
@@ -123,7 +128,7 @@ async def start_embedded(
             endpoint,
             public_url=settings.public_url if public_url is None else public_url,
             settings=settings,
-            clock=SystemClock() if clock is None else clock,
+            clock=_machine_clock(settings.clock_offset) if clock is None else clock,
             secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
             connect=connect,
         )
@@ -178,3 +183,11 @@ async def start_on(
             await address.close()
         raise
     return embedded
+
+
+def _machine_clock(offset: timedelta) -> SystemClock:
+    if not offset:
+        return SystemClock()
+    ns = offset // timedelta(microseconds=1) * 1000
+    _log.warning("This node's clock is %+g s off the machine's, by PERDURE_CLOCK_OFFSET.", offset.total_seconds())
+    return SystemClock(lambda: time.time_ns() + ns)

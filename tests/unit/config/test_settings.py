@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from perdure.config.settings import Settings, load_settings
@@ -59,3 +61,14 @@ def test_what_is_opened_for_requests_is_a_list_of_hosts_and_networks() -> None:
 def test_a_wrong_value_for_requests_is_refused_and_named(variable: str, value: str) -> None:
     with pytest.raises(InvalidArgumentError, match=variable):
         load_settings({variable: value})
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("3600", 3600), ("-0.5", -0.5), ("0", 0), ("", 0)])
+def test_a_clock_offset_is_in_seconds_either_way(value: str, seconds: float) -> None:
+    assert load_settings({"PERDURE_CLOCK_OFFSET": value}).clock_offset == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["an hour", "nan", "inf", "1e300", "315705600", "-315705600"])
+def test_a_wrong_clock_offset_is_refused(value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="PERDURE_"):
+        load_settings({"PERDURE_CLOCK_OFFSET": value})
