@@ -22,13 +22,19 @@ class Address:
     """A node's URL; made by `open_address`."""
 
     def __init__(
-        self, storage: Storage, public_url: str | None, listener: Listener | None, last_port: int | None
+        self,
+        storage: Storage,
+        public_url: str | None,
+        listener: Listener | None,
+        last_port: int | None,
+        *,
+        is_known_to_be_local: bool = False,
     ) -> None:
         self._storage = storage
         self._public_url = public_url
         self._listener = listener
         self._last_port = last_port
-        self._has_warned = False
+        self._has_warned = is_known_to_be_local
 
     @property
     def url(self) -> str:
@@ -65,8 +71,13 @@ class Address:
             await self._listener.close()
 
 
-async def open_address(storage: Storage, public_url: str | None) -> Address:
+async def open_address(storage: Storage, public_url: str | None, *, is_known_to_be_local: bool = False) -> Address:
     """Check the public URL; without one, listen on the port of the node before, or on any that is free.
+
+    Args:
+        storage: The database.
+        public_url: The URL, or ``None``.
+        is_known_to_be_local: Whether nobody need be warned that a port of this machine is handed out.
 
     Raises:
         InvalidArgumentError: The URL is none of http or https with a host, or has a query or fragment.
@@ -74,7 +85,8 @@ async def open_address(storage: Storage, public_url: str | None) -> Address:
     if public_url is not None:
         return Address(storage, check_public_url(public_url), None, None)
     last_port = await storage.read(nodes.find_last_port)
-    return Address(storage, None, Listener(port=last_port or 0), last_port)
+    listener = Listener(port=last_port or 0)
+    return Address(storage, None, listener, last_port, is_known_to_be_local=is_known_to_be_local)
 
 
 def check_public_url(url: str) -> str:

@@ -148,6 +148,7 @@ async def start_on(
     clock: Clock,
     secret_key: Callable[[], bytes],
     connect: Connect | None = None,
+    is_known_to_be_local: bool = False,
 ) -> EmbeddedNode:
     """Start a node on an open database, which stays open when the node stops.
 
@@ -159,10 +160,11 @@ async def start_on(
         clock: The time.
         secret_key: Gives the database's key when it is first needed.
         connect: As for `start_embedded`.
+        is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
     """
     address: Address | None = None
     try:
-        address = await open_address(storage, public_url)
+        address = await open_address(storage, public_url, is_known_to_be_local=is_known_to_be_local)
         engine = await open_node(
             storage,
             clock=clock,

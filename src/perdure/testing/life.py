@@ -83,6 +83,7 @@ class Life:
             clock=self._clock,
             secret_key=lambda: secret_key,
             connect=lambda platform, _clock, _bytes: self._connect(first, platform),
+            is_known_to_be_local=True,
         )
         for client in clients[1:]:
             await self.add(client)
