@@ -14,6 +14,7 @@ from perdure.sdk.io import IO
 from perdure.sdk.io.statuses import Status
 from perdure.sdk.job import Job, job
 from perdure.sdk.records import (
+    CancelResult,
     ErrorInfo,
     Event,
     EventDetails,
@@ -23,6 +24,7 @@ from perdure.sdk.records import (
     ReceivedEvent,
     Run,
     RunNotification,
+    RunPage,
     RunStatus,
     RunStatuses,
     RunTask,
@@ -32,6 +34,7 @@ from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 __all__ = [
     "IO",
+    "CancelResult",
     "Client",
     "ConcurrencyLimit",
     "Context",
@@ -48,6 +51,7 @@ __all__ = [
     "Run",
     "RunHandle",
     "RunNotification",
+    "RunPage",
     "RunStatus",
     "RunStatuses",
     "RunTask",

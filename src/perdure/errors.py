@@ -25,6 +25,7 @@ PerdureError
 │   ├── InvokedRunFailedError
 │   ├── NotFoundError
 │   ├── AlreadyDeliveredError
+│   ├── CannotContinueError
 │   ├── UseIoError
 │   └── NotInRunError
 ├── JsonError                       text that is no acceptable JSON
@@ -286,6 +287,12 @@ class AlreadyDeliveredError(RunError):
     """The event was delivered before it could be cancelled."""
 
     code = "already_delivered"
+
+
+class CannotContinueError(RunError):
+    """Only a run that has ended without success can go on."""
+
+    code = "cannot_continue"
 
 
 class UseIoError(RunError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from perdure.config.settings import Settings
+from perdure.engine.cancellations import CANCEL_BATCH
 from perdure.engine.event_waits import BATCH
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
@@ -52,6 +53,8 @@ IN_FORCE = {
     "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",
     "events in one `send_events`": f"{EVENT_BATCH:,}",
     "longest `deliver_after`": f"{LONGEST_DELAY // 86400} days",
+    "runs cancelled in one transaction": f"{CANCEL_BATCH}",
+    "runs in one page": f"{MAX_PAGE}",
     "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",

@@ -133,6 +133,8 @@ def test_every_result_that_a_call_gives_is_listed() -> None:
         "EventDetails",
         "RunStatus",
         "RunStatuses",
+        "RunPage",
+        "CancelResult",
     }
     assert given <= set(_sections(RESULTS))
 

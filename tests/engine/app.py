@@ -50,6 +50,10 @@ class Execution:
         state = self.state(key)
         return state is not None and state.status.is_final
 
+    def waits(self, key: str) -> bool:
+        state = self.state(key)
+        return state is not None and state.status is TaskStatus.WAITING
+
     def record(
         self,
         key: str,
@@ -105,7 +109,7 @@ class Execution:
         """A wait for runs: ``None`` if it is over, else what the execution ends with."""
         if self.is_over(key):
             return None
-        if self.state(key) is None:
+        if not self.waits(key):
             record = self.record(key, TaskStatus.WAITING, operation="invoke_and_wait")
             record.wait = RunsWait(requests, timeout)
             await self.store(record)
@@ -124,7 +128,7 @@ class Execution:
         """A wait for something from outside: ``None`` if it is over, else the id of the task that waits."""
         if self.is_over(key):
             return None
-        if self.state(key) is None:
+        if not self.waits(key):
             operation = "wait_for_event" if isinstance(wait, EventWait) else "wait_for_request"
             await self.store(self.record(key, TaskStatus.WAITING, operation=operation, wait=wait))
         return self.task_id(key)

@@ -18,9 +18,17 @@ class FailingStorage:
         self.before: set[str] = set()
         self.after: set[str] = set()
         self.failed = asyncio.Event()
+        self._next: dict[str, int] = {}
+
+    def fail_next(self, name: str, *, count: int) -> None:
+        """Let the next so many transitions of this name fail before their commit."""
+        self._next[name] = count
 
     async def write(self, transition: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
         name = getattr(transition, "__name__", "")
+        if self._next.get(name, 0) > 0:
+            self._next[name] -= 1
+            raise StorageUnavailableError
         if name in self.before:
             self.failed.set()
             raise StorageUnavailableError

@@ -13,7 +13,13 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.engine.node import Node, open_node
-from perdure.errors import AlreadyDeliveredError, ExecutionError, PerdureError, StorageUnavailableError
+from perdure.errors import (
+    AlreadyDeliveredError,
+    CannotContinueError,
+    ExecutionError,
+    PerdureError,
+    StorageUnavailableError,
+)
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
@@ -35,7 +41,9 @@ TRANSITIONS = (
     "fire_due_tasks",
     "deliver_events",
     "cancel_event",
-    "cancel_run",
+    "cancel_runs",
+    "continue_run",
+    "repeat_run",
     "renew_lease",
     "store_waiting_task",
     "store_awaited_events",
@@ -125,8 +133,8 @@ class Chaos:
     async def act(self, number: int) -> None:
         action = self.random.choices(
             ("send", "batch", "delayed", "again", "advance", "step", "yield", "cancel", "fail", "heal", "kill", "stop",
-             "signal", "call back", "take back"),
-            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5, 2, 4, 2),
+             "signal", "call back", "take back", "go on", "repeat"),
+            (6, 2, 3, 2, 8, 1, 8, 1, 2, 3, 0.5, 0.5, 2, 4, 2, 2, 0.5),
         )[0]  # fmt: skip
         if action in ("send", "batch", "delayed", "again"):
             await self.send(action, number)
@@ -137,8 +145,8 @@ class Chaos:
         elif action == "yield":
             for _ in range(self.random.randint(1, 30)):
                 await asyncio.sleep(0)
-        elif action == "cancel":
-            await self.cancel()
+        elif action in ("cancel", "go on", "repeat"):
+            await self.manage(action)
         elif action == "signal":
             await self.signal(number)
         elif action == "call back":
@@ -209,15 +217,18 @@ class Chaos:
         for task_id, outcome in self.outcomes.items():
             assert await self.storage.scan(_ask, "find_ended_task", task_id) == [outcome]
 
-    async def cancel(self) -> None:
+    async def manage(self, how: str) -> None:
+        """Cancel a run, let it go on, or repeat it."""
         assert self.node is not None
+        platform = self.node.platform
+        calls = {"cancel": platform.cancel_run, "go on": platform.continue_run, "repeat": platform.rerun}
         runs = await self.storage.scan(_ask, "list_runs")
-        if runs:
-            run_id = str(self.random.choice(runs)[0])
-            try:
-                await self.node.platform.cancel_run(run_id)
-            except StorageUnavailableError:
-                return
+        if not runs:
+            return
+        with contextlib.suppress(StorageUnavailableError, CannotContinueError):
+            await calls[how](str(self.random.choice(runs)[0]))
+        # What a task of an ended run had come to without a result may be asked for anew.
+        self.outcomes = {task_id: row for task_id, row in self.outcomes.items() if row[0] is not None}
 
     def heal(self) -> None:
         self.storage.before.clear()

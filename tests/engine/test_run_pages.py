@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,10 @@ async def many(execution: Execution) -> ExecutionResult:
     await execution.store(execution.record("inside", parent="00"))
     await execution.store(execution.record("said", operation="log", noop=True))
     return Succeeded(None)
+
+
+async def ends(execution: Execution) -> ExecutionResult:
+    return Succeeded(execution.request.event.payload)
 
 
 async def pages(it: World, run_id: str, *, take: int, subtasks: bool) -> list[list[str | None]]:
@@ -113,3 +118,66 @@ async def test_a_run_says_what_it_waits_for(storage: Storage, app: ScriptedApp) 
         run = await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
 
         assert run.why == "waits for wait 'short' until 2030-01-01T00:00:30+00:00, and for others"
+
+
+async def test_runs_of_a_job_are_listed_newest_first_page_after_page(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("go", ends).job("other", ends)) as it:
+        for number in range(7):
+            await it.send("go", f"{number}")
+            await it.send("other")
+        await it.until(lambda runs: len(runs) == 14 and set(runs.values()) == {RunStatus.SUCCESS})
+        found: list[str | None] = []
+        lengths: list[int] = []
+        cursor: str | None = None
+        while True:
+            page = await it.platform.get_runs("go", cursor=cursor, take=3)
+            found += [run.output for run in page.runs]
+            lengths.append(len(page.runs))
+            # What is started meanwhile comes before what was seen.
+            await it.send("go", '"later"')
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+
+        assert (found, lengths) == (["6", "5", "4", "3", "2", "1", "0"], [3, 3, 1])
+        (newest,) = (await it.platform.get_runs("go", take=1)).runs
+        assert (newest.job_id, newest.tasks, newest.logs) == ("go", (), ())
+
+
+async def test_a_listed_run_says_why_it_does_not_run(storage: Storage, app: ScriptedApp) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        nap = await execution.sleep("nap", 60)
+        return Succeeded(None) if nap is None else Suspended((nap,))
+
+    async with world(storage, app.job("naps", naps)) as it:
+        await it.send("naps")
+        await it.reach(await it.only_run(), RunStatus.WAITING_TO_CONTINUE)
+        (run,) = (await it.platform.get_runs("naps")).runs
+        assert run.why == "waits for wait 'nap' until 2030-01-01T00:01:00+00:00"
+
+
+async def test_a_job_without_runs_and_one_that_nobody_knows_have_none(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, app.job("go", ends)) as it:
+        for job_id in ("go", "never"):
+            page = await it.platform.get_runs(job_id)
+            assert (page.runs, page.next_cursor) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"take": 0},
+        {"take": 51},
+        {"cursor": "run_1"},
+        {"cursor": "-1"},
+        {"cursor": ""},
+        {"cursor": "9" * 30},
+        {"cursor": "٣"},
+    ],
+)
+async def test_a_page_of_runs_that_cannot_be_is_refused(
+    storage: Storage, app: ScriptedApp, arguments: dict[str, Any]
+) -> None:
+    async with world(storage, app.job("go", ends)) as it:
+        with pytest.raises(InvalidArgumentError):
+            await it.platform.get_runs("go", **arguments)

@@ -176,7 +176,7 @@ class Executions:
     def _request(self, run: ClaimedRun, states: list[TaskState], is_complete: bool) -> ExecutionRequest:
         return ExecutionRequest(
             run.epoch,
-            RunInfo(run.id, run.is_test, False, run.started_at),
+            RunInfo(run.id, run.is_test, run.is_retry, run.started_at),
             JobRef(run.job_id, run.version),
             run.event,
             self._directory.tenants[run.environment_no],

@@ -63,7 +63,7 @@ class Invocations:
         now = self._clock.now()
         job = self._directory.jobs.get((environment_no, request.job_id))
         if job is None:
-            job = await self._find_job(environment_no, request.job_id)
+            job = await self.find_job(environment_no, request.job_id)
         event = NewEvent(
             self._event_id(request),
             "invoke",
@@ -89,7 +89,12 @@ class Invocations:
         scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
         return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
 
-    async def _find_job(self, environment_no: int, job_id: str) -> JobRow:
+    async def find_job(self, environment_no: int, job_id: str) -> JobRow:
+        """Look a job up.
+
+        Raises:
+            NotFoundError: The environment has never seen it; the message names the nearest.
+        """
         job = await self._storage.read(jobs.find_job, environment_no, job_id=job_id)
         if job is None:
             raise await self._unknown_job(environment_no, job_id)

@@ -63,7 +63,7 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.EXECUTING, "claim_if_in_line"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.TIMED_OUT, "time_out_if_in_line"),
     *_each(_ACTIVE_RUNS, RunStatus.CANCELED, "cancel_if_active"),
-    *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_run*"),
+    *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_if_unsuccessful"),
 )
 
 TASK_CHANGES: tuple[Change, ...] = (
@@ -79,9 +79,11 @@ TASK_CHANGES: tuple[Change, ...] = (
     Change(TaskStatus.WAITING, TaskStatus.RUNNING, "resolve_if_waiting"),
     Change(TaskStatus.WAITING, TaskStatus.ERRORED, "update_if_open, close_open"),
     Change(TaskStatus.WAITING, TaskStatus.CANCELED, "close_open"),
-    Change(TaskStatus.ERRORED, TaskStatus.RUNNING, "continue_run*"),
-    Change(TaskStatus.CANCELED, TaskStatus.RUNNING, "continue_run*"),
-    Change(TaskStatus.CANCELED, TaskStatus.WAITING, "continue_run*"),
+    *(
+        Change(source, target, "reopen_tasks")
+        for source in (TaskStatus.ERRORED, TaskStatus.CANCELED)
+        for target in (TaskStatus.RUNNING, TaskStatus.WAITING, TaskStatus.COMPLETED)
+    ),
 )
 
 EVENT_CHANGES: tuple[Change, ...] = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.alarms import Alarms
 from perdure.engine.callbacks import Callbacks
+from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries, Poster
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
@@ -21,6 +22,7 @@ from perdure.engine.matching import Subscriptions
 from perdure.engine.platform import DirectPlatform
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
+from perdure.engine.repeats import Repeats
 from perdure.engine.runs import Runs
 from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
@@ -96,19 +98,21 @@ class Node:
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster)
         starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
-        self.platform = self._open_platform(Invocations(storage, clock, ids, self.directory), starts)
+        self.platform = self._open_platform(ids, starts)
         self._loops: list[asyncio.Task[None]] = []
 
-    def _open_platform(self, invocations: Invocations, starts: Starts) -> DirectPlatform:
+    def _open_platform(self, ids: IdGenerator, starts: Starts) -> DirectPlatform:
         storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
+        invocations = Invocations(storage, clock, ids, directory)
         return DirectPlatform(
             self.environment_no,
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
-                storage, clock, invocations, directory, starts, self._line, holds, hints,
-                shares_database=self._shares_database,
+                storage, clock, invocations, starts, holds, hints, shares_database=self._shares_database,
             ),
+            cancellations=Cancellations(storage, clock, invocations, directory, self._line, holds, hints),
+            repeats=Repeats(storage, clock, ids, hints),
             tasks=Tasks(
                 storage, clock, directory, holds, hints,
                 invocations=invocations, starts=starts, executions=self.executions,

@@ -10,12 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from perdure.engine.callbacks import Callbacks
+    from perdure.engine.cancellations import Cancellations
     from perdure.engine.events import Events
+    from perdure.engine.repeats import Repeats
     from perdure.engine.runs import Runs
     from perdure.engine.state import State
     from perdure.engine.tasks import Tasks
     from perdure.protocol.execution import JsonText, TaskRecord
-    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest, RunAnswer
+    from perdure.protocol.platform import (
+        CancelAnswer,
+        EventAnswer,
+        EventDetailsAnswer,
+        EventOptions,
+        EventRequest,
+        RunAnswer,
+        RunPageAnswer,
+    )
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -24,11 +34,22 @@ class DirectPlatform:
     """Implements `perdure.protocol.platform.Platform` for one environment of this node."""
 
     def __init__(
-        self, environment_no: int, *, events: Events, runs: Runs, tasks: Tasks, callbacks: Callbacks, state: State
+        self,
+        environment_no: int,
+        *,
+        events: Events,
+        runs: Runs,
+        cancellations: Cancellations,
+        repeats: Repeats,
+        tasks: Tasks,
+        callbacks: Callbacks,
+        state: State,
     ) -> None:
         self._environment_no = environment_no
         self._events = events
         self._runs = runs
+        self._cancellations = cancellations
+        self._repeats = repeats
         self._tasks = tasks
         self._callbacks = callbacks
         self._state = state
@@ -70,8 +91,30 @@ class DirectPlatform:
         return await self._runs.get(self._environment_no, run_id, cursor=cursor, take=take, subtasks=subtasks)
 
     async def cancel_run(self, run_id: str) -> RunAnswer:
-        """Cancel a run that has not ended; see `Runs.cancel`."""
-        return await self._runs.cancel(self._environment_no, run_id)
+        """Cancel a run that has not ended; see `Cancellations.cancel`."""
+        await self._cancellations.cancel(self._environment_no, run_id)
+        return await self._runs.get(self._environment_no, run_id)
+
+    async def get_runs(self, job_id: str, *, cursor: str | None = None, take: int = 20) -> RunPageAnswer:
+        """List a page of a job's runs; see `Runs.get_page`."""
+        return await self._runs.get_page(self._environment_no, job_id, cursor=cursor, take=take)
+
+    async def cancel_runs_for_event(self, event_id: str) -> CancelAnswer:
+        """Cancel the runs of an event; see `Cancellations.cancel_for_event`."""
+        return await self._cancellations.cancel_for_event(self._environment_no, event_id)
+
+    async def cancel_runs_for_job(self, job_id: str) -> CancelAnswer:
+        """Cancel the runs of a job; see `Cancellations.cancel_for_job`."""
+        return await self._cancellations.cancel_for_job(self._environment_no, job_id)
+
+    async def rerun(self, run_id: str) -> RunAnswer:
+        """Run a run once more; see `Repeats.rerun`."""
+        return await self._runs.get(self._environment_no, await self._repeats.rerun(self._environment_no, run_id))
+
+    async def continue_run(self, run_id: str) -> RunAnswer:
+        """Let a run go on that has ended without success; see `Repeats.continue_run`."""
+        await self._repeats.continue_run(self._environment_no, run_id)
+        return await self._runs.get(self._environment_no, run_id)
 
     async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return the run, without tasks, when it has ended; see `Runs.wait`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+from perdure.protocol.platform import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus
-from perdure.storage import run_statuses, runs, tasks
+from perdure.storage import jobs, run_lists, run_statuses, runs, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
     from perdure.storage.runs import RunRow
 
+Waits = list[tuple[str, str, "datetime | None"]]
+"""What a run waits for: operation, shown key, when it is due."""
 
 MAX_LOG_LINES = 1000
 """How many log lines a run is shown with."""
@@ -23,19 +25,28 @@ MAX_LOG_LINES = 1000
 
 async def read_run(
     tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
-) -> (
-    tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], list[tuple[str, str, datetime | None]], list[StatusAnswer]]
-    | None
-):
+) -> tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], Waits, list[StatusAnswer]] | None:
     """Read a run, a page of its tasks with one more, its log, what it waits for, and its statuses."""
     run = await runs.find_run(tx, environment_no, run_id=run_id)
     if run is None:
         return None
     page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
     log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES) if take else []
-    is_waiting = run.status is RunStatus.WAITING_TO_CONTINUE
-    waits = await tasks.list_waits(tx, run.run_no, limit=2) if is_waiting else []
+    waits = await _read_waits(tx, run)
     return run, page, log, waits, await run_statuses.list_of_run(tx, run.run_no) if take else []
+
+
+async def read_page(
+    tx: Session, environment_no: int, job_id: str, *, first: int, limit: int
+) -> list[tuple[RunRow, Waits]]:
+    """Read runs of a job from this number downwards, newest first, each with what it waits for."""
+    job = await jobs.find_job(tx, environment_no, job_id=job_id)
+    page = [] if job is None else await run_lists.list_page(tx, job.job_no, first=first, limit=limit)
+    return [(run, await _read_waits(tx, run)) for run in page]
+
+
+async def _read_waits(tx: Session, run: RunRow) -> Waits:
+    return await tasks.list_waits(tx, run.run_no, limit=2) if run.status is RunStatus.WAITING_TO_CONTINUE else []
 
 
 async def read_statuses(tx: Session, environment_no: int, run_id: str) -> tuple[RunRow, list[StatusAnswer]] | None:
@@ -44,7 +55,7 @@ async def read_statuses(tx: Session, environment_no: int, run_id: str) -> tuple[
     return None if run is None else (run, await run_statuses.list_of_run(tx, run.run_no))
 
 
-def explain(run: RunRow, waits: Sequence[tuple[str, str, datetime | None]]) -> str | None:
+def explain(run: RunRow, waits: Waits) -> str | None:
     """Say why a run is not running now; ``None`` if it is, or has ended."""
     if run.available_at is not None and run.limit is not None:
         most, group = run.limit
@@ -64,7 +75,7 @@ def answer_of(
     run: RunRow,
     page: list[RunTaskAnswer],
     log: list[RunTaskAnswer],
-    waits: list[tuple[str, str, datetime | None]],
+    waits: Waits,
     statuses: list[StatusAnswer],
     take: int,
 ) -> RunAnswer:
@@ -88,4 +99,12 @@ def answer_of(
         page[take].id if len(page) > take else None,
         tuple(log),
         tuple(statuses),
+    )
+
+
+def page_of(found: Sequence[tuple[RunRow, Waits]], take: int) -> RunPageAnswer:
+    """Show a page of runs; one more than ``take`` says that another page follows."""
+    return RunPageAnswer(
+        tuple(answer_of(run, [], [], waits, [], 0) for run, waits in found[:take]),
+        str(found[take][0].run_no) if len(found) > take else None,
     )

@@ -1,47 +1,39 @@
-"""Runs, as callers see them: invoke, look up, cancel, await."""
+"""Runs, as callers see them: invoke, look up, list, await."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from perdure.engine.endings import Ending, conclude
 from perdure.engine.invocations import store_invocation
-from perdure.engine.results import close_tasks
-from perdure.engine.run_views import answer_of, read_run, read_statuses
-from perdure.engine.waits import Waking
+from perdure.engine.run_views import answer_of, page_of, read_page, read_run, read_statuses
 from perdure.errors import InvalidArgumentError, NotFoundError
-from perdure.protocol.statuses import ExecutionStatus, TaskStatus
-from perdure.storage import executions, runs
+from perdure.storage.run_lists import NEWEST
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
-    from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.engine.invocations import Invocations
-    from perdure.engine.line import Line
     from perdure.engine.starts import Starts
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.platform import RunAnswer, RunPageAnswer
     from perdure.protocol.task_waits import InvokeRequest
-    from perdure.storage.interface import Session, Storage
+    from perdure.storage.interface import Storage
 
 MAX_PAGE = 50
 _RECHECK = timedelta(seconds=1)
 
 
 class Runs:
-    """Starts, shows and stops runs."""
+    """Starts and shows runs."""
 
     def __init__(
         self,
         storage: Storage,
         clock: Clock,
         invocations: Invocations,
-        directory: Directory,
         starts: Starts,
-        line: Line,
         holds: Holds,
         hints: Hints,
         *,
@@ -51,9 +43,7 @@ class Runs:
         self._shares_database = shares_database
         self._clock = clock
         self._invocations = invocations
-        self._directory = directory
         self._starts = starts
-        self._line = line
         self._holds = holds
         self._hints = hints
 
@@ -99,6 +89,26 @@ class Runs:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
         return answer_of(*found, take)
 
+    async def get_page(
+        self, environment_no: int, job_id: str, *, cursor: str | None = None, take: int = 20
+    ) -> RunPageAnswer:
+        """List a page of a job's runs, newest first, without their tasks; none if the job is unknown.
+
+        Args:
+            environment_no: Where to look.
+            job_id: The job.
+            cursor: ``next_cursor`` of the page before.
+            take: How many runs, 1 to 50.
+
+        Raises:
+            InvalidArgumentError: ``take`` is out of range, or the cursor is none.
+        """
+        if not 1 <= take <= MAX_PAGE:
+            raise InvalidArgumentError(f"take={take}: a page has 1 to {MAX_PAGE} runs.")
+        first = NEWEST if cursor is None else _read_cursor(cursor)
+        # One more says that another page follows.
+        return page_of(await self._storage.scan(read_page, environment_no, job_id, first=first, limit=take + 1), take)
+
     async def get_statuses(self, environment_no: int, run_id: str) -> RunAnswer:
         """Look a run up with its statuses, without its tasks and its log.
 
@@ -109,26 +119,6 @@ class Runs:
         if found is None:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
         return answer_of(found[0], [], [], [], found[1], 0)
-
-    async def cancel(self, environment_no: int, run_id: str) -> RunAnswer:
-        """Cancel a run that has not ended; returns it as it then is.
-
-        Raises:
-            NotFoundError: The environment has no such run.
-        """
-        ending = await self._line.wake(1, cancel_run, environment_no, run_id, now=self._clock.now())
-        if ending is not None:
-            hold = self._holds.find(run_id)
-            endpoints = self._directory.endpoints() if hold is None else {hold.endpoint}
-            if hold is not None:
-                # Whoever waits for the run is to look it up, though its code may take a while to end.
-                self._holds.drop(hold)
-            for endpoint in endpoints:
-                endpoint.abort(run_id, "The run was cancelled.")
-            self._hints.run_has_ended(run_id)
-            if ending.is_to_be_told:
-                self._hints.notifications.set()
-        return await self.get(environment_no, run_id)
 
     async def wait(self, environment_no: int, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return a run, without tasks, when it has ended.
@@ -154,14 +144,8 @@ class Runs:
                     self._hints.forget_end(run_id, ended)
 
 
-async def cancel_run(tx: Session, environment_no: int, run_id: str, *, now: datetime) -> Waking[Ending | None]:
-    """Cancel a run that has not ended, with its tasks; nothing of it is due any more."""
-    run_no = await runs.find_number(tx, environment_no, run_id=run_id)
-    if run_no is None:
-        return Waking(None, [])
-    await executions.record_held(tx, run_no=run_no, status=ExecutionStatus.CANCELED, now=now)
-    if not await runs.cancel_if_active(tx, run_no, now=now):
-        return Waking(None, [])
-    await close_tasks(tx, run_no, TaskStatus.CANCELED, now)
-    ending = await conclude(tx, run_no, now=now)
-    return Waking(ending, ending.woken, int(ending.has_brought_back))
+def _read_cursor(cursor: str) -> int:
+    """Read where a page begins: the number of its first run. It stays right when that run is deleted."""
+    if not (cursor.isascii() and cursor.isdecimal()) or int(cursor) > NEWEST:
+        raise InvalidArgumentError(f"cursor={cursor!r:.60} is not the next_cursor of a page of runs.")
+    return int(cursor)

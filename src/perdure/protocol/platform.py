@@ -118,6 +118,20 @@ class RunAnswer(Struct, frozen=True, gc=False):
     statuses: tuple[StatusAnswer, ...] = ()
 
 
+class RunPageAnswer(Struct, frozen=True, gc=False):
+    """A page of runs, without their tasks."""
+
+    runs: tuple[RunAnswer, ...]
+    next_cursor: str | None
+
+
+class CancelAnswer(Struct, frozen=True, gc=False):
+    """What came of cancelling several runs, by their ids; those that had ended are in neither list."""
+
+    cancelled_run_ids: tuple[str, ...]
+    failed_to_cancel_run_ids: tuple[str, ...]
+
+
 class TasksPlatform(Protocol):
     """What an execution may write. Every call names the execution by run id and epoch."""
 
@@ -188,6 +202,30 @@ class RunsPlatform(Protocol):
 
     async def cancel_run(self, run_id: str) -> RunAnswer:
         """Cancel a run that has not ended; returns it as it then is."""
+        ...
+
+    async def get_runs(self, job_id: str, *, cursor: str | None = None, take: int = 20) -> RunPageAnswer:
+        """List a page of a job's runs, newest first."""
+        ...
+
+    async def cancel_runs_for_event(self, event_id: str) -> CancelAnswer:
+        """Cancel the runs of an event that have not ended."""
+        ...
+
+    async def cancel_runs_for_job(self, job_id: str) -> CancelAnswer:
+        """Cancel the runs of a job that have not ended."""
+        ...
+
+    async def rerun(self, run_id: str) -> RunAnswer:
+        """Start a run of the same job and version with the same event; returns it as it then is."""
+        ...
+
+    async def continue_run(self, run_id: str) -> RunAnswer:
+        """Let a run go on that has ended without success; returns it as it then is.
+
+        Raises:
+            CannotContinueError: It has not ended, or has succeeded.
+        """
         ...
 
     async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:

@@ -10,12 +10,14 @@ from msgspec.structs import asdict
 
 from perdure.protocol.json_text import load
 from perdure.sdk.records import (
+    CancelResult,
     ErrorInfo,
     EventDetails,
     EventRecord,
     EventRun,
     LogLine,
     Run,
+    RunPage,
     RunStatus,
     RunStatuses,
     RunTask,
@@ -24,7 +26,14 @@ from perdure.sdk.records import (
 if TYPE_CHECKING:
     from perdure.protocol import execution
     from perdure.protocol.execution import JsonText
-    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, RunAnswer, RunTaskAnswer
+    from perdure.protocol.platform import (
+        CancelAnswer,
+        EventAnswer,
+        EventDetailsAnswer,
+        RunAnswer,
+        RunPageAnswer,
+        RunTaskAnswer,
+    )
     from perdure.protocol.state import StatusAnswer
 
 _Children = Mapping[str | None, Sequence["RunTaskAnswer"]]
@@ -81,6 +90,18 @@ def run_of(answer: RunAnswer) -> Run:
         warnings=answer.warnings,
         why=answer.why,
         next_cursor=answer.next_cursor,
+    )
+
+
+def page_of(answer: RunPageAnswer) -> RunPage:
+    """Make the record of a page of runs."""
+    return RunPage(runs=tuple(run_of(run) for run in answer.runs), next_cursor=answer.next_cursor)
+
+
+def cancelled_of(answer: CancelAnswer) -> CancelResult:
+    """Make the record of what came of cancelling several runs."""
+    return CancelResult(
+        cancelled_run_ids=answer.cancelled_run_ids, failed_to_cancel_run_ids=answer.failed_to_cancel_run_ids
     )
 
 

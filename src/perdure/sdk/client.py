@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
+from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client(ClientEvents):
+class Client(ClientEvents, ClientRuns):
     """The jobs of one app, under one id.
 
     Args:
@@ -360,7 +361,11 @@ class SyncCalls(SyncClient):
     get_event = blocking(Client.get_event)
     cancel_event = blocking(Client.cancel_event)
     get_run = blocking(Client.get_run)
+    get_runs = blocking(Client.get_runs)
     cancel_run = blocking(Client.cancel_run)
+    cancel_runs_for_event = blocking(Client.cancel_runs_for_event)
+    cancel_runs_for_job = blocking(Client.cancel_runs_for_job)
+    continue_run = blocking(Client.continue_run)
     get_run_statuses = blocking(Client.get_run_statuses)
     update_status = blocking(Client.update_status)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perdure.sdk.codec import Codec
     from perdure.sdk.node import Node
 
 
@@ -15,3 +16,7 @@ class ClientPart(ABC):
     @abstractmethod
     def connected(self) -> Node:
         """Give the node that calls go to."""
+
+    @abstractmethod
+    def output_codec(self, job: Any) -> Codec | None:
+        """How the output of a job, or of the one with this id, is decoded, if its code is known here."""

@@ -152,7 +152,9 @@ class Host:
             execution.give_up(Abandoned("the node stops", immediate=True))
             raise
         finally:
-            self._active.pop(request.run.id, None)
+            # The code of a run that was cancelled, and let go on since, may end only now.
+            if self._active.get(request.run.id) is execution:
+                del self._active[request.run.id]
         return await self._leave(execution, result)
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:

@@ -10,6 +10,8 @@ from perdure.protocol.limits import NAME_LIMIT
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 def check_name(value: object, *, what: str, limit: int = NAME_LIMIT) -> str:
     """Check a name or an id.
@@ -29,6 +31,17 @@ def check_name(value: object, *, what: str, limit: int = NAME_LIMIT) -> str:
         raise InvalidArgumentError(f"{what} is a text of 1 to {limit} characters, not {_shown(value)}.")
     if _CONTROL.search(value):
         raise InvalidArgumentError(f"{what} is a text without control characters, not {_shown(value)}.")
+    return value
+
+
+def check_id(value: object, *, what: str) -> str:
+    """Check an id by which something is looked up: any text that the database can compare.
+
+    Raises:
+        InvalidArgumentError: It is no text, or has lone surrogates.
+    """
+    if not isinstance(value, str) or _SURROGATE.search(value):
+        raise InvalidArgumentError(f"{what} is a text, not {_shown(value)}.")
     return value
 
 

@@ -360,6 +360,18 @@ class RunNotification(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[RunStatus, ...]
 
 
+class CancelResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of cancelling several runs.
+
+    Attributes:
+        cancelled_run_ids: The runs that were cancelled. Those that had ended stay as they are and are not listed.
+        failed_to_cancel_run_ids: The runs that could not be cancelled, since the database took no writes just then.
+    """
+
+    cancelled_run_ids: tuple[str, ...]
+    failed_to_cancel_run_ids: tuple[str, ...]
+
+
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a job's runs.
 

@@ -84,3 +84,9 @@ class SyncClient(Blocking["Client"]):
         refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
         return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)
+
+    def rerun(self, run_id: str) -> SyncRunHandle[Any]:
+        """`Client.rerun`, blocking; the handle's calls block too."""
+        refuse_in_job("client.sync.rerun", "io.run_task")
+        node = self.client.connected()
+        return SyncRunHandle(node.run_blocking(self.client.rerun(run_id)), node)

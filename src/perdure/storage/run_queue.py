@@ -45,6 +45,7 @@ class ClaimedRun(Struct, frozen=True, gc=False):
     is_test: bool
     account: AccountInfo | None
     source: SourceInfo | None
+    is_retry: bool = False
 
 
 async def next_due(tx: Session) -> datetime | None:
@@ -86,10 +87,10 @@ async def time_out_if_in_line(tx: Session, run_no: int, *, error: ErrorInfo, now
 
 def _read_claimed(row: Any) -> ClaimedRun:
     (number, run_id, epoch, environment_no, job_no, job_id, version, since, started, yielded, event_id, name, payload,
-     context, timestamp, is_test, account, account_data, source, source_data) = row  # fmt: skip
+     context, timestamp, is_test, account, account_data, source, source_data, is_retry) = row  # fmt: skip
     return ClaimedRun(
         number, run_id, epoch, environment_no, job_no, job_id, version, from_ms(since), from_ms(started),
         read_texts(yielded), EventInfo(event_id, name, payload, context, from_ms(timestamp)), is_test == 1,
         None if account is None else AccountInfo(account, account_data),
-        None if source is None else SourceInfo(source, source_data),
+        None if source is None else SourceInfo(source, source_data), is_retry == 1,
     )  # fmt: skip

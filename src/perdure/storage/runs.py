@@ -95,7 +95,7 @@ async def insert_claimed(
 async def find_run(tx: Session, environment_no: int, *, run_id: str) -> RunRow | None:
     """Look a run up by its id."""
     row = await tx.one("find_run", run_id, environment_no)
-    return None if row is None else _read_run(row)
+    return None if row is None else read_run_row(row)
 
 
 async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int | None:
@@ -167,7 +167,8 @@ async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: da
     return [cast("tuple[str]", row)[0] for row in rows]
 
 
-def _read_run(row: Any) -> RunRow:
+def read_run_row(row: Any) -> RunRow:
+    """Read a run from the columns that a query gives in the order of `RunRow`."""
     (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
      warnings, why, most, group) = row  # fmt: skip
     return RunRow(

@@ -108,7 +108,8 @@ class Attempts(Struct, eq=False):
 
     async def wait_outside(self, wait: TaskWait) -> Any:
         """Wait until the platform completes the task; before that, run the function once that asks for it outside."""
-        if self.ask.state is None:
+        # What is known of it and does not wait was reopened, when its run was let go on after it had ended.
+        if self.ask.state is None or self.ask.state.status is not TaskStatus.WAITING:
             # It may be over as soon as it is stored.
             self.execution.parking.expect(self.task.id)
             await self.store(TaskStatus.WAITING, wait=wait)

@@ -37,7 +37,7 @@ WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT 
 -- name: list_claimed_runs
 -- What the executions of these runs begin with, if this node holds them.
 SELECT r.run_no, r.id, r.epoch, r.environment_no, r.job_no, j.id, v.version, r.executing_since, r.started_at, r.yielded,
-  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata
+  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata, r.is_retry
 FROM runs r JOIN events e USING (event_no) JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no)
 LEFT JOIN accounts a ON a.account_no = e.account_no
 WHERE r.run_no IN (SELECT value FROM json_each(:run_nos)) AND r.node_no = :node_no
