@@ -20,6 +20,7 @@ PerdureError
 │   ├── FetchFailedError
 │   │   └── ResponseTooLargeError
 │   ├── FetchTimeoutError           also a TimeoutError
+│   ├── PollTimeoutError            also a TimeoutError
 │   ├── UnawaitedTaskError
 │   ├── SuspensionSwallowedError
 │   ├── InvokedRunFailedError
@@ -235,6 +236,12 @@ class FetchTimeoutError(RunError, TimeoutError):
 
     code = "fetch_timeout"
     retryable = True
+
+
+class PollTimeoutError(RunError, TimeoutError):
+    """No answer to a poll matched in the time that it had."""
+
+    code = "poll_timeout"
 
 
 class UnawaitedTaskError(RunError):

@@ -108,7 +108,13 @@ _VIOLATIONS = {
         SELECT r.id, r.status FROM runs r
         WHERE r.completed_at IS NULL AND r.available_at IS NULL AND r.node_no IS NULL AND NOT EXISTS (
           SELECT 1 FROM tasks t JOIN timers m ON m.kind = 'TASK' AND m.subject_no = t.task_no
-          WHERE t.run_no = r.run_no AND t.status = 'WAITING')""",
+          WHERE t.run_no = r.run_no AND t.status = 'WAITING')
+          AND NOT EXISTS (SELECT 1 FROM tasks t JOIN operations o USING (task_no) WHERE t.run_no = r.run_no)""",
+    "I3: a task waits for the engine's work, which nobody is to do": """
+        SELECT t.id FROM tasks t WHERE t.status = 'WAITING' AND t.operation LIKE 'background%'
+          AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.task_no = t.task_no)""",
+    "I3: work is to be done for a task that does not wait for it": """
+        SELECT o.task_no FROM operations o LEFT JOIN tasks t USING (task_no) WHERE t.status IS NOT 'WAITING'""",
     "I3: a run is held by a node that does not exist": """
         SELECT r.id FROM runs r LEFT JOIN nodes n USING (node_no) WHERE r.node_no IS NOT NULL AND n.node_no IS NULL""",
     "I3: a task waits for a time, and has no timer": """

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from perdure.config.settings import Settings
+from perdure.engine.attempts import Requester
 from perdure.engine.lifecycle import RUN_CHANGES, is_allowed
 from perdure.engine.node import Node, open_node
 from perdure.protocol.execution import JsonText
@@ -89,6 +90,7 @@ async def world(
     shares_database: bool = False,
     seed: int = 0,
     grace: float = 10,
+    requester: Requester | None = None,
 ) -> AsyncIterator[World]:
     """Start a node for an app; when the block ends it stops, and what is stored is checked."""
     clock = app.clock
@@ -99,6 +101,7 @@ async def world(
         random_bytes=random.Random(seed).randbytes,
         settings=Settings() if settings is None else settings,
         shares_database=shares_database,
+        requester=requester,
     )
     app.platform = node.platform
     await node.add(app)

@@ -12,9 +12,10 @@ ORACLES = {
           AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
             SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
               EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
-                      AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+                      AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT'))
               OR EXISTS (SELECT 1 FROM awaited_runs a JOIN runs c USING (run_no)
                          WHERE a.task_no = t.task_no AND a.notification IS NULL AND c.completed_at IS NULL)
+              OR EXISTS (SELECT 1 FROM operations o WHERE o.task_no = t.task_no)
               OR t.operation IN ('wait_for_request', 'wait_for_event') AND t.params LIKE '%"timeout":null%')))""",
     "runs that a node holds which is gone": "SELECT id FROM runs WHERE node_no IS NOT NULL",
     "ended runs with open tasks": """
@@ -25,7 +26,10 @@ ORACLES = {
         WHERE r.status = 'SUCCESS' AND t.status IN ('PENDING', 'RUNNING')""",
     "timers of tasks that do not wait": """
         SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no
-        WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'""",
+        WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT') AND t.status <> 'WAITING'""",
+    "operations of tasks that do not wait, or that a node is at which is gone": """
+        SELECT t.id FROM operations o JOIN tasks t USING (task_no)
+        WHERE t.status <> 'WAITING' OR o.node_no IS NOT NULL""",
     "event waits of tasks that do not wait": """
         SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'""",
     "waits for runs of tasks that do not wait": """

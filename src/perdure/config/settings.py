@@ -37,6 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
         egress_allow: Closed addresses that requests on behalf of jobs may go to all the same.
         egress_ports: The only ports that such requests may go to, ``egress_allow`` aside; none given: all.
+        max_fetches: How many requests on behalf of jobs are under way at once; further ones wait for their turn.
         max_connections: How many connections such requests have open at once.
         max_connections_per_host: How many of them to one host and port.
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
@@ -55,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     fruitless_limit: int = 250
     egress_allow: tuple[EgressRule, ...] = ()
     egress_ports: tuple[int, ...] = ()
+    max_fetches: int = 1000
     max_connections: int = 2000
     max_connections_per_host: int = 1000
     clock_offset: timedelta = timedelta()
@@ -65,13 +67,14 @@ _VARIABLES = {
     "PERDURE_PUBLIC_URL": "public_url",
     "PERDURE_ENVIRONMENT": "environment",
     "PERDURE_MAX_EXECUTIONS": "max_executions",
+    "PERDURE_MAX_FETCHES": "max_fetches",
     "PERDURE_MAX_CONNECTIONS": "max_connections",
     "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
     "PERDURE_CLOCK_OFFSET": "clock_offset",
 }
 _LARGEST_OFFSET = timedelta(days=3653)
-_AT_LEAST_ONE = ("max_executions", "concurrency_limit", "max_connections", "max_connections_per_host")
+_AT_LEAST_ONE = ("max_executions", "concurrency_limit", "max_fetches", "max_connections", "max_connections_per_host")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 
@@ -17,7 +18,10 @@ class Hints:
         self.timers = asyncio.Event()
         self.executions = asyncio.Event()
         self.notifications = asyncio.Event()
+        self.operations = asyncio.Event()
         self.next_timer: datetime | None = None
+        self.next_operation: datetime | None = None
+        self.on_run_ended: Callable[[str], None] | None = None
         self._awaited: dict[str, set[asyncio.Event]] = {}
 
     def run_is_in_line(self) -> None:
@@ -30,8 +34,16 @@ class Hints:
             self.next_timer = due_at
             self.timers.set()
 
+    def operation_is_due(self, due_at: datetime) -> None:
+        """The engine has work to do for a task then."""
+        if self.next_operation is None or due_at < self.next_operation:
+            self.next_operation = due_at
+            self.operations.set()
+
     def run_has_ended(self, run_id: str) -> None:
         """A run has reached a final status."""
+        if self.on_run_ended is not None:
+            self.on_run_ended(run_id)
         for waiting in self._awaited.pop(run_id, ()):
             waiting.set()
 

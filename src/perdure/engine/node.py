@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.alarms import Alarms
+from perdure.engine.attempts import Attempts, Requester
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries, Poster
@@ -19,6 +20,7 @@ from perdure.engine.invocations import Invocations
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.matching import Subscriptions
+from perdure.engine.operations import Operations
 from perdure.engine.platform import DirectPlatform
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
@@ -28,6 +30,7 @@ from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.notifications import NotificationService
+from perdure.engine.services.operations import OperationService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
@@ -35,7 +38,9 @@ from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
+from perdure.protocol.statuses import EnvironmentType
 from perdure.storage import event_waits, jobs, nodes, notifications
+from perdure.transport.outbound import Outbound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +79,7 @@ class Node:
         secrets: SecretBox,
         origin: Callable[[], str],
         poster: Poster | None,
+        attempts: Attempts,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -96,6 +102,10 @@ class Node:
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster)
+        self.operations = Operations(
+            storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=settings.max_fetches
+        )
+        self.hints.on_run_ended = self.operations.run_has_ended
         starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
         self.platform = self._open_platform(ids, starts)
@@ -115,7 +125,7 @@ class Node:
             repeats=Repeats(storage, clock, ids, hints),
             tasks=Tasks(
                 storage, clock, directory, holds, hints,
-                invocations=invocations, starts=starts, executions=self.executions,
+                invocations=invocations, starts=starts, executions=self.executions, operations=self.operations,
             ),
             state=State(storage, clock, holds),
         )  # fmt: skip
@@ -130,6 +140,7 @@ class Node:
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
             TimerService(self._storage, self._clock, self.hints, self._settings, self._acts()),
             NotificationService(self._clock, self.deliveries, self.hints, self._settings),
+            OperationService(self._storage, self._clock, self.hints, self._settings, self.operations),
             LeaseService(
                 self._clock,
                 self.lease,
@@ -175,6 +186,7 @@ class Node:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await _wait(self.holds.all(), grace)
+        await self.operations.stop()
         await self.deliveries.stop(grace=_TELLING if grace else grace)
         rest = self.holds.all()
         try:
@@ -193,6 +205,17 @@ async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]
     return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
 
 
+def make_outbound(settings: Settings, *, allow_loopback: bool) -> Outbound:
+    """Make what sends requests, but only where the settings let them go."""
+    return Outbound(
+        allow_loopback=allow_loopback,
+        allowed=settings.egress_allow,
+        ports=settings.egress_ports,
+        connections=settings.max_connections,
+        connections_per_host=settings.max_connections_per_host,
+    )
+
+
 async def open_node(
     storage: Storage,
     *,
@@ -203,6 +226,7 @@ async def open_node(
     secret_key: Callable[[], bytes] | None = None,
     origin: Callable[[], str] = lambda: "http://localhost",
     poster: Poster | None = None,
+    requester: Requester | None = None,
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
 
@@ -216,6 +240,8 @@ async def open_node(
         secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
         poster: Sends the notifications that go to URLs.
+        requester: Sends requests on behalf of tasks; ``None``: one that sends them where the settings allow it. The
+            node closes it.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
@@ -224,6 +250,9 @@ async def open_node(
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
         await storage.write(notifications.hasten_lost, now=now)
+    secrets = SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes)
+    if requester is None:
+        requester = make_outbound(settings, allow_loopback=tenant.environment.type is EnvironmentType.DEVELOPMENT)
     node = Node(
         storage,
         clock,
@@ -232,9 +261,10 @@ async def open_node(
         environment_no=environment_no,
         node_no=node_no,
         shares_database=shares_database,
-        secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
+        secrets=secrets,
         origin=origin,
         poster=poster,
+        attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
     )
     node.directory.tenants[environment_no] = tenant
     # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.

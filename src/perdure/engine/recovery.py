@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.protocol.statuses import ExecutionStatus, RunStatus
-from perdure.storage import executions, nodes, run_outcomes, runs
+from perdure.storage import executions, nodes, operations, run_outcomes, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 async def recover_from_others(tx: Session, *, own_node_no: int, now: datetime) -> list[str]:
     """Put back in line what any other node holds; only for a database that has no other node. The runs' ids."""
+    await operations.lose_of_others(tx, own_node_no=own_node_no, now=now)
     return await _lose(tx, await nodes.list_others(tx, own_node_no=own_node_no), now)
 
 

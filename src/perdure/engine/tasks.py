@@ -18,7 +18,7 @@ from perdure.errors import (
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_waits import EventWait, Operation, RunsWait
-from perdure.storage import runs, tasks, timers
+from perdure.storage import operations, runs, tasks, timers
 from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.engine.invocations import Invocation, Invocations
+    from perdure.engine.operations import Operations, Plan
     from perdure.engine.starts import Starts
     from perdure.protocol.execution import ErrorInfo, TaskRecord
     from perdure.protocol.task_waits import TaskWait
@@ -52,8 +53,10 @@ class Tasks:
         invocations: Invocations,
         starts: Starts,
         executions: Executions,
+        operations: Operations,
     ) -> None:
         self._storage = storage
+        self._operations = operations
         self._clock = clock
         self._invocations = invocations
         self._starts = starts
@@ -76,7 +79,9 @@ class Tasks:
         completed = record.status is TaskStatus.COMPLETED
         if not completed and hold is not None:
             hold.has_open_tasks = True
-        if record.wait is not None:
+        if isinstance(record.wait, Operation):
+            await self._record_operation(run_no, run_id, epoch, record, record.wait)
+        elif record.wait is not None:
             await self._record_wait(environment_no, run_no, epoch, record, record.wait)
         elif not (
             completed
@@ -119,6 +124,18 @@ class Tasks:
         except RunError as error:
             woken = await self._storage.write(store_failed_wait, *task, failure_of(error), now=now)
         self._executions.resolve_all(woken)
+
+    async def _record_operation(
+        self, run_no: int, run_id: str, epoch: int, record: TaskRecord, wait: Operation
+    ) -> None:
+        now = self._clock.now()
+        plan = self._operations.plan(record, wait, now)
+        try:
+            task_no = await self._storage.write(store_operation, run_no, epoch, record, plan, now=now)
+        except BaseException:
+            self._operations.give_up(plan)
+            raise
+        self._operations.take_up(plan, record, task_no=task_no, run_no=run_no, run_id=run_id)
 
 
 async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int:
@@ -204,8 +221,18 @@ async def store_failed_wait(
     return [] if task_no is None else await settle_waits(tx, [Settlement(task_no, error=error)], now=now)
 
 
+async def store_operation(
+    tx: Session, run_no: int, epoch: int, record: TaskRecord, plan: Plan, *, now: datetime
+) -> int | None:
+    """Store a task whose work the engine does; its number, or ``None`` if it was stored before."""
+    await store_task(tx, run_no, epoch, record, now=now)
+    return await operations.insert_operation(
+        tx, record.id, due_at=plan.due_at, lease=plan.lease, node_no=plan.node_no, secrets=plan.secrets
+    )
+
+
 def end_of(wait: TaskWait, now: datetime) -> datetime | None:
-    """Until when a task waits that begins now; ``None``: for ever."""
+    """Until when a task waits that begins now; ``None``: for as long as it takes."""
     if isinstance(wait, Operation) or wait.timeout is None:
         return None
     return now + timedelta(seconds=wait.timeout)

@@ -77,6 +77,10 @@ class OutboundRequest(Struct, frozen=True):
     timeout: float = 120.0
     secret_headers: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        # It may stand in a traceback or a log, and is full of secrets.
+        return f"OutboundRequest({self.method!r}, ***)"
+
 
 class OutboundResponse(Struct, frozen=True):
     """The answer to a request, after its redirects.

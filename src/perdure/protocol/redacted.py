@@ -16,6 +16,9 @@ REDACTED: Final = "[REDACTED]"
 _MARK = "__redactedString"
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 _SECRET_PARTS = ("token", "secret", "api-key", "apikey")
+_SECRET_PARAMETERS = frozenset({"key", "sig", "signature", "password", "passwd", "auth"})
+# Providers that meter tokens say in such headers how many are left.
+_COUNTING_PARTS = ("ratelimit", "rate-limit")
 
 
 class RedactedString:
@@ -43,6 +46,11 @@ class RedactedString:
     def reveal(self) -> str:
         """Give the whole text, hidden parts included. Only what sends it may ask."""
         return _interleave(self._strings, self._interpolations)
+
+    @property
+    def has_hidden_parts(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._interpolations)
 
     def to_wire(self) -> dict[str, Any]:
         """Give the object that v2 sends for it, hidden parts included (v2 protocol, section 14)."""
@@ -135,6 +143,8 @@ def redact_paths(value: Any, paths: Iterable[str]) -> Any:
 def is_secret_header(name: str) -> bool:
     """Say whether a header's value must not be stored, logged or shown."""
     lowered = name.lower()
+    if any(part in lowered for part in _COUNTING_PARTS):
+        return False
     return (
         lowered in _SECRET_HEADERS
         or (lowered.startswith("x-") and lowered.endswith("-key"))
@@ -142,9 +152,28 @@ def is_secret_header(name: str) -> bool:
     )
 
 
+def is_secret_parameter(name: str) -> bool:
+    """Say whether a parameter of a URL's query is secret by its name."""
+    lowered = name.lower().replace("_", "-")
+    return lowered in _SECRET_PARAMETERS or any(part in lowered for part in _SECRET_PARTS)
+
+
+def mask_url(url: str) -> str:
+    """Copy a URL with the values of secret parameters in its query masked."""
+    base, mark, query = url.partition("?")
+    query, hash_mark, fragment = query.partition("#")
+    shown = "&".join(_mask_parameter(one) for one in query.split("&"))
+    return f"{base}{mark}{shown}{hash_mark}{fragment}"
+
+
 def mask_headers(headers: Mapping[str, object]) -> dict[str, str]:
     """Copy headers for storing or showing: secret ones masked whole, redacted strings in their hidden parts."""
     return {name: MASK if is_secret_header(name) else str(mask_redacted(value)) for name, value in headers.items()}
+
+
+def _mask_parameter(parameter: str) -> str:
+    name, mark, value = parameter.partition("=")
+    return f"{name}={MASK}" if mark and value and is_secret_parameter(name) else parameter
 
 
 def _visible_pieces(template: str) -> list[str]:

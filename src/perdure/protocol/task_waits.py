@@ -64,5 +64,8 @@ class Operation(Struct, frozen=True, gc=False):
 
     secrets: JsonText | None = None
 
+    def __repr__(self) -> str:
+        return f"Operation(secrets={None if self.secrets is None else '***'})"
+
 
 TaskWait = CallbackWait | EventWait | RunsWait | Operation

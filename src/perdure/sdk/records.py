@@ -122,6 +122,20 @@ class ReceivedEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     account_id: str | None = None
 
 
+class FetchResponse(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """An answer to a request.
+
+    Attributes:
+        status: Its status, 200 to 299.
+        headers: Names in lower case, and values; those that are secret by their name are ``***``.
+        data: The body, as the call's ``as_type=`` says, else as JSON; ``None`` if it is not JSON.
+    """
+
+    status: int
+    headers: dict[str, str]
+    data: T
+
+
 class ErrorInfo(msgspec.Struct, frozen=True):
     """What a task or a run failed with.
 

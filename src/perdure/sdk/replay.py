@@ -35,6 +35,7 @@ class Ask(Struct, eq=False):
     task_key: str
     identity: object
     params: JsonText | None
+    compared: JsonText | None
     params_hash: str | None = None
     state: TaskState | None = None
     task: OpenTask | None = None
@@ -77,6 +78,7 @@ class Memo:
         *,
         identity: object = None,
         params: JsonText | None = None,
+        compared: JsonText | None = None,
         asker: object = None,
     ) -> tuple[Ask, bool]:
         """Find the task a call asks for.
@@ -88,7 +90,8 @@ class Memo:
             key: The cache key, or ``None`` for an automatic one.
             identity: What makes two calls of one key the same call beside ``params``: the function of a
                 ``run_task``.
-            params: The parameters as JSON text: compared on replay, and between two uses of the key.
+            params: The parameters as JSON text.
+            compared: The part of them that is compared on replay, and between two uses of the key; ``None``: all.
             asker: The branch that asks, for automatic keys.
 
         Returns:
@@ -99,6 +102,8 @@ class Memo:
             CacheKeyMismatchError: The key's stored task is that of another call.
             AmbiguousCacheKeyError: Another branch already asks here for automatic keys of this name.
         """
+        if compared is None:
+            compared = params
         task = scope.task
         if type(key) is str and task is None and key:
             text = self._prefix + key
@@ -109,12 +114,12 @@ class Memo:
             task_key = idempotency_key(self._run_id, None if task is None else task.id, key)
         ask = self._asked.get(task_key)
         if ask is not None:
-            self._check_same(ask, operation, name, key, identity, params)
+            self._check_same(ask, operation, name, key, identity, compared)
             return ask, False
         # The caller's list may change after the call.
-        ask = Ask(operation, name, key if isinstance(key, str) else tuple(key), task_key, identity, params)
-        if params is not None:
-            ask.params_hash = sha256(params.encode()).hexdigest()[:16]
+        ask = Ask(operation, name, key if isinstance(key, str) else tuple(key), task_key, identity, params, compared)
+        if compared is not None:
+            ask.params_hash = sha256(compared.encode()).hexdigest()[:16]
         state = self.known.get(task_key)
         if state is not None:
             self._check_stored(ask, state)
@@ -148,7 +153,7 @@ class Memo:
         return ["perdure", operation, name, f"{scope.item}{ordinal}"]
 
     def _check_same(
-        self, ask: Ask, operation: str, name: str, key: CacheKey, identity: object, params: JsonText | None
+        self, ask: Ask, operation: str, name: str, key: CacheKey, identity: object, compared: JsonText | None
     ) -> None:
         shown = display_key(key)
         if key != ask.key and key_identity(key) != key_identity(ask.key):
@@ -160,9 +165,10 @@ class Memo:
                 f"The cache key {shown!r} was used in this scope by {ask.operation} {ask.name!r}, and again by "
                 f"{operation} {name!r}; give each its own key."
             )
-        same = params == ask.params if params is not None or ask.params is not None else identity is ask.identity
+        has_params = compared is not None or ask.compared is not None
+        same = compared == ask.compared if has_params else identity is ask.identity
         if not same:
-            what = "other params" if params is not None or ask.params is not None else "another function"
+            what = "other params" if has_params else "another function"
             raise DuplicateCacheKeyError(
                 f"The cache key {shown!r} was used twice in this scope, the second time with {what}; "
                 "give each call its own key (inside a loop, put the loop's variable into it)."

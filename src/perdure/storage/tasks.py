@@ -132,6 +132,7 @@ async def forget_waits(tx: Session, *, run_no: int) -> None:
     await tx.run("delete_timers_of_tasks", run_no)
     await tx.run("delete_event_waits", run_no)
     await tx.run("delete_awaited_runs_of_run", run_no)
+    await tx.run("delete_operations", run_no)
 
 
 async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datetime) -> None:

@@ -20,8 +20,6 @@ class TimerKind(StrEnum):
     """A task that waits for a time, or for its next attempt."""
     CALLBACK_TIMEOUT = "CALLBACK_TIMEOUT"
     """A task that waits for something from outside, and may not wait longer."""
-    OPERATION = "OPERATION"
-    """A task whose work the engine does itself."""
     EVENT = "EVENT"
     """An event that is to be delivered."""
     WAITS = "WAITS"

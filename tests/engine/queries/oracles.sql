@@ -16,9 +16,10 @@ SELECT run_no, status FROM runs WHERE completed_at IS NULL AND available_at IS N
   AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
     SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
       EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
-              AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION'))
+              AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT'))
       OR EXISTS (SELECT 1 FROM awaited_runs a JOIN runs c USING (run_no)
                  WHERE a.task_no = t.task_no AND a.notification IS NULL AND c.completed_at IS NULL)
+      OR EXISTS (SELECT 1 FROM operations o WHERE o.task_no = t.task_no)
       OR t.operation = 'wait_for_ever')));
 
 -- name: find_forgotten_events
@@ -27,8 +28,10 @@ SELECT id FROM events WHERE delivered_at IS NULL AND cancelled_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM timers WHERE kind = 'EVENT' AND subject_no = event_no);
 
 -- name: find_stray_timers
--- Timers of tasks that do not wait.
-SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION') AND t.status <> 'WAITING'
+-- Timers of tasks that do not wait; and operations that somebody is at, although the node has stopped.
+SELECT t.id FROM timers w JOIN tasks t ON t.task_no = w.subject_no WHERE w.kind IN ('TASK', 'CALLBACK_TIMEOUT') AND t.status <> 'WAITING'
+UNION ALL
+SELECT t.id FROM operations o JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING' OR o.node_no IS NOT NULL
 UNION ALL
 SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING';
 
@@ -124,3 +127,11 @@ SELECT id, job_no, url, body FROM notifications ORDER BY notification_no;
 -- name: count_out
 -- How many notifications a node is telling.
 SELECT count(*) FROM notifications WHERE is_out = 1;
+
+-- name: list_operations_kept
+-- What is kept of operations: their secrets, encrypted.
+SELECT secrets FROM operations;
+
+-- name: find_execution_time
+-- How long a run has been worked for.
+SELECT execution_ms FROM runs WHERE id = :id;

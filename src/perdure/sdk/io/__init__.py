@@ -1,7 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`invoke_and_wait`, `store`, `statuses`, `sent_events`.
+`invoke_and_wait`, `store`, `statuses`, `sent_events`, `background_fetch`, `background_poll`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
+from perdure.sdk.io.background_fetch import FetchCalls
+from perdure.sdk.io.background_poll import PollCalls
 from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.invoke_and_wait import AwaitedInvokeCalls
 from perdure.sdk.io.logger import Logger
@@ -64,6 +66,8 @@ class IO(
     InvokeCalls,
     AwaitedInvokeCalls,
     StatusCalls,
+    FetchCalls,
+    PollCalls,
 ):
     """The task library of one run.
 

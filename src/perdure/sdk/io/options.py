@@ -31,10 +31,12 @@ class TaskOptions:
     ``wait``: the platform completes the task; a function, if there is one, asks for it outside (`ask_outside`), and
     ``takes_url`` says that it is given the callback URL, not the task. ``call`` makes the state call that is the task's
     work in place of a function. ``codec`` counts in place of ``as_type``.
+    ``compared``: what of the params tells two uses of a key apart; ``None``: all of them.
     """
 
-    __slots__ = ("as_type", "call", "codec", "delay_until", "details", "display_key", "name", "noop", "on_error",
-                 "operation", "params", "parse_output", "retry", "takes_url", "timeout", "wait", "wrap")  # fmt: skip
+    __slots__ = ("as_type", "call", "codec", "compared", "delay_until", "details", "display_key", "name", "noop",
+                 "on_error", "operation", "params", "parse_output", "retry", "takes_url", "timeout", "wait",
+                 "wrap")  # fmt: skip
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class TaskOptions:
         wait: TaskWait | None = None,
         takes_url: bool = False,
         codec: Codec | None = None,
+        compared: JsonText | None = None,
     ) -> None:
         self.name = name
         self.operation = operation
@@ -63,6 +66,7 @@ class TaskOptions:
         self.retry = retry
         self.timeout = timeout
         self.params = params
+        self.compared = params if compared is None else compared
         self.display_key = display_key
         self.delay_until = delay_until
         self.noop = noop

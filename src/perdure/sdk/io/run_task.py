@@ -55,6 +55,7 @@ async def run_task(
                 key,
                 identity=fn if identity is None else identity,
                 params=options.params,
+                compared=options.compared,
                 asker=branch,
             )
             if is_first:

@@ -58,11 +58,11 @@ SELECT coalesce(max(task_no), 0) + 1 FROM tasks;
 
 -- name: delete_wait_timers
 -- A task waits for nothing from outside any more.
-DELETE FROM timers WHERE subject_no = :task_no AND kind IN ('CALLBACK_TIMEOUT', 'OPERATION');
+DELETE FROM timers WHERE subject_no = :task_no AND kind = 'CALLBACK_TIMEOUT';
 
 -- name: delete_timers_of_tasks
 -- Nothing of the tasks of a run is due any more that have no outcome yet.
-DELETE FROM timers WHERE kind IN ('TASK', 'CALLBACK_TIMEOUT', 'OPERATION')
+DELETE FROM timers WHERE kind IN ('TASK', 'CALLBACK_TIMEOUT')
   AND subject_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
 
 -- name: close_open_tasks

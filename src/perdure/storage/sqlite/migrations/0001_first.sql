@@ -246,8 +246,7 @@ CREATE TABLE attempts (
 CREATE TABLE timers (
   due_at  INTEGER NOT NULL,
   kind    TEXT NOT NULL CHECK (
-    kind = 'TASK' OR kind = 'CALLBACK_TIMEOUT' OR kind = 'OPERATION' OR kind = 'EVENT' OR kind = 'SCHEDULE'
-    OR kind = 'WAITS'),
+    kind = 'TASK' OR kind = 'CALLBACK_TIMEOUT' OR kind = 'EVENT' OR kind = 'SCHEDULE' OR kind = 'WAITS'),
   subject_no INTEGER NOT NULL,
   PRIMARY KEY (due_at, kind, subject_no),
   UNIQUE (kind, subject_no)
@@ -301,6 +300,21 @@ CREATE TABLE notifications (
   due_at   INTEGER NOT NULL
 );
 CREATE INDEX notifications_due ON notifications (due_at);
+
+-- A task whose work the engine does itself, until it has its outcome. `due_at`: when to send its next request; while a
+-- node is at it (`node_no`), when that node counts as dead. `secrets` is encrypted: what the task's params show masked.
+-- `begun` counts the beginnings of the attempt at hand, `failures` the requests in a row that were not answered.
+CREATE TABLE operations (
+  task_no INTEGER PRIMARY KEY,
+  due_at   INTEGER NOT NULL,
+  lease_ms INTEGER NOT NULL,
+  node_no  INTEGER,
+  begun    INTEGER NOT NULL,
+  failures INTEGER NOT NULL DEFAULT 0,
+  secrets  BLOB
+);
+CREATE INDEX operations_due ON operations (due_at);
+CREATE INDEX operations_held ON operations (node_no) WHERE node_no IS NOT NULL;
 
 CREATE TABLE schedules (
   schedule_no INTEGER PRIMARY KEY,
