@@ -1,6 +1,6 @@
 """A process that dies just before, or just after, any commit of a run: the next one ends the run all the same.
 
-Covers I1 to I6, I13, I14 and I22 under F1, F2, F7, F11, F12, F13 and F16.
+Covers I1 to I6, I13, I14 and I22 under F1, F2, F7, F11, F12, F13, F16 and F26.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.acceptance.database import Contents, read_contents
 from tests.acceptance.processes import Program, started
 from tests.acceptance.programs import BodyLog
 from tests.acceptance.programs.crash import ATTEMPTS, COMMITS, DEAD, OUTPUTS, WAITING_BODIES
+from tests.acceptance.target import Target, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +42,19 @@ def nurseries() -> Iterator[list[Program]]:
         yield [one, another]
 
 
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with listening() as target:
+        yield target
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("mode", ["sticky", "replay"])
 def test_a_run_survives_a_crash_at_each_of_its_commits(
-    nurseries: list[Program], tmp_path: Path, mode: str, moment: str
+    nurseries: list[Program], target: Target, tmp_path: Path, mode: str, moment: str
 ) -> None:
     # A timer that fires early or late in a suspension makes a commit more or less.
-    commits = min(_count_commits(nurseries[0], tmp_path / f"undisturbed-{life}", mode) for life in range(3))
+    commits = min(_count_commits(nurseries[0], target, tmp_path / f"undisturbed-{life}", mode) for life in range(3))
     assert commits >= FEWEST_COMMITS
     points = [(number, crash) for crash in range(ROUNDS) for number in range(1, commits + 1)]
     free: SimpleQueue[Program] = SimpleQueue()
@@ -60,7 +67,7 @@ def test_a_run_survives_a_crash_at_each_of_its_commits(
         if len(problems) >= ENOUGH_PROBLEMS:
             return
         nursery = free.get()
-        found = _crash_and_go_on(nursery, tmp_path / f"{number}-{crash}", mode, moment, number)
+        found = _crash_and_go_on(nursery, target, tmp_path / f"{number}-{crash}", mode, moment, number)
         free.put(nursery)
         problems.extend(f"commit {number}: {problem}" for problem in found)
 
@@ -71,9 +78,9 @@ def test_a_run_survives_a_crash_at_each_of_its_commits(
 
 
 def test_the_check_finds_a_body_that_ran_again_although_its_result_was_recorded(
-    nurseries: list[Program], tmp_path: Path
+    nurseries: list[Program], target: Target, tmp_path: Path
 ) -> None:
-    _count_commits(nurseries[0], tmp_path, "sticky")
+    _count_commits(nurseries[0], target, tmp_path, "sticky")
     contents, lines = read_contents(tmp_path), BodyLog.lines(tmp_path)
     ran = next(line for line in lines if "key" in line)
 
@@ -81,29 +88,30 @@ def test_the_check_finds_a_body_that_ran_again_although_its_result_was_recorded(
     assert _compare(contents, contents, [*lines, ran], "sticky") == ["attempt 1 at retried ran 2 times"]
 
 
-def _count_commits(nursery: Program, folder: Path, mode: str) -> int:
-    assert _live(nursery, folder, mode, "never", 0) == 0
+def _count_commits(nursery: Program, target: Target, folder: Path, mode: str) -> int:
+    assert _live(nursery, target, folder, mode, "never", 0) == 0
     assert _compare(NOTHING, read_contents(folder), BodyLog.lines(folder), mode) == []
     return int((folder / COMMITS).read_text(encoding="utf-8"))
 
 
-def _crash_and_go_on(nursery: Program, place: Path, mode: str, moment: str, number: int) -> list[str]:
+def _crash_and_go_on(nursery: Program, target: Target, place: Path, mode: str, moment: str, number: int) -> list[str]:
     for attempt in range(ATTEMPTS_TO_LAND):
         folder = place / str(attempt)
-        status = _live(nursery, folder, mode, moment, number)
+        status = _live(nursery, target, folder, mode, moment, number)
         if status != 0:
             break
     if status != DEAD:
         return [f"the process did not die there, but ended with {status}"]
     killed = read_contents(folder)
-    status = _live(nursery, folder, mode, "never", 0)
+    status = _live(nursery, target, folder, mode, "never", 0)
     if status != 0:
         return [f"the process that followed ended with {status}", *killed.violations]
     return _compare(killed, read_contents(folder), BodyLog.lines(folder), mode)
 
 
-def _live(nursery: Program, folder: Path, mode: str, moment: str, number: int) -> int:
+def _live(nursery: Program, target: Target, folder: Path, mode: str, moment: str, number: int) -> int:
     folder.mkdir(parents=True, exist_ok=True)
+    target.announce(folder)
     nursery.tell(folder, mode, moment, number)
     return int(nursery.hear())
 

@@ -3,10 +3,14 @@ from __future__ import annotations
 import pytest
 
 from perdure.config.settings import Settings
+from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
 from perdure.engine.event_waits import BATCH
+from perdure.engine.fetches import NO_ANSWER_RETRY
+from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
+from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
@@ -22,8 +26,13 @@ from perdure.protocol.limits import (
     STATUS_LIMIT,
     VALUE_LIMIT,
 )
+from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
+from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUEST_HEADERS_LIMIT, RESPONSE_HEADERS_LIMIT
+from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
+from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
+from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
@@ -61,6 +70,22 @@ IN_FORCE = {
     "keys that a run has yielded": f"{MAX_YIELDS}",
     "longest duration that a call takes": f"{MAX_SECONDS:,} s",
     "how long a branch that awaits something other": f"{QUIET_SECONDS * 1000:.0f} ms",
+    "body of a request that a job has made": f"{REQUEST_BODY_LIMIT // 1024**2} MiB",
+    "headers of such a request": f"{REQUEST_HEADERS_LIMIT // 1024} KiB, {RESPONSE_HEADERS_LIMIT // 1024} KiB",
+    "URL of such a request": f"{URL_LIMIT // 1024} KiB",
+    "body of a failed answer": f"{ERROR_BODY_LIMIT // 1024} KiB",
+    "body of an answer that is kept": f"{KEPT_BODY // 1024} KiB",
+    "status patterns of a fetch": f"{STRATEGY_LIMIT}",
+    "attempts of a fetch that a reset header": f"{ATTEMPT_LIMIT}",
+    "attempts of a fetch that gets no answer": f"{NO_ANSWER_RETRY.limit}",
+    "beginnings of one request": f"{MAX_BEGUN}",
+    "attempts of a poll that are kept": f"the last {KEPT_ATTEMPTS}",
+    "redirects of a request": f"{REDIRECT_LIMIT}",
+    "requests on behalf of jobs": f"{Settings().max_fetches:,}",
+    "timeout of a fetch": f"{SHORTEST_TIMEOUT:g} to {LONGEST_FETCH:g} s",
+    "interval of a poll": f"{SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g} s; {SHORTEST_TIMEOUT:g} s to "
+    f"{LONGEST_POLL / 86400:g} days; {SHORTEST_TIMEOUT:g} to {LONGEST_POLL_REQUEST:g} s",
+    "how far away the time in a reset header": f"{LONGEST_RESET.days} days",
     "longest time between two tries": f"{back_off(1000).total_seconds():.0f} s",
 }
 

@@ -54,6 +54,10 @@ class BodyLog:
         """Say that an attempt at a task's body has begun."""
         self._append({"process": os.getpid(), "key": task.idempotency_key, "attempt": task.attempt})
 
+    def note_request(self, *, process: int, key: str) -> None:
+        """Say that the request of a task has reached whom it was for."""
+        self._append({"process": process, "key": key, "attempt": 1})
+
     def note_run(self, run_id: str) -> None:
         """Say that an execution of a run has begun."""
         self._append({"process": os.getpid(), "run": run_id})

@@ -1,4 +1,4 @@
-"""Two small jobs, run to their end by a process that may die just before, or just after, its n-th commit."""
+"""Two small jobs, one with a fetch, run to their end by a process that may die just before or after its n-th commit."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from perdure import IO, Client, Context, Retry, event_trigger
 from perdure.storage.sqlite import opening
 from perdure.storage.sqlite.limits import DEFAULT_LIMITS
 from tests.acceptance.programs import BodyLog, all_ended
+from tests.acceptance.target import URL_FILE
 
 DEAD = 137
 """The exit status of a process that died at its commit."""
 
 RUNS = 2
-OUTPUTS = {"first": {"number": 7, "nested": 3, "parts": [10, 20]}, "second": 8}
+OUTPUTS = {"first": {"number": 7, "fetched": 9, "nested": 3, "parts": [10, 20]}, "second": 8}
 ATTEMPTS = [
     ("retried", 1),
     ("retried", 2),
+    ("fetched", 1),
     ("nested", 1),
     ("inner 1", 1),
     ("inner 2", 1),
@@ -28,7 +30,7 @@ ATTEMPTS = [
     ("part 20", 1),
     ("last", 1),
 ]
-"""The bodies that run, with the numbers of their attempts."""
+"""The bodies that run, and the requests that are made, with the numbers of their attempts."""
 
 WAITING_BODIES = {"nested"}
 """Those that wait in the middle."""
@@ -73,6 +75,7 @@ class MortalConnection:
 def make_client(folder: Path) -> Client:
     client = Client(id="crash", database_url=f"sqlite:///{folder}/perdure.db")
     bodies = BodyLog(folder)
+    target = (folder / URL_FILE).read_text(encoding="utf-8")
 
     @client.job(id="first", name="First", version="1.0.0", trigger=event_trigger("first.start"))
     async def first(payload: dict[str, int], io: IO, ctx: Context) -> dict[str, Any]:
@@ -101,12 +104,13 @@ def make_client(folder: Path) -> Client:
             return body
 
         number = await io.run_task("retried", fail_once, retry=Retry(limit=2, min_timeout=0.01))
+        fetched = await io.background_fetch("fetched", target, method="POST", headers={"X-Process": str(os.getpid())})
         await io.wait("wait", 0.02)
         nested = await io.run_task("nested", outer)
         parts = await io.parallel("parts", [10, 20], part)
         await io.logger.info("almost done")
         await io.send_event("send", name="second.start", id="second", payload={"number": number + 1})
-        return {"number": number, "nested": nested, "parts": parts}
+        return {"number": number, "fetched": fetched, "nested": nested, "parts": parts}
 
     @client.job(id="second", name="Second", version="1.0.0", trigger=event_trigger("second.start"))
     async def second(payload: dict[str, int], io: IO, ctx: Context) -> int:

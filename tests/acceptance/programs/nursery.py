@@ -11,6 +11,8 @@ import sys
 import traceback
 from pathlib import Path
 
+# Loaded with the first request of a process; no child is to load it anew.
+import perdure.transport.exchange  # noqa: F401
 from tests.acceptance.programs import crash, say
 
 
