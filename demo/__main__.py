@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from demo.checks import examine
-from demo.evidence import ORDERS, read_evidence
+from demo.evidence import SUPERVISOR, read_evidence
 from demo.story import Story
 from demo.supervisor import perform
 
@@ -63,7 +63,7 @@ def _read_arguments() -> argparse.Namespace:
         parser.error("--orders must be at least 1.")
     if arguments.keep is not None and arguments.keep.exists():
         parser.error(f"{arguments.keep} is there already; name a new folder.")
-    if arguments.check is not None and not (arguments.check / ORDERS).exists():
+    if arguments.check is not None and not (arguments.check / SUPERVISOR).exists():
         parser.error(f"{arguments.check} holds no evidence; make some with --keep.")
     return arguments
 

@@ -1,4 +1,4 @@
-"""The process that is killed: it takes orders from its standard input and acknowledges each when it is durable."""
+"""The process that is killed: it takes events from its standard input and acknowledges each when it is durable."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from demo.errands import add_errands
 from demo.evidence import BODIES, DATABASE
-from demo.jobs import ORDER_PLACED, open_shop
+from demo.jobs import open_shop
+from demo.lines import read_lines
 from demo.logs import BodyLog
 
 if TYPE_CHECKING:
     from perdure import Client
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, world: str) -> None:
     """Serve until the standard input ends."""
     client = open_shop(f"sqlite:///{folder / DATABASE}", BodyLog(folder / BODIES))
+    add_errands(client, world=world)
     async with client.start(), asyncio.TaskGroup() as accepting:
-        orders = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
         _say("open")
-        while line := await orders.readline():
+        async for line in read_lines():
             accepting.create_task(_accept(client, json.loads(line)))
 
 
-async def _accept(client: Client, order: dict[str, object]) -> None:
-    record = await client.send_event(name=ORDER_PLACED, id=f"order-{order['number']}", payload=order)
+async def _accept(client: Client, event: dict[str, Any]) -> None:
+    record = await client.send_event(**event)
     _say(record.id)
 
 
@@ -39,4 +40,4 @@ def _say(word: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -4,60 +4,45 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from demo.jobs import ORDER_PACKED, ORDER_PLACED
-from demo.orders import expected_bodies, expected_tasks
+from demo.errand_checks import ERRAND_CHECKS
+from demo.finding import Finding, differences
+from demo.jobs import ORDER_PACKED
+from demo.orders import ORDER_PLACED, expected_bodies, expected_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from demo.evidence import Database, Evidence, TaskRow
-
-
-class Finding(NamedTuple):
-    """What a check found: a sentence with its numbers, and what is off, if anything is."""
-
-    sentence: str
-    problems: list[str]
+    from demo.database import Database, TaskRow
+    from demo.evidence import Evidence
 
 
 def examine(evidence: Evidence) -> list[Finding]:
     """Make every check."""
-    checks: tuple[Callable[[Evidence], Finding], ...] = (
-        check_orders,
-        check_shipping,
-        check_ends,
-        check_results,
-        check_bodies,
-        check_retries,
-        check_totals,
-        check_log_lines,
-        check_databases,
-    )
-    return [check(evidence) for check in checks]
+    return [check(evidence) for check in CHECKS]
 
 
 def check_orders(evidence: Evidence) -> Finding:
     """Every acknowledged order is there, and is one run, however often it was sent."""
     expected = [f"order-{order.number}" for order in evidence.orders]
-    by_both = set(evidence.acknowledged[0]) & set(evidence.acknowledged[-1])
-    problems = _differences("event", expected, _events(evidence.database, ORDER_PLACED))
-    problems += _differences("run of event", expected, _started_by(evidence.database, "process-order"))
-    problems += _differences(
-        "acknowledgement of", expected, {event for events in evidence.acknowledged for event in events}
-    )
-    lost = set(evidence.acknowledged[0]).difference(_events(evidence.killed, ORDER_PLACED))
+    first, last = ({event for event in events if event.startswith("order-")} for events in evidence.acknowledged)
+    problems = differences("event", expected, _events(evidence.database, ORDER_PLACED))
+    problems += differences("run of event", expected, _started_by(evidence.database, "process-order"))
+    problems += differences("acknowledgement of", expected, first | last)
+    lost = first.difference(_events(evidence.killed, ORDER_PLACED))
     problems += [f"{event} was acknowledged, and not on disk after the kill" for event in sorted(lost)]
-    sentence = f"{len(expected)} orders are acknowledged, {len(by_both)} of them twice; each is one event with one run."
+    sentence = (
+        f"{len(expected)} orders are acknowledged, {len(first & last)} of them twice; each is one event with one run."
+    )
     return Finding(sentence, problems)
 
 
 def check_shipping(evidence: Evidence) -> Finding:
     """Each order is shipped once."""
     expected = [f"packed-{order.number}" for order in evidence.orders]
-    problems = _differences("event", expected, _events(evidence.database, ORDER_PACKED))
-    problems += _differences("run of event", expected, _started_by(evidence.database, "ship-order"))
+    problems = differences("event", expected, _events(evidence.database, ORDER_PACKED))
+    problems += differences("run of event", expected, _started_by(evidence.database, "ship-order"))
     return Finding(f"{len(expected)} packed orders sent an event; each has exactly one shipping run.", problems)
 
 
@@ -76,10 +61,10 @@ def check_ends(evidence: Evidence) -> Finding:
 
 def check_results(evidence: Evidence) -> Finding:
     """Each task has one result, and none that was recorded before the kill has changed."""
-    expected = [f"{name} of order {order.number}" for order in evidence.orders for name in expected_tasks(order)]
+    expected = [f"{name} of {order.subject}" for order in evidence.orders for name in expected_tasks(order)]
     order_of = _order_of(evidence.database)
     results, before = evidence.database.results, evidence.killed.results
-    problems = _differences("result of", expected, [f"{task.name} of {order_of(task)}" for task in results])
+    problems = differences("result of", expected, [f"{task.name} of {order_of(task)}" for task in results])
     problems += [
         f"the result of {task.name} in run {task.run_no} has changed"
         for task in sorted(set(before).difference(results))
@@ -93,12 +78,12 @@ def check_results(evidence: Evidence) -> Finding:
 def check_bodies(evidence: Evidence) -> Finding:
     """Each body ran, and only those ran twice that were in flight when the process was killed."""
     runs = Counter((body.key, body.attempt) for body in evidence.bodies)
-    names = {body.key: f"{body.body} of order {body.order}" for body in evidence.bodies}
+    names = {body.key: f"{body.body} of {body.subject}" for body in evidence.bodies}
     first = {(body.key, body.attempt) for body in evidence.bodies if body.process == evidence.bodies[0].process}
     in_flight = first - evidence.killed.recorded_attempts
-    problems = _differences(
+    problems = differences(
         "attempt at",
-        [f"{name} of order {order.number}" for order in evidence.orders for name in expected_bodies(order)],
+        [f"{name} of {order.subject}" for order in evidence.orders for name in expected_bodies(order)],
         [names[key] for key, _ in runs],
     )
     keys = {task.key for task in _bodies_of(evidence.database)}
@@ -115,20 +100,20 @@ def check_bodies(evidence: Evidence) -> Finding:
 
 def check_retries(evidence: Evidence) -> Finding:
     """Each declined card was tried a second time, and no other."""
-    expected = [f"order {order.number}" for order in evidence.orders if order.is_declined_at_first]
+    expected = [order.subject for order in evidence.orders if order.is_declined_at_first]
     order_of = _order_of(evidence.database)
     tasks = {task.key: task for task in evidence.database.tasks}
     found = [order_of(tasks[key]) for key, _ in evidence.database.failed_attempts]
     return Finding(
         f"{len(expected)} cards were declined once, and charged at the second attempt.",
-        _differences("failed attempt at", expected, found),
+        differences("failed attempt at", expected, found),
     )
 
 
 def check_totals(evidence: Evidence) -> Finding:
     """The customers paid what the order book says, each once."""
     expected = {order.number: (order.total, sum(item.pieces for item in order.items)) for order in evidence.orders}
-    receipts = [json.loads(run.output or "null") for run in evidence.database.runs if run.job == "process-order"]
+    receipts = [json.loads(run.output or "null") for run in evidence.database.runs_of("process-order")]
     found = {receipt["order"]: (receipt["paid"], receipt["pieces"]) for receipt in receipts if receipt is not None}
     problems = [
         f"order {number} has {found.get(number)} for {what} on its receipt"
@@ -144,12 +129,12 @@ def check_totals(evidence: Evidence) -> Finding:
 
 def check_log_lines(evidence: Evidence) -> Finding:
     """Each line of the runs' logs is there once."""
-    expected = [f"order {order.number}" for order in evidence.orders for _ in range(2)]
+    expected = [order.subject for order in evidence.orders for _ in range(2)]
     order_of = _order_of(evidence.database)
     found = [order_of(task) for task in evidence.database.tasks if task.operation == "log"]
     return Finding(
         f"{len(found)} log lines were written, two for each order, none of them again.",
-        _differences("log line of", expected, found),
+        differences("log line of", expected, found),
     )
 
 
@@ -163,13 +148,18 @@ def check_databases(evidence: Evidence) -> Finding:
     return Finding("SQLite's integrity check is ok, of the killed database and of the last.", problems)
 
 
-def _differences(what: str, expected: Iterable[str], found: Iterable[str]) -> list[str]:
-    wanted, there = Counter(expected), Counter(found)
-    return [
-        f"{there[name]} instead of {wanted[name]} × {what} {name}"
-        for name in sorted(wanted | there)
-        if there[name] != wanted[name]
-    ]
+CHECKS: tuple[Callable[[Evidence], Finding], ...] = (
+    check_orders,
+    check_shipping,
+    check_ends,
+    check_results,
+    check_bodies,
+    check_retries,
+    check_totals,
+    check_log_lines,
+    *ERRAND_CHECKS,
+    check_databases,
+)
 
 
 def _events(database: Database, name: str) -> list[str]:
@@ -177,13 +167,13 @@ def _events(database: Database, name: str) -> list[str]:
 
 
 def _started_by(database: Database, job: str) -> list[str]:
-    return [run.event for run in database.runs if run.job == job]
+    return [run.event for run in database.runs_of(job)]
 
 
 def _order_of(database: Database) -> Callable[[TaskRow], str]:
     """Make a function that names the order a task is for."""
-    orders = {run.run_no: f"order {run.event.partition('-')[2]}" for run in database.runs}
-    return lambda task: orders.get(task.run_no, f"run {task.run_no}, which is lost")
+    subjects = {run.run_no: run.subject for run in database.runs}
+    return lambda task: subjects.get(task.run_no, f"run {task.run_no}, which is lost")
 
 
 def _bodies_of(database: Database) -> list[TaskRow]:

@@ -2,80 +2,43 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from demo.database import Database, read_database
 from demo.logs import read_log
 from demo.orders import Order, order_book
 
 DATABASE = "shop.db"
 BODIES = "bodies.log"
-ORDERS = "orders.log"
+SUPERVISOR = "supervisor.log"
+WORLD = "world.log"
 LAST_WORDS = "errors.log"
 KILLED = "when-it-was-killed"
-
-
-class RunRow(NamedTuple):
-    """A run in the database."""
-
-    run_no: int
-    job: str
-    event: str
-    status: str
-    output: str | None
-
-
-class TaskRow(NamedTuple):
-    """A task in the database; ``key`` is the idempotency key that its body was given, ``name`` its cache key."""
-
-    run_no: int
-    key: str
-    operation: str
-    name: str
-    status: str
-    attempts: int
-    output: str | None
-    completed_at: int | None
-
-
-class Database(NamedTuple):
-    """What a database holds."""
-
-    integrity: str
-    events: list[tuple[str, str]]
-    runs: list[RunRow]
-    tasks: list[TaskRow]
-    failed_attempts: list[tuple[str, int]]
-    timers: int
-
-    @property
-    def open_runs(self) -> list[RunRow]:
-        """The runs that have not ended."""
-        return [run for run in self.runs if run.status not in _FINAL]
-
-    @property
-    def results(self) -> list[TaskRow]:
-        """The tasks that have their result, for good; log lines are none."""
-        return [task for task in self.tasks if task.completed_at is not None and task.operation != "log"]
-
-    @property
-    def recorded_attempts(self) -> set[tuple[str, int]]:
-        """The attempts at bodies whose outcome is stored, by key and number."""
-        succeeded = {(task.key, task.attempts) for task in self.results}
-        return succeeded.union(self.failed_attempts)
 
 
 class BodyRun(NamedTuple):
     """One attempt at a task's body, by the body's own word."""
 
     process: int
-    order: int
+    subject: str
     body: str
     attempt: int
     key: str
     cents: int
+
+
+class Asked(NamedTuple):
+    """The photographer was asked for a picture."""
+
+    order: int
+    picture: str
+    webhook: str
+
+    @property
+    def task_id(self) -> str:
+        """The task whose callback URL it was given."""
+        return self.webhook.split("/")[-3]
 
 
 class Evidence(NamedTuple):
@@ -85,6 +48,9 @@ class Evidence(NamedTuple):
         orders: The order book.
         acknowledged: For each process, in the order of their starting, the events that it acknowledged.
         bodies: The bodies' log.
+        asked: What the photographer was asked for, by its own log.
+        called_back: The photographer's calls, each with the status that it was answered, or 0.
+        leaks: The files that hold a secret in clear which they should not, each with what it is.
         killed: The database as it was when the first process had been killed.
         database: The database in the end.
     """
@@ -92,66 +58,39 @@ class Evidence(NamedTuple):
     orders: list[Order]
     acknowledged: list[list[str]]
     bodies: list[BodyRun]
+    asked: list[Asked]
+    called_back: list[tuple[str, int]]
+    leaks: list[tuple[str, str]]
     killed: Database
     database: Database
 
-
-_FINAL = {"SUCCESS", "FAILURE", "TIMED_OUT", "ABORTED", "CANCELED", "UNRESOLVED_AUTH", "INVALID_PAYLOAD"}
+    def orders_with(self, extra: str) -> list[Order]:
+        """The orders with an extra."""
+        return [order for order in self.orders if extra in order.extras]
 
 
 def read_evidence(folder: Path) -> Evidence:
     """Read what a demonstration left in its folder."""
-    log = read_log(folder / ORDERS)
+    log, world = read_log(folder / SUPERVISOR), read_log(folder / WORLD)
     processes = [line["process"] for line in log if "process" in line]
+    asked = [Asked(line["asked"], line["picture"], line["webhook"]) for line in world if "asked" in line]
     return Evidence(
         order_book(next(line["orders"] for line in log if "orders" in line)),
         [[line["event"] for line in log if line.get("by") == process] for process in processes],
-        read_bodies(folder),
+        [BodyRun(**{"cents": 0, **line}) for line in read_log(folder / BODIES)],
+        asked,
+        [(line["called_back"], line["status"]) for line in world if "called_back" in line],
+        _find_leaks(folder, asked),
         read_database(folder / KILLED / DATABASE),
         read_database(folder / DATABASE),
     )
 
 
-def read_bodies(folder: Path) -> list[BodyRun]:
-    """Read the bodies' log."""
-    return [BodyRun(cents=line.pop("cents", 0), **line) for line in read_log(folder / BODIES)]
-
-
-def read_database(path: Path) -> Database:
-    """Read a database without perdure, and without writing to it."""
-    with closing(_connect(path)) as connection:
-
-        def rows(query: str) -> list[Any]:
-            return connection.execute(query).fetchall()
-
-        connection.execute("BEGIN")
-        return Database(
-            "; ".join(row[0] for row in rows("PRAGMA integrity_check")),
-            rows("SELECT id, name FROM events"),
-            [RunRow(*row) for row in rows(_RUNS)],
-            [TaskRow(*row) for row in rows(_TASKS)],
-            rows("SELECT lower(hex(idempotency_key)), number FROM attempts JOIN tasks USING (task_no)"),
-            rows("SELECT count(*) FROM timers")[0][0],
-        )
-
-
-def count_ended(path: Path) -> int:
-    """Count the runs that have ended in a database at work."""
-    with closing(_connect(path)) as connection:
-        count: int = connection.execute("SELECT count(*) FROM runs WHERE completed_at IS NOT NULL").fetchone()[0]
-    return count
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-
-
-_RUNS = """
-SELECT run_no, jobs.id, events.id, status, output
-FROM runs JOIN jobs USING (job_no) JOIN events USING (event_no)
-"""
-
-_TASKS = """
-SELECT run_no, lower(hex(idempotency_key)), operation, display_key, status, attempts, output, completed_at
-FROM tasks
-"""
+def _find_leaks(folder: Path, asked: list[Asked]) -> list[tuple[str, str]]:
+    """Look for secrets in every file, wherever they are not kept on purpose."""
+    secrets = {one.webhook.rpartition("/")[2].encode(): "the token of a callback URL" for one in asked}
+    leaks: list[tuple[str, str]] = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WORLD):
+        content = path.read_bytes()
+        leaks += ((str(path.relative_to(folder)), what) for secret, what in secrets.items() if secret in content)
+    return leaks

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from demo.orders import CHANNELS, Item, Order
+from demo.orders import CHANNELS, ORDER_PLACED, Item, Order
 from perdure import IO, Client, Retry, event_trigger
 
 if TYPE_CHECKING:
     from demo.logs import BodyLog
 
-ORDER_PLACED = "order.placed"
 ORDER_PACKED = "order.packed"
 BANK_SECONDS = 0.1
 MESSAGE_SECONDS = 0.05
@@ -47,7 +46,7 @@ class Receipt(BaseModel):
 
 
 def open_shop(url: str, bodies: BodyLog) -> Client:
-    """Make the shop's client with its two jobs.
+    """Make the shop's client with the two jobs that every order needs.
 
     Args:
         url: The database.
@@ -62,27 +61,27 @@ def open_shop(url: str, bodies: BodyLog) -> Client:
         await io.logger.info("accepted", {"cents": order.total})
 
         async def charge(task: Any) -> Payment:
-            await bodies.note(order.number, "charge", task, cents=order.total)
+            await bodies.note(order.subject, "charge", task, cents=order.total)
             await asyncio.sleep(BANK_SECONDS)
             if order.is_declined_at_first and task.attempt == 1:
                 raise CardDeclinedError(order.customer)
             return Payment(reference=task.idempotency_key[:12], cents=order.total)
 
         async def pack(task: Any, io: IO) -> Parcel:
-            await bodies.note(order.number, "pack", task)
+            await bodies.note(order.subject, "pack", task)
             pieces = [await io.run_task(f"pick {item.name}", picker(item)) for item in order.items]
             return Parcel(order=order.number, pieces=sum(pieces))
 
         def picker(item: Item) -> Any:
             def pick(task: Any) -> int:
-                bodies.note_now(order.number, f"pick {item.name}", task)
+                bodies.note_now(order.subject, f"pick {item.name}", task)
                 return item.pieces
 
             return pick
 
         async def announce(channel: str, index: int) -> str:
             async def tell(task: Any) -> str:
-                await bodies.note(order.number, f"announce by {channel}", task)
+                await bodies.note(order.subject, f"announce by {channel}", task)
                 await asyncio.sleep(MESSAGE_SECONDS)
                 return channel
 
@@ -101,7 +100,7 @@ def open_shop(url: str, bodies: BodyLog) -> Client:
     )
     async def ship_order(parcel: Parcel, io: IO) -> str:
         def print_label(task: Any) -> str:
-            bodies.note_now(parcel.order, "print the label", task)
+            bodies.note_now(f"order {parcel.order}", "print the label", task)
             return f"order {parcel.order}, {parcel.pieces} pieces"
 
         return await io.run_task("print the label", print_label)

@@ -22,17 +22,17 @@ class SyncedLog:
 
 
 class BodyLog(SyncedLog):
-    """The log of the task bodies: each says that it has begun, before it does anything."""
+    """The log of the task bodies: each says that it has begun, and for what, before it does anything."""
 
-    def note_now(self, order: int, body: str, task: Any, **facts: Any) -> None:
+    def note_now(self, subject: str, body: str, task: Any, **facts: Any) -> None:
         """Say that an attempt at a body has begun; blocks until the disk has it."""
         self.append(
-            process=os.getpid(), order=order, body=body, attempt=task.attempt, key=task.idempotency_key, **facts
+            process=os.getpid(), subject=subject, body=body, attempt=task.attempt, key=task.idempotency_key, **facts
         )
 
-    async def note(self, order: int, body: str, task: Any, **facts: Any) -> None:
+    async def note(self, subject: str, body: str, task: Any, **facts: Any) -> None:
         """Say it without blocking the event loop."""
-        await asyncio.to_thread(self.note_now, order, body, task, **facts)
+        await asyncio.to_thread(self.note_now, subject, body, task, **facts)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 _GOODS = {"tea": 450, "cup": 1200, "kettle": 5900, "honey": 780, "spoon": 310, "scone": 290}
+ORDER_PLACED = "order.placed"
 CHANNELS = ("mail", "text message")
+
+PHOTO, SIGNATURE = "photo", "signature"
+_EXTRAS = {1: [PHOTO], 5: [SIGNATURE]}
 
 
 class Item(BaseModel):
@@ -17,11 +21,17 @@ class Item(BaseModel):
 
 
 class Order(BaseModel):
-    """What a customer wants."""
+    """What a customer wants; ``extras`` are what not everybody does."""
 
     number: int
     customer: str
     items: list[Item]
+    extras: list[str]
+
+    @property
+    def subject(self) -> str:
+        """What evidence calls it."""
+        return f"order {self.number}"
 
     @property
     def total(self) -> int:
@@ -48,7 +58,14 @@ def expected_bodies(order: Order) -> list[str]:
 
 def expected_tasks(order: Order) -> list[str]:
     """Name the tasks that an order needs, those without a body among them, log lines not."""
-    return [*set(expected_bodies(order)), "second thoughts", "announce", "hand over"]
+    extras = (name for extra in order.extras for name in _TASKS_OF_EXTRA[extra])
+    return [*set(expected_bodies(order)), "second thoughts", "announce", "hand over", *extras]
+
+
+_TASKS_OF_EXTRA = {
+    PHOTO: ["picture", "📷", "callback", "taken"],
+    SIGNATURE: ["parcel", "✍️", "brought"],
+}
 
 
 def _order(number: int) -> Order:
@@ -58,4 +75,5 @@ def _order(number: int) -> Order:
         number=number,
         customer=f"customer{number}@example.com",
         items=[Item(name=name, pieces=1 + (number + len(name)) % 4, price=_GOODS[name]) for name in chosen],
+        extras=_EXTRAS.get(number % 8, []),
     )

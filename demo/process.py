@@ -1,29 +1,30 @@
-"""The shop's process, as its supervisor sees it: started, fed with orders, killed, or asked to end."""
+"""Processes as their supervisor sees them: started, fed with lines, killed, or asked to end."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from demo.evidence import LAST_WORDS, ORDERS
+from demo.evidence import LAST_WORDS, SUPERVISOR
 from demo.logs import SyncedLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from demo.orders import Order
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class OrderLog(SyncedLog):
-    """The supervisor's log: how many orders there are, and who acknowledged which."""
+class SupervisorLog(SyncedLog):
+    """The supervisor's log: how many orders there are, and who acknowledged which event."""
 
     def __init__(self, folder: Path, orders: int) -> None:
-        super().__init__(folder / ORDERS)
+        super().__init__(folder / SUPERVISOR)
         self.append(orders=orders)
 
 
@@ -32,48 +33,50 @@ class ShopProcess:
 
     Attributes:
         pid: Its number.
-        acknowledged: How many orders it has acknowledged.
+        acknowledged: The events that it has acknowledged.
         last_words: What it wrote to its standard error.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, log: OrderLog, last_words: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: SupervisorLog, last_words: Path) -> None:
         self._process = process
         self._log = log
         self._reading = asyncio.create_task(self._read())
         self.pid = process.pid
-        self.acknowledged = 0
+        self.acknowledged: list[str] = []
         self.last_words = last_words
 
     @classmethod
-    async def start(cls, folder: Path, log: OrderLog) -> ShopProcess:
-        """Start one; it is ready to take orders when this returns.
+    async def start(cls, folder: Path, log: SupervisorLog, *, world: str) -> ShopProcess:
+        """Start one; it is ready to take events when this returns.
+
+        Args:
+            folder: Where its files are.
+            log: Takes down what it acknowledges.
+            world: The URL of the world outside.
 
         Raises:
             RuntimeError: It ended at once.
         """
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
-        last_words = folder / LAST_WORDS
-        with last_words.open("ab") as errors:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "demo.app", str(folder),
-                cwd=_ROOT, env=ours, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
-        assert process.stdout is not None
-        if await process.stdout.readline() != b"open\n":
-            raise RuntimeError(f"The shop did not open; its last words are in {last_words}.")
+        process, word = await _start("demo.app", folder, world)
+        if word != "open":
+            raise RuntimeError(f"The shop did not open; its last words are in {folder / LAST_WORDS}.")
         log.append(process=process.pid)
-        return cls(process, log, last_words)
+        return cls(process, log, folder / LAST_WORDS)
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is no more."""
-        return self._process.returncode is not None
+    def check(self) -> None:
+        """Look whether it is still there.
 
-    async def send(self, orders: Iterable[Order], *, pause: float = 0) -> None:
-        """Send it orders, one after the other."""
+        Raises:
+            RuntimeError: It has ended by itself.
+        """
+        if self._process.returncode is not None:
+            raise RuntimeError(f"The shop ended by itself; its last words are in {self.last_words}.")
+
+    async def send(self, events: Iterable[dict[str, Any]], *, pause: float = 0) -> None:
+        """Send it events, one after the other."""
         assert self._process.stdin is not None
-        for order in orders:
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+        for event in events:
+            self._process.stdin.write(json.dumps(event).encode() + b"\n")
             await self._process.stdin.drain()
             await asyncio.sleep(pause)
 
@@ -94,5 +97,36 @@ class ShopProcess:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            self._log.append(by=self.pid, event=line.decode().rstrip())
-            self.acknowledged += 1
+            event = line.decode().rstrip()
+            self._log.append(by=self.pid, event=event)
+            self.acknowledged.append(event)
+
+
+@asynccontextmanager
+async def world_outside(folder: Path) -> AsyncIterator[tuple[int, str]]:
+    """Start the world outside and give its process's number and its URL; at the end of the block it finishes and ends.
+
+    Raises:
+        RuntimeError: It ended at once.
+    """
+    process, url = await _start("demo.world", folder)
+    if not url:
+        raise RuntimeError(f"There is no world outside; its last words are in {folder / LAST_WORDS}.")
+    try:
+        yield process.pid, url
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+
+
+async def _start(module: str, folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """Start a process of ours, and wait for its first line."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
+    with (folder / LAST_WORDS).open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, str(folder), *arguments,
+            cwd=_ROOT, env=ours, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+    assert process.stdout is not None
+    return process, (await process.stdout.readline()).decode().rstrip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from demo.checks import Finding
+    from demo.finding import Finding
 
 BOLD, DIM, RED, GREEN = "1", "2", "31", "32"
 
@@ -35,6 +35,7 @@ class Story:
         self._print("Each order is a run: charge the card (one in five is declined at first, and retried),")
         self._print("wait a second for second thoughts, pack item by item (tasks in a task), announce it")
         self._print("on two channels in parallel, and send an event that starts the run that ships it.")
+        self._print("Some are photographed by a service that calls back; some wait for a signature, a while.")
         self._print()
 
     def tell(self, sentence: str) -> None:
@@ -50,8 +51,8 @@ class Story:
     def judge(self, findings: Sequence[Finding]) -> None:
         """Say what the checks found."""
         self._print()
-        self._print("Counted from the acknowledgements, from what each body wrote to its own log before it")
-        self._print("began, from a copy of the database as the kill left it, and from the database now:")
+        self._print("Counted from the acknowledgements, from the logs of the world outside and of each task's")
+        self._print("body, from a copy of the database as the kill left it, and from the database now:")
         self._print()
         for finding in findings:
             self._print_finding(finding)

@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from demo.checks import examine
-from demo.evidence import BODIES, DATABASE, ORDERS, read_evidence
+from demo.checks import CHECKS, examine
+from demo.evidence import BODIES, DATABASE, LAST_WORDS, SUPERVISOR, WORLD, read_evidence
 from demo.picture import PICTURE, draw
 from tests.acceptance.processes import ROOT
 
@@ -64,12 +64,12 @@ def lose_an_order(folder: Path) -> None:
 
 
 def acknowledge_what_was_never_stored(folder: Path) -> None:
-    first = json.loads((folder / ORDERS).read_text(encoding="utf-8").splitlines()[1])["process"]
-    change_lines(folder / ORDERS, lambda lines: [*lines, json.dumps({"by": first, "event": "order-900"}) + "\n"])
+    first = json.loads((folder / SUPERVISOR).read_text(encoding="utf-8").splitlines()[1])["process"]
+    change_lines(folder / SUPERVISOR, lambda lines: [*lines, json.dumps({"by": first, "event": "order-900"}) + "\n"])
 
 
 def lose_a_shipping_run(folder: Path) -> None:
-    change_database(folder, "DELETE FROM runs WHERE run_no IN (SELECT max(run_no) FROM runs)")
+    change_database(folder, "DELETE FROM runs WHERE run_no IN (SELECT max(run_no) FROM runs WHERE job_no = 2)")
 
 
 def leave_a_run_waiting(folder: Path) -> None:
@@ -118,6 +118,54 @@ def write_a_log_line_again(folder: Path) -> None:
     )
 
 
+def swap_a_picture(folder: Path) -> None:
+    change_database(
+        folder, "UPDATE runs SET output = json_set(output, '$.picture', 'another') WHERE output LIKE '%picture%'"
+    )
+
+
+def ask_for_a_picture_again(folder: Path) -> None:
+    recorded = {task.parent for task in read_evidence(folder).killed.results if task.operation == "callback"}
+    again = next(one for one in read_evidence(folder).asked if one.task_id in recorded)
+    line = {"asked": again.order, "picture": "again", "webhook": again.webhook}
+    change_lines(folder / WORLD, lambda lines: [*lines, json.dumps(line) + "\n"])
+
+
+def refuse_a_picture(folder: Path) -> None:
+    change_lines(folder / WORLD, lambda lines: [line for line in lines if '"picture 1"' not in line or "asked" in line])
+
+
+def sign_where_nobody_does(folder: Path) -> None:
+    change_database(
+        folder, "UPDATE runs SET output = json_set(output, '$.event', 'signed-21') WHERE output LIKE '%\"event\":null%'"
+    )
+
+
+def lose_a_signature(folder: Path) -> None:
+    change_database(folder, "DELETE FROM events WHERE id = 'signed-5'")
+
+
+def stop_waiting_early(folder: Path) -> None:
+    change_database(
+        folder,
+        "UPDATE tasks SET completed_at = started_at + 2999 WHERE operation = 'wait_for_event' AND status = 'ERRORED'",
+    )
+
+
+def change_a_status_twice(folder: Path) -> None:
+    change_database(
+        folder,
+        """UPDATE run_statuses SET history = json_insert(history, '$[#]', json_object('label', label, 'state', state))
+        WHERE status_no = 1""",
+    )
+
+
+def write_a_token_down(folder: Path) -> None:
+    token = read_evidence(folder).asked[0].webhook.rpartition("/")[2]
+    with (folder / LAST_WORDS).open("a") as errors:
+        errors.write(f"called {token}")
+
+
 TAMPERINGS: dict[Callable[[Path], None], str] = {
     lose_an_order: "0 instead of 1 × event order-3",
     acknowledge_what_was_never_stored: "order-900 was acknowledged, and not on disk after the kill",
@@ -130,6 +178,14 @@ TAMPERINGS: dict[Callable[[Path], None], str] = {
     forget_a_failed_attempt: "0 instead of 1 × failed attempt at order",
     charge_another_sum: "on its receipt",
     write_a_log_line_again: "3 instead of 2 × log line of order",
+    swap_a_picture: "has another; the photographer took",
+    ask_for_a_picture_again: "the photographer was asked 2 times",
+    refuse_a_picture: "has picture 1; the photographer took",
+    sign_where_nobody_does: "order 21 was ended by signed-21 instead of None",
+    lose_a_signature: "0 instead of 1 × event signed-5",
+    stop_waiting_early: "timed out after 2.999 s",
+    change_a_status_twice: "× status",
+    write_a_token_down: "the token of a callback URL is in errors.log",
 }
 
 
@@ -177,6 +233,6 @@ def test_the_picture_shows_what_was_printed() -> None:
 
 def test_the_picture_of_the_readme_shows_a_demonstration_that_succeeded() -> None:
     shown = "".join(ElementTree.parse(PICTURE).getroot().itertext())
-    assert shown.count("✓") == 9
+    assert shown.count("✓") == len(CHECKS)
     assert "✗" not in shown
     assert "A shop takes 200 orders" in shown

@@ -1,0 +1,108 @@
+"""The count of the errands: what the world outside was asked and did, held against what the runs say."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from demo.finding import Finding, differences
+from demo.orders import PHOTO, SIGNATURE
+from demo.plans import PATIENCE, Signer, expected_statuses, signer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from demo.database import Database, TaskRow
+    from demo.evidence import Evidence
+    from demo.plans import StatusRow
+
+
+def check_pictures(evidence: Evidence) -> Finding:
+    """Each picture was taken and is in a result once, and only those were asked for twice that the kill interrupted."""
+    expected = [order.number for order in evidence.orders_with(PHOTO)]
+    outputs = _outputs(evidence.database, "photograph")
+    arrived = {picture for picture, status in evidence.called_back if status == 200}
+    problems = _wrong_orders("picture", expected, outputs)
+    for order in expected:
+        asked = {one.picture for one in evidence.asked if one.order == order}
+        result = outputs.get(order, {}).get("picture")
+        if result not in asked & arrived:
+            problems.append(f"order {order} has {result}; the photographer took {sorted(asked)}")
+    recorded = {task.parent for task in evidence.killed.results if task.operation == "callback"}
+    for task, count in Counter(one.task_id for one in evidence.asked).items():
+        if count > (1 if task in recorded else 2):
+            problems.append(f"the photographer was asked {count} times for {task}")
+    knocked = {picture for picture, status in evidence.called_back if status == 0}
+    sentence = (
+        f"{len(expected)} pictures came by callback, {evidence.killed.count_open('photograph')} of them after "
+        f"the kill; {len(knocked)} knocked until the shop was back."
+    )
+    return Finding(sentence, problems)
+
+
+def check_signatures(evidence: Evidence) -> Finding:
+    """Each signature ended the wait for it, and the other waits timed out, none early."""
+    orders = evidence.orders_with(SIGNATURE)
+    signed = [order.number for order in orders if signer_of(order.number) is not Signer.NOBODY]
+    outputs = _outputs(evidence.database, "bring")
+    problems = _wrong_orders("delivery", [order.number for order in orders], outputs)
+    for order in orders:
+        expected = f"signed-{order.number}" if order.number in signed else None
+        result = outputs.get(order.number, {"event": "no result"})["event"]
+        if result != expected:
+            problems.append(f"{order.subject} was ended by {result} instead of {expected}")
+    problems += differences(
+        "event", [f"signed-{number}" for number in signed], [id for id, _ in evidence.database.events if "signed" in id]
+    )
+    waits = [task for task in evidence.database.tasks if task.operation == "wait_for_event"]
+    early = [task for task in waits if task.status == "ERRORED" and _seconds(task) < PATIENCE]
+    problems += [f"the wait of run {task.run_no} timed out after {_seconds(task):.3f} s" for task in early]
+    sentence = (
+        f"{len(signed)} parcels were signed for, {len(orders) - len(signed)} not within {PATIENCE:.0f} s; "
+        f"{evidence.killed.count_open('bring')} waited at the kill. Each wait ended as it should."
+    )
+    return Finding(sentence, problems)
+
+
+def check_statuses(evidence: Evidence) -> Finding:
+    """Each run of an errand showed what it should, in the right order, each change once."""
+    expected = [status for order in evidence.orders for status in expected_statuses(order)]
+    problems = differences("status", map(_shown, expected), map(_shown, evidence.database.statuses))
+    changes = sum(1 + len(status.history) for status in expected)
+    return Finding(f"{len(expected)} runs showed {changes} states of a status, each once and in its turn.", problems)
+
+
+def check_secrets(evidence: Evidence) -> Finding:
+    """No secret is in clear in any file of the shop."""
+    problems = [f"{what} is in {file}" for file, what in evidence.leaks]
+    sentence = f"{len({one.webhook for one in evidence.asked})} tokens of callback URLs are in no file of the shop."
+    return Finding(sentence, problems)
+
+
+ERRAND_CHECKS: tuple[Callable[[Evidence], Finding], ...] = (
+    check_pictures,
+    check_signatures,
+    check_statuses,
+    check_secrets,
+)
+
+
+def _outputs(database: Database, job: str) -> dict[int, Any]:
+    """The outputs of a job's runs, by order."""
+    outputs = [json.loads(run.output or "null") for run in database.runs_of(job)]
+    return {output["order"]: output for output in outputs if output is not None}
+
+
+def _wrong_orders(what: str, expected: list[int], outputs: dict[int, Any]) -> list[str]:
+    return differences(f"{what} of", map("order {}".format, expected), map("order {}".format, outputs))
+
+
+def _seconds(task: TaskRow) -> float:
+    assert task.completed_at is not None
+    return (task.completed_at - task.started_at) / 1000
+
+
+def _shown(status: StatusRow) -> str:
+    states = [*status.history, (status.label, status.state)]
+    return f"{status.key} of {status.order}: " + ", ".join(f"{label} ({state})" for label, state in states)
