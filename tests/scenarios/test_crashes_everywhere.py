@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from perdure import IO, Client, Context, Retry, RetryAt, event_trigger, invoke_trigger
-from perdure.errors import WaitTimeoutError
+from perdure.errors import InvokedRunFailedError, WaitTimeoutError
 from perdure.testing import Env, EnvRun
 from tests.scenarios.requests import post
 
@@ -237,3 +237,60 @@ async def test_a_run_that_is_cancelled(env: Env) -> None:
     await client.cancel_run(run.id)
     await env.settle()
     assert run.status == "CANCELED"
+
+
+@job("waits-for-runs")
+async def waits_for_runs(payload: Any, io: IO) -> list[Any]:
+    one = await io.invoke_and_wait("one", told, 5)
+    try:
+        await io.invoke_and_wait("failing", "failing", timeout=None)
+    except InvokedRunFailedError as error:
+        failed = error.status
+    return [one, failed, await io.batch_invoke_and_wait("many", told, [3, 1, 2])]
+
+
+@job("failing")
+async def failing(payload: Any, io: IO) -> None:
+    await io.wait("before it fails", 60)
+    raise ValueError("no")
+
+
+async def test_runs_that_a_run_waits_for(env: Env) -> None:
+    run = await finish(env, waits_for_runs)
+    assert run.output == [5, "FAILURE", [3, 1, 2]]
+    assert len(await env.runs(told)) == 4
+
+
+ended: set[tuple[str, bool]] = set()
+
+
+@job(
+    "watched",
+    on_success=lambda notification: ended.add((notification.run.id, notification.ok)),
+    on_failure=lambda notification: ended.add((notification.run.id, notification.ok)),
+)
+async def watched(payload: bool, io: IO) -> bool:
+    await io.run_task("body", lambda: None)
+    if not payload:
+        raise ValueError("not well")
+    return payload
+
+
+async def test_hooks_are_called_for_each_run(env: Env) -> None:
+    ended.clear()
+    good, bad = await env.invoke(watched, True), await env.invoke(watched, False)
+    assert ended == {(good.id, True), (bad.id, False)}
+
+
+@job("one-by-one", concurrency_limit=1)
+async def one_by_one(payload: int, io: IO) -> int:
+    await io.run_task("body", lambda: None)
+    await io.wait("wait", 10)
+    return payload
+
+
+async def test_runs_that_stand_aside_for_others(env: Env) -> None:
+    handles = [await client.invoke(one_by_one, number) for number in range(3)]
+    await env.settle()
+    await env.advance(minutes=1)
+    assert [(await env.run(handle.id)).output for handle in handles] == [0, 1, 2]

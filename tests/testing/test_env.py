@@ -380,3 +380,30 @@ async def test_what_is_drawn_is_drawn_again_by_the_same_run_of_another_environme
             drawn += [(await env.invoke("other")).output for _ in range(2)]
     assert drawn[:2] == drawn[2:]
     assert len({*drawn[0], *drawn[1]}) == 6
+
+
+async def test_hooks_and_notifications_are_waited_for_and_named(perdure_env: Env) -> None:
+    begun, going = asyncio.Event(), asyncio.Event()
+
+    async def told(notification: Any) -> None:
+        begun.set()
+        await going.wait()
+
+    async def run(payload: Any, io: IO) -> None: ...
+
+    perdure_env.use(a_client(run, on_success=told))
+    perdure_env.patience = 0.05
+    with pytest.raises(NotSettledError, match=r"Deliveries\._tell is at work"):
+        await perdure_env.invoke("other")
+    going.set()
+    await perdure_env.settle()
+
+
+async def test_a_run_that_was_shown_is_brought_up_to_date(perdure_env: Env) -> None:
+    run = await perdure_env.invoke(order, {"minutes": [1]})
+    again = await perdure_env.only_run()
+    await client.cancel_run(run.id)
+    assert run.status == "WAITING_TO_CONTINUE"
+    await perdure_env.settle()
+    assert run.status == "CANCELED"
+    assert again is run

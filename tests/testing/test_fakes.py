@@ -9,7 +9,13 @@ import pytest
 from pydantic import BaseModel, Field
 
 from perdure import IO, Client, ReceivedEvent, Retry, invoke_trigger
-from perdure.errors import InvalidArgumentError, TaskFailedError, UnmetExpectationError, WaitTimeoutError
+from perdure.errors import (
+    InvalidArgumentError,
+    InvokedRunFailedError,
+    TaskFailedError,
+    UnmetExpectationError,
+    WaitTimeoutError,
+)
 from perdure.testing import Env, EnvRun
 
 
@@ -254,6 +260,35 @@ async def test_stored_values_events_and_draws_are_faked(perdure_env: Env) -> Non
     perdure_env.fake("now", datetime(2030, 1, 1, tzinfo=UTC))
     perdure_env.fake("parallel", [7, 8])
     assert (await run(perdure_env, job)).output == [5, 0.5, "2030-01-01T00:00:00+00:00", [7, 8]]
+
+
+async def test_invoked_jobs_are_faked_by_their_outputs(perdure_env: Env) -> None:
+    client = Client(id="invoked")
+
+    @client.job(id="load", version="1.0.0", trigger=invoke_trigger())
+    async def load(payload: Any, io: IO) -> Order:
+        return never()
+
+    async def job(payload: Any, io: IO) -> list[Any]:
+        one = await io.invoke_and_wait("one", load)
+        by_id = await io.invoke_and_wait("by id", "load")
+        many = await io.batch_invoke_and_wait("many", load, [1, 2])
+        try:
+            await io.invoke_and_wait("failed", load)
+        except InvokedRunFailedError as error:
+            failed = error.status
+        handle = await io.invoke("handle", load)
+        return [one.number, by_id, [order.number for order in many], failed, handle.id]
+
+    perdure_env.use(client)
+    perdure_env.fake("one", Order(orderNumber=1))
+    perdure_env.fake("by id", {"orderNumber": 2})
+    perdure_env.fake("many", [{"orderNumber": 3}, Order(orderNumber=4)])
+    perdure_env.fake("failed", InvokedRunFailedError("no", run_id="run_1", status="FAILURE"))
+    perdure_env.fake("handle", "run_2")
+    ended = await run(perdure_env, job)
+    assert ended.output == [1, {"orderNumber": 2}, [3, 4], "FAILURE", "run_2"]
+    assert len(await perdure_env.runs()) == 1
 
 
 async def test_a_later_fake_takes_the_place_of_an_earlier(perdure_env: Env) -> None:

@@ -63,6 +63,15 @@ class EventRun(Struct, frozen=True, gc=False):
     has_ended: bool
 
 
+class RunState(Struct, frozen=True, gc=False):
+    """Where a run stands; ``epoch`` counts its executions."""
+
+    id: str
+    job_id: str
+    status: str
+    epoch: int
+
+
 class WokenRun(Struct, frozen=True, gc=False):
     """A run one of whose waits is over: it is in line now, or EXECUTING, held by a node."""
 
@@ -104,9 +113,11 @@ async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int |
     return None if row is None else cast("tuple[int]", row)[0]
 
 
-async def list_ids(tx: Session, environment_no: int) -> list[tuple[str, str]]:
-    """List all runs of an environment in the order of their creation: id, job id."""
-    return [cast("tuple[str, str]", row) for row in await tx.all("list_run_ids", environment_no)]
+async def list_states(tx: Session, environment_no: int) -> list[RunState]:
+    """List all runs of an environment in the order of their creation."""
+    return [
+        RunState(*cast("tuple[str, str, str, int]", row)) for row in await tx.all("list_run_states", environment_no)
+    ]
 
 
 async def find_of_event(tx: Session, environment_no: int, *, event_id: str) -> EventRun | None:

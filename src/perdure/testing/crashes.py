@@ -96,11 +96,11 @@ async def _outcomes(env: Env) -> list[Outcome]:
     life = await env.lives.alive()
     names = env.lives.names
     found: list[Outcome] = []
-    for run_id, _ in await life.list_runs():
-        _, answer = await read_run(life.node.platform, run_id)
+    for run in await life.list_runs():
+        _, answer = await read_run(life.node.platform, run.id)
         error = None if answer.error is None else f"{answer.error.name}: {names.hide_ids(answer.error.message)}"
         output = None if answer.output is None else names.hide_ids(answer.output)
-        _, number = names.run(run_id)
+        _, number = names.run(run.id)
         found.append(Outcome(answer.job_id, number, answer.status, output, error))
     return sorted(found, key=lambda one: (one.job_id, one.number))
 

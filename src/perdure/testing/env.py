@@ -131,6 +131,7 @@ class Env:
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
+        callback_url: str | None = None,
     ) -> EnvRun:
         """Start a run of a job, and return it when every run has ended or waits.
 
@@ -143,7 +144,12 @@ class Env:
         __tracebackhide__ = True
         await self.lives.alive()
         handle = await self._clients[0].invoke(
-            job, payload, idempotency_key=idempotency_key, context=context, account_id=account_id
+            job,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
         )
         await self.settle()
         return await self.run(handle.id)
@@ -192,16 +198,14 @@ class Env:
         """
         __tracebackhide__ = True
         await self._rest()
-        for view in self._views.values():
-            if not view.status.is_final:
-                view.update((await read_run((await self.lives.alive()).node.platform, view.id))[0])
+        if self._views:
+            await self._update_views()
 
     async def runs(self, job: Job[Any, Any] | str | None = None) -> list[EnvRun]:
         """Give all runs, or those of a job, in the order in which they were created."""
         wanted = job.id if isinstance(job, Job) else job
-        life = await self.lives.alive()
-        listed = await life.list_runs()
-        return [await self.run(run_id) for run_id, job_id in listed if wanted is None or job_id == wanted]
+        listed = await (await self.lives.alive()).list_runs()
+        return [await self.run(one.id) for one in listed if wanted is None or one.job_id == wanted]
 
     async def only_run(self, job: Job[Any, Any] | str | None = None) -> EnvRun:
         """Give the only run, or the only one of a job.
@@ -225,13 +229,19 @@ class Env:
         Raises:
             NotFoundError: There is no such run.
         """
-        record, _ = await read_run((await self.lives.alive()).node.platform, run_id)
+        record, answer = await read_run((await self.lives.alive()).node.platform, run_id)
         view = self._views.get(run_id)
         if view is None:
             view = self._views[run_id] = EnvRun(record)
-        else:
-            view.update(record)
+        view.update(record, executions=answer.executions)
         return view
+
+    async def _update_views(self) -> None:
+        """Bring the runs up to date that the test has been given, as far as they may have changed."""
+        for one in await (await self.lives.alive()).list_runs():
+            view = self._views.get(one.id)
+            if view is not None and not (view.status.is_final and view.shows(one.status, executions=one.epoch)):
+                await self.run(one.id)
 
     # Its life.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from perdure.config.settings import Settings
 from perdure.engine.agenda import find_next_due
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
-    from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import ExecutionRequest, ExecutionResult
     from perdure.protocol.platform import Platform
     from perdure.sdk.client import Client
     from perdure.server.embedded import EmbeddedNode
     from perdure.storage.interface import Storage
+    from perdure.storage.runs import RunState
     from perdure.testing.clock import VirtualClock
     from perdure.testing.fakes import Fakes
     from perdure.testing.points import Names, Script
@@ -77,7 +77,7 @@ class Life:
         first = self._host(clients[0])
         self._node = await start_on(
             self._storage,
-            cast("Endpoint", first),
+            first,
             public_url=None,
             settings=Settings(database_url="sqlite://"),
             clock=self._clock,
@@ -96,7 +96,7 @@ class Life:
         """
         host = self._host(client)
         self._connect(host, self.node.platform)
-        await self.node.add(cast("Endpoint", host))
+        await self.node.add(host)
 
     def _host(self, client: Client) -> EnvHost:
         host = EnvHost(client, self, force_replay=self._force_replay, fakes=self._fakes)
@@ -143,9 +143,9 @@ class Life:
         """The loops of the node."""
         return self.node.engine.services
 
-    async def list_runs(self) -> list[tuple[str, str]]:
-        """List all runs in the order of their creation: id, job id."""
-        return await self._storage.scan(runs.list_ids, self.node.engine.environment_no)
+    async def list_runs(self) -> list[RunState]:
+        """List all runs in the order of their creation."""
+        return await self._storage.scan(runs.list_states, self.node.engine.environment_no)
 
     def at_work(self) -> set[asyncio.Task[Any]]:
         """What is at work: executions, what the node's services have begun, code that unwinds."""
@@ -156,7 +156,9 @@ class Life:
 
     def describe_work(self) -> list[str]:
         """Name what is at work."""
-        return [line for host in self._hosts for line in host.describe_work()]
+        executions = [line for host in self._hosts for line in host.describe_work()]
+        others = {str(getattr(task.get_coro(), "__qualname__", "a task")) for task in self.at_work() - self._executions}
+        return [*executions, *(f"{name} is at work" for name in sorted(others))]
 
     async def next_due(self) -> datetime | None:
         """When the next thing is due; in the past, if nobody has acted on it yet."""

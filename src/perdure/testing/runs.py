@@ -30,6 +30,7 @@ class EnvRun:
 
     def __init__(self, record: Run) -> None:
         self._record = record
+        self._executions = 0
 
     def __repr__(self) -> str:
         return f"EnvRun({self.id!r}, job_id={self.job_id!r}, status={str(self.status)!r})"
@@ -117,9 +118,14 @@ class EnvRun:
         what = "no task" if not found else f"{len(found)} tasks"
         raise UnmetExpectationError(f"Run {self.id} of job {self.job_id!r} has {what} {path!r}; it has {there}.")
 
-    def update(self, record: Run) -> None:
+    def update(self, record: Run, *, executions: int) -> None:
         """Show it as it is now."""
         self._record = record
+        self._executions = executions
+
+    def shows(self, status: str, *, executions: int) -> bool:
+        """Whether it shows this state."""
+        return self.status == status and self._executions == executions
 
 
 async def read_run(platform: Platform, run_id: str) -> tuple[Run, RunAnswer]:

@@ -17,7 +17,8 @@ from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
 from perdure.sdk.io.wait_for_request import DEFAULT_TIMEOUT, timeout_property
 from perdure.sdk.job import Job
-from perdure.sdk.notifications import NotificationsCodec, outputs_of, record_of
+from perdure.sdk.notifications import NotificationsCodec, outputs_of, record_of, stand_in_of
+from perdure.sdk.plain_codec import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -219,12 +220,19 @@ class _Outputs:
     """Makes the call's result of the task's output."""
 
     def __init__(self, job: Job[Any, Any] | str | None, *, is_batch: bool) -> None:
+        self._job_id = job.id if isinstance(job, Job) else str(job)
         self._codec: Codec | None = job.output_codec if isinstance(job, Job) else None
         self._is_batch = is_batch
 
     def __call__(self, told: list[RunNotification]) -> Any:
         outputs = outputs_of([record_of(one, self._codec) for one in told], is_batch=self._is_batch)
         return outputs if self._is_batch else outputs[0]
+
+    def unwrap(self, result: Any) -> list[dict[str, Any]]:
+        """Give the stored form of an output, or of the outputs of a batch."""
+        codec = PLAIN if self._codec is None else self._codec
+        outputs: list[Any] = list(result) if self._is_batch else [result]
+        return [stand_in_of(self._job_id, codec.encode(output)) for output in outputs]
 
 
 def _requests(job: Job[Any, Any] | str | None, payloads: Sequence[Any]) -> tuple[InvokeRequest, ...]:

@@ -146,9 +146,9 @@ FROM runs r JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JO
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
 WHERE r.id = :id AND r.environment_no = :environment_no;
 
--- name: list_run_ids
--- Every run of an environment with its job, in the order of their creation.
-SELECT r.id, j.id FROM runs r JOIN jobs j USING (job_no) WHERE r.environment_no = :environment_no ORDER BY r.run_no;
+-- name: list_run_states
+-- Every run of an environment, in the order of their creation.
+SELECT r.id, j.id, r.status, r.epoch FROM runs r JOIN jobs j USING (job_no) WHERE r.environment_no = :environment_no ORDER BY r.run_no;
 
 -- name: find_run_no
 -- The number of a run.
