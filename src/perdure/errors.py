@@ -6,6 +6,8 @@ PerdureError
 │   │   ├── InvalidFilterError
 │   │   ├── InvalidUrlError
 │   │   ├── InvalidHeaderError
+│   │   ├── InvalidCronError
+│   │   ├── CronNeverFiresError
 │   │   └── UnsupportedTypeError
 │   ├── PayloadValidationError
 │   ├── CacheKeyMismatchError
@@ -106,6 +108,18 @@ class InvalidHeaderError(InvalidArgumentError):
     """A header is malformed, or is one that perdure sets itself."""
 
     code = "invalid_header"
+
+
+class InvalidCronError(InvalidArgumentError):
+    """A cron expression has five fields: minute, hour, day of the month, month, day of the week."""
+
+    code = "invalid_cron"
+
+
+class CronNeverFiresError(InvalidArgumentError):
+    """No date matches the cron expression, or none within five years."""
+
+    code = "cron_never_fires"
 
 
 class UnsupportedTypeError(InvalidArgumentError):

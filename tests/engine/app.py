@@ -143,6 +143,7 @@ class ScriptedApp:
         self.clock = clock
         self.endpoint_id = endpoint_id
         self.jobs: list[JobSpec] = []
+        self.dynamic_schedules: list[str] = []
         self.scripts: dict[str, Script] = {}
         self.executions: list[Execution] = []
         self.failures: list[BaseException] = []
@@ -176,7 +177,7 @@ class ScriptedApp:
         return self
 
     async def index(self) -> Index:
-        return Index(self.endpoint_id, tuple(self.jobs))
+        return Index(self.endpoint_id, tuple(self.jobs), tuple(self.dynamic_schedules))
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         execution = Execution(self, request)

@@ -151,6 +151,8 @@ async def check_invariants(storage: Storage) -> None:
         "find_stray_waits_for_runs",
         "find_stray_places",
         "find_unrecorded_executions",
+        "find_stray_schedules",
+        "find_stray_ticks",
     ):
         assert (oracle, await storage.scan(_ask, oracle)) == (oracle, [])
 

@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         max_connections: How many connections such requests have open at once.
         max_connections_per_host: How many of them to one host and port.
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
+        max_schedules: How many registrations with dynamic schedules an environment may have.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -60,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_connections: int = 2000
     max_connections_per_host: int = 1000
     clock_offset: timedelta = timedelta()
+    max_schedules: int = 100
 
 
 _VARIABLES = {
@@ -70,11 +72,19 @@ _VARIABLES = {
     "PERDURE_MAX_FETCHES": "max_fetches",
     "PERDURE_MAX_CONNECTIONS": "max_connections",
     "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
+    "PERDURE_MAX_SCHEDULES": "max_schedules",
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
     "PERDURE_CLOCK_OFFSET": "clock_offset",
 }
 _LARGEST_OFFSET = timedelta(days=3653)
-_AT_LEAST_ONE = ("max_executions", "concurrency_limit", "max_fetches", "max_connections", "max_connections_per_host")
+_AT_LEAST_ONE = (
+    "max_executions",
+    "concurrency_limit",
+    "max_fetches",
+    "max_connections",
+    "max_connections_per_host",
+    "max_schedules",
+)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

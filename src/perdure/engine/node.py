@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.alarms import Alarms
 from perdure.engine.attempts import Attempts, Requester
+from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries, Poster
@@ -26,6 +27,7 @@ from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
 from perdure.engine.repeats import Repeats
 from perdure.engine.runs import Runs
+from perdure.engine.schedules import Schedules
 from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
@@ -108,6 +110,11 @@ class Node:
         self.hints.on_run_ended = self.operations.run_has_ended
         starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
+        # Where there are others, what was due just before this node began may be theirs.
+        self._attendance = Attendance(BREAK if shares_database else timedelta())
+        self._schedules = Schedules(
+            storage, clock, ids, self.directory, starts, self.hints, self._attendance, most=settings.max_schedules
+        )
         self.platform = self._open_platform(ids, starts)
         self._loops: list[asyncio.Task[None]] = []
 
@@ -127,7 +134,8 @@ class Node:
                 storage, clock, directory, holds, hints,
                 invocations=invocations, starts=starts, executions=self.executions, operations=self.operations,
             ),
-            state=State(storage, clock, holds),
+            state=State(storage, clock, holds, hints, max_schedules=self._settings.max_schedules),
+            schedules=self._schedules,
         )  # fmt: skip
 
     async def add(self, endpoint: Endpoint) -> None:
@@ -138,7 +146,7 @@ class Node:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
         parts: list[Service] = [
             ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
-            TimerService(self._storage, self._clock, self.hints, self._settings, self._acts()),
+            TimerService(self._storage, self._clock, self.hints, self._settings, self._acts(), self._attendance),
             NotificationService(self._clock, self.deliveries, self.hints, self._settings),
             OperationService(self._storage, self._clock, self.hints, self._settings, self.operations),
             LeaseService(
@@ -156,7 +164,13 @@ class Node:
         self._loops = [asyncio.create_task(part.run()) for part in parts]
 
     def _acts(self) -> list[Act]:
-        return [self._alarms.fire, self._alarms.time_out, self._events.deliver_due, self._events.wake_more]
+        return [
+            self._alarms.fire,
+            self._alarms.time_out,
+            self._events.deliver_due,
+            self._events.wake_more,
+            self._schedules.fire_due,
+        ]
 
     @property
     def services(self) -> list[asyncio.Task[None]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perdure.engine.events import Events
     from perdure.engine.repeats import Repeats
     from perdure.engine.runs import Runs
+    from perdure.engine.schedules import Schedules
     from perdure.engine.state import State
     from perdure.engine.tasks import Tasks
     from perdure.protocol.execution import JsonText, TaskRecord
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         RunAnswer,
         RunPageAnswer,
     )
+    from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -44,6 +46,7 @@ class DirectPlatform:
         tasks: Tasks,
         callbacks: Callbacks,
         state: State,
+        schedules: Schedules,
     ) -> None:
         self._environment_no = environment_no
         self._events = events
@@ -53,6 +56,7 @@ class DirectPlatform:
         self._tasks = tasks
         self._callbacks = callbacks
         self._state = state
+        self._schedules = schedules
 
     def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
@@ -143,3 +147,11 @@ class DirectPlatform:
     async def get_run_statuses(self, run_id: str) -> RunAnswer:
         """Look a run up with its statuses; see `Runs.get_statuses`."""
         return await self._runs.get_statuses(self._environment_no, run_id)
+
+    async def register_schedule(self, call: RegisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick under a key; see `Schedules.register`."""
+        return await self._schedules.register(self._environment_no, call)
+
+    async def unregister_schedule(self, call: UnregisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick no more under a key; see `Schedules.unregister`."""
+        return await self._schedules.unregister(self._environment_no, call)

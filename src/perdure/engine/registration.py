@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from perdure.engine.matching import Subscriptions
 from perdure.engine.places import fill_places
+from perdure.engine.schedule_changes import store_schedules, wake_resting
+from perdure.engine.schedule_limits import check_schedules
 from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Session, Storage
+
+_BATCH = 500
+"""How many schedules are woken in one transaction."""
 
 
 class Registration:
@@ -40,6 +45,7 @@ class Registration:
         Raises:
             DuplicateJobError: A job id is declared twice, also by another app of this node.
             InvalidFilterError: A trigger's filter cannot be compiled.
+            InvalidArgumentError: A schedule's timing is none, or a cron fires only in years.
         """
         index = await endpoint.index()
         self._directory.check_unique(
@@ -47,6 +53,7 @@ class Registration:
         )
         for spec in index.jobs:
             check_filters(spec)
+        check_schedules(index)
         directory = self._directory
         directory.let_start(is_allowed=False)
         try:
@@ -59,9 +66,18 @@ class Registration:
         directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
         # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
         await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
+        await self._wake_schedules(environment_no)
         self._hints.run_is_in_line()
         self._hints.notifications.set()
         return index
+
+    async def _wake_schedules(self, environment_no: int) -> None:
+        """Let the registrations with dynamic schedules tick again that start a job again; they may be many."""
+        now = self._clock.now()
+        after: int | None = 0
+        while after is not None:
+            after = await self._storage.write(wake_resting, environment_no, after=after, limit=_BATCH, now=now)
+        self._hints.timer_is_set(now)
 
 
 def check_filters(spec: JobSpec) -> None:
@@ -107,6 +123,7 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
             limits[number] = limit_no
         await concurrency.put_job_under(tx, number, limit_no)
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
+    await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
     return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from perdure.engine.lease import renew_in
-from perdure.protocol.execution import AccountInfo, EventInfo
+from perdure.protocol.execution import AccountInfo, EventInfo, SourceInfo
 from perdure.storage import runs
 from perdure.storage.run_queue import ClaimedRun
 
@@ -74,6 +74,7 @@ async def create_runs(
     planned: Sequence[NewRun],
     reservation: Reservation | None,
     now: datetime,
+    source: SourceInfo | None = None,
 ) -> list[ClaimedRun]:
     """Create the runs an event starts, each once; those that the reservation lets this node hold."""
     held: list[ClaimedRun] = []
@@ -103,7 +104,7 @@ async def create_runs(
                     info,
                     False,
                     account,
-                    None,
+                    source,
                 )
             )
     return held

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from perdure.engine.run_statuses import put_status, status_text
+from perdure.engine.schedule_changes import register_schedule, registration_text, unregister_schedule
 from perdure.engine.state_limits import check_value
 from perdure.engine.tasks import check_may_write, find_run_no, store_task
 from perdure.errors import IdempotencyConflictError, RunError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.failures import failure_of
+from perdure.protocol.schedules import RegisterSchedule, UnregisterSchedule
 from perdure.protocol.state import GetValue, HasValue, PutStatus, SetValue, StateOutcome
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.store_keys import check_key
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.clock import Clock
+    from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.protocol.execution import TaskRecord
     from perdure.protocol.state import StateCall, StatusAnswer
@@ -30,12 +33,14 @@ _TRUE, _FALSE = JsonText("true"), JsonText("false")
 
 
 class State:
-    """Stored values and statuses."""
+    """What executions ask to be done on state, and stored values and statuses for callers outside."""
 
-    def __init__(self, storage: Storage, clock: Clock, holds: Holds) -> None:
+    def __init__(self, storage: Storage, clock: Clock, holds: Holds, hints: Hints, *, max_schedules: int) -> None:
         self._storage = storage
         self._clock = clock
         self._holds = holds
+        self._hints = hints
+        self._max_schedules = max_schedules
 
     async def perform(
         self, environment_no: int, run_id: str, epoch: int, record: TaskRecord, call: StateCall
@@ -60,9 +65,12 @@ class State:
         """
         hold = self._holds.find(run_id)
         run_no = hold.run_no if hold is not None else await find_run_no(self._storage, environment_no, run_id)
+        now = self._clock.now()
         outcome = await self._storage.write(
-            perform_call, environment_no, run_no, epoch, record, call, now=self._clock.now()
+            perform_call, environment_no, run_no, epoch, record, call, max_schedules=self._max_schedules, now=now
         )
+        if isinstance(call, RegisterSchedule):
+            self._hints.timer_is_set(now)
         if hold is not None and hold.epoch == epoch and outcome.error is None:
             hold.is_fruitful = True
         return outcome
@@ -102,7 +110,15 @@ class State:
 
 
 async def perform_call(
-    tx: Session, environment_no: int, run_no: int, epoch: int, record: TaskRecord, call: StateCall, *, now: datetime
+    tx: Session,
+    environment_no: int,
+    run_no: int,
+    epoch: int,
+    record: TaskRecord,
+    call: StateCall,
+    *,
+    max_schedules: int,
+    now: datetime,
 ) -> StateOutcome:
     """Do the work of a state call and store its task with what came of it, unless that was done before."""
     await check_may_write(tx, run_no, epoch)
@@ -115,7 +131,7 @@ async def perform_call(
             )
         return StateOutcome(*await tasks.find_outcome(tx, stored.id))
     try:
-        outcome = StateOutcome(await carry_out(tx, environment_no, run_no, call, now=now))
+        outcome = StateOutcome(await carry_out(tx, environment_no, run_no, call, max_schedules=max_schedules, now=now))
     except RunError as refusal:
         # Nothing has been written: what may be refused is looked at first.
         outcome = StateOutcome(error=failure_of(refusal))
@@ -126,7 +142,7 @@ async def perform_call(
 
 
 async def carry_out(
-    tx: Session, environment_no: int, run_no: int, call: StateCall, *, now: datetime
+    tx: Session, environment_no: int, run_no: int, call: StateCall, *, max_schedules: int, now: datetime
 ) -> JsonText | None:
     """Do the work of a state call; its outcome as JSON text.
 
@@ -139,6 +155,10 @@ async def carry_out(
         check_value(call)
         await key_values.put(tx, environment_no, key=call.key, value=call.value, now=now)
         return call.value
+    if isinstance(call, RegisterSchedule):
+        return registration_text(await register_schedule(tx, environment_no, call, most=max_schedules, now=now))
+    if isinstance(call, UnregisterSchedule):
+        return registration_text(await unregister_schedule(tx, environment_no, call))
     key = check_key(call.key)
     if isinstance(call, GetValue):
         return await key_values.find(tx, environment_no, key=key)

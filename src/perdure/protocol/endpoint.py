@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from perdure.protocol.execution import ExecutionRequest, ExecutionResult, JsonText, TaskState
+from perdure.protocol.schedules import CatchUp, Timing
 
 
 class EventTriggerSpec(Struct, frozen=True):
@@ -22,7 +23,20 @@ class InvokeTriggerSpec(Struct, frozen=True):
     """A job that starts only when it is invoked."""
 
 
-TriggerSpec = EventTriggerSpec | InvokeTriggerSpec
+class ScheduleTriggerSpec(Struct, frozen=True):
+    """A job that starts at the ticks of a schedule of its own."""
+
+    timing: Timing
+    catch_up: CatchUp = "latest"
+
+
+class DynamicScheduleSpec(Struct, frozen=True):
+    """A job that starts at the ticks of every registration with a dynamic schedule."""
+
+    id: str
+
+
+TriggerSpec = EventTriggerSpec | InvokeTriggerSpec | ScheduleTriggerSpec | DynamicScheduleSpec
 
 
 class LimitSpec(Struct, frozen=True):
@@ -54,6 +68,7 @@ class Index(Struct, frozen=True):
 
     endpoint_id: str
     jobs: tuple[JobSpec, ...]
+    dynamic_schedules: tuple[str, ...] = ()
 
 
 class Endpoint(Protocol):

@@ -48,3 +48,18 @@ HISTORY_LIMIT: Final = 100
 
 HISTORY_BYTES: Final = 64 * 1024
 """How many bytes of JSON those states may have; the last one is kept whatever it has."""
+
+CRON_LIMIT: Final = 500
+"""How many characters a cron expression may have."""
+
+CRON_STEPS: Final = 10_000
+"""How many dates and months are looked at for the next tick of a cron."""
+
+INTERVAL_LIMITS: Final = (20, 30 * 24 * 3600)
+"""How many seconds an interval has at least and at most (v2 protocol, section 10.1)."""
+
+TICK_YEARS: Final = 5
+"""Within how many years a new schedule must have a tick."""
+
+SCHEDULE_METADATA_LIMIT: Final = 64 * 1024
+"""Bytes of UTF-8 that the metadata of a schedule may have as JSON."""

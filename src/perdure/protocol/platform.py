@@ -13,6 +13,7 @@ from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
+    from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -265,5 +266,17 @@ class StatePlatform(Protocol):
         ...
 
 
-class Platform(TasksPlatform, EventsPlatform, RunsPlatform, StatePlatform, Protocol):
+class SchedulesPlatform(Protocol):
+    """Registrations with dynamic schedules (v2 protocol, section 4.6)."""
+
+    async def register_schedule(self, call: RegisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick under a key, in place of how it ticked before."""
+        ...
+
+    async def unregister_schedule(self, call: UnregisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick no more under a key."""
+        ...
+
+
+class Platform(TasksPlatform, EventsPlatform, RunsPlatform, StatePlatform, SchedulesPlatform, Protocol):
     """All of it."""

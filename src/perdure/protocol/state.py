@@ -1,4 +1,4 @@
-"""State that outlives a call: stored values, and the statuses that a run shows.
+"""State that outlives a call: stored values, the statuses that a run shows, and registered schedules.
 
 A *state call* is work on it that the platform does in the very transaction that records the task, so that it is done
 exactly once, and never by an execution that no longer holds the run.
@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.schedules import RegisterSchedule, UnregisterSchedule
 
 StatusState = Literal["loading", "success", "failure"]
 
@@ -53,7 +54,7 @@ class PutStatus(Struct, frozen=True, gc=False):
     data: JsonText | None = None
 
 
-StateCall = GetValue | HasValue | SetValue | DeleteValue | PutStatus
+StateCall = GetValue | HasValue | SetValue | DeleteValue | PutStatus | RegisterSchedule | UnregisterSchedule
 
 
 class StateOutcome(Struct, frozen=True, gc=False):

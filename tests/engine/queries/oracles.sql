@@ -135,3 +135,38 @@ SELECT secrets FROM operations;
 -- name: find_execution_time
 -- How long a run has been worked for.
 SELECT execution_ms FROM runs WHERE id = :id;
+
+-- name: find_unsettled
+-- A schedule that is due, or a run that has not ended well.
+SELECT 1 FROM timers WHERE due_at <= :now AND kind = 'SCHEDULE'
+UNION ALL
+SELECT 2 FROM runs WHERE status <> 'SUCCESS' LIMIT 1;
+
+-- name: find_stray_schedules
+-- Schedules that are due though they should not be, and the other way round.
+SELECT s.schedule_no FROM schedules s
+WHERE (s.active = 1 AND EXISTS (SELECT 1 FROM scheduled_jobs j WHERE j.dispatcher_no = s.dispatcher_no))
+  <> EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no);
+
+-- name: find_stray_ticks
+-- Ticks without their event or before their time, and events of ticks that nobody noted.
+SELECT t.tick_at FROM schedule_ticks t LEFT JOIN events e USING (event_no)
+WHERE e.event_no IS NULL OR (e.source_id IS NOT NULL AND e.created_at < t.tick_at)
+UNION ALL
+SELECT e.event_no FROM events e
+WHERE e.source_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM schedule_ticks t WHERE t.event_no = e.event_no);
+
+-- name: list_ticks
+-- Every tick, with how many runs it started.
+SELECT s.key, t.tick_at, e.id, count(r.run_no)
+FROM schedule_ticks t JOIN schedules s USING (schedule_no) JOIN events e USING (event_no) LEFT JOIN runs r USING (event_no)
+GROUP BY t.schedule_no, t.tick_at ORDER BY t.tick_at, t.schedule_no;
+
+-- name: list_schedule_timers
+-- When which schedule is due.
+SELECT s.key, t.due_at FROM timers t JOIN schedules s ON t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no
+ORDER BY t.due_at, s.key;
+
+-- name: lose_zone
+-- Pretend that a schedule has a zone that is gone.
+UPDATE schedules SET timezone = 'Mars/Base' WHERE key = :key;

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.config.settings import Settings
+    from perdure.engine.attendance import Attendance
     from perdure.engine.clock import Clock
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Storage
@@ -30,10 +31,20 @@ class TimerService(Service):
         settings: How it runs.
         acts: One for each kind of timer: acts on at most so many that are due, and says on how many it has acted.
             A timer that it has acted on is deleted or due later.
+        attendance: Is told whenever timers are looked after.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, hints: Hints, settings: Settings, acts: Sequence[Act]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        hints: Hints,
+        settings: Settings,
+        acts: Sequence[Act],
+        attendance: Attendance,
+    ) -> None:
         super().__init__(clock, hints.timers)
+        self._attendance = attendance
         self._storage = storage
         self._hints = hints
         self._settings = settings
@@ -46,6 +57,7 @@ class TimerService(Service):
             self._hints.next_timer = None
             due = await self._storage.read(timers.next_due)
             now = self._clock.now()
+            self._attendance.note(now)
             sweep = now + self._settings.sweep_interval
             if due is None or due > now:
                 until = sweep if due is None else min(due, sweep)

@@ -17,9 +17,10 @@ class IntervalOptions(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CronOptions(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A cron expression, in UTC."""
+    """A cron expression, in UTC; v2 clients know no other ``timezone``."""
 
     cron: str
+    timezone: str | UnsetType = UNSET
 
 
 class IntervalMetadata(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="interval"):

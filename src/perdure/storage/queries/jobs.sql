@@ -36,7 +36,8 @@ SELECT id FROM jobs WHERE environment_no = :environment_no ORDER BY id;
 INSERT INTO dispatchers (environment_no, subscriber_type, subscriber, event_names, source, filter, context_filter, enabled)
 VALUES (:environment_no, 'JOB', :job, :event_names, :source, :filter, :context_filter, :enabled)
 ON CONFLICT (environment_no, subscriber_type, subscriber) DO UPDATE SET event_names = excluded.event_names,
-  source = excluded.source, filter = excluded.filter, context_filter = excluded.context_filter, enabled = excluded.enabled
+  source = excluded.source, filter = excluded.filter, context_filter = excluded.context_filter, enabled = excluded.enabled,
+  manual = 0
 RETURNING dispatcher_no;
 
 -- name: disable_job_dispatcher

@@ -100,7 +100,8 @@ CREATE TABLE dispatchers (
   dispatcher_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   subscriber_type TEXT NOT NULL CHECK (
-    subscriber_type = 'JOB' OR subscriber_type = 'DYNAMIC_TRIGGER' OR subscriber_type = 'EPHEMERAL'),
+    subscriber_type = 'JOB' OR subscriber_type = 'DYNAMIC_TRIGGER' OR subscriber_type = 'DYNAMIC_SCHEDULE'
+    OR subscriber_type = 'EPHEMERAL'),
   subscriber      TEXT NOT NULL,
   event_names     TEXT NOT NULL,
   source          TEXT NOT NULL,
@@ -316,11 +317,21 @@ CREATE TABLE operations (
 CREATE INDEX operations_due ON operations (due_at);
 CREATE INDEX operations_held ON operations (node_no) WHERE node_no IS NOT NULL;
 
+-- The jobs that the ticks of schedules start: of a job's own schedule that job, of a dynamic schedule any number.
+CREATE TABLE scheduled_jobs (
+  job_no INTEGER PRIMARY KEY,
+  dispatcher_no INTEGER NOT NULL REFERENCES dispatchers
+);
+CREATE INDEX scheduled_jobs_by_dispatcher ON scheduled_jobs (dispatcher_no);
+
+-- A job's own schedule, whose key is the job's id, or a registration with a dynamic schedule. When it ticks next is its
+-- timer; it has none while it is not active or its dispatcher starts no job. `revision` counts the changes: a tick that
+-- was planned before one is planned anew.
 CREATE TABLE schedules (
   schedule_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
-  key      TEXT NOT NULL,
   dispatcher_no INTEGER NOT NULL REFERENCES dispatchers,
+  key      TEXT NOT NULL,
   type     TEXT NOT NULL CHECK (type IN ('interval', 'cron')),
   seconds  INTEGER,
   cron     TEXT,
@@ -330,12 +341,14 @@ CREATE TABLE schedules (
   account_no INTEGER,
   metadata TEXT,
   active   INTEGER NOT NULL,
+  revision INTEGER NOT NULL DEFAULT 1,
   created_at INTEGER NOT NULL,
   last_tick_at INTEGER,
-  UNIQUE (environment_no, key),
+  UNIQUE (environment_no, dispatcher_no, key),
   CHECK ((seconds IS NOT NULL) = (type = 'interval')),
   CHECK ((cron IS NOT NULL) = (type = 'cron'))
 );
+CREATE INDEX schedules_active ON schedules (dispatcher_no) WHERE active = 1;
 
 -- UNIQUE (schedule_no, tick_at): a tick fires once.
 CREATE TABLE schedule_ticks (
