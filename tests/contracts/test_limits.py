@@ -10,20 +10,26 @@ from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.runs import MAX_PAGE
+from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
+    CRON_LIMIT,
+    CRON_STEPS,
     EVENT_BATCH,
     HISTORY_BYTES,
     HISTORY_LIMIT,
     ID_LIMIT,
+    INTERVAL_LIMITS,
     KEY_LIMIT,
     LONGEST_DELAY,
     NAME_LIMIT,
     PAYLOAD_LIMIT,
+    SCHEDULE_METADATA_LIMIT,
     STATUS_DATA_LIMIT,
     STATUS_LIMIT,
+    TICK_YEARS,
     VALUE_LIMIT,
 )
 from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
@@ -44,6 +50,14 @@ PAGE = ROOT / "docs" / "reference" / "limits.md"
 LIMITS = {row[0]: row[1] for row in table_rows(PAGE)}
 
 IN_FORCE = {
+    "cron expression": f"{CRON_LIMIT} characters",
+    "id of a dynamic schedule": f"1 to {KEY_LIMIT} bytes",
+    "metadata of a schedule": f"{SCHEDULE_METADATA_LIMIT // 1024} KiB",
+    "schedules registered with dynamic schedules": f"{Settings().max_schedules} (",
+    "schedules, or runs that they start": f"{SCHEDULES_AT_ONCE}, {Settings().timer_batch};",
+    "dates and months looked at": f"{CRON_STEPS:,}",
+    "seconds between two ticks": f"{INTERVAL_LIMITS[0]} to {INTERVAL_LIMITS[1]:,} (",
+    "time within which a new cron must fire": f"{TICK_YEARS} years",
     "payload of an event": f"{PAYLOAD_LIMIT // 1024} KiB",
     "output of a task": f"{OUTPUT_LIMIT // 1024**2} MiB",
     "nesting of JSON": f"{MAX_DEPTH} arrays and objects",
