@@ -22,4 +22,6 @@ def test_a_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
     assert ours - packed == set()
     assert [name for name in packed if name.endswith("LICENSE")]
     (entries,) = [name for name in packed if name.endswith("entry_points.txt")]
-    assert "[pytest11]\nperdure = perdure.testing.plugin" in zipfile.ZipFile(wheel).read(entries).decode()
+    assert (
+        "[pytest11]\nperdure.testing.plugin = perdure.testing.plugin" in zipfile.ZipFile(wheel).read(entries).decode()
+    )

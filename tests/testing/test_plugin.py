@@ -340,6 +340,16 @@ def test_a_session_that_does_not_use_it_loads_no_engine(pytester: pytest.Pyteste
     pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("autoload", ["", "1"])
+@pytest.mark.parametrize("name", ["perdure.testing", "perdure.testing.plugin"])
+def test_it_may_be_named_as_a_plugin(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, autoload: str
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", autoload)
+    pytester.makeconftest(f"pytest_plugins = [{name!r}]")
+    run(pytester, "-p", name, "-k", "test_a_function", test_passing=PASSING).assert_outcomes(passed=1, deselected=12)
+
+
 def test_the_markers_are_explained(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.crash_everywhere(limit=1000): *", "@pytest.mark.force_replay: *"])

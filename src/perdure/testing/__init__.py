@@ -10,4 +10,7 @@ from perdure.testing.env import Env
 from perdure.testing.fakes import Fake, Fakes
 from perdure.testing.runs import EnvRun
 
+# For those who name this package as a plugin of pytest.
+pytest_plugins = ("perdure.testing.plugin",)
+
 __all__ = ["Env", "EnvRun", "Fake", "Fakes"]
