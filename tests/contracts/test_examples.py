@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.contracts.markdown import code_blocks
 from tests.contracts.tree import ROOT
-from tests.examples import test_examples
+from tests.scenarios import test_examples
 
 EXAMPLES = ROOT / "examples"
 PAGE = ROOT / "docs" / "reference" / "task-library.md"
