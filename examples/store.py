@@ -11,4 +11,5 @@ async def store(payload: dict[str, str], io: IO) -> str | None:
     await io.store.job.set("💾", "disk-A", "Doom 1.2 Demo #3")
 
     # get it again later
-    return await io.store.job.get("read-💾", "disk-A", as_type=str)
+    value = await io.store.job.get("read-💾", "disk-A", as_type=str)
+    return value

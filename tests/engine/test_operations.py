@@ -50,7 +50,7 @@ async def at_rest(it: World) -> None:
     """Wait until no request of a node is under way."""
     async with asyncio.timeout(10):
         while True:
-            if not it.node.operations.at_work:
+            if not it.node.operations.at_work():
                 return
             await asyncio.sleep(0)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
-from perdure.testing import Env
 
 from perdure import Client
+from perdure.testing import Env
 
 pytestmark = pytest.mark.crash_everywhere
 

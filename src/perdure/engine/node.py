@@ -180,7 +180,7 @@ class Node:
     def at_work(self) -> list[asyncio.Task[None]]:
         """What this node has begun beside its loops, and has not ended yet."""
         executions = [hold.task for hold in self.holds.all() if hold.task is not None]
-        return [*executions, *self.deliveries.at_work()]
+        return [*executions, *self.operations.at_work(), *self.deliveries.at_work()]
 
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
@@ -189,6 +189,7 @@ class Node:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await self.operations.stop()
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take no more work, let executions end for so long, then put the rest back in line.

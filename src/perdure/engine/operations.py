@@ -87,10 +87,9 @@ class Operations:
         self._has_backlog = False
         self.is_in_doubt = False
 
-    @property
-    def at_work(self) -> int:
-        """How many requests are under way."""
-        return len(self._at_work)
+    def at_work(self) -> list[asyncio.Task[None]]:
+        """The requests under way."""
+        return list(self._at_work.values())
 
     # On their way in.
 
@@ -216,10 +215,11 @@ class Operations:
     async def stop(self) -> None:
         """Cut every request, and let them be made again by whoever comes next."""
         self._is_open = False
-        tasks = list(self._at_work.values())
+        tasks = self.at_work()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._attempts.close()
         # If that fails, whoever comes next finds that this node is gone.
         with suppress(StorageUnavailableError):
             await self._storage.write(release_held, node_no=self._node_no, now=self._clock.now())
