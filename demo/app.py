@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from perdure import Client
 
 
-async def main(folder: Path, world: str) -> None:
+async def main(folder: Path, *, world: str, token: str) -> None:
     """Serve until the standard input ends."""
     client = open_shop(f"sqlite:///{folder / DATABASE}", BodyLog(folder / BODIES))
-    add_errands(client, world=world)
+    add_errands(client, world=world, token=token)
     async with client.start(), asyncio.TaskGroup() as accepting:
         _say("open")
         async for line in read_lines():
@@ -40,4 +40,4 @@ def _say(word: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), world=os.environ["WORLD_URL"], token=os.environ["CUSTOMS_TOKEN"]))

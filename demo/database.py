@@ -45,7 +45,7 @@ class TaskRow(NamedTuple):
 
 
 class Database(NamedTuple):
-    """What a database holds; ``statuses`` are those of runs."""
+    """What a database holds; ``requested`` are the keys of tasks that a node is making a request for."""
 
     integrity: str
     events: list[tuple[str, str]]
@@ -53,6 +53,7 @@ class Database(NamedTuple):
     tasks: list[TaskRow]
     failed_attempts: list[tuple[str, int]]
     statuses: list[StatusRow]
+    requested: set[str]
     timers: int
 
     @property
@@ -95,6 +96,7 @@ def read_database(path: Path) -> Database:
             [TaskRow(*row) for row in rows(_TASKS)],
             rows("SELECT lower(hex(idempotency_key)), number FROM attempts JOIN tasks USING (task_no)"),
             [_status(*row) for row in rows(_STATUSES)],
+            {key for (key,) in rows(_REQUESTED)},
             rows("SELECT count(*) FROM timers")[0][0],
         )
 
@@ -120,7 +122,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _status(event: str, key: str, label: str, state: str, history: str) -> StatusRow:
     before = [(was["label"], was["state"]) for was in json.loads(history)]
-    return StatusRow(f"order {event.partition('-')[2]}", key, label, state, before)
+    return StatusRow(f"order {event.partition('-')[2]}", key, [*before, (label, state)])
 
 
 _RUNS = """
@@ -132,6 +134,10 @@ _TASKS = """
 SELECT id, parent_id, run_no, lower(hex(idempotency_key)), operation, display_key, status, attempts, output, started_at,
   completed_at
 FROM tasks
+"""
+
+_REQUESTED = """
+SELECT lower(hex(idempotency_key)) FROM operations JOIN tasks USING (task_no) WHERE node_no IS NOT NULL
 """
 
 _AWAITING = """

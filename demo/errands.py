@@ -1,4 +1,4 @@
-"""The jobs that deal with the world outside: a picture is taken, a parcel is brought to the door."""
+"""The jobs that deal with the world outside: a picture is taken, papers are got, a parcel is brought to the door."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientSession
 from pydantic import BaseModel
 
-from demo.orders import ORDER_PLACED, PHOTO, SIGNATURE, Order
+from demo.orders import ORDER_PLACED, PAPERS, PHOTO, SIGNATURE, Order
 from demo.plans import PATIENCE, Signer, signer_of
-from perdure import IO, event_trigger
+from perdure import IO, event_trigger, redact_string
 from perdure.errors import WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ class Picture(BaseModel):
     picture: str
 
 
+class Papers(BaseModel):
+    """How far the customs office is."""
+
+    order: int
+    status: str
+
+
 class Signature(BaseModel):
     """What the messenger sends when somebody has signed."""
 
@@ -41,12 +48,23 @@ class Delivery(BaseModel):
     event: str | None
 
 
-def add_errands(client: Client, *, world: str) -> None:
+BUSY = {
+    "strategy": "headers",
+    "limit_header": "X-RateLimit-Limit",
+    "remaining_header": "X-RateLimit-Remaining",
+    "reset_header": "X-RateLimit-Reset",
+    # A time from now: the shop's clock is not that of the world.
+    "reset_format": "iso_8601_duration_openai_variant",
+}
+
+
+def add_errands(client: Client, *, world: str, token: str) -> None:
     """Give the shop its errands.
 
     Args:
         client: The shop.
         world: The URL of the world outside.
+        token: What the customs office wants to be told.
     """
 
     @client.job(
@@ -65,6 +83,32 @@ def add_errands(client: Client, *, world: str) -> None:
         picture = await io.wait_for_request("📷", ask, timeout=LONGEST, as_type=Picture)
         await status.update("taken", label="Taken", state="success", data={"picture": picture.picture})
         return picture
+
+    @client.job(
+        id="get-papers",
+        name="Get papers for customs",
+        version="1.0.0",
+        trigger=event_trigger(ORDER_PLACED, schema=Order, filter={"extras": [{"$includes": PAPERS}]}),
+    )
+    async def get_papers(order: Order, io: IO) -> Papers:
+        who = {"Authorization": redact_string("Bearer {}", token)}
+        about = {"order": order.number, "worth": order.total}
+        status = await io.create_status("papers", label="Applied for", state="loading")
+        await io.background_fetch(
+            "apply", f"{world}/papers", method="POST", headers=who, json=about, retry={429: BUSY}, timeout=5
+        )
+        await status.update("in progress", label="In progress")
+        papers = await io.background_poll(
+            "📜",
+            f"{world}/papers/{order.number}",
+            headers=who,
+            interval=1,
+            timeout=LONGEST,
+            response_filter={"status": [200], "body": {"status": ["SUCCESS"]}},
+            as_type=Papers,
+        )
+        await status.update("ready", label="Ready", state="success")
+        return papers
 
     @client.job(
         id="bring",

@@ -14,6 +14,7 @@ BODIES = "bodies.log"
 SUPERVISOR = "supervisor.log"
 WORLD = "world.log"
 LAST_WORDS = "errors.log"
+TOKEN = "customs.token"
 KILLED = "when-it-was-killed"
 
 
@@ -41,6 +42,22 @@ class Asked(NamedTuple):
         return self.webhook.split("/")[-3]
 
 
+class Application(NamedTuple):
+    """The customs office was asked for papers."""
+
+    order: int
+    key: str
+    status: int
+
+
+class Look(NamedTuple):
+    """The customs office was asked how far the papers are."""
+
+    order: int
+    key: str
+    found: str
+
+
 class Evidence(NamedTuple):
     """What a demonstration leaves behind.
 
@@ -50,6 +67,8 @@ class Evidence(NamedTuple):
         bodies: The bodies' log.
         asked: What the photographer was asked for, by its own log.
         called_back: The photographer's calls, each with the status that it was answered, or 0.
+        applications: What the customs office was asked for, by its own log, with the status of each answer.
+        looks: Who looked there, by its own log, and what was found.
         leaks: The files that hold a secret in clear which they should not, each with what it is.
         killed: The database as it was when the first process had been killed.
         database: The database in the end.
@@ -60,6 +79,8 @@ class Evidence(NamedTuple):
     bodies: list[BodyRun]
     asked: list[Asked]
     called_back: list[tuple[str, int]]
+    applications: list[Application]
+    looks: list[Look]
     leaks: list[tuple[str, str]]
     killed: Database
     database: Database
@@ -80,6 +101,8 @@ def read_evidence(folder: Path) -> Evidence:
         [BodyRun(**{"cents": 0, **line}) for line in read_log(folder / BODIES)],
         asked,
         [(line["called_back"], line["status"]) for line in world if "called_back" in line],
+        [Application(line["applied"], line["key"], line["status"]) for line in world if "applied" in line],
+        [Look(line["looked"], line["key"], line["found"]) for line in world if "looked" in line],
         _find_leaks(folder, asked),
         read_database(folder / KILLED / DATABASE),
         read_database(folder / DATABASE),
@@ -88,9 +111,13 @@ def read_evidence(folder: Path) -> Evidence:
 
 def _find_leaks(folder: Path, asked: list[Asked]) -> list[tuple[str, str]]:
     """Look for secrets in every file, wherever they are not kept on purpose."""
-    secrets = {one.webhook.rpartition("/")[2].encode(): "the token of a callback URL" for one in asked}
-    leaks: list[tuple[str, str]] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WORLD):
-        content = path.read_bytes()
-        leaks += ((str(path.relative_to(folder)), what) for secret, what in secrets.items() if secret in content)
-    return leaks
+    secrets = {one.webhook.rpartition("/")[2].encode(): ("the token of a callback URL", WORLD) for one in asked}
+    secrets[(folder / TOKEN).read_bytes()] = ("the token for the customs office", TOKEN)
+    return [
+        (str(path.relative_to(folder)), what)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for content in [path.read_bytes()]
+        for secret, (what, keeper) in secrets.items()
+        if secret in content and path.name != keeper
+    ]

@@ -8,8 +8,8 @@ _GOODS = {"tea": 450, "cup": 1200, "kettle": 5900, "honey": 780, "spoon": 310, "
 ORDER_PLACED = "order.placed"
 CHANNELS = ("mail", "text message")
 
-PHOTO, SIGNATURE = "photo", "signature"
-_EXTRAS = {1: [PHOTO], 5: [SIGNATURE]}
+PHOTO, PAPERS, SIGNATURE = "photo", "papers", "signature"
+_EXTRAS = {1: [PHOTO], 3: [PAPERS], 5: [SIGNATURE]}
 
 
 class Item(BaseModel):
@@ -47,25 +47,6 @@ class Order(BaseModel):
 def order_book(count: int) -> list[Order]:
     """Make orders 1 to ``count``."""
     return [_order(number) for number in range(1, count + 1)]
-
-
-def expected_bodies(order: Order) -> list[str]:
-    """Name the task bodies that an order needs, with one entry for each attempt."""
-    charges = ["charge"] * (2 if order.is_declined_at_first else 1)
-    picks = [f"pick {item.name}" for item in order.items]
-    return [*charges, "pack", *picks, *(f"announce by {channel}" for channel in CHANNELS), "print the label"]
-
-
-def expected_tasks(order: Order) -> list[str]:
-    """Name the tasks that an order needs, those without a body among them, log lines not."""
-    extras = (name for extra in order.extras for name in _TASKS_OF_EXTRA[extra])
-    return [*set(expected_bodies(order)), "second thoughts", "announce", "hand over", *extras]
-
-
-_TASKS_OF_EXTRA = {
-    PHOTO: ["picture", "📷", "callback", "taken"],
-    SIGNATURE: ["parcel", "✍️", "brought"],
-}
 
 
 def _order(number: int) -> Order:

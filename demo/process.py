@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from demo.evidence import LAST_WORDS, SUPERVISOR
+from demo.evidence import LAST_WORDS, SUPERVISOR, TOKEN
 from demo.logs import SyncedLog
 
 if TYPE_CHECKING:
@@ -46,18 +47,18 @@ class ShopProcess:
         self.last_words = last_words
 
     @classmethod
-    async def start(cls, folder: Path, log: SupervisorLog, *, world: str) -> ShopProcess:
+    async def start(cls, folder: Path, log: SupervisorLog, world: WorldProcess) -> ShopProcess:
         """Start one; it is ready to take events when this returns.
 
         Args:
             folder: Where its files are.
             log: Takes down what it acknowledges.
-            world: The URL of the world outside.
+            world: The world outside.
 
         Raises:
             RuntimeError: It ended at once.
         """
-        process, word = await _start("demo.app", folder, world)
+        process, word = await _start("demo.app", folder, {"WORLD_URL": world.url, "CUSTOMS_TOKEN": world.token})
         if word != "open":
             raise RuntimeError(f"The shop did not open; its last words are in {folder / LAST_WORDS}.")
         log.append(process=process.pid)
@@ -102,30 +103,40 @@ class ShopProcess:
             self.acknowledged.append(event)
 
 
+class WorldProcess(NamedTuple):
+    """The world outside: its process's number, its URL, and the token that the customs office wants to be told."""
+
+    pid: int
+    url: str
+    token: str
+
+
 @asynccontextmanager
-async def world_outside(folder: Path) -> AsyncIterator[tuple[int, str]]:
-    """Start the world outside and give its process's number and its URL; at the end of the block it finishes and ends.
+async def world_outside(folder: Path) -> AsyncIterator[WorldProcess]:
+    """Start the world outside; at the end of the block it finishes and ends.
 
     Raises:
         RuntimeError: It ended at once.
     """
-    process, url = await _start("demo.world", folder)
+    token = secrets.token_urlsafe(32)
+    (folder / TOKEN).write_text(token, encoding="utf-8")
+    process, url = await _start("demo.world", folder, {"CUSTOMS_TOKEN": token})
     if not url:
         raise RuntimeError(f"There is no world outside; its last words are in {folder / LAST_WORDS}.")
     try:
-        yield process.pid, url
+        yield WorldProcess(process.pid, url, token)
     finally:
         assert process.stdin is not None
         process.stdin.close()
         await process.wait()
 
 
-async def _start(module: str, folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
-    """Start a process of ours, and wait for its first line."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
+async def _start(module: str, folder: Path, given: dict[str, str]) -> tuple[asyncio.subprocess.Process, str]:
+    """Start a process of ours with these variables in its environment, and wait for its first line."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))} | given
     with (folder / LAST_WORDS).open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, str(folder), *arguments,
+            sys.executable, "-m", module, str(folder),
             cwd=_ROOT, env=ours, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
         )  # fmt: skip
     assert process.stdout is not None

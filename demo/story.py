@@ -35,7 +35,8 @@ class Story:
         self._print("Each order is a run: charge the card (one in five is declined at first, and retried),")
         self._print("wait a second for second thoughts, pack item by item (tasks in a task), announce it")
         self._print("on two channels in parallel, and send an event that starts the run that ships it.")
-        self._print("Some are photographed by a service that calls back; some wait for a signature, a while.")
+        self._print("Some parcels are photographed by a service that calls back, some need papers from an API")
+        self._print("that is busy and slow, and some are to be signed for: they wait at the door, not for ever.")
         self._print()
 
     def tell(self, sentence: str) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from demo.database import count_ended, orders_at_the_door, read_database
 from demo.errands import PARCEL_SIGNED
 from demo.evidence import BODIES, DATABASE, KILLED
-from demo.orders import ORDER_PLACED, Order, expected_bodies, order_book
-from demo.plans import Signer, signer_of
-from demo.process import ShopProcess, SupervisorLog, world_outside
+from demo.orders import ORDER_PLACED, Order, order_book
+from demo.plans import Signer, expected_bodies, signer_of
+from demo.process import ShopProcess, SupervisorLog, WorldProcess, world_outside
 
 ORDERS_PER_SECOND = 80
 PATIENCE = 60.0
@@ -36,8 +36,8 @@ async def perform(folder: Path, *, orders: int, tell: Tell) -> None:
     Raises:
         RuntimeError: A process ended by itself.
     """
-    async with world_outside(folder) as (pid, world):
-        tell(f"Process {pid} is the world outside. It has power of its own.")
+    async with world_outside(folder) as world:
+        tell(f"Process {world.pid} is the world outside. It has power of its own.")
         supervisor = Supervisor(folder, orders, tell, world)
         await supervisor.first_life()
         supervisor.keep_what_is_on_disk()
@@ -52,10 +52,10 @@ class Supervisor:
         folder: Where all evidence is left.
         orders: How many orders.
         tell: Called with a sentence for each thing that happens.
-        world: The URL of the world outside.
+        world: The world outside.
     """
 
-    def __init__(self, folder: Path, orders: int, tell: Tell, world: str) -> None:
+    def __init__(self, folder: Path, orders: int, tell: Tell, world: WorldProcess) -> None:
         self._folder = folder
         self._book = order_book(orders)
         self._tell = tell
@@ -65,7 +65,7 @@ class Supervisor:
     async def first_life(self) -> None:
         """Open the shop, send it orders, and kill it when half of the work has begun."""
         half = sum(len(expected_bodies(order)) for order in self._book) // 2
-        shop = await ShopProcess.start(self._folder, self._log, world=self._world)
+        shop = await ShopProcess.start(self._folder, self._log, self._world)
         self._tell(f"Process {shop.pid} opens the shop. Orders come in, {ORDERS_PER_SECOND} a second.")
         sending = asyncio.create_task(shop.send(map(_placed, self._book), pause=1 / ORDERS_PER_SECOND))
         messenger = Messenger(shop, self._folder / DATABASE, {Signer.PROMPT})
@@ -93,7 +93,7 @@ class Supervisor:
     async def second_life(self) -> ShopProcess:
         """Open the shop again, send everything again, and wait until all runs have ended; it is still open then."""
         began = time.monotonic()
-        shop = await ShopProcess.start(self._folder, self._log, world=self._world)
+        shop = await ShopProcess.start(self._folder, self._log, self._world)
         self._tell(f"Process {shop.pid} opens it again. All {len(self._book)} orders are sent again, to be sure.")
         await shop.send(map(_placed, self._book))
         messenger = Messenger(shop, self._folder / DATABASE, {Signer.PROMPT, Signer.LATE})

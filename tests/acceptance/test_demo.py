@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from demo.checks import CHECKS, examine
-from demo.evidence import BODIES, DATABASE, LAST_WORDS, SUPERVISOR, WORLD, read_evidence
+from demo.evidence import BODIES, DATABASE, LAST_WORDS, SUPERVISOR, TOKEN, WORLD, read_evidence
 from demo.picture import PICTURE, draw
 from tests.acceptance.processes import ROOT
 
@@ -57,6 +57,11 @@ def change_database(folder: Path, *statements: str) -> None:
 
 def change_lines(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     path.write_text("".join(change(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+
+
+def without_first(lines: list[str], part: str) -> list[str]:
+    number = next(number for number, line in enumerate(lines) if part in line)
+    return lines[:number] + lines[number + 1 :]
 
 
 def lose_an_order(folder: Path) -> None:
@@ -102,7 +107,11 @@ def lose_a_body(folder: Path) -> None:
 
 
 def forget_a_failed_attempt(folder: Path) -> None:
-    change_database(folder, "DELETE FROM attempts WHERE task_no IN (SELECT min(task_no) FROM attempts)")
+    change_database(
+        folder,
+        "DELETE FROM attempts WHERE task_no IN "
+        "(SELECT min(task_no) FROM attempts JOIN tasks USING (task_no) WHERE operation = 'run_task')",
+    )
 
 
 def charge_another_sum(folder: Path) -> None:
@@ -133,6 +142,39 @@ def ask_for_a_picture_again(folder: Path) -> None:
 
 def refuse_a_picture(folder: Path) -> None:
     change_lines(folder / WORLD, lambda lines: [line for line in lines if '"picture 1"' not in line or "asked" in line])
+
+
+def refuse_an_application_less(folder: Path) -> None:
+    change_lines(folder / WORLD, lambda lines: without_first(lines, '"status": 429'))
+
+
+def send_an_application_again(folder: Path) -> None:
+    change_lines(folder / WORLD, lambda lines: [*lines, *(2 * [line for line in lines if '"status": 202' in line][:1])])
+
+
+def send_an_application_under_another_key(folder: Path) -> None:
+    change_database(
+        folder,
+        "UPDATE tasks SET idempotency_key = x'00' WHERE task_no IN "
+        "(SELECT min(task_no) FROM tasks WHERE operation = 'background_fetch')",
+    )
+
+
+def ask_for_no_papers(folder: Path) -> None:
+    change_lines(folder / WORLD, lambda lines: without_first(lines, '"found": "PENDING"'))
+
+
+def look_for_papers_too_often(folder: Path) -> None:
+    change_lines(folder / WORLD, lambda lines: [*lines, *(2 * [line for line in lines if "looked" in line][:1])])
+
+
+def lose_an_attempt_of_a_poll(folder: Path) -> None:
+    change_database(folder, "DELETE FROM tasks WHERE operation = 'poll_attempt'")
+
+
+def store_the_token(folder: Path) -> None:
+    token = (folder / TOKEN).read_text(encoding="utf-8")
+    change_database(folder, f"UPDATE runs SET warnings = 'Bearer {token}' WHERE run_no = 1")
 
 
 def sign_where_nobody_does(folder: Path) -> None:
@@ -181,6 +223,13 @@ TAMPERINGS: dict[Callable[[Path], None], str] = {
     swap_a_picture: "has another; the photographer took",
     ask_for_a_picture_again: "the photographer was asked 2 times",
     refuse_a_picture: "has picture 1; the photographer took",
+    refuse_an_application_less: "was answered [",
+    send_an_application_again: "2 requests of order",
+    send_an_application_under_another_key: "× key ",
+    ask_for_no_papers: "looking for the papers of order",
+    look_for_papers_too_often: "was made 3 times",
+    lose_an_attempt_of_a_poll: "1 instead of 0 × poll attempt",
+    store_the_token: "the token for the customs office is in shop.db",
     sign_where_nobody_does: "order 21 was ended by signed-21 instead of None",
     lose_a_signature: "0 instead of 1 × event signed-5",
     stop_waiting_early: "timed out after 2.999 s",
