@@ -13,16 +13,20 @@ from tests.scenarios.app import PATIENCE, App
 
 
 class Gauge:
-    """A task body that counts how many of its kind are at work."""
+    """A task body that counts how many of its kind are at work; the first ones wait until ``all_there`` are."""
 
-    def __init__(self) -> None:
+    def __init__(self, all_there: int) -> None:
         self.at_work = 0
         self.peak = 0
+        self._all_there = all_there
+        self._full = asyncio.Event()
 
     async def __call__(self) -> None:
         self.at_work += 1
         self.peak = max(self.peak, self.at_work)
-        await asyncio.sleep(0.002)
+        if self.peak >= self._all_there:
+            self._full.set()
+        await asyncio.wait_for(self._full.wait(), PATIENCE)
         self.at_work -= 1
 
 
@@ -33,7 +37,7 @@ async def finish_all(app: App, *jobs: Any, count: int) -> list[Any]:
 
 
 async def test_no_more_executions_of_a_job_are_at_work_than_its_limit(app: App) -> None:
-    limited, everyone = Gauge(), asyncio.Barrier(12)
+    limited, everyone = Gauge(2), asyncio.Barrier(12)
 
     @app.job(concurrency_limit=2)
     async def two(payload: Any, io: IO) -> str:
@@ -53,7 +57,7 @@ async def test_no_more_executions_of_a_job_are_at_work_than_its_limit(app: App) 
 
 
 async def test_jobs_share_the_places_of_a_group(app: App) -> None:
-    gauge = Gauge()
+    gauge = Gauge(3)
     limit = app.client.define_concurrency_limit("openai", 3)
 
     async def work(payload: Any, io: IO) -> None:
@@ -110,7 +114,7 @@ async def test_a_run_that_stands_aside_says_what_it_waits_for(app: App) -> None:
 
 
 async def test_limits_hold_across_restarts(durable_app: App) -> None:
-    app, gauge = durable_app, Gauge()
+    app, gauge = durable_app, Gauge(2)
 
     def declare(app: App) -> Any:
         @app.job(concurrency_limit=2)
@@ -122,6 +126,7 @@ async def test_limits_hold_across_restarts(durable_app: App) -> None:
     two = declare(app)
     async with app.start_and_interrupt():
         handles = [await app.client.invoke(two) for _ in range(20)]
+    # The bodies that were cut may not have counted themselves out.
     gauge.at_work = 0
     after = app.successor()
     declare(after)
@@ -133,7 +138,7 @@ async def test_limits_hold_across_restarts(durable_app: App) -> None:
 
 async def test_the_environment_has_a_limit_of_its_own(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_CONCURRENCY_LIMIT", "3")
-    gauge = Gauge()
+    gauge = Gauge(3)
 
     @app.job
     async def one(payload: Any, io: IO) -> None:
