@@ -10,9 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from perdure import IO, Client, Context, Retry, RetryAt, event_trigger, invoke_trigger
-from perdure.errors import InvokedRunFailedError, WaitTimeoutError
+from perdure.errors import FetchFailedError, InvokedRunFailedError, WaitTimeoutError
 from perdure.testing import Env, EnvRun
 from tests.scenarios.requests import post
+from tests.scenarios.target import Reply, target
 
 pytestmark = pytest.mark.crash_everywhere
 
@@ -294,3 +295,25 @@ async def test_runs_that_stand_aside_for_others(env: Env) -> None:
     await env.settle()
     await env.advance(minutes=1)
     assert [(await env.run(handle.id)).output for handle in handles] == [0, 1, 2]
+
+
+async def test_requests_that_the_platform_makes(env: Env) -> None:
+    async def fetching(payload: Any, io: IO) -> list[Any]:
+        pause = {"strategy": "backoff", "limit": 3, "min_timeout": 60, "randomize": False}
+        found = await io.background_fetch("fetch", service.url("/thing"), as_type=Receipt)
+        try:
+            await io.background_fetch("failing", service.url("/busy"), retry={"5xx": pause})
+        except FetchFailedError as error:
+            failed = error.status
+        polled = await io.background_poll(
+            "poll", service.url("/thing"), interval=60, response_filter={"body": {"number": [5]}}
+        )
+        response = await io.background_fetch_response("response", service.url("/thing"))
+        return [found.number, failed, polled, response.status]
+
+    fetcher = Client(id="fetcher")
+    fetcher.job(id="fetching", version="1.0.0", trigger=invoke_trigger())(fetching)
+    env.use(fetcher)
+    async with target(thing=Reply({"number": 5}), busy=Reply("busy", status=503)) as service:
+        run = await finish(env, "fetching")
+    assert run.output == [5, 503, {"number": 5}, 200]

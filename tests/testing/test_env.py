@@ -19,6 +19,7 @@ from perdure.errors import (
     UnmetExpectationError,
 )
 from perdure.testing import Env
+from tests.scenarios.target import Reply, target
 
 client = Client(id="shop")
 
@@ -407,3 +408,45 @@ async def test_a_run_that_was_shown_is_brought_up_to_date(perdure_env: Env) -> N
     await perdure_env.settle()
     assert run.status == "CANCELED"
     assert again is run
+
+
+async def test_requests_are_waited_for_and_those_to_come_are_not(perdure_env: Env) -> None:
+    async def fetch(payload: Any, io: IO) -> Any:
+        return await io.background_fetch("💬", service.url("/thing"), retry={"5xx": later})
+
+    later = {"strategy": "backoff", "min_timeout": 3600, "max_timeout": 3600, "limit": 2, "randomize": False}
+    perdure_env.use(a_client(fetch))
+    async with target(thing=[Reply("busy", status=503), Reply({"n": 7})]) as service:
+        run = await perdure_env.invoke("other")
+        assert (run.status, len(service.requests)) == ("WAITING_TO_CONTINUE", 1)
+        await perdure_env.advance(minutes=59)
+        assert len(service.requests) == 1
+        await perdure_env.advance(minutes=1)
+        assert (run.output, len(service.requests)) == ({"n": 7}, 2)
+
+
+async def test_a_request_without_an_answer_is_named(perdure_env: Env) -> None:
+    async def fetch(payload: Any, io: IO) -> Any:
+        return await io.background_fetch("💬", service.url("/thing"))
+
+    perdure_env.use(a_client(fetch))
+    perdure_env.patience = 0.2
+    async with target(thing=Reply()) as service:
+        service.hangs = True
+        with pytest.raises(NotSettledError, match=r"Operations\._perform is at work"):
+            await perdure_env.invoke("other")
+
+
+async def test_polls_are_made_as_time_passes(perdure_env: Env) -> None:
+    async def poll(payload: Any, io: IO) -> Any:
+        return await io.background_poll(
+            "poll", service.url("/state"), interval=60, timeout=600, response_filter={"body": {"done": [True]}}
+        )
+
+    perdure_env.use(a_client(poll))
+    async with target(state=[Reply({"done": False}), Reply({"done": False}), Reply({"done": True})]) as service:
+        run = await perdure_env.invoke("other")
+        await perdure_env.advance(minutes=1)
+        assert (run.status, len(service.requests)) == ("WAITING_TO_CONTINUE", 2)
+        await perdure_env.advance(minutes=1)
+        assert run.output == {"done": True}

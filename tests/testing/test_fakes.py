@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from perdure import IO, Client, ReceivedEvent, Retry, invoke_trigger
+from perdure import IO, Client, FetchResponse, ReceivedEvent, Retry, invoke_trigger
 from perdure.errors import (
+    FetchFailedError,
     InvalidArgumentError,
     InvokedRunFailedError,
     TaskFailedError,
@@ -323,3 +324,29 @@ def test_a_key_that_is_not_faked_is_told_with_those_that_are() -> None:
         env.fakes["mail"]
     with pytest.raises(InvalidArgumentError, match="needs the key"):
         env.fake("", None)
+
+
+async def test_requests_are_faked_by_their_answers(perdure_env: Env) -> None:
+    url = "https://api.example.com/orders"
+
+    async def job(payload: Any, io: IO) -> list[Any]:
+        fetched = await io.background_fetch("fetch", url, method="POST", json={"a": 1}, as_type=Order)
+        polled = await io.background_poll("poll", url, response_filter={"status": [200]}, as_type=Order)
+        whole = await io.background_fetch_response("whole", url, as_type=Order)
+        data = await io.background_fetch_response("data", url)
+        try:
+            await io.background_fetch("failed", url, retry={"all": {"strategy": "backoff"}})
+        except FetchFailedError as error:
+            failed = error.status
+        return [fetched.number, polled.number, whole.status, whole.headers, whole.data.number, data.data, failed]
+
+    perdure_env.fake("fetch", {"orderNumber": 1})
+    perdure_env.fake("poll", Order(orderNumber=2))
+    perdure_env.fake("whole", FetchResponse(status=201, headers={"x": "y"}, data=Order(orderNumber=3)))
+    perdure_env.fake("data", {"status": "sent"})
+    perdure_env.fake("failed", FetchFailedError("no", status=503, body=None))
+    ended = await run(perdure_env, job)
+    assert ended.output == [1, 2, 201, {"x": "y"}, 3, {"status": "sent"}, 503]
+    (params,) = perdure_env.fakes["fetch"].calls
+    assert params["url"] == url
+    assert params["requestInit"]["method"] == "POST"

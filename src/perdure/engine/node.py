@@ -189,7 +189,7 @@ class Node:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        await self.operations.stop()
+        await self.operations.cut()
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take no more work, let executions end for so long, then put the rest back in line.

@@ -212,15 +212,18 @@ class Operations:
         for task_no in self._of_run.get(run_id, ()):
             self._at_work[task_no].cancel()
 
-    async def stop(self) -> None:
-        """Cut every request, and let them be made again by whoever comes next."""
+    async def cut(self) -> None:
+        """Cut every request and begin no more."""
         self._is_open = False
         tasks = self.at_work()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._attempts.close()
+
+    async def stop(self) -> None:
+        """Cut every request, and let them be made again by whoever comes next."""
+        await self.cut()
         # If that fails, whoever comes next finds that this node is gone.
         with suppress(StorageUnavailableError):
             await self._storage.write(release_held, node_no=self._node_no, now=self._clock.now())
-        await self._attempts.close()

@@ -259,3 +259,10 @@ class _Respond:
             headers=output["headers"],
             data=self._codec.decode(JsonText(dump(output["data"], root="data"))),
         )
+
+    def unwrap(self, result: Any) -> dict[str, Any]:
+        """Give the stored form of an answer; anything else is the data of one that went well."""
+        given: object = result
+        if isinstance(given, FetchResponse):
+            return {"status": result.status, "headers": dict(result.headers), "data": result.data}
+        return {"status": 200, "headers": {}, "data": result}

@@ -59,7 +59,7 @@ def replace_body(
 
     async def body() -> Any:
         assert ask.task is not None
-        params = None if ask.params is None else load(ask.params)
+        params = None if options.params is None else load(options.params)
         answer = await found.answer(ask.task_key, ask.task.attempts, params)
         return wrap.unwrap(answer) if isinstance(wrap, Unwraps) else answer
 
