@@ -97,9 +97,10 @@ class Exchange:
                 return await self._read(response)
         except (ClientError, OSError) as error:
             raise translate(error, url) from None
-        except RuntimeError:
-            if not self._session.closed:
+        except (RuntimeError, asyncio.CancelledError) as error:
+            if not self._session.closed or _is_cancelled(error):
                 raise
+            # Closing fails what is under way, and cancels what waits for a connection though nobody asked for that.
             raise FetchFailedError("The node stopped before the request was answered.") from None
 
     async def close(self) -> None:
@@ -137,6 +138,11 @@ def _headers_to_send(request: OutboundRequest) -> list[tuple[str, str]]:
     given = {name.lower() for name, _ in request.headers}
     own = (("Accept-Encoding", "gzip, deflate"), ("User-Agent", "perdure"))
     return [*request.headers, *((name, value) for name, value in own if name.lower() not in given)]
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _text(raw: bytes) -> str:

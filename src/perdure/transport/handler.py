@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WIRE_LIMIT: Final = 2 * RESPONSE_BODY_LIMIT
 """Bytes that may come in for one answer, whatever they are: also interim answers, chunk headers and blank lines."""
 
+READ_SIZE: Final = 32 * 1024
+"""Bytes that are taken from a connection at once."""
+
 
 class BoundedHandler(ResponseHandler):
     """Drives one connection, and cuts it off when an answer takes too many bytes.
@@ -30,6 +33,11 @@ class BoundedHandler(ResponseHandler):
         super().__init__(loop)
         self.is_used = False
         self._received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection over."""
+        super().connection_made(transport)
+        _read_in_small_pieces(transport)
 
     def set_response_params(self, **parameters: Any) -> None:
         """Get ready for the next answer."""
@@ -51,3 +59,15 @@ class BoundedHandler(ResponseHandler):
             self._payload = None
         if self.transport is not None:
             self.transport.abort()
+
+
+def _read_in_small_pieces(transport: Any) -> None:
+    # asyncio reads up to 256 KiB at once, and keeps a buffer of that size for every TLS connection: with a thousand
+    # of them, 256 MB that hold nothing. There is no public way to ask for less; other loops have other attributes.
+    tls: Any = getattr(transport, "_ssl_protocol", None)
+    reader = transport if tls is None else tls
+    if hasattr(reader, "max_size"):
+        reader.max_size = READ_SIZE
+    if tls is not None and hasattr(tls, "_ssl_buffer") and hasattr(tls, "_ssl_buffer_view"):
+        # Of no length, it is replaced by one of the new size when something comes in.
+        tls._ssl_buffer, tls._ssl_buffer_view = bytearray(), memoryview(b"")  # noqa: SLF001

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import ssl
 import sys
 from collections import Counter
 
@@ -21,7 +20,7 @@ from perdure.transport.outbound import Outbound
 
 async def main(first: str, *urls: str, at_once: int, timeout: float) -> None:
     """Send one request to warm up, then the others."""
-    outbound = Outbound(allow_loopback=True, tls=_tls())
+    outbound = Outbound(allow_loopback=True)
     room = asyncio.Semaphore(at_once)
 
     async def send(url: str) -> str:
@@ -38,13 +37,6 @@ async def main(first: str, *urls: str, at_once: int, timeout: float) -> None:
     await outbound.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"before": before, "peak": peak, "outcomes": outcomes}))  # noqa: T201
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 if __name__ == "__main__":
