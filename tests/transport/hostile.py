@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Final, TypeAlias
 
 from tests.transport.server import Received, response
@@ -93,12 +94,24 @@ def _headers(count: int, size: int) -> bytes:
     return _OK + b"".join(b"X-%d: %s\r\n" % (n, b"x" * size) for n in range(count)) + b"Content-Length: 0\r\n\r\n"
 
 
+def _chunked(body: bytes, encoding: str) -> bytes:
+    head = _CHUNKED[:-2] + f"Content-Encoding: {encoding}\r\n\r\n".encode()
+    return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+def _with_long_name(data: bytes) -> bytes:
+    # The flag says that a file's name follows the header of ten bytes, up to a zero.
+    return data[:3] + b"\x08" + data[4:10] + b"x" * (_LIMIT + 1) + b"\x00" + data[10:]
+
+
 def _raw_deflate(body: bytes) -> bytes:
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     return compressor.compress(body) + compressor.flush()
 
 
 GZIP: Final = gzip.compress(b"text" * 1000)
+# Half as long when compressed.
+DIGITS: Final = Random(7).randbytes(1_600_000).hex().encode()
 BOMB: Final = gzip.compress(bytes(100_000_000))
 
 PEERS: Final[dict[str, tuple[Peer, str | int]]] = {
@@ -157,6 +170,9 @@ PEERS: Final[dict[str, tuple[Peer, str | int]]] = {
     "says that it is too large": (says(_OK + b"Content-Length: 99999999999\r\n\r\n"), LARGE),
     "is a byte too large": (says(_CHUNKED + b"300001\r\n" + b"x" * (_LIMIT + 1) + b"\r\n0\r\n\r\n"), LARGE),
     "is as large as it may be": (says(response(b"x" * _LIMIT)), 200),
+    "is a byte too large decompressed": (says(_chunked(gzip.compress(DIGITS[: _LIMIT + 1]), "gzip")), LARGE),
+    "is as large as it may be decompressed": (says(_chunked(gzip.compress(DIGITS[:_LIMIT]), "gzip")), 200),
+    "is too large before it is decompressed": (says(_chunked(_with_long_name(GZIP), "gzip")), LARGE),
     "sends without end": (floods(b"HTTP/1.0 200 OK\r\n\r\n", b"x" * 10_000), LARGE),
     "sends chunks without end": (floods(_CHUNKED, b"3e8\r\n" + b"x" * 1000 + b"\r\n"), LARGE),
     "sends chunks of a byte without end": (floods(_CHUNKED, b"1\r\nx\r\n" * 2000), LARGE),

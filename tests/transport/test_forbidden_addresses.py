@@ -121,6 +121,16 @@ async def test_what_is_open_in_development_is_reached() -> None:
             assert answered.body == b"here"
 
 
+async def test_localhost_is_loopback_whatever_a_resolver_says() -> None:
+    async def lookup(host: str) -> list[str]:
+        return ["93.184.216.34"]
+
+    async with serving(response(b"here")) as server, sending(lookup=lookup) as outbound:
+        with watching_connects() as connects:
+            await outbound.request(OutboundRequest("GET", f"http://localhost:{server.port}/"))
+    assert set(connects) <= {("127.0.0.1", server.port), ("::1", server.port)}
+
+
 async def test_a_name_that_was_opened_is_reached_wherever_it_leads() -> None:
     async with serving(response(b"here")) as server:
         rule = EgressRule("localtest.example", server.port)

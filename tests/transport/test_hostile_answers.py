@@ -10,6 +10,7 @@ import pytest
 
 from perdure.errors import FetchFailedError, FetchTimeoutError
 from perdure.protocol.outbound import OutboundRequest
+from perdure.transport.handler import BoundedHandler
 from tests.transport.hostile import LATE, PEERS
 from tests.transport.sending import fetch, sending
 from tests.transport.server import Received, response, serving
@@ -28,15 +29,28 @@ async def test_a_server_that(behaviour: str, caplog: pytest.LogCaptureFixture) -
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_the_next_request_is_not_answered_with_what_nobody_asked_for() -> None:
-    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
-        for body in (received.target.encode(), b"unasked"):
-            writer.write(response(body))
-            await writer.drain()
+async def test_the_next_request_is_not_answered_with_what_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    writers: list[asyncio.StreamWriter] = []
+    came_in = asyncio.Event()
 
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(response(received.target.encode()))
+        await writer.drain()
+
+    def data_received(handler: BoundedHandler, data: bytes) -> None:
+        real(handler, data)
+        if b"unasked" in data:
+            came_in.set()
+
+    real = BoundedHandler.data_received
+    monkeypatch.setattr(BoundedHandler, "data_received", data_received)
     async with serving(answer) as server, sending() as outbound:
-        bodies = [(await outbound.request(OutboundRequest("GET", f"{server.origin}/{n}"))).body for n in range(20)]
-    assert bodies == [f"/{n}".encode() for n in range(20)]
+        first = await outbound.request(OutboundRequest("GET", f"{server.origin}/first"))
+        writers[0].write(response(b"unasked"))
+        await came_in.wait()
+        second = await outbound.request(OutboundRequest("GET", f"{server.origin}/second"))
+    assert (first.body, second.body, server.connections) == (b"/first", b"/second", 2)
 
 
 async def test_a_failure_says_which_server_and_holds_no_secret() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perdure.errors import FetchFailedError
+from perdure.errors import BlockedAddressError, FetchFailedError
 from perdure.protocol.outbound import OutboundRequest
 from tests.transport.sending import fetch, sending
 from tests.transport.server import Received, redirect, response, serving
@@ -92,6 +92,17 @@ async def test_the_sixth_redirect_is_too_many(location: str) -> None:
         with pytest.raises(FetchFailedError, match="more than 5 times") as caught:
             await fetch(f"{server.origin}/0")
     assert (caught.value.status, len(server.requests)) == (None, 6)
+
+
+async def test_a_redirect_to_a_closed_port_is_refused() -> None:
+    async with (
+        serving(response()) as other,
+        serving(redirect(f"{other.origin}/")) as server,
+        sending(ports=[server.port]) as outbound,
+    ):
+        with pytest.raises(BlockedAddressError, match=f"port {other.port} are blocked"):
+            await outbound.request(OutboundRequest("GET", server.origin))
+    assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
 @pytest.mark.parametrize("status", ["300 Multiple Choices", "304 Not Modified", "305 Use Proxy", "399 Odd"])

@@ -98,6 +98,13 @@ async def test_a_connection_is_used_again() -> None:
     assert (len(server.requests), server.connections) == (5, 1)
 
 
+async def test_what_is_read_over_one_connection_is_counted_for_each_answer() -> None:
+    async with serving(response(bytes(3_000_000))) as server, sending() as outbound:
+        for _ in range(4):
+            assert len((await outbound.request(OutboundRequest("GET", server.origin))).body) == 3_000_000
+    assert server.connections == 1
+
+
 async def test_cookies_are_not_kept() -> None:
     async with serving(response(headers={"Set-Cookie": "a=b; Path=/"})) as server, sending() as outbound:
         for host in ("127.0.0.1", "127.0.0.1", "localhost"):

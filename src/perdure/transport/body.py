@@ -117,7 +117,7 @@ class _Inflater:
             if piece:
                 yield piece
             data = stream.unused_data if stream.eof else stream.unconsumed_tail
-            if not data and (stream.eof or len(piece) < _PIECE):
+            if not data:
                 return
 
     def _next_member(self) -> _Decompress:

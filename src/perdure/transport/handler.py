@@ -55,8 +55,6 @@ class BoundedHandler(ResponseHandler):
         self.set_exception(error)
         if self._payload is not None:
             self._payload.set_exception(error)
-            # Otherwise the loss of the connection would take this error's place.
-            self._payload = None
         if self.transport is not None:
             self.transport.abort()
 

@@ -89,13 +89,10 @@ class Outbound:
             FetchFailedError: There was no answer, or none that could be read; ``status`` is ``None``.
         """
         url = check_outbound(request, policy=self.policy)
-        deadline = asyncio.timeout(request.timeout)
         try:
-            async with deadline:
+            async with asyncio.timeout(request.timeout):
                 return await self._follow(request, url)
         except TimeoutError as error:
-            if not deadline.expired():
-                raise
             raise FetchTimeoutError(
                 f"{url.origin} did not answer in full within {request.timeout:g} seconds."
             ) from error
