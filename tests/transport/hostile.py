@@ -67,6 +67,18 @@ def floods(start: bytes, piece: bytes) -> Peer:
     return answering
 
 
+def floods_later(start: bytes, piece: bytes) -> Peer:
+    """Answer without end, once what came first was read."""
+
+    async def answering(received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        await floods(b"", piece)(received, writer)
+
+    return answering
+
+
 def trickles(start: bytes, piece: bytes = b"x") -> Peer:
     """Answer a byte at a time, often enough that each single read is quick."""
 
@@ -179,6 +191,10 @@ PEERS: Final[dict[str, tuple[Peer, str | int]]] = {
     "sends a chunk's extension without end": (floods(_CHUNKED + b"1;", b"x" * 10_000), LARGE),
     "sends a chunk's size without end": (floods(_CHUNKED, b"0" * 10_000), LARGE),
     "sends trailers without end": (floods(_CHUNKED + b"0\r\n", b"X: y\r\n" * 100), LARGE),
+    "sends trailers without end later": (floods_later(_CHUNKED + b"1\r\nx\r\n0\r\n", b"X: y\r\n" * 100), LARGE),
+    "sends a trailer without end later": (floods_later(_CHUNKED + b"1\r\nx\r\n0\r\nX: ", b"x" * 10_000), LARGE),
+    "sends chunks without end later": (floods_later(_CHUNKED, b"1\r\nx\r\n" * 2000), LARGE),
+    "sends blank chunks without end later": (floods_later(_CHUNKED + b"1;", b"x" * 10_000), LARGE),
     "sends its status without end": (floods(b"HTTP/1.1 200 ", b"x" * 10_000), LARGE),
     "sends a header's name without end": (floods(_OK, b"x" * 10_000), LARGE),
     "sends a header's value without end": (floods(_OK + b"X: ", b"x" * 10_000), LARGE),

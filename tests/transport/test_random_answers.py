@@ -69,37 +69,47 @@ def _read(encoding: str, data: bytes) -> bytes:
     return reader.finish()
 
 
+class Compressed:
+    """A body, its encoding, and its bytes as they come in."""
+
+    def __init__(self, encoding: str, body: bytes, pieces: list[bytes]) -> None:
+        self.encoding, self.body, self.pieces = encoding, body, pieces
+
+    def __repr__(self) -> str:
+        return f"{self.encoding} of {len(self.body)} bytes in {[len(piece) for piece in self.pieces]}"
+
+
 @st.composite
-def compressed_bodies(draw: st.DrawFn) -> tuple[str, bytes, list[bytes]]:
-    """Draw a body, its encoding, and its bytes as they come in."""
+def compressed_bodies(draw: st.DrawFn) -> Compressed:
+    """Draw a body and how it is compressed and cut."""
     body = draw(st.one_of(st.binary(max_size=2000), st.integers(0, 300_000).map(bytes)))
     encoding, window = draw(st.sampled_from([("gzip", 31), ("deflate", 15), ("deflate", -15)]))
     compressor = zlib.compressobj(draw(st.sampled_from([0, 1, 9])), wbits=window)
     data = compressor.compress(body) + compressor.flush()
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=5)))
     pieces = [data[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    return encoding, body, [piece for piece in pieces if piece]
+    return Compressed(encoding, body, [piece for piece in pieces if piece])
 
 
+@settings(deadline=None)
 @given(compressed_bodies())
-def test_a_body_is_decompressed_however_it_comes_in(drawn: tuple[str, bytes, list[bytes]]) -> None:
-    encoding, body, pieces = drawn
-    reader = BodyReader(encoding)
+def test_a_body_is_decompressed_however_it_comes_in(drawn: Compressed) -> None:
+    reader = BodyReader(drawn.encoding)
     try:
-        for piece in pieces:
+        for piece in drawn.pieces:
             reader.feed(piece)
     except ResponseTooLargeError:
-        assert len(body) > max(RATIO_FLOOR, RATIO_LIMIT * len(pieces[0]))
+        assert len(drawn.body) > max(RATIO_FLOOR, RATIO_LIMIT * len(drawn.pieces[0]))
         return
-    assert reader.finish() == body
+    assert reader.finish() == drawn.body
 
 
+@settings(deadline=None)
 @given(compressed_bodies(), st.data())
-def test_a_body_that_is_cut_off_is_refused(drawn: tuple[str, bytes, list[bytes]], data: st.DataObject) -> None:
-    encoding, _, pieces = drawn
-    whole = b"".join(pieces)
+def test_a_body_that_is_cut_off_is_refused(drawn: Compressed, data: st.DataObject) -> None:
+    whole = b"".join(drawn.pieces)
     with pytest.raises(FetchFailedError):
-        _read(encoding, whole[: data.draw(st.integers(1, len(whole) - 1))])
+        _read(drawn.encoding, whole[: data.draw(st.integers(1, len(whole) - 1))])
 
 
 @given(st.sampled_from(["gzip", "deflate"]), st.binary(min_size=1, max_size=200))

@@ -6,6 +6,7 @@ import gzip
 import subprocess
 import sys
 import zlib
+from random import Random
 
 import pytest
 
@@ -84,11 +85,16 @@ async def test_a_compressed_body_is_decompressed(encoding: str) -> None:
         assert (await fetch(server.origin)).body == b"text" * 100
 
 
-async def test_deflate_without_the_header_of_zlib_is_decompressed() -> None:
-    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    raw = compressor.compress(b"text" * 100) + compressor.flush()
+# Bytes are decompressed in pieces of 64 KiB, and what follows a full one must not be forgotten.
+@pytest.mark.parametrize("size", [1, 400, *range(65_535, 65_541), 131_073])
+@pytest.mark.parametrize("level", [1, 9])
+async def test_deflate_without_the_header_of_zlib_is_decompressed(size: int, level: int) -> None:
+    # Digits do not compress well, and keep the ratio within its limit; zeros end in the middle of a long match.
+    body = (Random(7).randbytes(20_000).hex().encode() + bytes(size))[:size]
+    compressor = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+    raw = compressor.compress(body) + compressor.flush()
     async with serving(response(raw, headers={"Content-Encoding": "deflate"})) as server:
-        assert (await fetch(server.origin)).body == b"text" * 100
+        assert (await fetch(server.origin)).body == body
 
 
 async def test_a_connection_is_used_again() -> None:

@@ -117,7 +117,8 @@ class _Inflater:
             if piece:
                 yield piece
             data = stream.unused_data if stream.eof else stream.unconsumed_tail
-            if not data:
+            # A full piece may be all that fitted, with more to come of bytes that were taken in already.
+            if not data and (stream.eof or len(piece) < _PIECE):
                 return
 
     def _next_member(self) -> _Decompress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientError
 
     from perdure.protocol.web_url import WebUrl
+
+_FLOODS: Final = ("Too many headers", "Got more than")
 
 
 def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
@@ -42,7 +44,7 @@ def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
             return FetchFailedError(f"{url.origin} does not speak TLS that can be agreed on.")
         case ClientConnectorError():
             return FetchFailedError(f"There is no connection to {url.origin}: {_reason(error)}.")
-        case ClientResponseError() if _is_flood(error):
+        case ClientResponseError() | ClientPayloadError() if _is_flood(error):
             return ResponseTooLargeError(f"{url.origin} answered with more headers than are read.")
         case ClientResponseError():
             return FetchFailedError(f"{url.origin} answered with something that is not HTTP.")
@@ -59,8 +61,10 @@ def _reason(error: BaseException) -> str:
     return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
 
 
-def _is_flood(error: ClientResponseError) -> bool:
-    causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__) is not None:
-        causes.append(cause)
-    return any(isinstance(cause, LineTooLong) for cause in causes) or "Too many headers" in error.message
+def _is_flood(error: BaseException | None) -> bool:
+    while error is not None:
+        # Not every error of the client's parser keeps its type on the way here.
+        if isinstance(error, LineTooLong) or any(words in str(error) for words in _FLOODS):
+            return True
+        error = error.__cause__
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp import ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
 
 from perdure.errors import ResponseTooLargeError
@@ -50,6 +51,7 @@ class BoundedHandler(ResponseHandler):
         self._received += len(data)
         if self._received <= WIRE_LIMIT:
             super().data_received(data)
+            self._fail_payload()
             return
         error = ResponseTooLargeError(f"The answer takes more than {WIRE_LIMIT // 1024**2} MiB to transfer.")
         self.set_exception(error)
@@ -57,6 +59,14 @@ class BoundedHandler(ResponseHandler):
             self._payload.set_exception(error)
         if self.transport is not None:
             self.transport.abort()
+
+    def _fail_payload(self) -> None:
+        # What is wrong with a trailer is noted for the next answer only, and the reader of this one would wait on.
+        error, payload = self.exception(), self._payload
+        if error is not None and payload is not None and not payload.is_eof() and payload.exception() is None:
+            failure = ClientPayloadError()
+            failure.__cause__ = error
+            payload.set_exception(failure)
 
 
 def _read_in_small_pieces(transport: Any) -> None:
