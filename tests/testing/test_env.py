@@ -179,7 +179,7 @@ async def test_the_client_works_in_a_test_as_it_does_in_an_app(perdure_env: Env)
 
 async def test_waiting_for_a_result_that_needs_time_says_so(perdure_env: Env) -> None:
     handle = await client.invoke(order, {"minutes": [1]})
-    client.connected()._embedded.platform._lives.patience = 0.01  # type: ignore[attr-defined]
+    perdure_env.patience = 0.01
     with pytest.raises(NotSettledError, match=r"let that pass: await env.advance"):
         await handle.result()
     with pytest.raises(TimeoutError):
@@ -397,6 +397,7 @@ async def test_hooks_and_notifications_are_waited_for_and_named(perdure_env: Env
     with pytest.raises(NotSettledError, match=r"Deliveries\._tell is at work"):
         await perdure_env.invoke("other")
     going.set()
+    perdure_env.patience = 10
     await perdure_env.settle()
 
 

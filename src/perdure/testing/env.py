@@ -269,7 +269,7 @@ class Env:
             self.fakes,
             force_replay=self.force_replay,
             script=Script() if script is None else script,
-            patience=self.patience,
+            patience=lambda: self.patience,
         )
         count, restore_fakes = len(self._clients), self.fakes.keep()
         self._lives = lives

@@ -14,7 +14,7 @@ from perdure.testing.outside import node_of
 from perdure.testing.points import Names, Script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from perdure.sdk.client import Client
     from perdure.testing.clock import VirtualClock
@@ -29,11 +29,11 @@ class Lives:
         fakes: What answers tasks in place of their bodies.
         force_replay: Whether every suspension replays.
         script: What is to happen at crash points.
-        patience: For how many seconds of real time a caller waits for the end of a run.
+        patience: Says for how many seconds of real time a caller waits for the end of a run.
     """
 
     def __init__(
-        self, clock: VirtualClock, fakes: Fakes, *, force_replay: bool, script: Script, patience: float
+        self, clock: VirtualClock, fakes: Fakes, *, force_replay: bool, script: Script, patience: Callable[[], float]
     ) -> None:
         self.clock = clock
         self.names = Names()

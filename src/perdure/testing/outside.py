@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Lives(Protocol):
     """What is asked of an environment."""
 
-    patience: float
+    patience: Callable[[], float]
 
     async def alive(self) -> Life:
         """Give the life at hand, as soon as there is one again, with all clients hosted."""
@@ -63,7 +63,8 @@ class SteadyPlatform:
             TimeoutError: The run had not ended after ``timeout`` seconds.
         """
         _refuse_the_dead()
-        limit = asyncio.timeout(self._lives.patience if timeout is None else timeout)
+        patience = self._lives.patience()
+        limit = asyncio.timeout(patience if timeout is None else timeout)
         try:
             async with limit:
                 while True:
@@ -74,7 +75,7 @@ class SteadyPlatform:
             if timeout is not None or not limit.expired():
                 raise
         raise NotSettledError(
-            f"Run {run_id} has not ended after {self._lives.patience:g} s. If it waits for a time, let that pass: "
+            f"Run {run_id} has not ended after {patience:g} s. If it waits for a time, let that pass: "
             "await env.advance(…) in place of waiting for the result, or before."
         )
 
