@@ -8,6 +8,7 @@ import os
 import random
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,14 @@ from perdure.errors import (
     AlreadyDeliveredError,
     CannotContinueError,
     ExecutionError,
+    FetchFailedError,
+    FetchTimeoutError,
     PerdureError,
     StorageUnavailableError,
 )
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
+from perdure.protocol.operations import FETCH, POLL
+from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_waits import CallbackWait, EventWait
@@ -28,6 +33,8 @@ from perdure.storage.interface import Row, Session, Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.clock import ManualClock
 from tests.engine.conftest import open_storage
+from tests.engine.fetching import ask
+from tests.engine.requester import answer
 from tests.engine.storages import FailingStorage
 from tests.engine.world import check_invariants
 
@@ -49,14 +56,28 @@ TRANSITIONS = (
     "store_awaited_events",
     "time_out_waits",
     "settle_callback",
+    "store_operation",
+    "take_due",
+    "put_off",
+    "settle_operation",
+    "release",
+    "release_held",
 )
+REQUESTS: dict[str, dict[str, Any]] = {
+    "fetch": {
+        "retry": {"503": {"strategy": "backoff", "limit": 50, "maxTimeoutInMs": 3000}},
+        "timeout": {"durationInMs": 5000, "retry": {"limit": 50, "maxTimeoutInMs": 3000}},
+    },
+    "poll": {"interval": 2, "timeout": 40, "responseFilter": {"status": [200]}},
+}
 
 
 async def meanders(execution: Execution) -> ExecutionResult:
     """Works, waits, retries and yields, as its payload says; a pure function of what is stored."""
     plan = random.Random(execution.request.event.payload)
     for number in range(plan.randint(1, 6)):
-        kind, key = plan.choice(("run", "run", "sleep", "retry", "yield", "two", "event", "callback")), str(number)
+        kinds = ("run", "run", "sleep", "retry", "yield", "two", "event", "callback", "fetch", "poll")
+        kind, key = plan.choice(kinds), str(number)
         seconds = plan.choice((0, 0.5, 3, 20))
         await asyncio.sleep(0)
         if kind == "run":
@@ -68,6 +89,10 @@ async def meanders(execution: Execution) -> ExecutionResult:
                 EventWait("signal", "trigger.dev", JsonText('{"n":[1]}'), None, None, 20) if kind == "event" else None
             )
             waiting_for = await execution.wait_outside(key, wait if wait is not None else CallbackWait(20))
+            if waiting_for is not None:
+                return Suspended((waiting_for,))
+        elif kind in ("fetch", "poll"):
+            waiting_for = await ask(execution, key, FETCH if kind == "fetch" else POLL, REQUESTS[kind])
             if waiting_for is not None:
                 return Suspended((waiting_for,))
         elif kind == "two":
@@ -90,6 +115,36 @@ async def meanders(execution: Execution) -> ExecutionResult:
     return Succeeded(JsonText('"done"'))
 
 
+class Weather:
+    """Answers as it pleases, now or later; of each answer that is a result it keeps a note.
+
+    Implements `perdure.engine.attempts.Requester`.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self.given: dict[str, set[str]] = {}
+        self._count = 0
+
+    async def request(self, request: OutboundRequest) -> OutboundResponse:
+        for _ in range(self._chance.choice((0, 1, 5, 40))):
+            await asyncio.sleep(0)
+        what = self._chance.choice(("answer", "answer", "busy", "slow", "silent"))
+        if what == "slow":
+            raise FetchTimeoutError
+        if what == "silent" and self._chance.random() < 0.2:
+            raise FetchFailedError
+        if what == "busy":
+            return answer(status=503)
+        self._count += 1
+        key = dict(request.headers)["Idempotency-Key"]
+        self.given.setdefault(key, set()).add(str(self._count))
+        return answer(str(self._count))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 class Chaos:
     """A node that is killed and started again, on a database that fails."""
 
@@ -103,6 +158,7 @@ class Chaos:
         self.outcomes: dict[str, Row] = {}
         self.taken_back: set[str] = set()
         self.key = bytes(32)
+        self.weather = Weather(random.Random(seed))
         self.node: Node | None = None
         self.starts = 0
 
@@ -113,9 +169,12 @@ class Chaos:
             clock=self.clock,
             random_bytes=random.Random(self.random.random()).randbytes,
             settings=Settings(
-                max_executions=self.random.choice((1, 3, 1000)), claim_batch=self.random.choice((2, 200))
+                max_executions=self.random.choice((1, 3, 1000)),
+                claim_batch=self.random.choice((2, 200)),
+                max_fetches=self.random.choice((1, 3, 1000)),
             ),
             secret_key=lambda: self.key,
+            requester=self.weather,
         )
         self.app.platform = self.node.platform
         await self.node.add(self.app)
@@ -125,7 +184,11 @@ class Chaos:
         """End the node as SIGKILL does, whatever it is doing."""
         assert self.node is not None
         self.node.executions.is_open = False
-        tasks = [*self.node._loops, *(hold.task for hold in self.node.holds.all() if hold.task is not None)]
+        tasks = [
+            *self.node._loops,
+            *(hold.task for hold in self.node.holds.all() if hold.task is not None),
+            *self.node.operations._at_work.values(),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -213,7 +276,9 @@ class Chaos:
             assert self.outcomes.setdefault(task_id, row) == row
 
     async def check_outcomes(self) -> None:
-        """Fail if a result that was seen once has changed."""
+        """Fail if a result that was seen once has changed, or one of a fetch was never given for it."""
+        for key, output in await self.storage.scan(_ask, "list_fetched"):
+            assert output in self.weather.given[str(key)]
         for task_id, outcome in self.outcomes.items():
             assert await self.storage.scan(_ask, "find_ended_task", task_id) == [outcome]
 
@@ -240,8 +305,8 @@ class Chaos:
         while True:
             self.clock.advance(1)
             runs = {str(run_id): str(status) for run_id, status in await self.storage.scan(_ask, "list_runs")}
-            timers = await self.storage.scan(_ask, "list_timers")
-            if not timers and all(RunStatus(status).is_final for status in runs.values()):
+            due = [await self.storage.scan(_ask, name) for name in ("list_timers", "list_operations_kept")]
+            if not any(due) and all(RunStatus(status).is_final for status in runs.values()):
                 return runs
 
 

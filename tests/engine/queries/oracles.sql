@@ -170,3 +170,7 @@ ORDER BY t.due_at, s.key;
 -- name: lose_zone
 -- Pretend that a schedule has a zone that is gone.
 UPDATE schedules SET timezone = 'Mars/Base' WHERE key = :key;
+
+-- name: list_fetched
+-- What fetches were answered, by their idempotency keys.
+SELECT lower(hex(idempotency_key)), output FROM tasks WHERE operation = 'background_fetch' AND status = 'COMPLETED';
