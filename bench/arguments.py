@@ -19,6 +19,7 @@ WORKLOADS = {
     "W6": "w6",
     "W7": "w7",
     "KV": "kv",
+    "FETCH": "fetch",
     "TIMERS": "timers",
     "replay": "replay",
     "import": "import_time",

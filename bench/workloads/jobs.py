@@ -43,6 +43,9 @@ class Passage:
 
 passages: list[Passage] = []
 
+# How long each fetch and each step took, in seconds, of each run of ``fetches``.
+passages_of_fetches: list[tuple[list[float], list[float]]] = []
+
 # How long each set and each get took, in seconds, of each run of ``values``.
 passages_of_values: list[tuple[list[float], list[float]]] = []
 
@@ -137,3 +140,24 @@ async def set_and_get_values(payload: dict[str, Any], io: IO, ctx: Context) -> N
         sets.append(between - start)
         gets.append(now() - between)
     passages_of_values.append((sets, gets))
+
+
+@client.job(id="fetches", name="Fetches", version="1.0.0", trigger=event_trigger("fetches"))
+async def fetch_one_by_one(payload: dict[str, Any], io: IO, ctx: Context) -> None:
+    """Fetch, and do a step, one after another."""
+    fetches: list[float] = []
+    steps: list[float] = []
+    for number in range(payload["calls"]):
+        start = now()
+        await io.background_fetch(f"f{number}", payload["url"])
+        between = now()
+        await io.run_task(f"s{number}", step)
+        fetches.append(between - start)
+        steps.append(now() - between)
+    passages_of_fetches.append((fetches, steps))
+
+
+@client.job(id="fetch", name="Fetch", version="1.0.0", trigger=event_trigger("fetch"))
+async def fetch_once(payload: dict[str, Any], io: IO, ctx: Context) -> Any:
+    """Fetch once."""
+    return await io.background_fetch("f", payload["url"])

@@ -37,7 +37,7 @@ async def ask(
     """Let the engine make a request: ``None`` if that is over, else the id of the task that waits."""
     if execution.is_over(key):
         return None
-    if execution.state(key) is None:
+    if not execution.waits(key):
         wait = Operation(None if secrets is None else JsonText(secrets))
         record = execution.record(key, TaskStatus.WAITING, operation=operation, wait=wait)
         record.params = JsonText(dump({"url": URL, **params}))

@@ -407,3 +407,26 @@ async def test_a_retry_that_is_due_while_no_node_runs_is_made_by_the_next(durabl
             run = await durable_app.finish(handle.id)
     assert (run.status, run.output) == ("SUCCESS", 7)
     assert len(service.requests) == 2
+
+
+async def test_a_fetch_that_failed_is_made_anew_as_the_code_says_now_when_its_run_is_continued(app: App) -> None:
+    paths = ["/missing"]
+
+    @app.job
+    async def fetching(payload: Any, io: IO) -> Any:
+        retry = {503: {"strategy": "backoff", "min_timeout": 0}}
+        return await io.background_fetch(
+            "💬", service.url("/thing"), method="POST", body=paths[-1], headers={"Cookie": paths[-1]}, retry=retry
+        )
+
+    async with target(thing=[Reply(None, 404), Reply(None, 503), Reply(7)]) as service, app.start():
+        handle = await app.client.invoke(fetching)
+        assert (await app.finish(handle)).status == "FAILURE"
+        paths.append("/there")
+        await app.client.continue_run(handle.id)
+        run = await app.finish(handle)
+    assert (run.status, run.output) == ("SUCCESS", 7)
+    assert [request.body for request in service.requests] == [b"/missing", b"/there", b"/there"]
+    assert [request.headers["cookie"] for request in service.requests] == ["/missing", "/there", "/there"]
+    assert len({request.headers["idempotency-key"] for request in service.requests}) == 1
+    assert task_of(run, "💬").params["requestInit"]["body"] == "/there"

@@ -136,3 +136,17 @@ async def test_a_filter_seventeen_deep_is_refused(app: App) -> None:
         return "refused"
 
     assert (await app.run(wrong)).output == "refused"
+
+
+async def test_a_poll_that_timed_out_has_its_full_time_again_when_its_run_is_continued(app: App) -> None:
+    @app.job
+    async def polling(payload: Any, io: IO) -> Any:
+        return await io.background_poll("📈", service.url("/job"), timeout=1, response_filter={"body": {"n": [2]}})
+
+    async with target(job=[Reply({"n": 1}), Reply({"n": 2})]) as service, app.start():
+        handle = await app.client.invoke(polling)
+        assert (await app.finish(handle)).status == "FAILURE"
+        await app.client.continue_run(handle.id)
+        run = await app.finish(handle)
+    assert (run.status, run.output) == ("SUCCESS", {"n": 2})
+    assert [child.params["body"] for child in task_of(run, "📈").children] == [{"n": 2}]

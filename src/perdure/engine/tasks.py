@@ -226,6 +226,8 @@ async def store_operation(
 ) -> int | None:
     """Store a task whose work the engine does; its number, or ``None`` if it was stored before."""
     await store_task(tx, run_no, epoch, record, now=now)
+    if not record.is_new:
+        await operations.begin_anew(tx, run_no, record)
     return await operations.insert_operation(
         tx, record.id, due_at=plan.due_at, lease=plan.lease, node_no=plan.node_no, secrets=plan.secrets
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.operations import POLL_ATTEMPT
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
+    from perdure.protocol.execution import TaskRecord
     from perdure.storage.interface import Session
 
 _MS_PER_SECOND = 1000
@@ -89,6 +91,12 @@ async def insert_operation(
         task_id,
     )
     return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def begin_anew(tx: Session, run_no: int, record: TaskRecord) -> None:
+    """Let what is done for a task that was reopened be what its call says now, from the beginning."""
+    await tx.run("begin_anew", record.params, record.params_hash, to_ms(record.started_at), record.id)
+    await tx.run("delete_poll_attempts", run_no, record.id, POLL_ATTEMPT)
 
 
 async def next_due(tx: Session) -> datetime | None:

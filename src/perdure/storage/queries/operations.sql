@@ -51,6 +51,14 @@ DELETE FROM operations WHERE task_no = :task_no;
 -- There is nothing to do for the tasks of a run any more.
 DELETE FROM operations WHERE task_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
 
+-- name: begin_anew
+-- What is to be done for a task that was reopened is what its call says now, and its time begins anew.
+UPDATE tasks SET params = :params, params_hash = :params_hash, started_at = :started_at WHERE id = :id;
+
+-- name: delete_poll_attempts
+-- Forget the attempts of a poll.
+DELETE FROM tasks WHERE run_no = :run_no AND parent_id = :parent_id AND operation = :operation;
+
 -- name: insert_poll_attempt
 -- Keep what the attempt at hand of a poll came to, as a task inside that of the poll, if that still waits for it.
 INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, started_at,
