@@ -54,6 +54,7 @@ def test_what_is_opened_for_requests_is_a_list_of_hosts_and_networks() -> None:
         ("PERDURE_EGRESS_PORTS", "https"),
         ("PERDURE_EGRESS_PORTS", "0"),
         ("PERDURE_EGRESS_PORTS", "70000"),
+        ("PERDURE_MAX_FETCHES", "0"),
         ("PERDURE_MAX_CONNECTIONS", "0"),
         ("PERDURE_MAX_CONNECTIONS_PER_HOST", "0"),
     ],
