@@ -29,6 +29,7 @@ PerdureError
 │   ├── NotFoundError
 │   ├── AlreadyDeliveredError
 │   ├── CannotContinueError
+│   ├── RunQuarantinedError
 │   ├── UseIoError
 │   └── NotInRunError
 ├── JsonError                       text that is no acceptable JSON
@@ -314,6 +315,12 @@ class CannotContinueError(RunError):
     """Only a run that has ended without success can go on."""
 
     code = "cannot_continue"
+
+
+class RunQuarantinedError(RunError):
+    """Executions of the run ended with the death of their process, so often in a row that it is not executed again."""
+
+    code = "run_quarantined"
 
 
 class UseIoError(RunError):

@@ -80,6 +80,7 @@ IN_FORCE = {
     "runs in one page": f"{MAX_PAGE}",
     "tasks in one page": f"{MAX_PAGE}",
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
+    "executions of a run that end with the death": f"{Settings().quarantine_after}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",
     "keys that a run has yielded": f"{MAX_YIELDS}",
     "longest duration that a call takes": f"{MAX_SECONDS:,} s",

@@ -215,6 +215,13 @@ class ScriptedApp:
         """Say that something has happened."""
         self._events.setdefault(name, asyncio.Event()).set()
 
+    def has_happened(self, name: str) -> bool:
+        return name in self._events and self._events[name].is_set()
+
+    def forget(self, name: str) -> None:
+        """Let something not have happened yet."""
+        self._events.pop(name, None)
+
     async def happened(self, name: str) -> None:
         """Wait until something has happened at least once."""
         async with asyncio.timeout(10):

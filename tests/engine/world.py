@@ -113,14 +113,21 @@ async def world(
     await check_invariants(storage)
 
 
-async def start(storage: Storage, app: ScriptedApp, *, seed: int, shares_database: bool = False) -> World:
+async def start(
+    storage: Storage,
+    app: ScriptedApp,
+    *,
+    seed: int,
+    shares_database: bool = False,
+    settings: Settings | None = None,
+) -> World:
     """Start a node that the test does not stop: its process might die at any moment."""
     assert isinstance(app.clock, ManualClock)
     node = await open_node(
         storage,
         clock=app.clock,
         random_bytes=random.Random(seed).randbytes,
-        settings=Settings(),
+        settings=Settings() if settings is None else settings,
         shares_database=shares_database,
     )
     app.platform = node.platform

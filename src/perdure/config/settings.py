@@ -35,6 +35,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         lease_renewal: How often that claim is renewed while executions are at work.
         sweep_interval: How often a service looks at the database when nobody has told it to.
         fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
+        quarantine_after: How many executions in a row may end with the death of their process, and complete no task,
+            before the run is a FAILURE.
         egress_allow: Closed addresses that requests on behalf of jobs may go to all the same.
         egress_ports: The only ports that such requests may go to, ``egress_allow`` aside; none given: all.
         max_fetches: How many requests on behalf of jobs are under way at once; further ones wait for their turn.
@@ -55,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_renewal: timedelta = timedelta(seconds=3)
     sweep_interval: timedelta = timedelta(seconds=1)
     fruitless_limit: int = 250
+    quarantine_after: int = 5
     egress_allow: tuple[EgressRule, ...] = ()
     egress_ports: tuple[int, ...] = ()
     max_fetches: int = 1000
@@ -73,12 +76,14 @@ _VARIABLES = {
     "PERDURE_MAX_CONNECTIONS": "max_connections",
     "PERDURE_MAX_CONNECTIONS_PER_HOST": "max_connections_per_host",
     "PERDURE_MAX_SCHEDULES": "max_schedules",
+    "PERDURE_QUARANTINE_AFTER": "quarantine_after",
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
     "PERDURE_CLOCK_OFFSET": "clock_offset",
 }
 _LARGEST_OFFSET = timedelta(days=3653)
 _AT_LEAST_ONE = (
     "max_executions",
+    "quarantine_after",
     "concurrency_limit",
     "max_fetches",
     "max_connections",

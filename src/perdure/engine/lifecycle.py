@@ -50,7 +50,7 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(RunStatus.PENDING, RunStatus.WAITING_ON_CONNECTIONS, "start_run*"),
     Change(RunStatus.WAITING_ON_CONNECTIONS, RunStatus.QUEUED, "start_run*"),
     Change(RunStatus.QUEUED, RunStatus.EXECUTING, "claim_if_in_line"),
-    Change(RunStatus.QUEUED, RunStatus.TIMED_OUT, "time_out_if_in_line"),
+    Change(RunStatus.QUEUED, RunStatus.TIMED_OUT, "end_if_in_line"),
     Change(RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, "suspend_if_executing"),
     Change(RunStatus.EXECUTING, RunStatus.WAITING_TO_EXECUTE, "requeue_if_executing, lose_of_node"),
     Change(RunStatus.EXECUTING, RunStatus.SUCCESS, "end_if_executing"),
@@ -61,7 +61,8 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(RunStatus.EXECUTING, RunStatus.ABORTED, "end_if_executing"),
     Change(RunStatus.WAITING_TO_CONTINUE, RunStatus.WAITING_TO_EXECUTE, "wake, resume_unless_all_wait"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.EXECUTING, "claim_if_in_line"),
-    Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.TIMED_OUT, "time_out_if_in_line"),
+    Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.TIMED_OUT, "end_if_in_line"),
+    Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.FAILURE, "end_if_in_line"),
     *_each(_ACTIVE_RUNS, RunStatus.CANCELED, "cancel_if_active"),
     *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_if_unsuccessful"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -11,10 +12,11 @@ from msgspec import Struct
 from perdure.engine.endings import Ending, conclude
 from perdure.engine.lease import Lease, renew_in
 from perdure.engine.places import Places, fill_places
+from perdure.engine.quarantine import Probation, Suspects, put_off, quarantine
 from perdure.engine.recovery import release_orphans
 from perdure.engine.results import back_off, close_tasks
 from perdure.protocol.execution import ErrorInfo
-from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import concurrency, run_queue, runs
 from perdure.storage.run_queue import ClaimedRun, DueRun
 
@@ -69,6 +71,7 @@ class Claimant(Struct, frozen=True):
         environment_no: The environment it works for.
         environment_limit: How many executions that may have at work at once; ``None``: any number.
         fruitless_limit: How many executions in a row may complete no task.
+        suspects: Those at work that have lost their process repeatedly.
         lease_until: Until when the lease is renewed with the claim; ``None``: it is not.
     """
 
@@ -77,7 +80,18 @@ class Claimant(Struct, frozen=True):
     environment_no: int
     environment_limit: int | None
     fruitless_limit: int
+    suspects: Suspects
     lease_until: datetime | None
+
+
+class Look(Struct):
+    """One look at the line, while it lasts."""
+
+    claimant: Claimant
+    now: datetime
+    suspects: Suspects
+    places: Places
+    ended: list[tuple[str, Ending]]
 
 
 class Line:
@@ -105,6 +119,7 @@ class Line:
         self._lease = lease
         self._settings = settings
         self._environment_no = environment_no
+        self._probation = Probation(holds, quarantine_after=settings.quarantine_after)
 
     async def claim(self) -> bool:
         """Begin executions of runs that are due, as far as there is room; whether any were due."""
@@ -159,21 +174,26 @@ class Line:
         """Do something, and if it says so claim what is due in the same commit; the room is given back."""
         now = self._clock.now()
         renewal = self._lease.due_renewal(now)
+        suspects = self._probation.ask()
+        begun: list[ClaimedRun] = []
         claimant = Claimant(
             self._lease.node_no,
             self._directory.hosts,
             self._environment_no,
             self._settings.concurrency_limit,
             self._settings.fruitless_limit,
+            suspects,
             None if renewal is None else renewal[1],
         )
         try:
             claims = await self._storage.write(claim_due, claimant, first, limit=room, now=now)
+            begun = claims.claimed
         except BaseException:
             self._executions.doubt()
             raise
         finally:
             self._executions.return_room(room)
+            self._probation.tell(suspects, begun)
         if renewal is not None and claims.is_renewed:
             self._lease.renewed(renewal[0])
         for run in claims.claimed:
@@ -228,7 +248,8 @@ async def claim_due(
 ) -> Claims:
     """Let a node hold runs that are due, as far as they find places; put off those whose code it has not.
 
-    All of it only if ``first``, which puts runs in line, says so.
+    Those that have come to nothing too often, or have taken too many processes with them, are ended. All of it only if
+    ``first``, which puts runs in line, says so.
     """
     if not await first(tx):
         return _NOTHING
@@ -236,9 +257,10 @@ async def claim_due(
     if claimant.environment_limit is not None:
         free = claimant.environment_limit - await concurrency.count_held(tx, claimant.environment_no)
         limit = max(0, min(limit, free))
-    places, hosted = Places(), claimant.hosted
+    # A transition may be run again: what it changes is its own.
+    look = Look(claimant, now, copy(claimant.suspects), Places(), [])
+    hosted, fruitless_limit, suspects_from = claimant.hosted, claimant.fruitless_limit, claimant.suspects.first
     claimed: list[ClaimedRun] = []
-    ended: list[tuple[str, Ending]] = []
     seen = 0
     while True:
         room = limit - len(claimed)
@@ -246,33 +268,38 @@ async def claim_due(
         seen += len(due)
         take: list[int] = []
         for run in due:
-            is_plain = run.limit_no is None and run.job_no in hosted and run.fruitless < claimant.fruitless_limit
-            if is_plain or await _is_to_be_claimed(tx, run, claimant, places, ended, now):
+            is_plain = run.limit_no is None and run.job_no in hosted and run.fruitless < fruitless_limit
+            if (is_plain and run.losses < suspects_from) or await _is_to_be_claimed(tx, run, look):
                 take.append(run.run_no)
         if take:
             claimed += await run_queue.claim_if_in_line(tx, take, node_no=claimant.node_no, now=now)
-        has_aside = await places.store(tx)
+        has_aside = await look.places.store(tx)
         # Those who stand aside have left room for others.
         if not has_aside or len(due) < room or seen >= LOOK:
-            return Claims(seen, len(due) == room, claimed, ended)
+            return Claims(seen, len(due) == room, claimed, look.ended)
 
 
-async def _is_to_be_claimed(
-    tx: Session, run: DueRun, claimant: Claimant, places: Places, ended: list[tuple[str, Ending]], now: datetime
-) -> bool:
-    if run.fruitless >= claimant.fruitless_limit:
-        ended += await _time_out(tx, run, now)
+async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
+    claimant, now = look.claimant, look.now
+    if run.losses >= look.suspects.quarantine_after:
+        look.ended += await quarantine(tx, run, now=now)
         return False
-    if run.job_no in claimant.hosted:
-        return run.limit_no is None or await places.take(tx, run.limit_no, run.run_no)
-    until = now + back_off(run.failures + 1)
-    await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
-    return False
+    if run.fruitless >= claimant.fruitless_limit:
+        look.ended += await _time_out(tx, run, now)
+        return False
+    if run.job_no not in claimant.hosted:
+        until = now + back_off(run.failures + 1)
+        await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+        return False
+    if run.losses >= look.suspects.first and not look.suspects.take(run.losses):
+        await put_off(tx, run, now=now)
+        return False
+    return run.limit_no is None or await look.places.take(tx, run.limit_no, run.run_no)
 
 
 async def _time_out(tx: Session, run: DueRun, now: datetime) -> list[tuple[str, Ending]]:
     error = ErrorInfo("RunTimedOutError", f"{run.fruitless} executions in a row completed no task.")
-    run_id = await run_queue.time_out_if_in_line(tx, run.run_no, error=error, now=now)
+    run_id = await run_queue.end_if_in_line(tx, run.run_no, status=RunStatus.TIMED_OUT, error=error, now=now)
     if run_id is None:
         return []
     await close_tasks(tx, run.run_no, TaskStatus.CANCELED, now)

@@ -14,17 +14,23 @@ from perdure.storage.json_lists import error_text, number_list, read_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from perdure.protocol.statuses import RunStatus
     from perdure.storage.interface import Session
 
 
 class DueRun(Struct, frozen=True, gc=False):
-    """A run in line whose time has come; ``limit_no`` is the concurrency limit that its job is under."""
+    """A run in line whose time has come.
+
+    ``losses`` counts the executions in a row that ended with the death of their process; ``limit_no`` is the
+    concurrency limit that its job is under.
+    """
 
     run_no: int
     job_no: int
     job_id: str
     fruitless: int
     failures: int
+    losses: int
     limit_no: int | None
 
 
@@ -46,6 +52,7 @@ class ClaimedRun(Struct, frozen=True, gc=False):
     account: AccountInfo | None
     source: SourceInfo | None
     is_retry: bool = False
+    losses: int = 0
 
 
 async def next_due(tx: Session) -> datetime | None:
@@ -57,7 +64,7 @@ async def next_due(tx: Session) -> datetime | None:
 async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     """List runs in line that are due, first due first."""
     return [
-        DueRun(*cast("tuple[int, int, str, int, int, int | None]", row))
+        DueRun(*cast("tuple[int, int, str, int, int, int, int | None]", row))
         for row in await tx.all("list_due_runs", to_ms(now), limit)
     ]
 
@@ -79,18 +86,23 @@ async def hasten_postponed(tx: Session, job_nos: Iterable[int], *, now: datetime
     return await tx.run("hasten_postponed", to_ms(now), number_list(job_nos))
 
 
-async def time_out_if_in_line(tx: Session, run_no: int, *, error: ErrorInfo, now: datetime) -> str | None:
-    """End a run in line as TIMED_OUT; its id, or ``None`` if it was not in line."""
-    row = await tx.one("time_out_if_in_line", to_ms(now), error_text(error), run_no)
+async def put_off_if_in_line(tx: Session, run_no: int, *, until: datetime, why: str, now: datetime) -> None:
+    """Leave a run in line for later, though it could be executed."""
+    await tx.run("put_off_if_in_line", to_due_ms(until), why, to_ms(now), run_no)
+
+
+async def end_if_in_line(tx: Session, run_no: int, *, status: RunStatus, error: ErrorInfo, now: datetime) -> str | None:
+    """End a run in line; its id, or ``None`` if it was not in line."""
+    row = await tx.one("end_if_in_line", status, to_ms(now), error_text(error), run_no)
     return None if row is None else cast("tuple[str]", row)[0]
 
 
 def _read_claimed(row: Any) -> ClaimedRun:
     (number, run_id, epoch, environment_no, job_no, job_id, version, since, started, yielded, event_id, name, payload,
-     context, timestamp, is_test, account, account_data, source, source_data, is_retry) = row  # fmt: skip
+     context, timestamp, is_test, account, account_data, source, source_data, is_retry, losses) = row  # fmt: skip
     return ClaimedRun(
         number, run_id, epoch, environment_no, job_no, job_id, version, from_ms(since), from_ms(started),
         read_texts(yielded), EventInfo(event_id, name, payload, context, from_ms(timestamp)), is_test == 1,
         None if account is None else AccountInfo(account, account_data),
-        None if source is None else SourceInfo(source, source_data), is_retry == 1,
+        None if source is None else SourceInfo(source, source_data), is_retry == 1, losses,
     )  # fmt: skip

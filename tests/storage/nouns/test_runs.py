@@ -147,8 +147,14 @@ async def test_waking_moves_a_run_that_waits_and_names_who_holds_one_at_work(sto
 
 async def test_a_run_ends_once_whoever_ends_it(storage: Storage) -> None:
     seed = await sow(storage)
-    assert await storage.write(run_queue.time_out_if_in_line, seed.run_no, error=ERROR, now=NOW) == "run_1"
-    assert await storage.write(run_queue.time_out_if_in_line, seed.run_no, error=ERROR, now=NOW) is None
+    assert (
+        await storage.write(run_queue.end_if_in_line, seed.run_no, status=RunStatus.TIMED_OUT, error=ERROR, now=NOW)
+        == "run_1"
+    )
+    assert (
+        await storage.write(run_queue.end_if_in_line, seed.run_no, status=RunStatus.TIMED_OUT, error=ERROR, now=NOW)
+        is None
+    )
     assert not await storage.write(runs.cancel_if_active, seed.run_no, now=NOW)
     assert await storage.write(run_queue.claim_if_in_line, [seed.run_no], node_no=seed.node_no, now=NOW) == []
 

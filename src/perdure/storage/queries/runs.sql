@@ -25,7 +25,7 @@ SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL AND limit_no I
 
 -- name: list_due_runs
 -- Runs in line that are due and do not stand aside, first due first, with the limits of their jobs.
-SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, j.limit_no FROM runs r JOIN jobs j USING (job_no)
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, j.limit_no FROM runs r JOIN jobs j USING (job_no)
 WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
 
 -- name: claim_if_in_line
@@ -37,7 +37,8 @@ WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT 
 -- name: list_claimed_runs
 -- What the executions of these runs begin with, if this node holds them.
 SELECT r.run_no, r.id, r.epoch, r.environment_no, r.job_no, j.id, v.version, r.executing_since, r.started_at, r.yielded,
-  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata, r.is_retry
+  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata, r.is_retry,
+  r.losses
 FROM runs r JOIN events e USING (event_no) JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no)
 LEFT JOIN accounts a ON a.account_no = e.account_no
 WHERE r.run_no IN (SELECT value FROM json_each(:run_nos)) AND r.node_no = :node_no
@@ -48,15 +49,20 @@ ORDER BY r.run_no;
 UPDATE runs SET available_at = :available_at, failures = failures + 1, why = :why, updated_at = :now
 WHERE run_no = :run_no AND available_at IS NOT NULL;
 
+-- name: put_off_if_in_line
+-- A run in line stays in line for later, and nothing is counted against it.
+UPDATE runs SET available_at = :available_at, why = :why, updated_at = :now
+WHERE run_no = :run_no AND available_at IS NOT NULL;
+
 -- name: hasten_postponed
 -- Runs in line that were put off are due now (:job_nos, a JSON array of numbers). The plus keeps SQLite from walking
 -- through every run of these jobs.
 UPDATE runs SET available_at = :now, failures = 0, why = NULL, updated_at = :now
 WHERE available_at > :now AND limit_no IS NULL AND +job_no IN (SELECT value FROM json_each(:job_nos));
 
--- name: time_out_if_in_line
--- QUEUED or WAITING_TO_EXECUTE becomes TIMED_OUT.
-UPDATE runs SET status = 'TIMED_OUT', available_at = NULL, limit_no = NULL, updated_at = :now, completed_at = :now, error = :error
+-- name: end_if_in_line
+-- QUEUED or WAITING_TO_EXECUTE becomes one of the final statuses.
+UPDATE runs SET status = :status, available_at = NULL, limit_no = NULL, updated_at = :now, completed_at = :now, error = :error
 WHERE run_no = :run_no AND available_at IS NOT NULL
 RETURNING id;
 
@@ -73,7 +79,7 @@ RETURNING (SELECT CASE WHEN :status = 'SUCCESS' THEN j.notify_success ELSE j.not
 -- name: suspend_if_executing
 -- EXECUTING becomes WAITING_TO_CONTINUE.
 UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, limit_no = NULL, executing_since = NULL,
-  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0,
+  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0, losses = 0,
   fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
@@ -88,7 +94,8 @@ WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
 -- EXECUTING becomes WAITING_TO_EXECUTE.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since), available_at = :available_at, why = :why,
-  failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END
+  failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END,
+  losses = CASE WHEN :was_fruitful THEN 0 ELSE losses END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: find_counters
@@ -96,8 +103,8 @@ WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 SELECT failures, yielded FROM runs WHERE run_no = :run_no;
 
 -- name: keep_yielded
--- Remember the keys a run yielded.
-UPDATE runs SET yielded = :yielded WHERE run_no = :run_no;
+-- Remember the keys a run yielded: an execution of it has ended by itself.
+UPDATE runs SET yielded = :yielded, losses = 0 WHERE run_no = :run_no;
 
 -- name: find_warnings
 -- The warnings of a run.
@@ -124,12 +131,18 @@ UPDATE runs SET status = 'CANCELED', node_no = NULL, limit_no = NULL, available_
 WHERE run_no = :run_no AND completed_at IS NULL;
 
 -- name: lose_runs_of_node
--- EXECUTING becomes WAITING_TO_EXECUTE for every run this node held.
+-- EXECUTING becomes WAITING_TO_EXECUTE for every run this node held. A log line is no progress: each execution may
+-- write another.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, updated_at = :now, available_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since),
   fruitless = CASE WHEN EXISTS (
-    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since)
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since
+      AND t.operation <> 'log')
     THEN 0 ELSE fruitless + :is_fruitless END,
+  losses = CASE WHEN EXISTS (
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since
+      AND t.operation <> 'log')
+    THEN 0 ELSE losses + :is_fruitless END,
   executing_since = NULL
 WHERE node_no = :node_no
 RETURNING id;

@@ -170,6 +170,7 @@ CREATE TABLE runs (
   execution_ms   INTEGER NOT NULL DEFAULT 0,
   failures       INTEGER NOT NULL DEFAULT 0,
   fruitless      INTEGER NOT NULL DEFAULT 0,
+  losses         INTEGER NOT NULL DEFAULT 0,
   is_retry       INTEGER NOT NULL DEFAULT 0,
   output         TEXT,
   error          TEXT,
