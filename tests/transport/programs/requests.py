@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 from collections import Counter
+from pathlib import Path
 
 import psutil
 
@@ -35,8 +36,14 @@ async def main(first: str, *urls: str, at_once: int, timeout: float) -> None:
     before = psutil.Process().memory_info().rss
     outcomes = Counter(await asyncio.gather(*map(send, urls)))
     await outbound.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"before": before, "peak": peak, "outcomes": outcomes}))  # noqa: T201
+    print(json.dumps({"before": before, "peak": peak_memory(), "outcomes": outcomes}))  # noqa: T201
+
+
+def peak_memory() -> int:
+    """The most memory that this program had, in bytes."""
+    # Not what getrusage says: that counts what the process was before this program ran in it, a copy of the tests.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":
