@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.appendlog import AppendLog
 from bench.measures import now
-from perdure import IO, Client, Context, event_trigger
+from perdure import IO, Client, Context, SyncIO, event_trigger
 
 client = Client(id="bench")
 
@@ -61,6 +61,20 @@ async def run_in_order(payload: dict[str, Any], io: IO, ctx: Context) -> int:
     steps: int = payload["steps"]
     for number in range(steps):
         await io.run_task(f"s{number}", step)
+    return steps
+
+
+def plain_step() -> dict[str, Any]:
+    """Return a small dict."""
+    return {"ok": True, "n": 1}
+
+
+@client.job(id="plain-in-order", name="Steps in order, plain", version="1.0.0", trigger=event_trigger("plain-in-order"))
+def run_plain_in_order(payload: dict[str, Any], io: SyncIO, ctx: Context) -> int:
+    """Do steps one after another, in a thread."""
+    steps: int = payload["steps"]
+    for number in range(steps):
+        io.run_task(f"s{number}", plain_step)
     return steps
 
 

@@ -31,6 +31,8 @@ from perdure.sdk.records import (
     RunTask,
 )
 from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
+from perdure.sdk.sync_io import SyncIO
+from perdure.sdk.sync_io.handle import SyncRunHandle
 from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 __all__ = [
@@ -59,6 +61,8 @@ __all__ = [
     "RunTask",
     "SkipRetrying",
     "Status",
+    "SyncIO",
+    "SyncRunHandle",
     "current",
     "errors",
     "event_trigger",

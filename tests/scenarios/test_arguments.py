@@ -132,7 +132,7 @@ async def test_a_coroutine_in_place_of_a_function_is_refused(app: App) -> None:
 async def test_arguments_of_other_calls_that_mean_nothing_are_refused(app: App) -> None:
     calls: Calls = {
         "parallel without a function": lambda io: io.parallel("p", [1]),
-        "parallel with a plain function": lambda io: io.parallel("p", [1], body),
+        "parallel with something else": lambda io: io.parallel("p", [1], "item"),
         "parallel over a number": lambda io: io.parallel("p", 5, item),
         "parallel over nothing": lambda io: io.parallel("p", None, item),
         "random from text": lambda io: io.random("r", min="1"),

@@ -13,22 +13,24 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from perdure import IO
+from perdure import IO, SyncIO
 from perdure.sdk.records import Run
 from tests.scenarios.app import PATIENCE, App, all_tasks
 from tests.scenarios.oracles import check_database
 from tests.scenarios.programs import (
     PROGRAMS,
-    Branches,
     Broken,
     Journal,
     Line,
     Nested,
     Performance,
+    PlainPerformance,
     Program,
     Task,
     Wait,
+    blocks_of,
     expected,
+    has_plain_code,
     paths_of,
 )
 
@@ -44,15 +46,22 @@ many = settings(
 )
 
 
-def declare(app: App, program: Program, journal: Journal) -> Any:
+kinds = pytest.mark.parametrize("kind", ["async", "plain"])
+
+
+def declare(app: App, program: Program, journal: Journal, kind: str) -> Any:
     @app.job
     async def performing(payload: Any, io: IO) -> list[Any]:
         return await Performance(journal).perform(program, io)
 
-    return performing
+    @app.job
+    def performing_in_a_thread(payload: Any, io: SyncIO) -> list[Any]:
+        return PlainPerformance(journal).perform(program, io)
+
+    return performing if kind == "async" else performing_in_a_thread
 
 
-def check(run: Run, program: Program) -> None:
+def check(run: Run, program: Program, kind: str) -> None:
     """The run has its output, and one row for each task of its program, with the result that belongs to it."""
     assert (run.status, run.error) == ("SUCCESS", None)
     assert run.output == expected(program)
@@ -68,9 +77,8 @@ def check(run: Run, program: Program) -> None:
         wanted[_key(path)] = ("COMPLETED", expected(nested.inside), nested.failures + 1)
     for path, _ in paths_of(program, Wait):
         wanted[_key(path)] = ("COMPLETED", None, 1)
-    for path, branches in paths_of(program, Branches):
-        if branches.way == "parallel":
-            wanted[_key(path)] = ("COMPLETED", [expected(one) for one in branches.programs], 1)
+    for path, block in blocks_of(program, is_plain=kind == "plain"):
+        wanted[_key(path)] = ("COMPLETED", [expected(one) for one in block.programs], 1)
     assert results == wanted
     assert {line.message for line in run.logs} == {line.text for _, line in paths_of(program, Line)}
 
@@ -97,16 +105,17 @@ def run_on_disk(make: Any, *, force_replay: bool) -> None:
         check_database(path)
 
 
+@kinds
 @pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
 @many
 @given(program=PROGRAMS, points=st.lists(st.integers(1, 12), min_size=1, max_size=3))
 def test_a_program_that_is_interrupted_gives_what_it_must(
-    force_replay: bool, program: Program, points: list[int]
+    kind: str, force_replay: bool, program: Program, points: list[int]
 ) -> None:
     journal = Journal()
 
     async def perform(app: App) -> None:
-        job = declare(app, program, journal)
+        job = declare(app, program, journal, kind)
         run_id: str | None = None
         for point in points:
             journal.stuck_at, journal.stuck = point, asyncio.Event()
@@ -122,7 +131,7 @@ def test_a_program_that_is_interrupted_gives_what_it_must(
         journal.stuck_at = None
         async with app.start():
             assert run_id is not None
-            check(await app.finish(run_id), program)
+            check(await app.finish(run_id), program, kind)
 
     run_on_disk(perform, force_replay=force_replay)
     for path, attempts in attempts_of(program).items():
@@ -130,17 +139,18 @@ def test_a_program_that_is_interrupted_gives_what_it_must(
         assert attempts <= journal.ends[path] <= attempts + len(points)
 
 
+@kinds
 @pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
 @many
 @given(program=PROGRAMS)
-def test_a_program_gives_what_it_must_and_each_body_ends_once(force_replay: bool, program: Program) -> None:
+def test_a_program_gives_what_it_must_and_each_body_ends_once(kind: str, force_replay: bool, program: Program) -> None:
     journal = Journal()
 
     async def perform(app: App) -> None:
-        job = declare(app, program, journal)
+        job = declare(app, program, journal, kind)
         async with app.start():
             handle = await app.client.invoke(job)
-            check(await app.finish(handle), program)
+            check(await app.finish(handle), program, kind)
             waits = len(paths_of(program, Wait))
             retries = sum(attempts_of(program).values()) - len(attempts_of(program))
             assert await app.executions(handle) <= 1 + waits + retries
@@ -148,5 +158,5 @@ def test_a_program_gives_what_it_must_and_each_body_ends_once(force_replay: bool
     run_on_disk(perform, force_replay=force_replay)
     # No more, no less: what has come to an end is never run again.
     assert journal.ends == attempts_of(program)
-    if not force_replay:
+    if not (force_replay or kind == "plain" or has_plain_code(program)):
         assert journal.starts == journal.ends

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_DATABASE_URL = "sqlite:///.perdure/perdure.db"
+MAX_THREADS = 64
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -29,6 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         max_executions: How many executions a node has at work at once.
         concurrency_limit: How many executions its environment has at work at once, on all nodes together; ``None``:
             any number.
+        max_threads: How many jobs that are plain functions are executed at once, each in a thread.
         claim_batch: How many runs are claimed in one transaction.
         timer_batch: How many due timers are acted on in one transaction.
         lease_ttl: For how long a node's claim on its executions is trusted without renewal.
@@ -51,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     environment: str = "dev"
     max_executions: int = 1000
     concurrency_limit: int | None = None
+    max_threads: int = MAX_THREADS
     claim_batch: int = 200
     timer_batch: int = 500
     lease_ttl: timedelta = timedelta(seconds=10)
@@ -79,11 +82,13 @@ _VARIABLES = {
     "PERDURE_QUARANTINE_AFTER": "quarantine_after",
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
     "PERDURE_CLOCK_OFFSET": "clock_offset",
+    "PERDURE_MAX_THREADS": "max_threads",
 }
 _LARGEST_OFFSET = timedelta(days=3653)
 _AT_LEAST_ONE = (
     "max_executions",
     "quarantine_after",
+    "max_threads",
     "concurrency_limit",
     "max_fetches",
     "max_connections",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -36,7 +37,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine. If it is set back, time stands still until it has caught up.
+    """The clock of the machine, for all threads. If it is set back, time stands still until it has caught up.
 
     Args:
         wall_ns: Gives the nanoseconds since 1970.
@@ -44,21 +45,27 @@ class SystemClock:
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._wall_ns = wall_ns
-        self._latest = -1
-        self._latest_at = _EPOCH
+        self._lock = threading.Lock()
+        self._latest = (-1, _EPOCH)
 
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
-        ms = self._wall_ns() // 1_000_000
-        if ms > self._latest:
-            self._latest = ms
-            self._latest_at = _EPOCH + ms * _MS
-        return self._latest
+        return self._look()[0]
 
     def now(self) -> datetime:
         """The time in UTC, in whole milliseconds."""
-        self.now_ms()
-        return self._latest_at
+        return self._look()[1]
+
+    def _look(self) -> tuple[int, datetime]:
+        ms = self._wall_ns() // 1_000_000
+        latest = self._latest
+        if ms <= latest[0]:
+            return latest
+        with self._lock:
+            # Another thread may have looked later, and was faster.
+            if ms > self._latest[0]:
+                self._latest = (ms, _EPOCH + ms * _MS)
+            return self._latest
 
     def monotonic(self) -> float:
         """Seconds at an even pace."""

@@ -169,7 +169,7 @@ async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> 
 
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     failures, _ = await run_outcomes.find_counters(tx, held.run_no)
-    if not result.immediate:
+    if not (result.immediate or result.no_room):
         failures += 1
     requeued = await run_outcomes.requeue_if_executing(
         tx,
@@ -179,7 +179,7 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
         why=result.reason,
         failures=failures,
         was_fruitful=held.was_fruitful,
-        is_fruitless=not (result.no_code or result.immediate),
+        is_fruitless=not (result.no_code or result.immediate or result.no_room),
         now=now,
     )
     if not requeued:

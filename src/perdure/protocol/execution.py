@@ -191,12 +191,14 @@ class Yielded(Outcome, frozen=True, gc=False):
 class Abandoned(Struct, frozen=True, gc=False):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
-    Causes: no such job in this process, storage unavailable, the node stops.
+    Causes: no such job in this process, storage unavailable, the node stops, or all its threads are taken
+    (``no_room``), which is no failure of the run.
     """
 
     reason: str
     no_code: bool = False
     immediate: bool = False
+    no_room: bool = False
 
 
 ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | Abandoned

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from contextvars import Context
 
+    from perdure.sdk.lane import Lane
+
 AnyTask = asyncio.Task[Any]
 
 
@@ -38,15 +40,19 @@ class Branch:
 
     Attributes:
         calls: Counts the ``io`` calls it is inside of, one within the other.
+        has_left: Whether it has ended.
+        lane: The thread that does its work, if it only awaits that.
         timeouts: The time-outs of the attempts whose bodies it runs.
         around: The time-outs of the attempts in whose bodies it was started.
     """
 
-    __slots__ = ("around", "calls", "task", "timeouts")
+    __slots__ = ("around", "calls", "has_left", "lane", "task", "timeouts")
 
     def __init__(self, task: AnyTask, around: tuple[Pausable, ...]) -> None:
         self.task = task
         self.calls = 0
+        self.lane: Lane | None = None
+        self.has_left = False
         self.timeouts: list[Pausable] = []
         self.around = around
         for timeout in around:
@@ -74,6 +80,7 @@ class Branch:
         """
         for timeout in self.around:
             timeout.branch_ended()
+        self.has_left = True
         del self.task
 
 
@@ -121,7 +128,8 @@ class Branches:
 
     def unpark(self, branch: Branch) -> None:
         """Note that the branch goes on."""
-        if branch.task in self.all:
+        # Its thread may have been left to itself, and learns of that only now.
+        if not branch.has_left:
             self.active[branch.task] = branch
         branch.go_on()
 
@@ -141,6 +149,8 @@ class Branches:
         return self._activity_of(branch) is Activity.JOINING
 
     def _activity_of(self, branch: Branch) -> Activity:
+        if branch.lane is not None:
+            return Activity.JOINING if branch.lane.joined in self.all else Activity.WORKING
         awaited: Any = getattr(branch.task, "_fut_waiter", None)
         # A branch that has just ended, or whose awaited future is done, has something in the loop's queue.
         if awaited is None or awaited.done():

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from perdure.errors import ExecutionError, StorageError
 from perdure.protocol.execution import (
@@ -24,6 +26,7 @@ from perdure.protocol.execution import (
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.branches import AnyTask, Branch, Branches
 from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.lane import Lane
 from perdure.sdk.log_lines import LogLines
 from perdure.sdk.parking import Parking
 from perdure.sdk.replay import Memo
@@ -36,10 +39,22 @@ if TYPE_CHECKING:
     from perdure.protocol.platform import Platform
     from perdure.protocol.state import StateCall, StateOutcome
     from perdure.sdk.context import Context
+    from perdure.sdk.crossing import Crossing
     from perdure.sdk.io import IO
     from perdure.sdk.io.stand_ins import StandIns
+    from perdure.sdk.replay import Ask
+    from perdure.sdk.sync_io import SyncIO
+    from perdure.sdk.threads import ThreadPool
+
+T = TypeVar("T")
 
 Main = Callable[[], Coroutine[Any, Any, ExecutionResult | None]]
+
+Caller = int | Lane
+"""Who makes a call: the event loop, where each call has a number, or a thread."""
+
+ON_LOOP = -1
+"""The event loop, for a call that was not opened (`Execution.open_call`)."""
 
 
 class Surroundings(Protocol):
@@ -47,6 +62,10 @@ class Surroundings(Protocol):
 
     platform: Platform
     stand_ins: StandIns | None
+    crossing: Crossing
+    job_threads: ThreadPool
+    body_threads: ThreadPool
+    item_threads: ThreadPool
 
     def now(self) -> datetime: ...
 
@@ -57,8 +76,6 @@ class Surroundings(Protocol):
     @property
     def random_bytes(self) -> Callable[[int], bytes]: ...
 
-    def in_thread(self, fn: Callable[[], Any]) -> asyncio.Future[Any]: ...
-
 
 class Execution:
     """A run's code in memory.
@@ -66,6 +83,9 @@ class Execution:
     Attributes:
         outcome: How the execution at hand ended; the host waits for it.
         interrupted: Whether the code is to unwind: nothing it does counts any more.
+        lock: Held by whoever looks into or changes the memo or the log lines: threads may do so beside the loop.
+        lanes: The threads at work for the run.
+        unseated: What waits for a thread.
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
     """
 
@@ -80,12 +100,16 @@ class Execution:
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
         self._being_stored: dict[str, asyncio.Future[None]] = {}
+        self.lock = threading.Lock()
+        self.lanes: list[Lane] = []
+        self.unseated: list[Lane] = []
         self.lines = LogLines(self)
         self.root = Scope(self, None)
         self.interrupted = False
         self.cut = False
         self.log_threshold = 0
         self.io: IO | None = None
+        self._sync_io: SyncIO | None = None
         self.ctx: Context | None = None
         self.next_call = 0
         self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
@@ -156,8 +180,11 @@ class Execution:
         self.interrupted = True
         running = asyncio.current_task(self._loop)
         for branch in list(self.branches.active.values()):
-            # A branch that only joins others ends with them; the one at hand raises the interrupt itself.
-            if branch.task is not running and not self.branches.is_joining(branch):
+            # A branch that only joins others ends with them; the one at hand raises the interrupt itself, as does a
+            # thread that is about to be answered.
+            if branch.task is running or self.branches.is_joining(branch):
+                continue
+            if branch.lane is None or not branch.lane.is_crossing:
                 branch.task.cancel()
         self.parking.interrupt()
 
@@ -172,6 +199,7 @@ class Execution:
         """Let go of what refers back to this execution, so that it is freed at once and not by a later collection."""
         if not self.branches.all:
             self.io = None
+            self._sync_io = None
             self.ctx = None
             self.memo.release()
             self.unwinding.release()
@@ -221,12 +249,24 @@ class Execution:
             None,
         )
 
-    def begin(self, call: int) -> Branch | None:
+    def branch_at_hand(self) -> Branch:
+        """The branch that this code, on the event loop, is part of."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        branch = self.branches.all.get(task)
+        return self.adopt(task, current_scope.get(self.root)) if branch is None else branch
+
+    def begin(self, call: Caller) -> Branch | None:
         """Begin an awaited call; ``None`` if it must wait for ever (`never`).
+
+        Args:
+            call: The number that `open_call` gave it; or the thread that makes it.
 
         Raises:
             Interrupt: The execution is over.
         """
+        if not isinstance(call, int):
+            return call.begin()
         self._calls.pop(call, None)
         if self.parking.is_suspended:
             # The job's own timer made it go on, in a run that waits.
@@ -244,12 +284,29 @@ class Execution:
             self.parking.note_call()
         return branch
 
+    async def share(self, call: Caller, branch: Branch, ask: Ask) -> bool:
+        """Wait for whoever works on the same task; whether it has settled (`Parking.share`)."""
+        if not isinstance(call, int):
+            return call.cross(partial(self.parking.share, branch, ask))
+        return await self.parking.share(branch, ask)
+
+    def forget(self, call: Caller, ask: Ask) -> None:
+        """Forget a request that came to nothing, and let those who share it look again."""
+        with self.lock:
+            self.memo.forget(ask)
+        if isinstance(call, int):
+            ask.wake()
+        else:
+            self.host.crossing.post(ask.wake)
+
     async def never(self) -> Any:
         """Wait for ever: the only way to stop code that catches everything it is given."""
         await self._loop.create_future()
 
-    def finish(self, branch: Branch) -> None:
+    def finish(self, call: Caller, branch: Branch) -> None:
         """End a call."""
+        if not isinstance(call, int):
+            return
         branch.calls -= 1
         if self.parking.parks:
             self.parking.consider_soon()
@@ -270,10 +327,44 @@ class Execution:
                 self.interrupt()
             raise
 
+    # Its threads.
+
+    def sync_io(self) -> SyncIO:
+        """The task library for plain code."""
+        if self._sync_io is None:
+            from perdure.sdk.thread_io import make_sync_io
+
+            self._sync_io = make_sync_io(self)
+        return self._sync_io
+
+    def lend_thread(self, guest: Lane) -> bool:
+        """Have a thread do something that has nothing to do itself; ``False`` if there is none.
+
+        This is what keeps code that holds a thread from waiting for another that it keeps from becoming free.
+        """
+        for lane in self.lanes:
+            if lane.is_free:
+                guest.sit(lane)
+                return True
+        return False
+
+    def offer_thread(self, lane: Lane) -> None:
+        """Have a thread that has nothing to do begin what has waited longest for one."""
+        if self.unseated and lane.is_free:
+            self.unseated[0].sit(lane)
+
     # What it stores.
 
+    async def on_loop(self, call: Caller, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do something on the event loop, whoever calls.
+
+        Raises:
+            Interrupt: The execution ended meanwhile, and a thread asked.
+        """
+        return await work() if isinstance(call, int) else call.cross(work)
+
     async def record(self, record: TaskRecord) -> None:
-        """Store a task's state; returns when it is durable.
+        """Store a task's state, on the event loop; returns when it is durable.
 
         Raises:
             Interrupt: It could not be stored, or the execution ended meanwhile.

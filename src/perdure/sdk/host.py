@@ -7,25 +7,28 @@ here, its code simply goes on. At most 1,000 runs, each at most 60 s; whatever w
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
+from perdure.config.settings import MAX_THREADS
 from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, Suspended, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
 from perdure.sdk.branches import TaskFactory
+from perdure.sdk.crossing import Crossing
 from perdure.sdk.execution import Execution
 from perdure.sdk.hooks import call_hooks
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.notifications import notification_of
 from perdure.sdk.program import Program
 from perdure.sdk.reports import LoopReports
+from perdure.sdk.threads import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
 
 HELD_LIMIT = 1000
 HELD_SECONDS = 60.0
-THREADS = 32
+ITEM_THREADS = 8
+"""How many threads items of parallel blocks may have for each that jobs may have: they wait there, too."""
 TICK_SECONDS = 0.1
 """How often log lines are stored that no task took along, and tasks that take long are shown as running."""
 
@@ -62,6 +66,7 @@ class Host:
         jobs: The jobs by id; looked up at each execution, so they may change.
         force_replay: Keep nothing: every suspension replays.
         stand_ins: What answers tasks in place of their bodies, in tests.
+        max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Host:
         *,
         force_replay: bool = False,
         stand_ins: StandIns | None = None,
+        max_threads: int = MAX_THREADS,
     ) -> None:
         self._client_id = client_id
         self._jobs = jobs
@@ -78,7 +84,7 @@ class Host:
         self.stand_ins = stand_ins
         self._active: dict[str, Execution] = {}
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
-        self._threads: ThreadPoolExecutor | None = None
+        self._max_threads = max_threads
         self._factory: TaskFactory | None = None
         self._reports: LoopReports | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -96,7 +102,12 @@ class Host:
         self.now = clock.now
         self.random_bytes = random_bytes
         self._ids = IdGenerator(random_bytes, clock.now_ms)
+        self._ids_lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
+        self.crossing = crossing = Crossing(self._loop)
+        self.job_threads = ThreadPool(crossing, "perdure-job", self._max_threads)
+        self.body_threads = ThreadPool(crossing, "perdure-body", self._max_threads)
+        self.item_threads = ThreadPool(crossing, "perdure-item", ITEM_THREADS * self._max_threads)
         self._reports = LoopReports(self._loop)
         self._factory = TaskFactory(self._loop)
         self._factory.install()
@@ -104,18 +115,13 @@ class Host:
     # What executions need.
 
     def new_task_id(self) -> str:
-        """Make a task id; later ones sort behind earlier ones."""
-        return self._ids.new(TASK_PREFIX)
+        """Make a task id; later ones sort behind earlier ones. Threads may ask, too."""
+        with self._ids_lock:
+            return self._ids.new(TASK_PREFIX)
 
     def random(self) -> float:
         """Draw a number, uniform in [0, 1)."""
         return int.from_bytes(self.random_bytes(7), "big") / (1 << 56)
-
-    def in_thread(self, fn: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Run a plain function in one of a bounded number of threads."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="perdure-body")
-        return self._loop.run_in_executor(self._threads, fn)
 
     # Endpoint.
 
@@ -179,7 +185,7 @@ class Host:
         if job is None:
             raise NotFoundError(f"There is no job {job_id!r} in this process.")
         told = notification_of(notification, job.output_codec)
-        await call_hooks(job.hooks(ok=told.ok), told, self.in_thread)
+        await call_hooks(job.hooks(ok=told.ok), told, self.body_threads.run)
 
     async def stop(self) -> None:
         """Forget every kept run and let its code end; executions at work are ended by the engine."""
@@ -191,10 +197,11 @@ class Host:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
         if self._factory is not None:
             self._factory.uninstall()
+            for pool in (self.job_threads, self.body_threads, self.item_threads):
+                pool.stop()
+            self.crossing.close()
         if self._reports is not None:
             self._reports.uninstall()
 
@@ -226,7 +233,10 @@ class Host:
         return result
 
     def _may_hold(self, execution: Execution) -> bool:
-        if self._force_replay or self._is_stopping or execution.cut or len(self._held) >= HELD_LIMIT:
+        # A thread that waits is worth more to others than a replay costs.
+        if self._force_replay or execution.lanes:
+            return False
+        if self._is_stopping or execution.cut or len(self._held) >= HELD_LIMIT:
             return False
         due = execution.parking.earliest_due()
         return due is None or due - self.now() <= timedelta(seconds=HELD_SECONDS)
@@ -264,7 +274,9 @@ class Host:
     async def _show_progress(self, execution: Execution) -> None:
         """Store the log lines that wait, and the beginnings of tasks that have been at work for a tick."""
         horizon = self.now() - timedelta(seconds=TICK_SECONDS)
-        begun = [task for task in execution.open_tasks.values() if not task.is_stored and task.started_at <= horizon]
+        # Threads open and close tasks meanwhile.
+        open_tasks = list(execution.open_tasks.values())
+        begun = [task for task in open_tasks if not task.is_stored and task.started_at <= horizon]
         if begun:
             await execution.store_begun(begun[-1])
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, overload
 
 from perdure.errors import InvalidArgumentError, NotConnectedError, UnsupportedTypeError
 from perdure.protocol.endpoint import JobSpec
@@ -11,7 +11,7 @@ from perdure.protocol.value_paths import type_name
 from perdure.sdk.annotations import return_annotation
 from perdure.sdk.codec import Codec, codec_for
 from perdure.sdk.concurrency import limit_spec
-from perdure.sdk.job_options import as_hook, as_log_level, as_slug, as_version, positional_count
+from perdure.sdk.job_options import as_hook, as_log_level, as_slug, as_version, is_plain, positional_count
 from perdure.sdk.names import check_name
 from perdure.sdk.schema import PayloadSchema, payload_schema
 from perdure.sdk.triggers import Trigger
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from perdure.sdk.handle import RunHandle
     from perdure.sdk.io import IO
     from perdure.sdk.records import RunNotification
+    from perdure.sdk.sync_io import SyncIO
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -43,12 +44,13 @@ class Job(Generic[P, R]):
         trigger: What starts it.
         enabled: Whether its trigger starts it.
         run: The function.
+        is_plain: Whether that is no ``async def``: it runs in a thread, with a `SyncIO`.
         client: The client it is attached to, or ``None``.
     """
 
     def __init__(
         self,
-        run: Callable[..., Coroutine[Any, Any, R]],
+        run: Callable[..., Coroutine[Any, Any, R] | R],
         *,
         id: str,
         version: str,
@@ -73,6 +75,7 @@ class Job(Generic[P, R]):
         self.trigger = trigger
         self.enabled = enabled
         self.run = run
+        self.is_plain = is_plain(run)
         self.client: Client | None = None
         self._log_level = None if log_level is None else as_log_level(log_level)
         self._takes = positional_count(run)
@@ -143,8 +146,8 @@ class Job(Generic[P, R]):
         payload: P = self.schema.parse(text)
         return payload
 
-    def call(self, payload: P, io: IO, ctx: Context) -> Coroutine[Any, Any, R]:
-        """Call the function with as much as it takes."""
+    def call(self, payload: P, io: IO | SyncIO, ctx: Context) -> Any:
+        """Call the function with as much as it takes; an async one gives a coroutine."""
         if self._takes == 3:
             return self.run(payload, io, ctx)
         return self.run(payload, io) if self._takes == 2 else self.run(payload)
@@ -211,9 +214,15 @@ class Job(Generic[P, R]):
 
 
 class Declare(Protocol):
-    """Makes a job of an async function that takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``."""
+    """Makes a job of a function that takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``."""
 
-    def __call__(self, run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]:
+    @overload
+    def __call__(self, run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]: ...
+
+    @overload
+    def __call__(self, run: Callable[Concatenate[P, ...], R], /) -> Job[P, R]: ...
+
+    def __call__(self, run: Callable[..., Any], /) -> Job[Any, Any]:
         """Make the job."""
         ...
 
@@ -232,7 +241,8 @@ def job(
 ) -> Declare:
     """Declare a job without a client; ``client.attach`` adds it to one.
 
-    The function is ``async`` and takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``.
+    The function takes ``(payload)``, ``(payload, io)`` or ``(payload, io, ctx)``. An ``async`` one runs on the event
+    loop and is given an `IO`; a plain one runs in a thread and is given a `SyncIO`.
 
     Args:
         id: Names the job in its project; made a slug: lower case, ``-`` for white space (v2 protocol, section 1).
@@ -250,13 +260,13 @@ def job(
         on_failure: The same for a run that has ended otherwise; cancelled ones too, with status ``CANCELED``.
 
     Raises:
-        InvalidArgumentError: An argument is outside what it may be, the function is no ``async def`` or takes
+        InvalidArgumentError: An argument is outside what it may be, what it is put on is no function or takes
             something else, or the annotation of its payload and the trigger's ``schema=`` differ.
 
     See also: v2 protocol, sections 3.5, 6.10 and 6.12.
     """
 
-    def declare(run: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> Job[P, R]:
+    def declare(run: Callable[..., Any], /) -> Job[Any, Any]:
         return Job(
             run,
             id=id,

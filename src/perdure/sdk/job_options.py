@@ -73,19 +73,30 @@ def as_hook(fn: object, *, what: str) -> Callable[[RunNotification], Any] | None
     raise InvalidArgumentError(f"{what} is a function that takes a RunNotification, not {fn!r:.60}.")
 
 
-def positional_count(run: object) -> int:
+def is_plain(run: object) -> bool:
+    """Whether a job's function is a plain one, which runs in a thread.
+
+    Raises:
+        InvalidArgumentError: It is no function, or one that makes a generator.
+    """
+    if not callable(run) or isinstance(run, type):
+        what = f"the class {run.__qualname__}" if isinstance(run, type) else type_name(run)
+        raise InvalidArgumentError(f"A job is made of a function, async or plain, not of {what}.")
+    called = type(run).__call__
+    if inspect.iscoroutinefunction(run) or inspect.iscoroutinefunction(called):
+        return False
+    if any(test(one) for one in (run, called) for test in (inspect.isgeneratorfunction, inspect.isasyncgenfunction)):
+        raise InvalidArgumentError(f"{name_of(run)} makes a generator, and a job's function returns its output.")
+    return True
+
+
+def positional_count(run: Callable[..., Any]) -> int:
     """Count how much a job's function takes: 1, 2 or 3 arguments.
 
     Raises:
-        InvalidArgumentError: It cannot be called with that, or is no coroutine function.
+        InvalidArgumentError: It cannot be called with that.
     """
-    if not callable(run):
-        raise InvalidArgumentError(f"A job is made of an async function, not of {type_name(run)}.")
     name = name_of(run)
-    if not inspect.iscoroutinefunction(run) and not inspect.iscoroutinefunction(type(run).__call__):
-        raise InvalidArgumentError(
-            f"{name} is no async function, and a job's function is: write `async def {name}(payload, io, ctx)`."
-        )
     parameters = inspect.signature(run).parameters.values()
     positional = [one for one in parameters if one.kind in _POSITIONAL]
     required = [one for one in positional if one.default is one.empty]

@@ -32,8 +32,9 @@ class LogLines:
 
     def take(self) -> tuple[TaskRecord, ...]:
         """Hand out the waiting lines; the caller stores them."""
-        lines = tuple(self.waiting)
-        self.waiting.clear()
+        assert self._execution is not None
+        with self._execution.lock:
+            lines, self.waiting = tuple(self.waiting), []
         return lines
 
     def release(self) -> None:

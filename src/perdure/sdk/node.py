@@ -9,6 +9,7 @@ import threading
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+from perdure.config.settings import load_settings
 from perdure.errors import ForkedProcessError, InvalidArgumentError, PerdureError, SyncInAsyncError
 from perdure.sdk.host import Host
 
@@ -114,7 +115,12 @@ async def start_node(
     if when_locked != "fail":
         raise InvalidArgumentError(f'when_locked={when_locked!r} is not understood; it may be "fail".')
     assembly = importlib.import_module("perdure.server.embedded")
-    host = Host(client.id, client.jobs, force_replay=force_replay or is_replay_forced())
+    host = Host(
+        client.id,
+        client.jobs,
+        force_replay=force_replay or is_replay_forced(),
+        max_threads=load_settings().max_threads,
+    )
     try:
         embedded = await assembly.start_embedded(
             host, database_url=database_url or client.database_url, public_url=public_url, connect=host.connect

@@ -109,9 +109,13 @@ class Parking:
     async def share(self, branch: Branch, ask: Ask) -> bool:
         """Wait for another branch of this execution that works on the same task; whether it has settled.
 
+        The other one may be a thread, which settles or forgets the task while this one is on its way here.
+
         Raises:
             Interrupt: The execution ends before that.
         """
+        if ask.is_settled or ask.is_forgotten:
+            return ask.is_settled
         future: asyncio.Future[None] = self._loop.create_future()
         if ask.shared is None:
             ask.shared = []

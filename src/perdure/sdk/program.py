@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import PayloadValidationError, PerdureError, UnawaitedTaskError
-from perdure.protocol.execution import ExecutionResult, Failed, InvalidPayload, Succeeded
+from perdure.errors import InvalidArgumentError, PayloadValidationError, PerdureError, UnawaitedTaskError
+from perdure.protocol.execution import Abandoned, ExecutionResult, Failed, InvalidPayload, Succeeded
 from perdure.protocol.keys import display_key
 from perdure.sdk.context import Context
 from perdure.sdk.failures import describe
 from perdure.sdk.io import IO
 from perdure.sdk.io.logger import LEVELS
+from perdure.sdk.lane import NoThreadError, run_in_thread
 
 if TYPE_CHECKING:
     from perdure.sdk.execution import Execution
     from perdure.sdk.job import Job
+
+PATIENCE = 10.0
+"""How many seconds an execution waits for a thread before its run is put back in line."""
 
 
 class Program:
@@ -38,13 +44,17 @@ class Program:
             except PayloadValidationError as error:
                 return InvalidPayload(tuple((issue.path, issue.message) for issue in error.issues))
             execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
-            execution.io = io = IO(execution)
-            execution.ctx = context = Context.of(execution.request)
-            value = await job.call(payload, io, context)
+            execution.io = IO(execution)
+            execution.ctx = Context.of(execution.request)
+            value = await self._call(payload, execution.io, execution.ctx)
             if execution.interrupted:
                 return None
             self._check_finished()
             return Succeeded(job.encode_output(value))
+        except NoThreadError:
+            return Abandoned(
+                f"{execution.host.job_threads.limit} jobs that are plain functions are at work", no_room=True
+            )
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -53,6 +63,20 @@ class Program:
             return Failed(describe(_as_exception(error)))
         finally:
             self._leave_no_branch()
+
+    async def _call(self, payload: Any, io: IO, context: Context) -> Any:
+        execution, job = self._execution, self._job
+        if not job.is_plain:
+            return await job.call(payload, io, context)
+        code = partial(job.call, payload, execution.sync_io(), context)
+        value: Any = await run_in_thread(execution, execution.host.job_threads, code, patience=PATIENCE)
+        if inspect.iscoroutine(value):
+            value.close()
+            raise InvalidArgumentError(
+                f"The function of job {job.id!r} is plain, and returned a coroutine. If it wraps an async function, "
+                "make the wrapper async, too."
+            )
+        return value
 
     def _check_finished(self) -> None:
         """Refuse to end while something the run began is not done.

@@ -40,6 +40,7 @@ class Ask(Struct, eq=False):
     state: TaskState | None = None
     task: OpenTask | None = None
     is_settled: bool = False
+    is_forgotten: bool = False
     output: JsonText | None = None
     error: ErrorInfo | None = None
     shared: list[Callable[[], None]] | None = None
@@ -49,6 +50,10 @@ class Ask(Struct, eq=False):
         self.output = output
         self.error = error
         self.is_settled = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the branches look again that wait for the outcome; on the event loop."""
         if self.shared is not None:
             wake, self.shared = self.shared, None
             for one in wake:
@@ -214,13 +219,13 @@ class Memo:
         return next((ask for ask in self._asked.values() if not ask.is_settled), None)
 
     def forget(self, ask: Ask) -> None:
-        """Forget a request that came to nothing (its branch was cancelled): the next one finds what is stored of it."""
+        """Forget a request that came to nothing (its branch was cancelled): the next one finds what is stored of it.
+
+        Whoever waits for its outcome is still to be told, by `Ask.wake`.
+        """
         self._asked.pop(ask.task_key, None)
         self._keep(ask)
-        if ask.shared is not None:
-            wake, ask.shared = ask.shared, None
-            for one in wake:
-                one()
+        ask.is_forgotten = True
 
     def renew(self, task: OpenTask) -> None:
         """Let a task's body ask anew for the tasks inside it: another attempt passes the same calls again."""

@@ -6,45 +6,16 @@ import functools
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from perdure.sdk.current import refuse_in_job
+from perdure.sdk.sync_io.handle import SyncRunHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from perdure.sdk.client import Client
-    from perdure.sdk.handle import RunHandle
-    from perdure.sdk.node import Node
 
 C = TypeVar("C")
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
-
-
-class SyncRunHandle(Generic[T]):
-    """A `RunHandle` whose calls block.
-
-    Attributes:
-        id: The run's id.
-    """
-
-    __slots__ = ("_handle", "_node", "id")
-
-    def __init__(self, handle: RunHandle[T], node: Node) -> None:
-        self.id = handle.id
-        self._handle = handle
-        self._node = node
-
-    def result(self, *, timeout: float | None = None) -> T:
-        """`RunHandle.result`, blocking."""
-        return self._node.run_blocking(self._handle.result(timeout=timeout))
-
-    def status(self) -> Any:
-        """`RunHandle.status`, blocking."""
-        return self._node.run_blocking(self._handle.status())
-
-    def cancel(self) -> None:
-        """`RunHandle.cancel`, blocking."""
-        self._node.run_blocking(self._handle.cancel())
 
 
 class Blocking(Generic[C]):
@@ -83,10 +54,10 @@ class SyncClient(Blocking["Client"]):
         """`Client.invoke`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
-        return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)
+        return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node.run_blocking)
 
     def rerun(self, run_id: str) -> SyncRunHandle[Any]:
         """`Client.rerun`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.rerun", "io.run_task")
         node = self.client.connected()
-        return SyncRunHandle(node.run_blocking(self.client.rerun(run_id)), node)
+        return SyncRunHandle(node.run_blocking(self.client.rerun(run_id)), node.run_blocking)

@@ -39,6 +39,11 @@ class Unwinding:
         """Note that a branch was handed an interrupt."""
         self._interrupts.append((task, interrupt))
 
+    def count_call(self) -> bool:
+        """Count an ``io`` call of interrupted code, from any thread; ``False`` beyond the limit."""
+        self._calls += 1
+        return self._calls <= SWALLOWED_LIMIT
+
     def refuse_call(self) -> bool:
         """Refuse an ``io`` call of interrupted code.
 
@@ -48,10 +53,9 @@ class Unwinding:
         Raises:
             Interrupt: Otherwise.
         """
-        self._calls += 1
-        if self._calls <= SWALLOWED_LIMIT:
+        if self.count_call():
             raise Interrupt
-        self._stop_waiting()
+        self.stop_waiting()
         return False
 
     @property
@@ -68,9 +72,10 @@ class Unwinding:
     def branch_ended(self) -> None:
         """Note that a branch of the interrupted execution has ended."""
         if not self._branches.all:
-            self._stop_waiting()
+            self.stop_waiting()
 
-    def _stop_waiting(self) -> None:
+    def stop_waiting(self) -> None:
+        """Wait no longer for the code to end."""
         if self._end is not None and not self._end.done():
             self._end.set_result(None)
 
@@ -79,7 +84,7 @@ class Unwinding:
         if not self._branches.all or self._calls > SWALLOWED_LIMIT:
             return
         self._end = loop.create_future()
-        limit = loop.call_later(UNWIND_SECONDS, self._stop_waiting)
+        limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting)
         try:
             await self._end
         finally:

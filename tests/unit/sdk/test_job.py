@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -169,22 +169,46 @@ def test_a_function_that_cannot_be_called_so_is_refused(run: Callable[..., Any])
         declare()(run)
 
 
-def plain(payload: Any, io: Any) -> None: ...
+def plain(payload: Order, io: Any) -> Receipt:
+    return Receipt(payload)
 
 
-async def generating(payload: Any) -> AsyncIterator[int]:
+class Plain:
+    def __call__(self, payload: Order, io: Any) -> Receipt:
+        return plain(payload, io)
+
+
+@pytest.mark.parametrize("run", [plain, lambda payload, io: plain(payload, io), partial(plain), Plain()])
+def test_a_plain_function_is_a_job_that_runs_in_a_thread(run: Callable[..., Any]) -> None:
+    made = declare()(run)
+    assert made.is_plain
+    order = Order("o1", date(2024, 1, 1))
+    assert made.call(order, SimpleNamespace(), SimpleNamespace()) == Receipt(order)
+
+
+def test_an_async_function_is_a_job_that_runs_on_the_event_loop() -> None:
+    assert not handle.is_plain
+    assert not declare()(partial(handle.run)).is_plain
+
+
+async def generating_async(payload: Any) -> AsyncIterator[int]:
     yield 1
 
 
-@pytest.mark.parametrize("run", [plain, lambda payload: None, generating, Order, partial(plain), print])
-def test_only_async_functions_are_jobs(run: Callable[..., Any]) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"is no async function.*async def"):
+def generating(payload: Any) -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("run", [generating, generating_async])
+def test_a_function_that_makes_a_generator_is_no_job(run: Callable[..., Any]) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^generating.* makes a generator"):
         declare()(run)
 
 
-def test_what_is_no_function_is_no_job() -> None:
-    with pytest.raises(InvalidArgumentError, match="not of str"):
-        declare()("run")
+@pytest.mark.parametrize(("run", "what"), [("run", "str"), (Order, "the class Order")])
+def test_what_is_no_function_is_no_job(run: Any, what: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"not of {what}"):
+        declare()(run)
 
 
 def test_payload_and_output_are_read_and_written_by_their_annotations() -> None:

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Execution
-    from perdure.sdk.io.body import RunningTask
+    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.io.options import OnError
     from perdure.sdk.retry import Retry
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class IO(
         noop: bool = False,
         callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+        on_error: OnError | None = None,
     ) -> Coroutine[Any, Any, T]: ...
 
     @overload
@@ -133,7 +133,7 @@ class IO(
         noop: bool = False,
         callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+        on_error: OnError | None = None,
     ) -> Coroutine[Any, Any, T]: ...
 
     @overload
@@ -157,7 +157,7 @@ class IO(
         noop: bool = False,
         callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+        on_error: OnError | None = None,
     ) -> Coroutine[Any, Any, T]: ...
 
     def run_task(
@@ -180,7 +180,7 @@ class IO(
         noop: bool = False,
         callback: float | timedelta | None = None,
         parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+        on_error: OnError | None = None,
     ) -> Coroutine[Any, Any, Any]:
         """Run a function once in this run and store what it returns.
 
@@ -189,7 +189,8 @@ class IO(
 
         Args:
             key: The cache key: text, or a list of JSON values; ``None`` for an automatic one.
-            fn: What to run: async, or plain (then in a thread); it takes nothing, ``(task)`` or ``(task, io)``.
+            fn: What to run: async, or plain (then in a thread); it takes nothing, ``(task)`` or ``(task, io)``, where
+                ``io`` is `IO` for an async one and `SyncIO` for a plain one.
             name: The name that is shown; default: the function's qualified name.
             as_type: The type of the result; default: the function's return annotation, without one plain JSON.
             retry: When to try again after an exception; without it, never.
@@ -261,7 +262,15 @@ class IO(
         if not callable(fn):
             self._check_function(operation, key, fn, options)
         execution = self._execution
-        coroutine = run_task(execution, self, execution.next_call, key, fn, options, identity)
+        coroutine = run_task(execution, execution.next_call, key, fn, options, identity)
+        execution.open_call(operation, key, coroutine)
+        return coroutine
+
+    def _open(
+        self, operation: str, key: object, make: Callable[[Caller], Coroutine[Any, Any, Any]]
+    ) -> Coroutine[Any, Any, Any]:
+        execution = self._execution
+        coroutine = make(execution.next_call)
         execution.open_call(operation, key, coroutine)
         return coroutine
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
 from perdure.protocol.execution import ErrorInfo, JsonText
@@ -13,9 +15,17 @@ from perdure.protocol.json_text import dump, load
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import PLAIN
+from perdure.sdk.execution import ON_LOOP
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.io.body import MAX_ARGUMENTS, RunningTask, call_body, required_arguments
+from perdure.sdk.io.body import (
+    MAX_ARGUMENTS,
+    RunningTask,
+    call_body,
+    call_function,
+    is_async,
+    required_arguments,
+)
 from perdure.sdk.io.outside import ask_outside
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
@@ -28,8 +38,7 @@ if TYPE_CHECKING:
     from perdure.protocol.task_waits import TaskWait
     from perdure.sdk.branches import Branch
     from perdure.sdk.codec import Codec
-    from perdure.sdk.execution import Execution
-    from perdure.sdk.io import IO
+    from perdure.sdk.execution import Caller, Execution
     from perdure.sdk.io.options import TaskOptions
     from perdure.sdk.replay import Ask
 
@@ -75,10 +84,14 @@ def exit_as_error(error: SystemExit) -> Exception:
 
 
 class Attempts(Struct, eq=False):
-    """One asked-for task on its way to its outcome."""
+    """One asked-for task on its way to its outcome.
+
+    ``call`` says where it runs: on the event loop, or in a thread. What is stored is stored on the loop, where the
+    order in which records are made is that in which they are handed over.
+    """
 
     execution: Execution
-    io: IO
+    call: Caller
     branch: Branch
     scope: Scope
     ask: Ask
@@ -123,7 +136,7 @@ class Attempts(Struct, eq=False):
         fn, execution = self.fn, self.execution
         assert fn is not None
         try:
-            await ask_outside(execution, self.io, self.task, fn, self.options)
+            await ask_outside(execution, self.call, self.task, fn, self.options)
         except Exception as error:
             if execution.interrupted:
                 raise Interrupt from error
@@ -134,6 +147,8 @@ class Attempts(Struct, eq=False):
 
     async def perform(self, call: StateCall) -> Any:
         """Let the platform do the work and record what came of it."""
+        if not isinstance(self.call, int):
+            return self.call.cross(partial(self._on_loop().perform, call))
         execution, task, ask = self.execution, self.task, self.ask
         before = task.is_stored, task.status
         record = task.record(TaskStatus.COMPLETED, None, execution.host.now(), execution.before(task.parent))
@@ -169,14 +184,15 @@ class Attempts(Struct, eq=False):
             )
         if task.parent is not None and takes:
             # The body may hand its idempotency key to others; it holds the parent's id, which must outlive a crash.
-            await execution.store_begun(task.parent)
+            await execution.on_loop(self.call, partial(execution.store_begun, task.parent))
         while True:
-            execution.memo.renew(task)
+            with execution.lock:
+                execution.memo.renew(task)
             inner = Scope(execution, task)
             outer = current_scope.set(inner)
             execution.open_tasks[task.id] = task
             try:
-                returned, running = await call_body(execution, self.branch, fn, self.io, task, self.options.timeout)
+                returned, running = await call_body(execution, self.call, self.branch, fn, task, self.options.timeout)
                 # With parse_output the type is that of what it returns, not of what is stored.
                 output, value = (self.codec if self.options.parse_output is None else PLAIN).store(returned)
                 shown = running.output_properties if running is not None else None
@@ -220,24 +236,15 @@ class Attempts(Struct, eq=False):
             await self.store(TaskStatus.ERRORED, error=info)
             note_failure(self.scope, raised)
             raise raised
-        self.task.attempts += 1
-        await self.execution.record(
-            self.task.record(
-                TaskStatus.WAITING,
-                delay_until=retry_at,
-                attempt_error=info,
-                before=self.execution.before(self.task.parent),
-            )
-        )
-        await self.wait(retry_at)
+        await self.try_again(retry_at, info)
 
     async def _decision(self, error: Exception) -> Decision:
         on_error = self.options.on_error
         if on_error is None:
             return None
-        decision = on_error(error, RunningTask(self.task), self.io)
-        if asyncio.iscoroutine(decision):
-            decision = await decision
+        execution = self.execution
+        io = execution.io if is_async(on_error) else execution.sync_io()
+        decision = await call_function(execution, self.call, on_error, (error, RunningTask(self.task), io))
         if decision is not None and not isinstance(decision, Exception | RetryAt | SkipRetrying):
             raise InvalidArgumentError(
                 f"on_error of task {self.task.name!r} returned {type(decision).__name__}; it may return None, an "
@@ -253,14 +260,49 @@ class Attempts(Struct, eq=False):
         delay = retry_delay(self.options.retry, self.task.attempts, self.execution.host.random)
         return None if delay is None else self.execution.host.now() + delay
 
+    async def try_again(self, at: datetime, error: ErrorInfo) -> None:
+        """Store that an attempt has failed, and wait for the next one."""
+        if not isinstance(self.call, int):
+            return self.call.cross(partial(self._on_loop().try_again, at, error))
+        self.task.attempts += 1
+        await self.execution.record(
+            self.task.record(
+                TaskStatus.WAITING,
+                delay_until=at,
+                attempt_error=error,
+                before=self.execution.before(self.task.parent),
+            )
+        )
+        await self.wait(at)
+        return None
+
     async def wait(self, until: datetime | None) -> None:
         """Wait for the engine to say that the task is due, or to settle it."""
+        if not isinstance(self.call, int):
+            return self.call.cross(partial(self._on_loop().wait, until))
         state = await self.execution.park(self.branch, self.task.id, until)
         self.task.attempts = state.attempts
         self.task.is_stored = True
         self.task.status, self.task.delay_until = state.status, state.delay_until
         if state.status.is_final:
             self.ask.settle(state.output, state.error)
+        return None
+
+    def _on_loop(self) -> Attempts:
+        """The same task, for what a thread has done on the loop."""
+        return replace(self, call=ON_LOOP)
+
+    async def complete(self, output: JsonText | None) -> None:
+        """Store the result of a first attempt, on the event loop."""
+        execution, task, ask = self.execution, self.task, self.ask
+        record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(task.parent))
+        try:
+            await execution.record(record)
+        except asyncio.CancelledError:
+            # The branch was cancelled, the write was not: what it stores is the result all the same.
+            ask.settle(output)
+            raise
+        ask.settle(output)
 
     async def store(
         self,
@@ -273,6 +315,9 @@ class Attempts(Struct, eq=False):
         wait: TaskWait | None = None,
     ) -> None:
         """Store a state of the task, and settle the memo once it is durable (or can no longer be stopped)."""
+        if not isinstance(self.call, int):
+            work = partial(self._on_loop().store, status, output=output, error=error, properties=properties)
+            return self.call.cross(partial(work, delay_until=delay_until, wait=wait))
         execution = self.execution
         is_final = status is not TaskStatus.WAITING
         record = self.task.record(
@@ -294,3 +339,4 @@ class Attempts(Struct, eq=False):
             raise
         if is_final:
             self.ask.settle(output, error)
+        return None

@@ -10,13 +10,14 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import TaskTimeoutError
+from perdure.sdk.execution import ON_LOOP
+from perdure.sdk.lane import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.sdk.branches import Branch
-    from perdure.sdk.execution import Execution
-    from perdure.sdk.io import IO
+    from perdure.sdk.execution import Caller, Execution
     from perdure.sdk.scope import OpenTask
 
 MAX_ARGUMENTS = 2
@@ -77,20 +78,25 @@ def name_of(fn: Callable[..., Any]) -> str:
 
 
 async def call_body(
-    execution: Execution, branch: Branch, fn: Callable[..., Any], io: IO, task: OpenTask, timeout: float | None
+    execution: Execution, call: Caller, branch: Branch, fn: Callable[..., Any], task: OpenTask, timeout: float | None
 ) -> tuple[Any, RunningTask | None]:
-    """Run the body once; plain functions run in a thread, so that they never block the event loop."""
+    """Run the body once; ``call`` says where this runs."""
+    if timeout is not None and not isinstance(call, int):
+        # A thread cannot leave its own code to itself, so the body gets another one.
+        return call.join(_call_as_branch(execution, fn, task, timeout))
     takes = required_arguments(fn)
     running = RunningTask(task) if takes else None
-    arguments: tuple[Any, ...] = (running, io)[:takes]
+    arguments: tuple[Any, ...] = () if running is None else (running,)
+    if takes == MAX_ARGUMENTS:
+        arguments = (running, execution.io if is_async(fn) else execution.sync_io())
     if timeout is None:
-        return await _call(execution, fn, arguments), running
+        return await call_function(execution, call, fn, arguments), running
     limit = AttemptTimeout(timeout)
     branch.timeouts.append(limit)
     task.limit = limit
     try:
         async with limit.timer:
-            return await _call(execution, fn, arguments), running
+            return await call_function(execution, call, fn, arguments, may_borrow=False), running
     except TimeoutError:
         if not limit.timer.expired():
             raise
@@ -103,21 +109,39 @@ async def call_body(
         branch.timeouts.remove(limit)
 
 
-async def _call(execution: Execution, fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+async def _call_as_branch(
+    execution: Execution, fn: Callable[..., Any], task: OpenTask, timeout: float
+) -> tuple[Any, RunningTask | None]:
+    return await call_body(execution, ON_LOOP, execution.branch_at_hand(), fn, task, timeout)
+
+
+async def call_function(
+    execution: Execution,
+    call: Caller,
+    fn: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    *,
+    may_borrow: bool = True,
+) -> Any:
+    """Call a function of the user's: an async one on the event loop, a plain one in a thread.
+
+    Args:
+        execution: Whose function it is.
+        call: Where this runs; a thread runs plain functions itself.
+        fn: The function.
+        arguments: What it is given; a plain function's ``io`` is a `SyncIO` (`Execution.sync_io`).
+        may_borrow: Whether a thread of the run that waits may run it; one that may leave it behind may not.
+    """
+    if not isinstance(call, int):
+        call.make_way()
+        value: Any = fn(*arguments) if is_async(fn) else copy_context().run(fn, *arguments)
+        # A lambda around an async function gives a coroutine, too; it belongs on the loop.
+        return call.join(value) if inspect.iscoroutine(value) else value
     if is_async(fn):
         return await fn(*arguments)
-    context = copy_context()
-    value = await execution.host.in_thread(lambda: context.run(_call_plain, fn, arguments))
-    # A lambda around an async function gives a coroutine, which belongs on the loop.
+    code = functools.partial(fn, *arguments)
+    value = await run_in_thread(execution, execution.host.body_threads, code, may_borrow=may_borrow)
     return await value if inspect.iscoroutine(value) else value
-
-
-def _call_plain(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    try:
-        return fn(*arguments)
-    except StopIteration as error:
-        # No future can carry it.
-        raise RuntimeError("The function raised StopIteration.") from error
 
 
 class AttemptTimeout:

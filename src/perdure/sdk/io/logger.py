@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
@@ -15,9 +16,9 @@ from perdure.sdk.failures import describe
 from perdure.sdk.scope import current_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
-    from perdure.sdk.execution import Execution
+    from perdure.sdk.execution import Caller, Execution
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "LOG": 20, "WARN": 30, "ERROR": 40}
 """The levels and their order; ``LOG`` ranks with ``INFO``."""
@@ -73,64 +74,80 @@ class Logger:
     def _call(
         self, level: str, message: object, data: Any, exc_info: BaseException | bool | None
     ) -> Coroutine[Any, Any, None]:
-        execution = self._execution
-        text = _text(message)
+        text = text_of(message)
         error = sys.exception() if exc_info is True else exc_info or None
-        coroutine = self._write(execution.next_call, level, text, data if error is None else _with_error(data, error))
+        told = data if error is None else with_error(data, error)
+        return self._open(text, partial(_write, self._execution, level, text, told))
+
+    def _open(self, text: str, make: Callable[[Caller], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None]:
+        execution = self._execution
+        coroutine = make(execution.next_call)
         execution.open_call("logger", text, coroutine)
         return coroutine
 
-    async def _write(self, call: int, level: str, message: str, data: Any) -> None:
-        execution = self._execution
-        branch = execution.begin(call)
-        if branch is None:
-            await execution.never()
-            return
-        try:
-            if LEVELS[level] < execution.log_threshold:
-                return
-            scope = current_scope.get(execution.root)
-            if scope.execution is not execution:
-                scope = execution.root
-            counters = scope.log_lines
-            if counters is None:
-                counters = scope.log_lines = {}
-            ordinal = counters.get((message, level), 0)
-            counters[message, level] = ordinal + 1
-            key: list[object] = (
-                [message, level] if ordinal == 0 and not scope.item else [message, level, f"{scope.item}{ordinal}"]
-            )
-            task_key = idempotency_key(execution.run_id, scope.task.id if scope.task else None, key)
-            if task_key in execution.memo.known:
-                return
-            line = self._line(task_key, scope.task.id if scope.task else None, level, message, data)
-            if execution.lines.add(line):
-                await execution.lines.flush()
-        finally:
-            execution.finish(branch)
 
-    def _line(self, key: str, parent_id: str | None, level: str, message: str, data: Any) -> TaskRecord:
-        host = self._execution.host
-        now = host.now()
-        details = {
-            "icon": "log",
-            "description": message,
-            "properties": [{"label": "Level", "text": level}],
-            "style": {"style": "minimal", "variant": level.lower()},
-        }
-        return TaskRecord(
-            host.new_task_id(),
-            key,
-            parent_id,
-            "log",
-            "log",
-            TaskStatus.COMPLETED,
-            now,
-            noop=True,
-            completed_at=now,
-            params=_storable(data),
-            details=JsonText(dump(details)),
+async def _write(execution: Execution, level: str, message: str, data: Any, call: Caller) -> None:
+    branch = execution.begin(call)
+    if branch is None:
+        await execution.never()
+        return
+    try:
+        if add_line(execution, level, message, data):
+            await execution.on_loop(call, execution.lines.flush)
+    finally:
+        execution.finish(call, branch)
+
+
+def add_line(execution: Execution, level: str, message: str, data: Any) -> bool:
+    """Add a line to a run's log unless it is there already; from any thread of the run.
+
+    Returns:
+        Whether so many lines wait to be stored that the caller should flush them.
+    """
+    if LEVELS[level] < execution.log_threshold:
+        return False
+    scope = current_scope.get(execution.root)
+    if scope.execution is not execution:
+        scope = execution.root
+    parent_id = scope.task.id if scope.task is not None else None
+    with execution.lock:
+        if scope.log_lines is None:
+            scope.log_lines = {}
+        ordinal = scope.log_lines.get((message, level), 0)
+        scope.log_lines[message, level] = ordinal + 1
+        key: list[object] = (
+            [message, level] if ordinal == 0 and not scope.item else [message, level, f"{scope.item}{ordinal}"]
         )
+        task_key = idempotency_key(execution.run_id, parent_id, key)
+        if task_key in execution.memo.known:
+            return False
+    line = _line(execution, task_key, parent_id, level, message, data)
+    with execution.lock:
+        return execution.lines.add(line)
+
+
+def _line(execution: Execution, key: str, parent_id: str | None, level: str, message: str, data: Any) -> TaskRecord:
+    host = execution.host
+    now = host.now()
+    details = {
+        "icon": "log",
+        "description": message,
+        "properties": [{"label": "Level", "text": level}],
+        "style": {"style": "minimal", "variant": level.lower()},
+    }
+    return TaskRecord(
+        host.new_task_id(),
+        key,
+        parent_id,
+        "log",
+        "log",
+        TaskStatus.COMPLETED,
+        now,
+        noop=True,
+        completed_at=now,
+        params=_storable(data),
+        details=JsonText(dump(details)),
+    )
 
 
 def _storable(data: Any) -> JsonText | None:
@@ -160,11 +177,13 @@ def _describe(error: BaseException) -> dict[str, str | None]:
     return {"name": info.name, "message": info.message, "stack": info.stack}
 
 
-def _with_error(data: Any, error: BaseException) -> Any:
+def with_error(data: Any, error: BaseException) -> Any:
+    """Put an exception into a line's data."""
     return _describe(error) if data is None else {"data": data, "error": _describe(error)}
 
 
-def _text(message: object) -> str:
+def text_of(message: object) -> str:
+    """Turn a message into the text of a line."""
     try:
         return str(message)[:_MAX_MESSAGE]
     except Exception as error:

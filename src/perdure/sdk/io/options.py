@@ -13,7 +13,7 @@ from perdure.sdk.durations import seconds_of
 from perdure.sdk.plain_codec import PLAIN as PLAIN_JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.retries import RetryOptions
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from perdure.sdk.io import IO
     from perdure.sdk.io.body import RunningTask
     from perdure.sdk.scope import OpenTask
+    from perdure.sdk.sync_io import SyncIO
+
+    OnError = Callable[[Exception, RunningTask, IO], Awaitable[Any]] | Callable[[Exception, RunningTask, SyncIO], Any]
+    """What is asked about a failure: async, or plain (then in a thread)."""
 
 
 class TaskOptions:
@@ -51,7 +55,7 @@ class TaskOptions:
         delay_until: datetime | None = None,
         noop: bool = False,
         parse_output: Callable[[Any], Any] | None = None,
-        on_error: Callable[[Exception, RunningTask, IO], Any] | None = None,
+        on_error: OnError | None = None,
         details: JsonText | None = None,
         call: Callable[[OpenTask], StateCall] | None = None,
         wrap: Callable[[Any], Any] | None = None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.execution import JsonText
+from perdure.sdk.execution import ON_LOOP
 from perdure.sdk.io.body import RunningTask, is_async, required_arguments
 from perdure.sdk.io.options import TaskOptions
 from perdure.sdk.plain_codec import Codec
@@ -13,14 +15,13 @@ from perdure.sdk.scope import OpenTask, Scope, current_scope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.sdk.execution import Execution
-    from perdure.sdk.io import IO
+    from perdure.sdk.execution import Caller, Execution
 
 _KEY = "callback"
 
 
 async def ask_outside(
-    execution: Execution, io: IO, task: OpenTask, fn: Callable[..., Any], options: TaskOptions
+    execution: Execution, call: Caller, task: OpenTask, fn: Callable[..., Any], options: TaskOptions
 ) -> None:
     """Run the function that hands the task's callback URL on, as a task of its own inside this one.
 
@@ -28,7 +29,7 @@ async def ask_outside(
     """
     from perdure.sdk.io.run_task import run_task
 
-    url = await execution.host.platform.callback_url(task.id)
+    url = await execution.on_loop(call, partial(execution.host.platform.callback_url, task.id))
     body = _with_url(fn, url) if options.takes_url else _with_task(fn, url)
     inner = TaskOptions(
         operation="callback",
@@ -40,7 +41,7 @@ async def ask_outside(
     )
     outer = current_scope.set(Scope(execution, task))
     try:
-        await run_task(execution, io, -1, _KEY, body, inner, fn)
+        await run_task(execution, ON_LOOP if isinstance(call, int) else call, _KEY, body, inner, fn)
     finally:
         current_scope.reset(outer)
 

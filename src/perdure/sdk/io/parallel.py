@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
+from perdure.sdk.io.attempts import exit_as_error, note_failure
 from perdure.sdk.io.body import is_async, name_of
 from perdure.sdk.io.options import TaskOptions, details_text, sequence_details
 from perdure.sdk.io.part import Part
+from perdure.sdk.lane import Lane, current_lane
 from perdure.sdk.scope import Scope, current_scope
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ Item = TypeVar("Item")
 class ParallelCalls(Part):
     """Working on many items."""
 
+    @overload
     def parallel(
         self,
         key: CacheKey | None = None,
@@ -33,7 +38,28 @@ class ParallelCalls(Part):
         *,
         name: str | None = None,
         properties: Sequence[Mapping[str, str]] | None = None,
-    ) -> Coroutine[Any, Any, list[T]]:
+    ) -> Coroutine[Any, Any, list[T]]: ...
+
+    @overload
+    def parallel(
+        self,
+        key: CacheKey | None = None,
+        items: Sequence[Item] = (),
+        fn: Callable[[Item, int], T] | None = None,
+        *,
+        name: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+
+    def parallel(
+        self,
+        key: CacheKey | None = None,
+        items: Sequence[Any] = (),
+        fn: Callable[[Any, int], Any] | None = None,
+        *,
+        name: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Run a function over all items at once, each a branch of its own.
 
         All items share the block's scope, so explicit cache keys used inside must differ from item to item;
@@ -42,7 +68,7 @@ class ParallelCalls(Part):
         Args:
             key: The cache key, or ``None`` for an automatic one.
             items: What to work on.
-            fn: ``async fn(item, index)``; may use ``io`` as it likes.
+            fn: ``fn(item, index)``, async or plain (then each item has a thread); may use ``io`` as it likes.
             name: The name that is shown; default: the function's qualified name.
             properties: Shown with the block.
 
@@ -57,8 +83,8 @@ class ParallelCalls(Part):
         given = cast("object", items)
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):
             raise InvalidArgumentError(f"io.parallel needs a sequence of items; it was given {items!r:.60}.")
-        if not callable(fn) or not is_async(fn):
-            raise InvalidArgumentError("io.parallel needs an async function: io.parallel(key, items, fn).")
+        if not callable(fn):
+            raise InvalidArgumentError("io.parallel needs a function: io.parallel(key, items, fn).")
         details = details_text(properties=sequence_details(properties))
         result: Any = list[return_type(fn)] if return_type(fn) is not None else None  # type: ignore[misc]
         options = TaskOptions(operation="parallel", name=name or name_of(fn), as_type=result, details=details)
@@ -66,25 +92,77 @@ class ParallelCalls(Part):
 
 
 class _Block:
-    """The body: starts a branch for each item and waits for all of them."""
+    """The body: starts a branch for each item, or for each thread, and waits for all of them."""
 
-    def __init__(self, items: list[Any], fn: Callable[[Any, int], Awaitable[Any]]) -> None:
+    def __init__(self, items: list[Any], fn: Callable[[Any, int], Any]) -> None:
         self._items = items
         self._fn = fn
 
     async def __call__(self) -> list[Any]:
-        branches = [asyncio.ensure_future(self._item(item, index)) for index, item in enumerate(self._items)]
-        results = await asyncio.gather(*branches, return_exceptions=True)
         outer = current_scope.get()
+        if is_async(self._fn):
+            branches = [asyncio.ensure_future(self._item(item, index)) for index, item in enumerate(self._items)]
+            results = await asyncio.gather(*branches, return_exceptions=True)
+        else:
+            results = await _Threads(outer, self._items, self._fn).run()
         for result in results:
             if isinstance(result, BaseException):
-                if outer.failed is None:
-                    outer.failed = []
-                outer.failed.append(result)
-                raise result
+                raise note_failure(outer, result)
         return results
 
     async def _item(self, item: Any, index: int) -> Any:
         outer = current_scope.get()
         current_scope.set(Scope(outer.execution, outer.task, f"{outer.item}{index}."))
         return await self._fn(item, index)
+
+
+class _Threads:
+    """Threads that take one item after the other: as many as there are items, as far as the pool has them."""
+
+    def __init__(self, outer: Scope, items: list[Any], fn: Callable[[Any, int], Any]) -> None:
+        self._outer = outer
+        self._fn = fn
+        self._waiting = deque(enumerate(items))
+        self._results: list[Any] = [None] * len(items)
+        self._lanes: list[Lane] = []
+
+    async def run(self) -> list[Any]:
+        """Work on all items; the results in their order, exceptions among them."""
+        pool = self._outer.execution.host.item_threads
+        count = min(len(self._results), pool.limit)
+        branches = [asyncio.ensure_future(self._thread()) for _ in range(count)]
+        for ended in await asyncio.gather(*branches, return_exceptions=True):
+            if ended is not None:
+                raise ended
+        return self._results
+
+    async def _thread(self) -> None:
+        execution = self._outer.execution
+        lane = Lane(execution, execution.branch_at_hand(), execution.host.item_threads)
+        self._lanes.append(lane)
+        try:
+            await lane.run(self._work)
+        finally:
+            # No item is left for those that have not got a thread yet.
+            for one in self._lanes:
+                one.dismiss()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                index, item = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._results[index] = copy_context().run(self._item, item, index)
+            except Exception as error:
+                self._results[index] = error
+            except SystemExit as error:
+                self._results[index] = exit_as_error(error)
+
+    def _item(self, item: Any, index: int) -> Any:
+        outer = self._outer
+        current_scope.set(Scope(outer.execution, outer.task, f"{outer.item}{index}."))
+        value = self._fn(item, index)
+        lane = current_lane()
+        return lane.join(value) if asyncio.iscoroutine(value) and lane is not None else value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextvars import copy_context
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -22,21 +24,23 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Execution
-    from perdure.sdk.io import IO
+    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.lane import Lane
     from perdure.sdk.replay import Ask
 
 
 async def run_task(
     execution: Execution,
-    io: IO,
-    call: int,
+    call: Caller,
     key: CacheKey | None,
     fn: Callable[..., Any] | None,
     options: TaskOptions,
     identity: object = None,
 ) -> Any:
-    """Give the stored result of a key, or run the body, store what it returns, and give that."""
+    """Give the stored result of a key, or run the body, store what it returns, and give that.
+
+    ``call`` says where this runs: on the event loop, or in a thread, which it may block.
+    """
     branch = execution.begin(call)
     if branch is None:
         return await execution.never()
@@ -47,20 +51,22 @@ async def run_task(
             scope = execution.root
         codec = options.codec if options.codec is not None else return_codec(fn, options.as_type)
         name = options.name if options.name is not None else name_of(fn) if fn is not None else options.operation
+        identity = fn if identity is None else identity
         while True:
-            ask, is_first = execution.memo.find(
-                scope,
-                options.operation,
-                name,
-                key,
-                identity=fn if identity is None else identity,
-                params=options.params,
-                compared=options.compared,
-                asker=branch,
-            )
+            with execution.lock:
+                ask, is_first = execution.memo.find(
+                    scope,
+                    options.operation,
+                    name,
+                    key,
+                    identity=identity,
+                    params=options.params,
+                    compared=options.compared,
+                    asker=branch,
+                )
             if is_first:
                 first = ask
-            if is_first or ask.is_settled or await execution.parking.share(branch, ask):
+            if is_first or ask.is_settled or await execution.share(call, branch, ask):
                 break
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
@@ -69,15 +75,19 @@ async def run_task(
         if stand_ins is not None and (found := stand_ins.find(execution.memo.path(scope, ask))) is not None:
             fn, options = replace_body(found, ask, options)
         task = ask.task = _open_task(execution, scope, ask, options)
-        attempts = Attempts(execution, io, branch, scope, ask, codec, fn, options, task)
-        if options is PLAIN and ask.state is None and fn is not None and _is_simple(fn):
-            return await _run_plainly(attempts, fn)
+        attempts = Attempts(execution, call, branch, scope, ask, codec, fn, options, task)
+        if options is PLAIN and ask.state is None and type(fn) is FunctionType and _takes_nothing(fn):
+            if not isinstance(call, int):
+                if not fn.__code__.co_flags & inspect.CO_COROUTINE:
+                    return await _run_in_this_thread(attempts, call, fn)
+            elif fn.__code__.co_flags & inspect.CO_COROUTINE:
+                return await _run_plainly(attempts, fn)
         result = await attempts.run()
         return result if options.wrap is None else _wrapped(scope, options.wrap, result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
-            execution.memo.forget(first)
-        execution.finish(branch)
+            execution.forget(call, first)
+        execution.finish(call, branch)
 
 
 def _wrapped(scope: Scope, wrap: Callable[[Any], Any], result: Any) -> Any:
@@ -121,12 +131,37 @@ async def _run_plainly(attempts: Attempts, fn: Callable[[], Awaitable[Any]]) -> 
     return result
 
 
-def _is_simple(fn: Callable[..., Any]) -> bool:
-    """Whether the body is an async function that takes nothing."""
-    if type(fn) is not FunctionType:
-        return False
-    code = fn.__code__
-    return code.co_flags & inspect.CO_COROUTINE != 0 and code.co_argcount == len(fn.__defaults__ or ())
+async def _run_in_this_thread(attempts: Attempts, lane: Lane, fn: Callable[[], Any]) -> Any:
+    """Run a plain body that takes nothing and has no options, in the thread that asks for it."""
+    execution, task = attempts.execution, attempts.task
+    inner = Scope(execution, task)
+    execution.open_tasks[task.id] = task
+    output: JsonText | None = None
+    result = None
+    failure: Exception | None = None
+    try:
+        output, result = attempts.codec.store(copy_context().run(_call_inside, inner, lane, fn))
+    except Exception as error:
+        failure = error
+    except SystemExit as error:
+        failure = exit_as_error(error)
+    finally:
+        del execution.open_tasks[task.id]
+    if failure is not None:
+        return await attempts.go_on_after(failure, inner)
+    lane.cross(partial(attempts.complete, output))
+    return result
+
+
+def _call_inside(scope: Scope, lane: Lane, fn: Callable[[], Any]) -> Any:
+    current_scope.set(scope)
+    lane.make_way()
+    value = fn()
+    return lane.join(value) if inspect.iscoroutine(value) else value
+
+
+def _takes_nothing(fn: FunctionType) -> bool:
+    return fn.__code__.co_argcount == len(fn.__defaults__ or ())
 
 
 def _open_task(execution: Execution, scope: Scope, ask: Ask, options: TaskOptions) -> OpenTask:

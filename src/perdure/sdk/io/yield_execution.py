@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.execution import Yielded
@@ -11,7 +12,7 @@ from perdure.sdk.names import check_name
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from perdure.sdk.execution import Execution
+    from perdure.sdk.execution import Caller, Execution
 
 
 class YieldCalls(Part):
@@ -31,24 +32,25 @@ class YieldCalls(Part):
         See also: v2 protocol, section 6.7.
         """
         check_name(key, what="key")
-        execution = self._execution
-        coroutine = _yield_at(execution, execution.next_call, key)
-        execution.open_call("yield_execution", key, coroutine)
-        return coroutine
+        return self._open("yield_execution", key, partial(_yield_at, self._execution, key))
 
     def brb(self, key: str) -> Coroutine[Any, Any, None]:
         """`yield_execution` by its other name."""
         return self.yield_execution(key)
 
 
-async def _yield_at(execution: Execution, call: int, key: str) -> Any:
+async def _yield_at(execution: Execution, key: str, call: Caller) -> Any:
     branch = execution.begin(call)
     if branch is None:
         return await execution.never()
     try:
         if key in execution.request.yielded:
             return None
-        await execution.lines.flush()
-        raise execution.give_up(Yielded(key))
+        return await execution.on_loop(call, partial(_end_execution, execution, key))
     finally:
-        execution.finish(branch)
+        execution.finish(call, branch)
+
+
+async def _end_execution(execution: Execution, key: str) -> None:
+    await execution.lines.flush()
+    raise execution.give_up(Yielded(key))

@@ -1,0 +1,151 @@
+"""The way between a process's threads and its event loop, for many of them at once.
+
+Of all threads only one at a time can run Python. To wake all those that wait for one commit at once would have them
+queue up for that, with two switches for each; and every message to the loop would have it queue up, too. So threads
+that are to go on are woken one after another: each wakes the next when it comes to wait for the loop itself, or to
+code that may take long; and the last of them wakes the loop, which then finds all their messages.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+PATIENCE_SECONDS = 0.001
+"""How long the loop leaves it to threads to wake each other: one may be busy with something else. Then it wakes some
+itself, each time more, until one of them has woken another."""
+
+
+class Bell:
+    """Wakes one thread; a ring that it does not wait for is kept until it does."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """Wake the thread, from any other."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            # It was rung already.
+            return
+
+    def wait(self) -> None:
+        """Wait for a ring; whoever waits looks afterwards what it was for, and waits again if it was not for it."""
+        self._lock.acquire()
+
+
+class Crossing:
+    """Has calls made on an event loop, in the order in which threads post them, and wakes the threads.
+
+    Attributes:
+        loop: The event loop.
+        context: An empty context, for what belongs to no run.
+    """
+
+    __slots__ = ("_is_called", "_is_chained", "_is_closing", "_messages", "_push", "_ready", "_seen", "_timer",
+                 "_turns", "context", "loop")  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.context = Context()
+        self._messages: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._ready: deque[Bell] = deque()
+        self._is_called = False
+        self._is_chained = False
+        self._is_closing = False
+        self._push = 1
+        self._seen = 0
+        self._turns = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # On the loop.
+
+    def wake(self, bell: Bell) -> None:
+        """Wake a thread: now, or when those woken before it have come to wait again."""
+        if not self._is_chained or self._is_closing:
+            self._is_chained = True
+            bell.ring()
+            return
+        self._ready.append(bell)
+        if self._timer is None:
+            self._push, self._seen = 1, self._turns
+            self._timer = self.loop.call_later(PATIENCE_SECONDS, self._lose_patience, context=self.context)
+
+    def close(self) -> None:
+        """Wake all threads from now on at once: the loop is about to end."""
+        self._is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._ring_next():
+            pass
+        self._deliver()
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        if self._turns == self._seen:
+            for _ in range(min(self._push, len(self._ready))):
+                self._ring_next()
+            self._push *= 4
+        self._seen = self._turns
+        if self._ready:
+            self._timer = self.loop.call_later(PATIENCE_SECONDS, self._lose_patience, context=self.context)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        self._is_called = False
+        messages = self._messages
+        try:
+            # What is posted meanwhile has called again.
+            for _ in range(len(messages)):
+                call, args = messages.popleft()
+                call(*args)
+        finally:
+            if messages and not self._is_called:
+                # One of them raised; threads wait for the others.
+                self._is_called = True
+                self.loop.call_soon(self._deliver, context=self.context)
+
+    def _ring_next(self) -> bool:
+        """Wake the next thread, if there is one that is to go on."""
+        try:
+            bell = self._ready.popleft()
+        except IndexError:
+            self._is_chained = False
+            return False
+        self._turns += 1
+        bell.ring()
+        return True
+
+    # In threads.
+
+    def make_way(self) -> None:
+        """Wake the next thread: this one is about to run code that may take long."""
+        if self._is_chained:
+            self._ring_next()
+
+    def post(self, call: Callable[..., object], *args: Any, makes_way: bool = True) -> None:
+        """Have a call made on the loop; the thread is about to wait.
+
+        Args:
+            call: What is to be called.
+            args: With what.
+            makes_way: Whether to wake the next thread; not if this one has done so since it was woken itself.
+
+        Raises:
+            RuntimeError: The loop is closed.
+        """
+        # First the message, then the looks: the loop looks for messages after it has changed what is looked at.
+        self._messages.append((call, args))
+        if not (self._ring_next() if makes_way else self._ready) and not self._is_called:
+            self._is_called = True
+            self.loop.call_soon_threadsafe(self._deliver, context=self.context)

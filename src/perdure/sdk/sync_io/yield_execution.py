@@ -1,0 +1,34 @@
+"""The calls of `perdure.sdk.io.yield_execution`, for plain functions: they block.
+
+Written by ``make generate`` from that module; change that one.
+"""
+
+from __future__ import annotations
+
+from perdure.sdk.blocking import SyncPart
+
+
+class SyncYieldCalls(SyncPart):
+    """`YieldCalls` for plain functions: the same calls, blocking.
+
+    Yielding.
+    """
+
+    def yield_execution(self, key: str) -> None:
+        """End this execution and begin another at once, which falls through here.
+
+        In a process of your own this is hardly ever needed; it is for hosts that limit how long a request may take.
+
+        Args:
+            key: Names the place; each place of a run has its own. At most 100 in a run.
+
+        Raises:
+            InvalidArgumentError: The key is no text of 1 to 512 characters.
+
+        See also: v2 protocol, section 6.7.
+        """
+        return self._run(self._io.yield_execution(key))
+
+    def brb(self, key: str) -> None:
+        """`yield_execution` by its other name."""
+        return self._run(self._io.brb(key))
