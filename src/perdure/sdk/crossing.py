@@ -96,10 +96,12 @@ class Crossing:
             for _ in range(min(self._push, len(self._ready))):
                 self._ring_next()
             self._push *= 4
+            self._deliver()
         self._seen = self._turns
         if self._ready:
             self._timer = self.loop.call_later(PATIENCE_SECONDS, self._lose_patience, context=self.context)
-        self._deliver()
+        elif self._messages:
+            self._deliver()
 
     def _deliver(self) -> None:
         self._is_called = False

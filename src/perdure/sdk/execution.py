@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from perdure.sdk.io import IO
     from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.replay import Ask
+    from perdure.sdk.seating import Seating
     from perdure.sdk.sync_io import SyncIO
     from perdure.sdk.threads import ThreadPool
 
@@ -102,7 +103,7 @@ class Execution:
         self._being_stored: dict[str, asyncio.Future[None]] = {}
         self.lock = threading.Lock()
         self.lanes: list[Lane] = []
-        self.unseated: list[Lane] = []
+        self.unseated: list[Seating] = []
         self.lines = LogLines(self)
         self.root = Scope(self, None)
         self.interrupted = False
@@ -337,7 +338,7 @@ class Execution:
             self._sync_io = make_sync_io(self)
         return self._sync_io
 
-    def lend_thread(self, guest: Lane) -> bool:
+    def lend_thread(self, guest: Seating) -> bool:
         """Have a thread do something that has nothing to do itself; ``False`` if there is none.
 
         This is what keeps code that holds a thread from waiting for another that it keeps from becoming free.

@@ -12,10 +12,12 @@ import asyncio
 import threading
 from contextvars import copy_context
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.scope import current_scope
+from perdure.sdk.seating import NoThreadError, Seating
 from perdure.sdk.threads import Seat, ThreadPool, here, storable
 
 if TYPE_CHECKING:
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SLOW_SECONDS = 0.0001
+"""From when on it pays to let another thread run while code of the user's does."""
+
 Answer = tuple[Any, BaseException | None]
-
-
-class NoThreadError(Exception):
-    """No thread has become free in time."""
+Request = tuple["Callable[[], Coroutine[Any, Any, Any]] | None", Any]
+"""What a thread has its branch do; or nothing, and what its code gave in the end."""
 
 
 class _Current(threading.local):
@@ -70,8 +73,8 @@ async def run_in_thread(
     Raises:
         NoThreadError: No thread has become free in time.
     """
-    lane = Lane(execution, execution.branch_at_hand(), pool)
-    return await lane.run(code, patience=patience, may_borrow=may_borrow)
+    lane = Lane(execution, execution.branch_at_hand(), pool, may_borrow=may_borrow)
+    return await lane.run(code, patience=patience)
 
 
 class Lane:
@@ -79,111 +82,88 @@ class Lane:
 
     Attributes:
         execution: Whose code it does.
-        branch: The branch that awaits it.
+        branch: The branch that awaits it, and does for it what must be done on the loop.
+        seating: How it finds its thread.
         joined: The branch on the loop that the thread waits for; it is free for other work of its run meanwhile.
+        is_crossing: Whether the thread waits for what its branch does, and meets an interrupt with the answer.
         is_over: Whether nobody waits for it any more: nothing it does counts.
     """
 
-    __slots__ = ("_answer", "_bell", "_code", "_crossing", "_has_made_way", "_hop", "_is_in_line", "_is_lent",
-                 "_is_seated", "_loan", "_outcome", "_pool", "branch", "execution", "is_over", "joined")  # fmt: skip
+    __slots__ = ("_answer", "_bell", "_code", "_crossing", "_has_made_way", "_is_lent", "_is_slow", "_loan",
+                 "_request", "branch", "execution", "is_crossing", "is_over", "joined", "seating")  # fmt: skip
 
-    def __init__(self, execution: Execution, branch: Branch, pool: ThreadPool) -> None:
+    def __init__(self, execution: Execution, branch: Branch, pool: ThreadPool, *, may_borrow: bool = True) -> None:
         self.execution = execution
         self.branch = branch
+        self.seating = Seating(self, pool, may_borrow=may_borrow)
         self.joined: AnyTask | None = None
+        self.is_crossing = False
         self.is_over = False
-        self._pool = pool
         self._crossing = execution.host.crossing
-        self._outcome: asyncio.Future[Any] = self._crossing.loop.create_future()
+        self._request: asyncio.Future[Request] = self._crossing.loop.create_future()
         self._code: tuple[Callable[[], Any], Context] | None = None
         self._bell: Bell | None = None
-        self._hop: AnyTask | None = None
         self._answer: Answer | None = None
         self._loan: Work | None = None
         self._has_made_way = False
-        self._is_in_line = False
-        self._is_seated = False
+        self._is_slow = True
         self._is_lent = False
 
     # On the loop: its life.
 
-    async def run(self, code: Callable[[], T], *, patience: float | None = None, may_borrow: bool = True) -> T:
+    async def run(self, code: Callable[[], T], *, patience: float | None = None) -> T:
         """Find a thread and have it run the code; see `run_in_thread`."""
         self._code = (code, copy_context())
-        execution, branch = self.execution, self.branch
-        limit: asyncio.TimerHandle | None = None
-        if not self._pool.seat(self) and not (may_borrow and execution.lend_thread(self)):
-            self._stand_in_line(may_borrow)
-            if patience is not None:
-                limit = self._crossing.loop.call_later(patience, self._lose_patience)
         try:
-            result: T = await self._outcome
+            self.seating.find(patience=patience)
+            result: T = await self._serve()
             return result
         except asyncio.CancelledError:
             self.give_up()
             raise
         finally:
-            if limit is not None:
-                limit.cancel()
-            if branch.lane is self:
-                branch.lane = None
-                branch.calls -= 1
-                execution.lanes.remove(self)
+            if self.branch.lane is self:
+                self.branch.lane = None
+                self.branch.calls -= 1
+                self.execution.lanes.remove(self)
 
-    @property
-    def wants_seat(self) -> bool:
-        """Whether it still waits for a thread."""
-        return not (self._is_seated or self.is_over)
+    async def _serve(self) -> Any:
+        """Do what the thread asks for, until it has come to its end."""
+        while True:
+            work, value = await self._request
+            if work is None:
+                return value
+            self._request = self._crossing.loop.create_future()
+            self.is_crossing = True
+            try:
+                value = await work()
+            except BaseException as error:
+                self.is_crossing = False
+                self._reply(None, error)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+            else:
+                self.is_crossing = False
+                self._reply(value, None)
 
-    def sit(self, seat: Seat) -> None:
+    def begin_in(self, seat: Seat) -> None:
         """Begin, in this thread."""
-        self._is_seated = True
-        self._leave_line()
         self.branch.lane = self
         self.branch.calls += 1
         self.execution.lanes.append(self)
         seat.start(self._work)
 
-    def dismiss(self) -> None:
-        """Wait for a thread no more: there is nothing left to do."""
-        if self.wants_seat:
-            self.is_over = True
-            self._leave_line()
-            if not self._outcome.done():
-                self._outcome.set_result(None)
+    def end_early(self, error: NoThreadError | None) -> None:
+        """End without having begun."""
+        self.is_over = True
+        self._end(None, error)
 
     def give_up(self) -> None:
         """Let the thread go on by itself; whatever it still asks for is refused."""
         self.is_over = True
-        self._leave_line()
-        if self._hop is not None:
-            self._hop.cancel()
+        self.seating.leave()
         if self.joined is not None:
             self.joined.cancel()
-
-    def _stand_in_line(self, may_borrow: bool) -> None:
-        self._is_in_line = True
-        self._pool.stand_in_line(self)
-        if may_borrow:
-            self.execution.unseated.append(self)
-
-    def _leave_line(self) -> None:
-        if self._is_in_line:
-            self._is_in_line = False
-            self._pool.leave_line(self)
-            if self in self.execution.unseated:
-                self.execution.unseated.remove(self)
-
-    def _lose_patience(self) -> None:
-        if self.wants_seat and not self._outcome.done():
-            self.is_over = True
-            self._leave_line()
-            self._outcome.set_exception(NoThreadError())
-
-    @property
-    def is_crossing(self) -> bool:
-        """Whether the thread waits for the loop, and meets an interrupt when it gets its answer."""
-        return self._hop is not None
 
     # On the loop: lending the thread, while it has nothing to do, to other code of its run.
 
@@ -266,11 +246,17 @@ class Lane:
         result: T = self._wait()
         return result
 
-    def make_way(self) -> None:
-        """Let other threads go on: the code that this one comes to may take long."""
-        if not self._has_made_way:
+    def run_code(self, code: Callable[[], T]) -> T:
+        """Run code of the user's, which may take long; other threads go on meanwhile."""
+        # To wake another for code that takes no time costs more than it gives, and code is mostly like the code before.
+        if self._is_slow and not self._has_made_way:
             self._has_made_way = True
             self._crossing.make_way()
+        began = perf_counter()
+        try:
+            return code()
+        finally:
+            self._is_slow = perf_counter() - began > SLOW_SECONDS
 
     def _post(self, call: Callable[..., object], *args: Any) -> None:
         has_made_way, self._has_made_way = self._has_made_way, False
@@ -315,35 +301,24 @@ class Lane:
     # On the loop: answering the thread.
 
     def _end(self, value: Any, error: BaseException | None) -> None:
-        if self._outcome.done():
+        if self._request.done():
             return
         if error is None:
-            self._outcome.set_result(value)
+            self._request.set_result((None, value))
         else:
-            self._outcome.set_exception(error)
+            self._request.set_exception(error)
 
     def _begin_hop(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        if self.is_over or self.execution.interrupted:
-            self._reply(None, None)
-            return
-        crossing = self._crossing
-        self._hop = asyncio.Task(self._carry(work), loop=crossing.loop, context=crossing.context)
-
-    async def _carry(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        try:
-            value = await work()
-        except BaseException as error:
-            self._hop = None
-            self._reply(None, error)
+        if self.is_over or self.execution.interrupted or self._request.done():
+            self._reply(None, Interrupt())
         else:
-            self._hop = None
-            self._reply(value, None)
+            self._request.set_result((work, None))
 
     def _begin_branch(self, code: Coroutine[Any, Any, Any], context: Context) -> None:
         execution = self.execution
         if self.is_over or execution.interrupted:
             code.close()
-            self._reply(None, None)
+            self._reply(None, Interrupt())
             return
         task = self._crossing.loop.create_task(code, context=context)
         # Whatever it awaits, it is at work: it is the inside of a call.

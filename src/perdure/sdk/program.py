@@ -14,7 +14,8 @@ from perdure.sdk.context import Context
 from perdure.sdk.failures import describe
 from perdure.sdk.io import IO
 from perdure.sdk.io.logger import LEVELS
-from perdure.sdk.lane import NoThreadError, run_in_thread
+from perdure.sdk.lane import run_in_thread
+from perdure.sdk.seating import NoThreadError
 
 if TYPE_CHECKING:
     from perdure.sdk.execution import Execution

@@ -133,8 +133,8 @@ async def call_function(
         may_borrow: Whether a thread of the run that waits may run it; one that may leave it behind may not.
     """
     if not isinstance(call, int):
-        call.make_way()
-        value: Any = fn(*arguments) if is_async(fn) else copy_context().run(fn, *arguments)
+        code = functools.partial(fn, *arguments)
+        value: Any = code() if is_async(fn) else call.run_code(functools.partial(copy_context().run, code))
         # A lambda around an async function gives a coroutine, too; it belongs on the loop.
         return call.join(value) if inspect.iscoroutine(value) else value
     if is_async(fn):

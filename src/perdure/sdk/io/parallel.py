@@ -145,7 +145,7 @@ class _Threads:
         finally:
             # No item is left for those that have not got a thread yet.
             for one in self._lanes:
-                one.dismiss()
+                one.seating.dismiss()
 
     def _work(self) -> None:
         while True:

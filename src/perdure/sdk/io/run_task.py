@@ -155,8 +155,7 @@ async def _run_in_this_thread(attempts: Attempts, lane: Lane, fn: Callable[[], A
 
 def _call_inside(scope: Scope, lane: Lane, fn: Callable[[], Any]) -> Any:
     current_scope.set(scope)
-    lane.make_way()
-    value = fn()
+    value = lane.run_code(fn)
     return lane.join(value) if inspect.iscoroutine(value) else value
 
 
