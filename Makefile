@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench prove lock clean
+.PHONY: help install demo generate test check bench prove lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -19,6 +19,9 @@ install: $(READY) ## Make .venv with perdure and everything its tests use
 
 demo: $(READY) ## Run 200 orders, kill the process half-way, and count what was kept
 	@$(BIN)/python -m demo
+
+generate: $(READY) ## Write anew what is written from other sources: the library for plain functions
+	@$(BIN)/python -m tools.sync_io
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest

@@ -33,6 +33,7 @@ from perdure.sdk.records import (
 from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
 from perdure.sdk.sync_io import SyncIO
 from perdure.sdk.sync_io.handle import SyncRunHandle
+from perdure.sdk.sync_io.statuses import SyncStatus
 from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Status",
     "SyncIO",
     "SyncRunHandle",
+    "SyncStatus",
     "current",
     "errors",
     "event_trigger",

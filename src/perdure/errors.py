@@ -362,7 +362,7 @@ class NotConnectedError(PerdureError):
 
 
 class SyncInAsyncError(PerdureError):
-    """client.sync blocks its thread, and this thread runs an event loop; await the async method instead."""
+    """A call that blocks its thread was made in one that runs an event loop; await the async call instead."""
 
     code = "sync_in_async"
 

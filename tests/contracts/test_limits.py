@@ -37,10 +37,11 @@ from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUES
 from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
 from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
-from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS
+from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
 from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
+from perdure.sdk.program import PATIENCE
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
 from perdure.server.http import HEADER_SECONDS
 from tests.contracts.markdown import table_rows
@@ -82,6 +83,9 @@ IN_FORCE = {
     "executions of a run that complete no task": f"{Settings().fruitless_limit}",
     "executions of a run that end with the death": f"{Settings().quarantine_after}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",
+    "plain jobs that a node executes at once": f"{Settings().max_threads} each",
+    "threads for plain items": f"{ITEM_THREADS * Settings().max_threads}",
+    "how long a run waits for a thread": f"{PATIENCE:.0f} s",
     "keys that a run has yielded": f"{MAX_YIELDS}",
     "longest duration that a call takes": f"{MAX_SECONDS:,} s",
     "how long a branch that awaits something other": f"{QUIET_SECONDS * 1000:.0f} ms",
