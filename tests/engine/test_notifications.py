@@ -44,6 +44,15 @@ async def put_off(it: World) -> None:
             await asyncio.sleep(0)
 
 
+async def tried(it: World) -> None:
+    """Wait until what is to be told is due later."""
+    async with asyncio.timeout(10):
+        while True:
+            if not await it.query("list_notifications_due", it.clock.now_ms()):
+                return
+            await asyncio.sleep(0)
+
+
 async def left(it: World, count: int) -> None:
     """Wait until so many notifications are left."""
     async with asyncio.timeout(10):
@@ -121,7 +130,7 @@ async def test_what_a_node_was_telling_when_it_died_is_told_by_the_next_under_th
     await told(dead, 1)
     (before,) = await dead.query("list_notifications")
     await kill(dead)
-    for task in dead.node.deliveries._at_work.values():
+    for task in dead.node.deliveries._at_work:
         task.cancel()
 
     async with world(storage, app.job("a", succeeds, notify_success=True), seed=1) as it:
@@ -144,6 +153,25 @@ async def test_a_node_that_stops_leaves_what_it_was_telling_to_the_next(storage:
     async with world(storage, app.job("a", succeeds, notify_success=True), seed=1) as it:
         await told(it, 1)
         await left(it, 0)
+
+
+async def test_what_nobody_here_can_be_told_waits_for_the_code(storage: Storage, app: ScriptedApp) -> None:
+    async def hangs(execution: Execution) -> ExecutionResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with world(storage, app.job("a", hangs, notify_failure=True), grace=0) as it:
+        run_id = await it.platform.invoke_job(InvokeRequest("a"))
+        await it.reach(run_id, RunStatus.EXECUTING)
+    other = ScriptedApp(app.clock, endpoint_id="other")
+    async with world(storage, other, seed=1) as it:
+        await it.platform.cancel_run(run_id)
+        await tried(it)
+        await it.node.add(app)
+        app.platform = it.platform
+        await app.happened("notify")
+        await left(it, 0)
+    assert [body["status"] for _, body in app.notified] == ["CANCELED"]
 
 
 async def test_a_bounded_number_is_told_at_once(storage: Storage, app: ScriptedApp) -> None:
@@ -185,7 +213,7 @@ async def test_the_end_of_a_run_and_what_is_to_be_told_of_it_are_one(storage: St
 async def test_telling_is_retried_while_the_database_cannot(storage: Storage, app: ScriptedApp) -> None:
     failing = FailingStorage(storage)
     async with world(failing, app.job("a", succeeds, notify_success=True)) as it:  # type: ignore[arg-type]
-        failing.before |= {"take_due", "delete"}
+        failing.before |= {"take_due", "delete_if_taken"}
         await it.ended(await it.platform.invoke_job(InvokeRequest("a")))
         failing.before.remove("take_due")
         it.clock.advance(2)

@@ -140,6 +140,7 @@ async def kill(it: World) -> None:
     """End a node as SIGKILL does: nothing of it says goodbye."""
     it.node.executions.is_open = False
     tasks = [*it.node._loops, *(hold.task for hold in it.node.holds.all() if hold.task is not None)]
+    tasks += it.node.deliveries._at_work
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -62,7 +62,7 @@ class Deliveries:
         self._directory = directory
         self._hints = hints
         self._poster = poster
-        self._at_work: dict[int, asyncio.Task[None]] = {}
+        self._at_work: dict[asyncio.Task[None], Notification] = {}
 
     async def begin_due(self) -> datetime | None:
         """Begin to tell what is due, as far as there is room; when the next is due, ``None``: when one has ended."""
@@ -76,35 +76,37 @@ class Deliveries:
             for one in taken:
                 # In a context of its own: whoever is told is outside of every run.
                 task = asyncio.create_task(self._tell(one), context=Context())
-                self._at_work[one.number] = task
+                self._at_work[task] = one
+                task.add_done_callback(self._has_ended)
         return None
 
     def at_work(self) -> list[asyncio.Task[None]]:
         """Those that are being told."""
-        return list(self._at_work.values())
+        return list(self._at_work)
 
     async def stop(self, *, grace: timedelta) -> None:
         """Let those at work end for so long; the rest is due at once, for whoever comes next."""
         if self._at_work:
-            await asyncio.wait(self._at_work.values(), timeout=grace.total_seconds())
-        for number, task in list(self._at_work.items()):
+            await asyncio.wait(self._at_work, timeout=grace.total_seconds())
+        for task, one in list(self._at_work.items()):
             task.cancel()
-            await self._storage.write(notifications.postpone, number, until=self._clock.now(), counts=False)
+            await self._storage.write(notifications.postpone_if_taken, one, until=self._clock.now(), counts=False)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        del self._at_work[task]
+        self._hints.notifications.set()
 
     async def _tell(self, notification: Notification) -> None:
         try:
             async with asyncio.timeout(TELLING.total_seconds()):
                 is_told = await self._try(notification)
             if is_told:
-                await self._storage.write(notifications.delete, notification.number)
+                await self._storage.write(notifications.delete_if_taken, notification)
         except StorageError as error:
             # It is told again when it is due again.
             _log.warning("Notification %s: %s", notification.id, error.message)
         except Exception as error:
             await self._put_off(notification, error)
-        finally:
-            del self._at_work[notification.number]
-            self._hints.notifications.set()
 
     async def _try(self, notification: Notification) -> bool:
         """Tell it; ``False`` if there is nobody here to be told."""
@@ -115,7 +117,7 @@ class Deliveries:
         endpoint = self._directory.hosts.get(notification.job_no)
         if endpoint is None:
             until = self._clock.now() + _WITHOUT_CODE
-            await self._storage.write(notifications.postpone, notification.number, until=until, counts=False)
+            await self._storage.write(notifications.postpone_if_taken, notification, until=until, counts=False)
             return False
         await endpoint.notify(notification.job_id, notification.body)
         return True
@@ -126,10 +128,10 @@ class Deliveries:
         try:
             if notification.attempts >= ATTEMPTS:
                 _log.error("The end of run %s is no longer told to %s: %s", notification.id, whom, what)
-                await self._storage.write(notifications.delete, notification.number)
+                await self._storage.write(notifications.delete_if_taken, notification)
                 return
             _log.warning("The end of run %s could not be told to %s: %s", notification.id, whom, what)
             until = self._clock.now() + delay_after(notification.attempts)
-            await self._storage.write(notifications.postpone, notification.number, until=until, counts=True)
+            await self._storage.write(notifications.postpone_if_taken, notification, until=until, counts=True)
         except StorageError as failure:
             _log.warning("Notification %s: %s", notification.id, failure.message)

@@ -139,14 +139,14 @@ async def take_due(tx: Session, *, now: datetime, due_again_at: datetime, limit:
     return taken
 
 
-async def postpone(tx: Session, number: int, *, until: datetime, counts: bool) -> None:
+async def postpone_if_taken(tx: Session, taken: Notification, *, until: datetime, counts: bool) -> None:
     """Let a notification that could not be told be due later; whether the attempt ``counts``."""
-    await tx.run("postpone_notification", not counts, to_due_ms(until), number)
+    await tx.run("postpone_if_taken", not counts, to_due_ms(until), taken.number, taken.id, taken.attempts)
 
 
-async def delete(tx: Session, number: int) -> None:
-    """Forget a notification: it was told, or tried too often."""
-    await tx.run("delete_notification", number)
+async def delete_if_taken(tx: Session, taken: Notification) -> None:
+    """Forget a notification: it was told, or tried too often. One that another node has taken since stays."""
+    await tx.run("delete_if_taken", taken.number, taken.id, taken.attempts)
 
 
 async def hasten_of_jobs(tx: Session, job_nos: Iterable[int], *, now: datetime) -> int:

@@ -46,14 +46,15 @@ UPDATE notifications SET attempts = attempts + 1, is_out = 1, due_at = :due_at
 WHERE notification_no = :notification_no AND due_at <= :now
 RETURNING notification_no, id, job_no, (SELECT j.id FROM jobs j WHERE j.job_no = notifications.job_no), url, body, attempts;
 
--- name: postpone_notification
--- It could not be told: it is due again later. An attempt that could not even begin does not count.
+-- name: postpone_if_taken
+-- What a node tried to tell in this attempt is due again later. An attempt that could not even begin does not count.
 UPDATE notifications SET attempts = attempts - :uncounted, is_out = 0, due_at = :due_at
-WHERE notification_no = :notification_no;
+WHERE notification_no = :notification_no AND id = :id AND attempts = :attempts AND is_out = 1;
 
--- name: delete_notification
--- It was told, or was tried too often.
-DELETE FROM notifications WHERE notification_no = :notification_no;
+-- name: delete_if_taken
+-- What a node tried to tell in this attempt was told, or was tried too often.
+DELETE FROM notifications
+WHERE notification_no = :notification_no AND id = :id AND attempts = :attempts AND is_out = 1;
 
 -- name: hasten_notifications_of_jobs
 -- What was put off because no code was there for these jobs is due now (:job_nos, a JSON array of numbers).

@@ -1,0 +1,84 @@
+"""Telling URLs of the ends of runs: signed POST requests (v2 protocol, section 6.10)."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from perdure.errors import FetchFailedError
+from perdure.protocol.outbound import OutboundRequest, OutboundResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.engine.clock import Clock
+    from perdure.storage.notifications import Notification
+
+POST_SECONDS = 30.0
+"""How long a receiver may take to answer."""
+
+
+class Sender(Protocol):
+    """Sends requests; `perdure.transport.outbound.Outbound` is one."""
+
+    async def request(self, request: OutboundRequest) -> OutboundResponse:
+        """Send a request and read the whole answer; it raises a `RunError` if there is none."""
+        ...
+
+
+class Poster:
+    """Sends notifications to their URLs.
+
+    Args:
+        sender: Sends the requests.
+        clock: The time, which a signature covers.
+        signing_key: Gives the key of the signatures, a text.
+    """
+
+    def __init__(self, sender: Sender, clock: Clock, signing_key: Callable[[], str]) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._signing_key = signing_key
+
+    async def post(self, notification: Notification) -> None:
+        """Send a notification.
+
+        Raises:
+            FetchFailedError: The receiver did not take it.
+            RunError: It could not be sent.
+        """
+        assert notification.url is not None
+        body = notification.body.encode()
+        headers = signed_headers(
+            body, key=self._signing_key(), id=notification.id, seconds=int(self._clock.now().timestamp())
+        )
+        response = await self._sender.request(
+            OutboundRequest("POST", notification.url, headers=headers, body=body, timeout=POST_SECONDS)
+        )
+        if not 200 <= response.status < 300:
+            raise FetchFailedError(f"The receiver answered {response.status}.", status=response.status)
+
+
+def signed_headers(body: bytes, *, key: str, id: str, seconds: int) -> tuple[tuple[str, str], ...]:
+    """Give the headers of a notification.
+
+    Args:
+        body: The body, to the byte.
+        key: What both signatures are made with.
+        id: Names the notification; the same in every attempt.
+        seconds: The time of this attempt, in seconds since 1970.
+
+    Returns:
+        That of the v2 protocol, and those of Standard Webhooks.
+    """
+    secret = key.encode()
+    covered = b"%s.%d.%s" % (id.encode(), seconds, body)
+    return (
+        ("Content-Type", "application/json"),
+        ("X-Trigger-Signature-256", hmac.new(secret, body, sha256).hexdigest()),
+        ("Webhook-Id", id),
+        ("Webhook-Timestamp", str(seconds)),
+        ("Webhook-Signature", f"v1,{b64encode(hmac.new(secret, covered, sha256).digest()).decode()}"),
+    )
