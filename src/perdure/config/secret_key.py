@@ -51,6 +51,12 @@ def load_secret_key(key_file: Path | None, environ: Mapping[str, str] | None = N
     return key
 
 
+def load_api_key(environ: Mapping[str, str] | None = None) -> str | None:
+    """Give the API key of the environment (``PERDURE_API_KEY``, else ``TRIGGER_API_KEY``), or ``None``."""
+    source = os.environ if environ is None else environ
+    return source.get("PERDURE_API_KEY") or source.get("TRIGGER_API_KEY") or None
+
+
 def _make(key_file: Path) -> bytes:
     """Make the file whole or not at all; if another process was first, its key is the one."""
     key = secrets.token_bytes(_FILE_BYTES)

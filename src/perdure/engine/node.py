@@ -11,7 +11,7 @@ from perdure.engine.attempts import Attempts, Requester
 from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
-from perdure.engine.deliveries import Deliveries, Poster
+from perdure.engine.deliveries import Deliveries
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
@@ -23,6 +23,7 @@ from perdure.engine.line import Line
 from perdure.engine.matching import Subscriptions
 from perdure.engine.operations import Operations
 from perdure.engine.platform import DirectPlatform
+from perdure.engine.posts import Poster
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
 from perdure.engine.repeats import Repeats
@@ -66,6 +67,7 @@ class Node:
 
     Attributes:
         environment_no: That environment.
+        signing_key: Gives what its notifications are signed with.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class Node:
         secrets: SecretBox,
         origin: Callable[[], str],
         poster: Poster | None,
+        signing_key: Callable[[], str],
         attempts: Attempts,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self.environment_no = environment_no
+        self.signing_key = signing_key
         self._settings = settings
         self._shares_database = shares_database
         self.directory = Directory()
@@ -201,8 +205,9 @@ class Node:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await _wait(self.holds.all(), grace)
-        await self.operations.stop()
         await self.deliveries.stop(grace=_TELLING if grace else grace)
+        # What sends their requests sends the notifications, too.
+        await self.operations.stop()
         rest = self.holds.all()
         try:
             # First of all they may write no more; only then are they told.
@@ -241,6 +246,7 @@ async def open_node(
     secret_key: Callable[[], bytes] | None = None,
     origin: Callable[[], str] = lambda: "http://localhost",
     poster: Poster | None = None,
+    api_key: str | None = None,
     requester: Requester | None = None,
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
@@ -254,7 +260,8 @@ async def open_node(
             another node holds is lost, and is begun again at once.
         secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
-        poster: Sends the notifications that go to URLs.
+        poster: Sends the notifications that go to URLs; ``None``: one that signs them and lets ``requester`` send them.
+        api_key: What notifications are signed with; ``None``: a key derived from that of the database.
         requester: Sends requests on behalf of tasks; ``None``: one that sends them where the settings allow it. The
             node closes it.
     """
@@ -266,6 +273,7 @@ async def open_node(
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
         await storage.write(notifications.hasten_lost, now=now)
     secrets = SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes)
+    signing_key = secrets.signing_key if api_key is None else lambda: api_key
     if requester is None:
         requester = make_outbound(settings, allow_loopback=tenant.environment.type is EnvironmentType.DEVELOPMENT)
     node = Node(
@@ -278,7 +286,8 @@ async def open_node(
         shares_database=shares_database,
         secrets=secrets,
         origin=origin,
-        poster=poster,
+        poster=poster if poster is not None else Poster(requester, clock, signing_key),
+        signing_key=signing_key,
         attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
     )
     node.directory.tenants[environment_no] = tenant

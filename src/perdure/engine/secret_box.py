@@ -35,6 +35,10 @@ class SecretBox:
         """Whether a token is that of a task; takes as long for a wrong one."""
         return hmac.compare_digest(self.token(task_id).encode(), token.encode(errors="replace"))
 
+    def signing_key(self) -> str:
+        """Give the key that notifications to callback URLs are signed with: 64 hexadecimal digits."""
+        return self._derive("notifications").hex()
+
     def seal(self, secret: str, *, of: str) -> bytes:
         """Encrypt a secret that belongs to this id; it can be opened for no other."""
         nonce = self._random_bytes(_NONCE_BYTES)

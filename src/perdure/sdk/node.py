@@ -33,6 +33,9 @@ class Embedded(Protocol):
     @property
     def url(self) -> str: ...
 
+    @property
+    def signing_key(self) -> str: ...
+
     def asgi(self) -> Any: ...
 
     async def stop(self) -> None: ...
@@ -57,6 +60,11 @@ class Node:
     def url(self) -> str:
         """The origin of this node's callback URLs: ``public_url``, or a loopback port of its own."""
         return self._embedded.url
+
+    @property
+    def signing_key(self) -> str:
+        """What notifications to callback URLs are signed with (v2 protocol, section 6.10)."""
+        return self._embedded.signing_key
 
     def asgi(self) -> Any:
         """Make the ASGI application for callback URLs, to be mounted in an app at the path of ``public_url``."""

@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from perdure.config.secret_key import load_secret_key
+from perdure.config.secret_key import load_api_key, load_secret_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
 from perdure.engine.node import Node, open_node
@@ -50,6 +50,11 @@ class EmbeddedNode:
     def url(self) -> str:
         """The URL under which this node's routes are reached, without a slash at its end."""
         return self._address.url
+
+    @property
+    def signing_key(self) -> str:
+        """What notifications to callback URLs are signed with."""
+        return self.engine.signing_key()
 
     def asgi(self) -> Any:
         """Make the ASGI application that serves this node's routes, to be mounted where ``public_url`` says."""
@@ -171,6 +176,7 @@ async def start_on(
             random_bytes=os.urandom,
             settings=settings,
             secret_key=secret_key,
+            api_key=load_api_key(),
             origin=address.hand_out,
         )
         embedded = EmbeddedNode(engine, storage, address)

@@ -82,6 +82,11 @@ class Lives:
         """The URL of the node."""
         return self._begun().node.url
 
+    @property
+    def signing_key(self) -> str:
+        """What notifications to callback URLs are signed with."""
+        return self._begun().node.signing_key
+
     def asgi(self) -> Any:
         """Make the ASGI application of the node."""
         return self._begun().node.asgi()

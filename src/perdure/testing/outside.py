@@ -34,6 +34,11 @@ class Lives(Protocol):
         """The URL of the node."""
         ...
 
+    @property
+    def signing_key(self) -> str:
+        """What notifications to callback URLs are signed with."""
+        ...
+
     def asgi(self) -> Any:
         """Make the ASGI application of the node."""
         ...
@@ -102,6 +107,11 @@ class SteadyNode:
     def url(self) -> str:
         """The URL of the node."""
         return self._lives.url
+
+    @property
+    def signing_key(self) -> str:
+        """What notifications to callback URLs are signed with."""
+        return self._lives.signing_key
 
     def asgi(self) -> Any:
         """Make the ASGI application of the node."""

@@ -175,8 +175,6 @@ UPDATE schedules SET timezone = 'Mars/Base' WHERE key = :key;
 -- What fetches were answered, by their idempotency keys.
 SELECT lower(hex(idempotency_key)), output FROM tasks WHERE operation = 'background_fetch' AND status = 'COMPLETED';
 
--- name: list_runs_of_job
-
 -- name: list_ends_of_job
 -- The runs of a job with their statuses.
 SELECT r.id, r.status FROM runs r JOIN jobs j USING (job_no) WHERE j.id = :job_id ORDER BY r.run_no;
