@@ -29,8 +29,11 @@ from perdure.sdk.records import (
     RunStatus,
     RunStatuses,
     RunTask,
+    ScheduledPayload,
+    ScheduleRegistration,
 )
 from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
+from perdure.sdk.schedules import DynamicSchedule, cron_trigger, interval_trigger
 from perdure.sdk.sync_io import SyncIO
 from perdure.sdk.sync_io.handle import SyncRunHandle
 from perdure.sdk.sync_io.statuses import SyncStatus
@@ -42,6 +45,7 @@ __all__ = [
     "Client",
     "ConcurrencyLimit",
     "Context",
+    "DynamicSchedule",
     "ErrorInfo",
     "Event",
     "EventDetails",
@@ -60,14 +64,18 @@ __all__ = [
     "RunStatus",
     "RunStatuses",
     "RunTask",
+    "ScheduleRegistration",
+    "ScheduledPayload",
     "SkipRetrying",
     "Status",
     "SyncIO",
     "SyncRunHandle",
     "SyncStatus",
+    "cron_trigger",
     "current",
     "errors",
     "event_trigger",
+    "interval_trigger",
     "invoke_trigger",
     "job",
     "redact_string",

@@ -8,6 +8,7 @@ from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnected
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
 from perdure.sdk.client_runs import ClientRuns
+from perdure.sdk.client_schedules import ClientSchedules
 from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
@@ -17,6 +18,8 @@ from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
 from perdure.sdk.names import check_name
 from perdure.sdk.node import BackgroundStart, Node, Start
+from perdure.sdk.schedule_calls import check_dynamic_id
+from perdure.sdk.schedules import DynamicSchedule
 from perdure.sdk.status_calls import refuse_nothing, status_change
 from perdure.sdk.store import ClientStore, SyncStore
 from perdure.sdk.sync import SyncClient, blocking
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client(ClientEvents, ClientRuns):
+class Client(ClientEvents, ClientRuns, ClientSchedules):
     """The jobs of one app, under one id.
 
     Args:
@@ -45,6 +48,7 @@ class Client(ClientEvents, ClientRuns):
 
     Attributes:
         jobs: The jobs by id.
+        dynamic_schedules: The dynamic schedules by id.
         node: The node that the client has started, or ``None``.
     """
 
@@ -55,6 +59,7 @@ class Client(ClientEvents, ClientRuns):
         self.database_url = database_url
         self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
+        self.dynamic_schedules: dict[str, DynamicSchedule] = {}
         self.hooks = Hooks()
         self.node: Node | None = None
         self._limits: dict[str, ConcurrencyLimit] = {}
@@ -143,6 +148,21 @@ class Client(ClientEvents, ClientRuns):
                 "give the other one another id."
             )
         return made
+
+    def define_dynamic_schedule(self, id: str) -> DynamicSchedule:
+        """Define a dynamic schedule: ``trigger=`` of any number of jobs takes it, and schedules are registered later.
+
+        Args:
+            id: Names it in the environment: 1 to 512 bytes. Defined again it is the same one.
+
+        Raises:
+            InvalidArgumentError: The id is none, or the client is started.
+
+        See also: v2 protocol, section 10.2.
+        """
+        made = DynamicSchedule(id=check_dynamic_id(id))
+        self._refuse_if_started("the dynamic schedule", "define it")
+        return self.dynamic_schedules.setdefault(made.id, made)
 
     # Running.
 
@@ -368,6 +388,8 @@ class SyncCalls(SyncClient):
     continue_run = blocking(Client.continue_run)
     get_run_statuses = blocking(Client.get_run_statuses)
     update_status = blocking(Client.update_status)
+    register_schedule = blocking(Client.register_schedule)
+    unregister_schedule = blocking(Client.unregister_schedule)
 
     @property
     def store(self) -> SyncStore:

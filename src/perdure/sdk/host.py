@@ -31,7 +31,7 @@ from perdure.sdk.reports import LoopReports
 from perdure.sdk.threads import ThreadPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.platform import Platform
@@ -65,6 +65,7 @@ class Host:
         client_id: The client's id, which names the endpoint.
         jobs: The jobs by id; looked up at each execution, so they may change.
         force_replay: Keep nothing: every suspension replays.
+        dynamic_schedules: The ids of the client's dynamic schedules.
         stand_ins: What answers tasks in place of their bodies, in tests.
         max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
     """
@@ -75,10 +76,12 @@ class Host:
         jobs: dict[str, Job[Any, Any]],
         *,
         force_replay: bool = False,
+        dynamic_schedules: Collection[str] = (),
         stand_ins: StandIns | None = None,
         max_threads: int = MAX_THREADS,
     ) -> None:
         self._client_id = client_id
+        self._dynamic_schedules = dynamic_schedules
         self._jobs = jobs
         self._force_replay = force_replay
         self.stand_ins = stand_ins
@@ -126,8 +129,9 @@ class Host:
     # Endpoint.
 
     async def index(self) -> Index:
-        """List the client's jobs."""
-        return Index(self._client_id, tuple(job.spec() for job in self._jobs.values()))
+        """List the client's jobs and dynamic schedules."""
+        jobs = tuple(job.spec() for job in self._jobs.values())
+        return Index(self._client_id, jobs, tuple(self._dynamic_schedules))
 
     def held(self, run_id: str) -> tuple[str, ...] | None:
         """Name the tasks a kept run waits for."""

@@ -128,6 +128,7 @@ async def start_node(
         client.jobs,
         force_replay=force_replay or is_replay_forced(),
         max_threads=load_settings().max_threads,
+        dynamic_schedules=client.dynamic_schedules,
     )
     try:
         embedded = await assembly.start_embedded(

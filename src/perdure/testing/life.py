@@ -223,7 +223,13 @@ class EnvHost(Host):
     """Executes a client's jobs within a life."""
 
     def __init__(self, client: Client, life: Life, *, force_replay: bool, fakes: Fakes) -> None:
-        super().__init__(client.id, client.jobs, force_replay=force_replay, stand_ins=fakes)
+        super().__init__(
+            client.id,
+            client.jobs,
+            force_replay=force_replay,
+            dynamic_schedules=client.dynamic_schedules,
+            stand_ins=fakes,
+        )
         self._life = life
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:

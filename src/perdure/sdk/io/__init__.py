@@ -1,7 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`invoke_and_wait`, `store`, `statuses`, `sent_events`, `background_fetch`, `background_poll`.
+`invoke_and_wait`, `store`, `statuses`, `schedules`, `sent_events`, `background_fetch`, `background_poll`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -32,6 +32,7 @@ from perdure.sdk.io.options import (
 from perdure.sdk.io.parallel import ParallelCalls
 from perdure.sdk.io.random import RandomCalls
 from perdure.sdk.io.run_task import run_task
+from perdure.sdk.io.schedules import ScheduleCalls
 from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.sent_events import SentEventCalls
 from perdure.sdk.io.statuses import StatusCalls
@@ -66,6 +67,7 @@ class IO(
     InvokeCalls,
     AwaitedInvokeCalls,
     StatusCalls,
+    ScheduleCalls,
     FetchCalls,
     PollCalls,
 ):
