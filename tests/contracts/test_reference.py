@@ -47,6 +47,7 @@ OWNERS: dict[str, type] = {
     "io.logger": Logger,
     "io.store.job": RunValues,
     "status": perdure.Status,
+    "schedule": perdure.DynamicSchedule,
     "client.store.env": EnvironmentValues,
     "client": perdure.Client,
     "handle": perdure.RunHandle,
@@ -135,6 +136,8 @@ def test_every_result_that_a_call_gives_is_listed() -> None:
         "RunStatuses",
         "RunPage",
         "CancelResult",
+        "ScheduledPayload",
+        "ScheduleRegistration",
     }
     assert given <= set(_sections(RESULTS))
 

@@ -30,6 +30,14 @@ ORACLES = {
     "operations of tasks that do not wait, or that a node is at which is gone": """
         SELECT t.id FROM operations o JOIN tasks t USING (task_no)
         WHERE t.status <> 'WAITING' OR o.node_no IS NOT NULL""",
+    "schedules that should tick and have no timer, or the other way round": """
+        SELECT s.key FROM schedules s
+        WHERE (s.active = 1 AND EXISTS (SELECT 1 FROM scheduled_jobs j WHERE j.dispatcher_no = s.dispatcher_no))
+          <> EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no)""",
+    "ticks that did not start each of their jobs once": """
+        SELECT t.tick_at FROM schedule_ticks t JOIN events e USING (event_no)
+        WHERE e.created_at < t.tick_at OR EXISTS (
+          SELECT 1 FROM runs r WHERE r.event_no = t.event_no GROUP BY r.job_no HAVING count(*) > 1)""",
     "event waits of tasks that do not wait": """
         SELECT t.id FROM event_waits w JOIN tasks t USING (task_no) WHERE t.status <> 'WAITING'""",
     "waits for runs of tasks that do not wait": """
