@@ -8,11 +8,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from perdure.errors import InvalidArgumentError
-from perdure.protocol.cron import parse_cron
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.limits import INTERVAL_LIMITS
-from perdure.protocol.local_time import next_tick
-from perdure.protocol.time_zones import find_zone
 
 SCHEDULED_EVENT: Final = "dev.trigger.scheduled"
 """The name of the event that a tick is (v2 protocol, section 10.2)."""
@@ -55,6 +52,11 @@ class CronTiming(Struct, frozen=True, gc=False):
 
     def following(self, tick: datetime) -> datetime | None:
         """Give the first tick after an instant; ``None`` if there is none for 50 years."""
+        # Imported when a cron is there: most apps have none, and `import perdure` is to be quick.
+        from perdure.protocol.cron import parse_cron
+        from perdure.protocol.local_time import next_tick
+        from perdure.protocol.time_zones import find_zone
+
         return next_tick(parse_cron(self.cron), find_zone(self.timezone), tick)
 
     def last(self, *, tick: datetime, until: datetime) -> datetime:
@@ -113,6 +115,9 @@ def check_timing(timing: Timing) -> None:
         CronNeverFiresError: No date matches it.
     """
     if isinstance(timing, CronTiming):
+        from perdure.protocol.cron import parse_cron
+        from perdure.protocol.time_zones import find_zone
+
         parse_cron(timing.cron)
         find_zone(timing.timezone)
         return
