@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from perdure import (
@@ -16,6 +17,7 @@ from perdure import (
     DynamicSchedule,
     ScheduledPayload,
     ScheduleRegistration,
+    SyncIO,
     cron_trigger,
     interval_trigger,
     invoke_trigger,
@@ -415,3 +417,55 @@ async def test_a_job_without_its_schedule_any_more_is_not_started(durable_app: A
     async with successor.start():
         runs = await successor.client.get_runs("hourly")
     assert runs.runs == ()
+
+
+async def test_plain_functions_register_with_the_blocking_form(app: App) -> None:
+    schedule = app.client.define_dynamic_schedule("reminders")
+
+    @app.job
+    def signs_up(payload: Any, io: SyncIO) -> list[ScheduleRegistration]:
+        def inside(task: Any, io: SyncIO) -> Any:
+            return schedule.sync.register("nested", "cyd", **HOURLY)
+
+        found = [schedule.sync.register("a", "ada", **MORNINGS, account_id="acme", metadata=[1])]
+        io.wait("w", 0.005)
+        found.append(schedule.sync.unregister("stop", "ada"))
+        found.append(io.register_interval("b", schedule, "bob", seconds=60))
+        found.append(io.run_task("body", inside, as_type=ScheduleRegistration))
+        return [*found, schedule.sync.register(id="dan", seconds=60)]
+
+    ada = registration("ada", MORNINGS, account_id="acme", metadata=[1])
+    assert await app.result(signs_up) == [
+        ada,
+        msgspec.structs.replace(ada, active=False),
+        registration("bob", {"seconds": 60}),
+        registration("cyd", HOURLY),
+        registration("dan", {"seconds": 60}),
+    ]
+
+
+async def test_each_form_says_so_where_the_other_belongs(app: App) -> None:
+    schedule = app.client.define_dynamic_schedule("reminders")
+
+    @app.job
+    def plain(payload: Any, io: SyncIO) -> str:
+        try:
+            schedule.register("k", "ada", **HOURLY)
+        except InvalidArgumentError as error:
+            return error.message
+        return "no error"
+
+    @app.job
+    async def awaiting(payload: Any, io: IO) -> str:
+        try:
+            schedule.sync.register("k", "ada", **HOURLY)
+        except InvalidArgumentError as error:
+            return error.message
+        return "no error"
+
+    async with app.start():
+        for job, sentence in ((plain, "call schedule.sync.register"), (awaiting, "await schedule.register")):
+            handle = await app.client.invoke(job)
+            assert sentence in await handle.result(timeout=PATIENCE)
+        with pytest.raises(NotInRunError, match=r"call client\.unregister_schedule"):
+            schedule.sync.unregister("k", "ada")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from perdure.errors import NotInRunError
+from perdure.errors import InvalidArgumentError, NotInRunError
 from perdure.protocol.endpoint import DynamicScheduleSpec, ScheduleTriggerSpec
 from perdure.sdk.current import current
 from perdure.sdk.records import ScheduledPayload, ScheduleRegistration
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
     from perdure.protocol.schedules import CatchUp, Timing
     from perdure.sdk.io import IO
+    from perdure.sdk.sync_schedules import SyncDynamicSchedule
+
+L = TypeVar("L")
 
 
 class ScheduleTrigger(Trigger[ScheduledPayload], frozen=True, kw_only=True):
@@ -126,7 +129,7 @@ class DynamicSchedule(Trigger[ScheduledPayload], frozen=True, kw_only=True):
 
         See also: v2 protocol, sections 4.6 and 10.
         """
-        io = _current_io("register")
+        io = self._io("register")
         timing_of("schedule.register", seconds=seconds, cron=cron, timezone=timezone)
         if cron is not None:
             return io.register_cron(
@@ -153,13 +156,34 @@ class DynamicSchedule(Trigger[ScheduledPayload], frozen=True, kw_only=True):
 
         See also: v2 protocol, sections 4.6 and 10.
         """
-        return _current_io("unregister").unregister_cron(key, self, id)
+        return self._io("unregister").unregister_cron(key, self, id)
+
+    @property
+    def sync(self) -> SyncDynamicSchedule:
+        """`register` and `unregister` for plain functions: they block."""
+        from perdure.sdk.sync_schedules import SyncDynamicSchedule
+
+        return SyncDynamicSchedule(self.id)
+
+    def _io(self, call: str) -> IO:
+        """Give the library of the run at hand."""
+        from perdure.sdk.io import IO
+
+        return io_at_hand(IO, call, f"In a plain function, call schedule.sync.{call}, which blocks.")
 
 
-def _current_io(call: str) -> IO:
+def io_at_hand(kind: type[L], call: str, remedy: str) -> L:
+    """Give the library of the current run, of the kind that a call of a schedule needs.
+
+    Raises:
+        NotInRunError: There is no run.
+        InvalidArgumentError: The calling code has the other kind.
+    """
     try:
-        return current().io
+        return current(kind).io
     except NotInRunError as error:
         raise NotInRunError(
             f"schedule.{call} is a task of a run, and there is none here; from outside, call client.{call}_schedule."
         ) from error
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(remedy) from error

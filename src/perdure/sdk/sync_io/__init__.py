@@ -14,6 +14,7 @@ from perdure.sdk.sync_io.invoke_and_wait import SyncAwaitedInvokeCalls
 from perdure.sdk.sync_io.logger import SyncLogger
 from perdure.sdk.sync_io.parallel import SyncParallelCalls
 from perdure.sdk.sync_io.random import SyncRandomCalls
+from perdure.sdk.sync_io.schedules import SyncScheduleCalls
 from perdure.sdk.sync_io.send_event import SyncEventCalls
 from perdure.sdk.sync_io.sent_events import SyncSentEventCalls
 from perdure.sdk.sync_io.statuses import SyncStatusCalls
@@ -48,6 +49,7 @@ class SyncIO(
     SyncInvokeCalls,
     SyncAwaitedInvokeCalls,
     SyncStatusCalls,
+    SyncScheduleCalls,
     SyncFetchCalls,
     SyncPollCalls,
 ):
