@@ -39,6 +39,7 @@ from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
 from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
+from perdure.sdk.log_lines import MOST_CHARACTERS, MOST_WAITING
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
@@ -84,6 +85,7 @@ IN_FORCE = {
     "executions of a run that end with the death": f"{Settings().quarantine_after}",
     "calls on `io` after an interrupt": f"{SWALLOWED_LIMIT:,}",
     "plain jobs that a node executes at once": f"{Settings().max_threads} each",
+    "lines of one run from": f"{MOST_WAITING}, of {MOST_CHARACTERS // 1024**2} MiB",
     "threads for plain items": f"{ITEM_THREADS * Settings().max_threads}",
     "how long a run waits for a thread": f"{PATIENCE:.0f} s",
     "keys that a run has yielded": f"{MAX_YIELDS}",

@@ -74,6 +74,8 @@ class Surroundings(Protocol):
 
     def random(self) -> float: ...
 
+    def flush_soon(self, execution: Execution) -> None: ...
+
     @property
     def random_bytes(self) -> Callable[[int], bytes]: ...
 
@@ -101,7 +103,8 @@ class Execution:
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
         self._being_stored: dict[str, asyncio.Future[None]] = {}
-        self.lock = threading.Lock()
+        # What is collected meanwhile may log, in the thread that holds the lock.
+        self.lock = threading.RLock()
         self.lanes: list[Lane] = []
         self.unseated: list[Seating] = []
         self.lines = LogLines(self)
@@ -440,9 +443,13 @@ class Execution:
         """What must be stored together with a task's record, ahead of it: log lines and enclosing tasks."""
         if parent is None or parent.is_stored:
             return self.lines.take() if self.lines.waiting else ()
+        return (*self.begun(parent), *self.lines.take())
+
+    def begun(self, task: OpenTask | None) -> list[TaskRecord]:
+        """Make the records of a task that has begun and of those around it, as far as they are not stored."""
         chain: list[TaskRecord] = []
-        while parent is not None and not parent.is_stored:
-            chain.append(parent.record(TaskStatus.RUNNING))
-            parent = parent.parent
+        while task is not None and not task.is_stored:
+            chain.append(task.record(TaskStatus.RUNNING))
+            task = task.parent
         chain.reverse()
-        return (*chain, *self.lines.take())
+        return chain

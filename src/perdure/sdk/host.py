@@ -7,6 +7,7 @@ here, its code simply goes on. At most 1,000 runs, each at most 60 s; whatever w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import OrderedDict
 from contextvars import Context
@@ -25,6 +26,7 @@ from perdure.sdk.crossing import Crossing
 from perdure.sdk.execution import Execution
 from perdure.sdk.hooks import call_hooks
 from perdure.sdk.interrupts import Interrupt
+from perdure.sdk.io.logger import say_dropped
 from perdure.sdk.notifications import notification_of
 from perdure.sdk.program import Program
 from perdure.sdk.reports import LoopReports
@@ -126,6 +128,18 @@ class Host:
         """Draw a number, uniform in [0, 1)."""
         return int.from_bytes(self.random_bytes(7), "big") / (1 << 56)
 
+    def flush_soon(self, execution: Execution) -> None:
+        """Have the log lines stored that wait in an execution; from any thread."""
+        if not execution.lines.is_flush_due:
+            execution.lines.is_flush_due = True
+            # Once the loop is closed there is nobody left to store them.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._flush, execution, context=self.crossing.context)
+
+    def _flush(self, execution: Execution) -> None:
+        if not execution.interrupted:
+            self._spawn(_quietly(execution.lines.flush()))
+
     # Endpoint.
 
     async def index(self) -> Index:
@@ -155,6 +169,7 @@ class Host:
         try:
             result = await execution.outcome
             if not execution.interrupted:
+                say_dropped(execution)
                 await execution.lines.flush()
         except Interrupt:
             result = execution.outcome.result()

@@ -6,12 +6,14 @@ import functools
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from perdure.sdk.current import refuse_in_job
-from perdure.sdk.sync_io.handle import SyncRunHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from perdure.sdk.client import Client
+    from perdure.sdk.handle import RunHandle
+    from perdure.sdk.node import Node
+    from perdure.sdk.sync_io.handle import SyncRunHandle
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -54,10 +56,16 @@ class SyncClient(Blocking["Client"]):
         """`Client.invoke`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
-        return SyncRunHandle(node.run_blocking(self.client.invoke(*args, **kwargs)), node.run_blocking)
+        return _blocking_handle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)
 
     def rerun(self, run_id: str) -> SyncRunHandle[Any]:
         """`Client.rerun`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.rerun", "io.run_task")
         node = self.client.connected()
-        return SyncRunHandle(node.run_blocking(self.client.rerun(run_id)), node.run_blocking)
+        return _blocking_handle(node.run_blocking(self.client.rerun(run_id)), node)
+
+
+def _blocking_handle(handle: RunHandle[Any], node: Node) -> SyncRunHandle[Any]:
+    from perdure.sdk.sync_io.handle import SyncRunHandle
+
+    return SyncRunHandle(handle, node.run_blocking)

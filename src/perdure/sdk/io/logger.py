@@ -98,11 +98,18 @@ async def _write(execution: Execution, level: str, message: str, data: Any, call
         execution.finish(call, branch)
 
 
-def add_line(execution: Execution, level: str, message: str, data: Any) -> bool:
-    """Add a line to a run's log unless it is there already; from any thread of the run.
+def add_line(execution: Execution, level: str, message: str, data: Any, *, can_wait: bool = True) -> bool:
+    """Add a line to a run's log unless it is there already; from any thread.
+
+    Args:
+        execution: The run's.
+        level: One of `LEVELS`.
+        message: The line.
+        data: What is shown with it.
+        can_wait: Whether the caller flushes the lines if so many wait; otherwise the line may be lost.
 
     Returns:
-        Whether so many lines wait to be stored that the caller should flush them.
+        Whether so many lines wait to be stored that they should be flushed.
     """
     if LEVELS[level] < execution.log_threshold:
         return False
@@ -123,7 +130,14 @@ def add_line(execution: Execution, level: str, message: str, data: Any) -> bool:
             return False
     line = _line(execution, task_key, parent_id, level, message, data)
     with execution.lock:
-        return execution.lines.add(line)
+        return (execution.lines.add if can_wait else execution.lines.offer)(line, scope.task)
+
+
+def say_dropped(execution: Execution) -> None:
+    """Say in a run's log how many lines were lost in this execution, if any were."""
+    count, execution.lines.dropped = execution.lines.dropped, 0
+    if count:
+        add_line(execution, "WARN", f"{count} lines are missing: too many came at once to be stored.", None)
 
 
 def _line(execution: Execution, key: str, parent_id: str | None, level: str, message: str, data: Any) -> TaskRecord:
