@@ -162,6 +162,10 @@ SELECT s.key, t.tick_at, e.id, count(r.run_no)
 FROM schedule_ticks t JOIN schedules s USING (schedule_no) JOIN events e USING (event_no) LEFT JOIN runs r USING (event_no)
 GROUP BY t.schedule_no, t.tick_at ORDER BY t.tick_at, t.schedule_no;
 
+-- name: list_tick_payloads
+-- What the runs of each schedule were told, in the order of its ticks.
+SELECT t.schedule_no, e.payload FROM schedule_ticks t JOIN events e USING (event_no) ORDER BY t.schedule_no, t.tick_at;
+
 -- name: list_schedule_timers
 -- When which schedule is due.
 SELECT s.key, t.due_at FROM timers t JOIN schedules s ON t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no
