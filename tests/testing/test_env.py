@@ -111,6 +111,15 @@ async def test_time_does_not_go_back_or_anywhere_unclear(perdure_env: Env, durat
     assert perdure_env.now == before
 
 
+async def test_time_stops_where_too_much_is_due(perdure_env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.testing.env._MOST_STEPS", 3)
+    run = await perdure_env.invoke(order, {"minutes": [1, 2, 3, 4]})
+    with pytest.raises(NotSettledError, match="More than 3 things were due one after the other"):
+        await perdure_env.advance(hours=1)
+    await perdure_env.advance(hours=1)
+    assert run.status == "SUCCESS"
+
+
 async def test_events_may_be_delivered_later(perdure_env: Env) -> None:
     await perdure_env.emit("user.created", {"name": "Ada"}, deliver_after=60)
     assert await perdure_env.runs() == []

@@ -292,6 +292,23 @@ async def test_invoked_jobs_are_faked_by_their_outputs(perdure_env: Env) -> None
     assert len(await perdure_env.runs()) == 1
 
 
+async def test_a_status_can_only_be_refused(perdure_env: Env) -> None:
+    async def job(payload: Any, io: IO) -> str:
+        try:
+            await io.create_status("refused", label="begun")
+        except ValueError as error:
+            refused = str(error)
+        await io.create_status("answered", label="begun")
+        return refused
+
+    perdure_env.fake("refused", ValueError("no"))
+    perdure_env.fake("answered", {"label": "x"})
+    ended = await run(perdure_env, job)
+    assert ended.error is not None
+    assert "create_status is answered by the database" in ended.error.message
+    assert len(perdure_env.fakes["refused"].calls) == 1
+
+
 async def test_a_later_fake_takes_the_place_of_an_earlier(perdure_env: Env) -> None:
     async def job(payload: Any, io: IO) -> Any:
         return await io.run_task("key", never)

@@ -92,6 +92,7 @@ def test_nothing_is_left_behind(perdure_env):
 """
 
 OWN_CLIENT = """
+from datetime import UTC, datetime
 import pytest
 from perdure import Client, IO, invoke_trigger
 
@@ -106,6 +107,13 @@ def perdure_client():
         return "own"
 
     return made
+
+@pytest.fixture
+def perdure_start():
+    return datetime(2031, 5, 1, tzinfo=UTC)
+
+async def test_the_fixture_says_when_time_begins(perdure_env):
+    assert perdure_env.now == datetime(2031, 5, 1, tzinfo=UTC)
 
 async def test_the_fixture_says_which_client_is_hosted(perdure_env, perdure_client):
     assert (await perdure_env.invoke("own")).output == "own"
@@ -261,7 +269,7 @@ def test_async_tests_run_without_another_plugin(pytester: pytest.Pytester) -> No
     result = run(
         pytester, "-p", "no:asyncio", "-p", "no:anyio", "-W", "error", test_passing=PASSING, test_own=OWN_CLIENT
     )
-    result.assert_outcomes(passed=13, skipped=1)
+    result.assert_outcomes(passed=14, skipped=1)
 
 
 def test_replay_may_be_forced_for_a_whole_session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import InvalidArgumentError, PerdureError, UnmetExpectationError
+from perdure.errors import InvalidArgumentError, NotSettledError, PerdureError, UnmetExpectationError
 from perdure.sdk.client import Client
 from perdure.sdk.durations import instant
 from perdure.sdk.job import Job
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from perdure.testing.points import Script
 
 PATIENCE = 10.0
+_MOST_STEPS = 100_000
+"""How many times `Env.advance` may stop on its way."""
 
 
 class Env:
@@ -184,9 +186,17 @@ class Env:
         if until < self.now or (to is not None and delay):
             raise InvalidArgumentError("Time goes on: advance() takes a duration that is not negative, or to= alone.")
         await self._rest()
-        while (due := await (await self.lives.alive()).next_due()) is not None and due <= until:
+        for _ in range(_MOST_STEPS):
+            due = await (await self.lives.alive()).next_due()
+            if due is None or due > until:
+                break
             self.lives.clock.set(due)
             await self._rest()
+        else:
+            raise NotSettledError(
+                f"More than {_MOST_STEPS:,} things were due one after the other, the last at {self.now.isoformat()}; "
+                "let less time pass at once, or begin later (start=, or the fixture perdure_start)."
+            )
         self.lives.clock.set(until)
         await self.settle()
 

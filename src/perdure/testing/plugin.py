@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
+    from datetime import datetime
 
     from perdure.sdk.client import Client
     from perdure.testing.env import Env
@@ -43,14 +44,20 @@ def perdure_client(request: pytest.FixtureRequest) -> Client | None:
 
 
 @pytest.fixture
-def perdure_env(request: pytest.FixtureRequest, perdure_client: Client | None) -> Env:
+def perdure_start() -> datetime | None:
+    """The time that the clock of `perdure_env` begins with: now, unless a fixture of this name says."""
+    return None
+
+
+@pytest.fixture
+def perdure_env(request: pytest.FixtureRequest, perdure_client: Client | None, perdure_start: datetime | None) -> Env:
     """An embedded node in memory with a clock that stands still, for this test alone."""
     from perdure.sdk.node import is_replay_forced
     from perdure.testing.env import Env
 
     clients = () if perdure_client is None else (perdure_client,)
     is_marked = request.node.get_closest_marker("force_replay") is not None
-    return Env(*clients, force_replay=is_marked or is_replay_forced())
+    return Env(*clients, force_replay=is_marked or is_replay_forced(), start=perdure_start)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from perdure.errors import InvalidArgumentError
 from perdure.protocol.json_text import load
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def replace_body(
         assert ask.task is not None
         params = None if options.params is None else load(options.params)
         answer = await found.answer(ask.task_key, ask.task.attempts, params)
-        return wrap.unwrap(answer) if isinstance(wrap, Unwraps) else answer
+        if isinstance(wrap, Unwraps):
+            return wrap.unwrap(answer)
+        if wrap is not None and options.call is not None:
+            raise InvalidArgumentError(
+                f"{options.operation} is answered by the database, which a test has of its own; what stands in for it "
+                "can only be an exception."
+            )
+        return answer
 
     return body, changed
