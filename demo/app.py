@@ -14,6 +14,7 @@ from demo.evidence import BODIES, DATABASE
 from demo.jobs import open_shop
 from demo.lines import read_lines
 from demo.logs import BodyLog
+from demo.night import add_closing
 
 if TYPE_CHECKING:
     from perdure import Client
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 async def main(folder: Path, *, world: str, token: str) -> None:
     """Serve until the standard input ends."""
-    client = open_shop(f"sqlite:///{folder / DATABASE}", BodyLog(folder / BODIES))
+    bodies = BodyLog(folder / BODIES)
+    client = open_shop(f"sqlite:///{folder / DATABASE}", bodies)
     add_errands(client, world=world, token=token)
+    add_closing(client, bodies)
     async with client.start(), asyncio.TaskGroup() as accepting:
         _say("open")
         async for line in read_lines():

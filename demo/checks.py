@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from demo.errand_checks import ERRAND_CHECKS
 from demo.finding import Finding, differences
 from demo.jobs import ORDER_PACKED
+from demo.night import DAY, ZONE, midnight_after
 from demo.orders import ORDER_PLACED
 from demo.plans import expected_bodies, expected_tasks
 
@@ -63,9 +65,11 @@ def check_ends(evidence: Evidence) -> Finding:
 def check_results(evidence: Evidence) -> Finding:
     """Each task has one result, and none that was recorded before the kill has changed."""
     expected = [f"{name} of {order.subject}" for order in evidence.orders for name in expected_tasks(order)]
+    expected.append(f"close the books of {DAY}")
     order_of = _order_of(evidence.database)
     results, before = evidence.database.results, evidence.killed.results
-    problems = differences("result of", expected, [f"{task.name} of {order_of(task)}" for task in results])
+    counted = [task for task in results if task.operation != "callback"]
+    problems = differences("result of", expected, [f"{task.name} of {order_of(task)}" for task in counted])
     problems += [
         f"the result of {task.name} in run {task.run_no} has changed"
         for task in sorted(set(before).difference(results))
@@ -82,11 +86,9 @@ def check_bodies(evidence: Evidence) -> Finding:
     names = {body.key: f"{body.body} of {body.subject}" for body in evidence.bodies}
     first = {(body.key, body.attempt) for body in evidence.bodies if body.process == evidence.bodies[0].process}
     in_flight = first - evidence.killed.recorded_attempts
-    problems = differences(
-        "attempt at",
-        [f"{name} of {order.subject}" for order in evidence.orders for name in expected_bodies(order)],
-        [names[key] for key, _ in runs],
-    )
+    expected = [f"{name} of {order.subject}" for order in evidence.orders for name in expected_bodies(order)]
+    expected.append(f"close the books of {DAY}")
+    problems = differences("attempt at", expected, [names[key] for key, _ in runs])
     keys = {task.key for task in _bodies_of(evidence.database)}
     problems += [f"{names[key]} ran, and is no task" for key, _ in runs if key not in keys]
     again = {attempt for attempt, count in runs.items() if count > 1}
@@ -140,6 +142,22 @@ def check_log_lines(evidence: Evidence) -> Finding:
     )
 
 
+def check_night(evidence: Evidence) -> Finding:
+    """The books were closed once, at midnight and not before, and will be the next night."""
+    night = evidence.night
+    ticks = [json.loads(run.output or "null") for run in evidence.database.runs_of("close-books")]
+    closed = [datetime.fromisoformat(tick).isoformat() for tick in ticks if tick is not None]
+    problems = differences("closing of the books for", [night.midnight.isoformat()], closed)
+    begun = [body.at + night.clock_offset - night.midnight.timestamp() for body in evidence.bodies if body.at]
+    problems += [f"the closing of the books began {-late:.3f} s before midnight" for late in begun if late < 0]
+    following = midnight_after(night.midnight)
+    if evidence.database.next_ticks != [following.timestamp() * 1000]:
+        problems.append(f"the next ticks are {evidence.database.next_ticks}, not {following.isoformat()}")
+    late = f"{min(begun) * 1000:.0f} ms after it" if begun else "never"
+    sentence = f"The books were closed once, at midnight in {ZONE}: begun {late}, by the body's own log."
+    return Finding(sentence, problems)
+
+
 def check_databases(evidence: Evidence) -> Finding:
     """SQLite finds nothing wrong with the database, after the kill and in the end."""
     problems = [
@@ -160,6 +178,7 @@ CHECKS: tuple[Callable[[Evidence], Finding], ...] = (
     check_totals,
     check_log_lines,
     *ERRAND_CHECKS,
+    check_night,
     check_databases,
 )
 

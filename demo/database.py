@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from demo.night import DAY
 from demo.plans import StatusRow
 
 FINAL = {"SUCCESS", "FAILURE", "TIMED_OUT", "ABORTED", "CANCELED", "UNRESOLVED_AUTH", "INVALID_PAYLOAD"}
@@ -25,7 +26,7 @@ class RunRow(NamedTuple):
     @property
     def subject(self) -> str:
         """What the run is for, as evidence calls it."""
-        return f"order {self.event.partition('-')[2]}"
+        return DAY if self.job == "close-books" else f"order {self.event.partition('-')[2]}"
 
 
 class TaskRow(NamedTuple):
@@ -45,7 +46,13 @@ class TaskRow(NamedTuple):
 
 
 class Database(NamedTuple):
-    """What a database holds; ``requested`` are the keys of tasks that a node is making a request for."""
+    """What a database holds.
+
+    Attributes:
+        requested: The keys of the tasks that a node is making a request for.
+        next_ticks: When schedules are due, in milliseconds since 1970.
+        timers: How many other timers there are.
+    """
 
     integrity: str
     events: list[tuple[str, str]]
@@ -54,6 +61,7 @@ class Database(NamedTuple):
     failed_attempts: list[tuple[str, int]]
     statuses: list[StatusRow]
     requested: set[str]
+    next_ticks: list[int]
     timers: int
 
     @property
@@ -71,6 +79,11 @@ class Database(NamedTuple):
         """The attempts at bodies whose outcome is stored, by key and number."""
         succeeded = {(task.key, task.attempts) for task in self.results}
         return succeeded.union(self.failed_attempts)
+
+    @property
+    def handed_on(self) -> set[str]:
+        """The tasks whose callback URL has been handed on, by the word of whoever was to do it."""
+        return {task.parent for task in self.results if task.operation == "callback" and task.parent is not None}
 
     def runs_of(self, job: str) -> list[RunRow]:
         """The runs of a job."""
@@ -97,7 +110,8 @@ def read_database(path: Path) -> Database:
             rows("SELECT lower(hex(idempotency_key)), number FROM attempts JOIN tasks USING (task_no)"),
             [_status(*row) for row in rows(_STATUSES)],
             {key for (key,) in rows(_REQUESTED)},
-            rows("SELECT count(*) FROM timers")[0][0],
+            [due_at for (due_at,) in rows("SELECT due_at FROM timers WHERE kind = 'SCHEDULE'")],
+            rows("SELECT count(*) FROM timers WHERE kind <> 'SCHEDULE'")[0][0],
         )
 
 

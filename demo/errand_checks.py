@@ -29,10 +29,16 @@ def check_pictures(evidence: Evidence) -> Finding:
         result = outputs.get(order, {}).get("picture")
         if result not in asked & arrived:
             problems.append(f"order {order} has {result}; the photographer took {sorted(asked)}")
-    recorded = {task.parent for task in evidence.killed.results if task.operation == "callback"}
-    for task, count in Counter(one.task_id for one in evidence.asked).items():
-        if count > (1 if task in recorded else 2):
-            problems.append(f"the photographer was asked {count} times for {task}")
+    cut = {task.id for task in evidence.killed.tasks if task.operation == "wait_for_request"}
+    cut -= evidence.killed.handed_on
+    asked_for = Counter(one.task_id for one in evidence.asked)
+    problems += [
+        f"the photographer was asked {asked_for[task]} times for {task}" for task in _too_often(asked_for, cut)
+    ]
+    # A picture that comes before the shop asks again spares it that.
+    problems += [
+        f"the URL of {task} was not handed on" for task in asked_for.keys() - evidence.database.handed_on - cut
+    ]
     knocked = {picture for picture, status in evidence.called_back if status == 0}
     sentence = (
         f"{len(expected)} pictures came by callback, {evidence.killed.count_open('photograph')} of them after "
@@ -149,6 +155,10 @@ def _outputs(database: Database, job: str) -> dict[int, Any]:
 
 def _wrong_orders(what: str, expected: list[int], outputs: dict[int, Any]) -> list[str]:
     return differences(f"{what} of", map("order {}".format, expected), map("order {}".format, outputs))
+
+
+def _too_often(asked_for: Counter[str], cut: set[str]) -> list[str]:
+    return [task for task, count in asked_for.items() if count > (2 if task in cut else 1)]
 
 
 def _seconds(task: TaskRow) -> float:

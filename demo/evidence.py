@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from demo.database import Database, read_database
 from demo.logs import read_log
+from demo.night import Night
 from demo.orders import Order, order_book
 
 DATABASE = "shop.db"
@@ -19,7 +21,7 @@ KILLED = "when-it-was-killed"
 
 
 class BodyRun(NamedTuple):
-    """One attempt at a task's body, by the body's own word."""
+    """One attempt at a task's body, by the body's own word; ``at`` is when by the machine's clock, if it told."""
 
     process: int
     subject: str
@@ -27,6 +29,7 @@ class BodyRun(NamedTuple):
     attempt: int
     key: str
     cents: int
+    at: float
 
 
 class Asked(NamedTuple):
@@ -63,6 +66,7 @@ class Evidence(NamedTuple):
 
     Attributes:
         orders: The order book.
+        night: When it was midnight.
         acknowledged: For each process, in the order of their starting, the events that it acknowledged.
         bodies: The bodies' log.
         asked: What the photographer was asked for, by its own log.
@@ -75,6 +79,7 @@ class Evidence(NamedTuple):
     """
 
     orders: list[Order]
+    night: Night
     acknowledged: list[list[str]]
     bodies: list[BodyRun]
     asked: list[Asked]
@@ -95,10 +100,12 @@ def read_evidence(folder: Path) -> Evidence:
     log, world = read_log(folder / SUPERVISOR), read_log(folder / WORLD)
     processes = [line["process"] for line in log if "process" in line]
     asked = [Asked(line["asked"], line["picture"], line["webhook"]) for line in world if "asked" in line]
+    begun = log[0]
     return Evidence(
-        order_book(next(line["orders"] for line in log if "orders" in line)),
+        order_book(begun["orders"]),
+        Night(datetime.fromisoformat(begun["midnight"]), begun["clock_offset"]),
         [[line["event"] for line in log if line.get("by") == process] for process in processes],
-        [BodyRun(**{"cents": 0, **line}) for line in read_log(folder / BODIES)],
+        [BodyRun(**{"cents": 0, "at": 0.0, **line}) for line in read_log(folder / BODIES)],
         asked,
         [(line["called_back"], line["status"]) for line in world if "called_back" in line],
         [Application(line["applied"], line["key"], line["status"]) for line in world if "applied" in line],

@@ -55,10 +55,10 @@ def expected_bodies(order: Order) -> list[str]:
 
 
 def expected_tasks(order: Order) -> list[str]:
-    """Name the tasks that an order needs, those without a body among them, log lines not."""
+    """Name the tasks that an order needs, those without a body among them; not log lines, nor handing on a URL."""
     tasks = [*set(expected_bodies(order)), "second thoughts", "announce", "hand over"]
     if PHOTO in order.extras:
-        tasks += ["picture", "📷", "callback", "taken"]
+        tasks += ["picture", "📷", "taken"]
     if PAPERS in order.extras:
         looks = [str(look) for look in range(1, pending_looks_at(order.number) + 2)]
         tasks += ["papers", "apply", "in progress", "📜", *looks, "ready"]

@@ -18,15 +18,17 @@ from demo.logs import SyncedLog
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from demo.night import Night
+
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 class SupervisorLog(SyncedLog):
-    """The supervisor's log: how many orders there are, and who acknowledged which event."""
+    """The supervisor's log: how many orders there are, when it is midnight, and who acknowledged which event."""
 
-    def __init__(self, folder: Path, orders: int) -> None:
+    def __init__(self, folder: Path, orders: int, night: Night) -> None:
         super().__init__(folder / SUPERVISOR)
-        self.append(orders=orders)
+        self.append(orders=orders, midnight=night.midnight.isoformat(), clock_offset=night.clock_offset)
 
 
 class ShopProcess:
@@ -47,18 +49,23 @@ class ShopProcess:
         self.last_words = last_words
 
     @classmethod
-    async def start(cls, folder: Path, log: SupervisorLog, world: WorldProcess) -> ShopProcess:
+    async def start(cls, folder: Path, log: SupervisorLog, world: WorldProcess, *, clock_offset: float) -> ShopProcess:
         """Start one; it is ready to take events when this returns.
 
         Args:
             folder: Where its files are.
             log: Takes down what it acknowledges.
             world: The world outside.
+            clock_offset: How many seconds its clock is ahead of the machine's.
 
         Raises:
             RuntimeError: It ended at once.
         """
-        process, word = await _start("demo.app", folder, {"WORLD_URL": world.url, "CUSTOMS_TOKEN": world.token})
+        process, word = await _start(
+            "demo.app",
+            folder,
+            {"WORLD_URL": world.url, "CUSTOMS_TOKEN": world.token, "PERDURE_CLOCK_OFFSET": f"{clock_offset:f}"},
+        )
         if word != "open":
             raise RuntimeError(f"The shop did not open; its last words are in {folder / LAST_WORDS}.")
         log.append(process=process.pid)

@@ -37,6 +37,7 @@ class Story:
         self._print("on two channels in parallel, and send an event that starts the run that ships it.")
         self._print("Some parcels are photographed by a service that calls back, some need papers from an API")
         self._print("that is busy and slow, and some are to be signed for: they wait at the door, not for ever.")
+        self._print("At midnight the books of the day are closed; the shop's clock is set to shortly before.")
         self._print()
 
     def tell(self, sentence: str) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from demo.database import count_ended, orders_at_the_door, read_database
 from demo.errands import PARCEL_SIGNED
 from demo.evidence import BODIES, DATABASE, KILLED
+from demo.night import night_near
 from demo.orders import ORDER_PLACED, Order, order_book
 from demo.plans import Signer, expected_bodies, signer_of
 from demo.process import ShopProcess, SupervisorLog, WorldProcess, world_outside
@@ -60,13 +62,16 @@ class Supervisor:
         self._book = order_book(orders)
         self._tell = tell
         self._world = world
-        self._log = SupervisorLog(folder, orders)
+        self._night = night_near(datetime.now(UTC))
+        self._log = SupervisorLog(folder, orders, self._night)
 
     async def first_life(self) -> None:
         """Open the shop, send it orders, and kill it when half of the work has begun."""
         half = sum(len(expected_bodies(order)) for order in self._book) // 2
-        shop = await ShopProcess.start(self._folder, self._log, self._world)
-        self._tell(f"Process {shop.pid} opens the shop. Orders come in, {ORDERS_PER_SECOND} a second.")
+        shop = await self._open()
+        self._tell(
+            f"Process {shop.pid} opens the shop, shortly before midnight. {ORDERS_PER_SECOND} orders come in a second."
+        )
         sending = asyncio.create_task(shop.send(map(_placed, self._book), pause=1 / ORDERS_PER_SECOND))
         messenger = Messenger(shop, self._folder / DATABASE, {Signer.PROMPT})
         while _count_lines(self._folder / BODIES) < half:
@@ -93,17 +98,20 @@ class Supervisor:
     async def second_life(self) -> ShopProcess:
         """Open the shop again, send everything again, and wait until all runs have ended; it is still open then."""
         began = time.monotonic()
-        shop = await ShopProcess.start(self._folder, self._log, self._world)
+        shop = await self._open()
         self._tell(f"Process {shop.pid} opens it again. All {len(self._book)} orders are sent again, to be sure.")
         await shop.send(map(_placed, self._book))
         messenger = Messenger(shop, self._folder / DATABASE, {Signer.PROMPT, Signer.LATE})
-        runs = sum(2 + len(order.extras) for order in self._book)
+        runs = sum(2 + len(order.extras) for order in self._book) + 1
         while (ended := count_ended(self._folder / DATABASE)) < runs and time.monotonic() < began + PATIENCE:
             await asyncio.sleep(_LOOK_EVERY)
             shop.check()
             await messenger.bring()
         self._tell(f"{ended} of {runs} runs have ended, {time.monotonic() - began:.1f} s after the restart.")
         return shop
+
+    async def _open(self) -> ShopProcess:
+        return await ShopProcess.start(self._folder, self._log, self._world, clock_offset=self._night.clock_offset)
 
 
 class Messenger:

@@ -134,10 +134,15 @@ def swap_a_picture(folder: Path) -> None:
 
 
 def ask_for_a_picture_again(folder: Path) -> None:
-    recorded = {task.parent for task in read_evidence(folder).killed.results if task.operation == "callback"}
+    recorded = read_evidence(folder).killed.handed_on
     again = next(one for one in read_evidence(folder).asked if one.task_id in recorded)
     line = {"asked": again.order, "picture": "again", "webhook": again.webhook}
     change_lines(folder / WORLD, lambda lines: [*lines, json.dumps(line) + "\n"])
+
+
+def forget_that_a_url_was_handed_on(folder: Path) -> None:
+    task = next(iter(read_evidence(folder).killed.handed_on))
+    change_database(folder, f"DELETE FROM tasks WHERE operation = 'callback' AND parent_id = '{task}'")
 
 
 def refuse_a_picture(folder: Path) -> None:
@@ -161,7 +166,9 @@ def send_an_application_under_another_key(folder: Path) -> None:
 
 
 def ask_for_no_papers(folder: Path) -> None:
-    change_lines(folder / WORLD, lambda lines: without_first(lines, '"found": "PENDING"'))
+    # The kill may have cut it, and then there are two lines of it.
+    key = next(look.key for look in read_evidence(folder).looks if look.found == "PENDING")
+    change_lines(folder / WORLD, lambda lines: [line for line in lines if key not in line])
 
 
 def look_for_papers_too_often(folder: Path) -> None:
@@ -208,6 +215,30 @@ def write_a_token_down(folder: Path) -> None:
         errors.write(f"called {token}")
 
 
+def close_no_books(folder: Path) -> None:
+    change_database(folder, "DELETE FROM runs WHERE job_no IN (SELECT job_no FROM jobs WHERE id = 'close-books')")
+
+
+def close_the_books_for_another_night(folder: Path) -> None:
+    change_database(
+        folder,
+        """UPDATE runs SET output = '"2024-02-29T23:00:00.000Z"'
+        WHERE job_no IN (SELECT job_no FROM jobs WHERE id = 'close-books')""",
+    )
+
+
+def close_the_books_too_early(folder: Path) -> None:
+    def earlier(line: str) -> str:
+        facts = json.loads(line)
+        return json.dumps({**facts, "at": facts["at"] - 60}) + "\n" if "at" in facts else line
+
+    change_lines(folder / BODIES, lambda lines: list(map(earlier, lines)))
+
+
+def forget_the_next_night(folder: Path) -> None:
+    change_database(folder, "DELETE FROM timers WHERE kind = 'SCHEDULE'")
+
+
 TAMPERINGS: dict[Callable[[Path], None], str] = {
     lose_an_order: "0 instead of 1 × event order-3",
     acknowledge_what_was_never_stored: "order-900 was acknowledged, and not on disk after the kill",
@@ -222,18 +253,23 @@ TAMPERINGS: dict[Callable[[Path], None], str] = {
     write_a_log_line_again: "3 instead of 2 × log line of order",
     swap_a_picture: "has another; the photographer took",
     ask_for_a_picture_again: "the photographer was asked 2 times",
+    forget_that_a_url_was_handed_on: "was not handed on",
     refuse_a_picture: "has picture 1; the photographer took",
     refuse_an_application_less: "was answered [",
-    send_an_application_again: "2 requests of order",
+    send_an_application_again: " requests of order",
     send_an_application_under_another_key: "× key ",
     ask_for_no_papers: "looking for the papers of order",
-    look_for_papers_too_often: "was made 3 times",
+    look_for_papers_too_often: " was made ",
     lose_an_attempt_of_a_poll: "1 instead of 0 × poll attempt",
     store_the_token: "the token for the customs office is in shop.db",
     sign_where_nobody_does: "order 21 was ended by signed-21 instead of None",
     lose_a_signature: "0 instead of 1 × event signed-5",
     stop_waiting_early: "timed out after 2.999 s",
     change_a_status_twice: "× status",
+    close_no_books: "0 instead of 1 × closing of the books",
+    close_the_books_for_another_night: "1 instead of 0 × closing of the books for 2024-02-29T23:00",
+    close_the_books_too_early: "s before midnight",
+    forget_the_next_night: "the next ticks are []",
     write_a_token_down: "the token of a callback URL is in errors.log",
 }
 
