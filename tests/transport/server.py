@@ -58,7 +58,8 @@ async def serving(
         tasks[task] = writer
         task.add_done_callback(tasks.pop)
 
-    listener = await asyncio.start_server(connected, host, 0, ssl=tls)
+    # Room for a thousand connections that come in at once.
+    listener = await asyncio.start_server(connected, host, 0, ssl=tls, backlog=2000)
     server = Server(listener.sockets[0].getsockname()[1])
     try:
         yield server

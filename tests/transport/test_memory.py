@@ -93,7 +93,7 @@ async def test_a_thousand_requests_are_in_flight_within_100_mib() -> None:
     async with serving(answer) as server:
         urls = [f"{server.origin}/first", *[f"{server.origin}/"] * 1000]
         async with requesting(urls, at_once=1000, timeout=120) as program:
-            await all_are_here.wait()
+            await asyncio.wait_for(all_are_here.wait(), 60)
             memory = psutil.Process(program.pid).memory_info().rss
             may_answer.set()
             assert (await printed_by(program))["outcomes"] == {"200": 1000}

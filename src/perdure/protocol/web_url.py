@@ -158,7 +158,8 @@ def _read_ipv6(text: str) -> str:
         address = IPv6Address(text)
     except AddressValueError:
         _refuse("its IPv6 address is malformed")
-    if address.is_loopback and text != "::1":
+    # Not `is_loopback`: some Pythons take ::ffff:127.0.0.1 for one.
+    if int(address) == 1 and text != "::1":
         raise BlockedAddressError("The host is the IPv6 loopback in an unusual spelling; write [::1].")
     return str(address)
 
