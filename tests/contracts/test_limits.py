@@ -45,6 +45,9 @@ from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
 from perdure.server.http import HEADER_SECONDS
+from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
+from perdure.transport.exchange import LARGE, LARGE_BODIES
+from perdure.transport.handler import WIRE_LIMIT
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
 
@@ -94,6 +97,10 @@ IN_FORCE = {
     "body of a request that a job has made": f"{REQUEST_BODY_LIMIT // 1024**2} MiB",
     "headers of such a request": f"{REQUEST_HEADERS_LIMIT // 1024} KiB, {RESPONSE_HEADERS_LIMIT // 1024} KiB",
     "URL of such a request": f"{URL_LIMIT // 1024} KiB",
+    "how much larger than as sent": f"{RATIO_LIMIT} times",
+    "what is transferred for one answer": f"{WIRE_LIMIT // 1024**2} MiB",
+    "connections for such requests": f"{Settings().max_connections:,}, {Settings().max_connections_per_host:,} (",
+    "bodies of answers larger than": f"{LARGE_BODIES}",
     "body of a failed answer": f"{ERROR_BODY_LIMIT // 1024} KiB",
     "body of an answer that is kept": f"{KEPT_BODY // 1024} KiB",
     "status patterns of a fetch": f"{STRATEGY_LIMIT}",
@@ -115,6 +122,12 @@ IN_FORCE = {
 def test_the_page_of_limits_gives_the_number_in_force(what: str) -> None:
     (limit,) = [limit for name, limit in LIMITS.items() if name.startswith(what)]
     assert limit.startswith(IN_FORCE[what])
+
+
+def test_the_page_of_limits_says_from_which_size_on_a_body_is_large() -> None:
+    for limit, what in ((RATIO_FLOOR, "how much larger than as sent"), (LARGE, "bodies of answers larger than")):
+        (name,) = [name for name in LIMITS if name.startswith(what)]
+        assert f" {limit // 1024} KiB" in name
 
 
 def test_the_page_of_limits_says_how_many_suspended_functions_are_kept() -> None:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from perdure.protocol.web_url import WebUrl
     from perdure.transport.lookup import Lookup
 
-LARGE_BODIES: Final = 32
-"""How many bodies larger than 64 KiB are read at once; further ones wait, within their timeout."""
+LARGE: Final = 64 * 1024
+"""Bytes from which on a body is large."""
 
-_LARGE: Final = 64 * 1024
+LARGE_BODIES: Final = 32
+"""How many large bodies are read at once; further ones wait, within their timeout."""
+
 # What may lie unread for each connection: with a thousand of them open, the client's own default would be a lot.
 _READ_AHEAD: Final = 32 * 1024
 
@@ -128,7 +130,7 @@ class Exchange:
             is_large = False
             async for data in response.content.iter_any():
                 reader.feed(data)
-                if reader.size > _LARGE and not is_large:
+                if reader.size > LARGE and not is_large:
                     is_large = True
                     await slot.enter_async_context(self._large_bodies)
             return reader.finish()
