@@ -50,9 +50,10 @@ def replace_body(
     found: StandIn, ask: Ask, options: TaskOptions
 ) -> tuple[Callable[[], Coroutine[Any, Any, Any]], TaskOptions]:
     """Give the body and the options of a task that is answered by a stand-in: it neither waits nor asks outside."""
-    wrap = options.wrap
+    wrap: Any = options.wrap
+    is_call = options.call is not None
     changed = copy.copy(options)
-    if options.wait is not None or options.noop or options.call is not None:
+    if options.wait is not None or options.noop or is_call:
         # What they were to try again is not the body.
         changed.retry = None
     changed.wait = changed.call = changed.delay_until = None
@@ -64,7 +65,7 @@ def replace_body(
         answer = await found.answer(ask.task_key, ask.task.attempts, params)
         if isinstance(wrap, Unwraps):
             return wrap.unwrap(answer)
-        if wrap is not None and options.call is not None:
+        if is_call and wrap is not None:
             raise InvalidArgumentError(
                 f"{options.operation} is answered by the database, which a test has of its own; what stands in for it "
                 "can only be an exception."
