@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from perdure.config.settings import Settings
@@ -9,8 +11,10 @@ from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.results import MAX_YIELDS, back_off
+from perdure.engine.retention import MOST_ROWS
 from perdure.engine.runs import MAX_PAGE
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
+from perdure.engine.services.retention import PASS_INTERVAL
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
@@ -81,6 +85,9 @@ IN_FORCE = {
     "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",
     "events in one `send_events`": f"{EVENT_BATCH:,}",
     "longest `deliver_after`": f"{LONGEST_DELAY // 86400} days",
+    "rows that [retention]": f"about {MOST_ROWS}",
+    "how long runs that have ended": f"{(Settings().retention or timedelta()).days} days",
+    "longest time after that until they are deleted": f"{PASS_INTERVAL // timedelta(hours=1)} h",
     "runs cancelled in one transaction": f"{CANCEL_BATCH}",
     "runs in one page": f"{MAX_PAGE}",
     "tasks in one page": f"{MAX_PAGE}",

@@ -159,6 +159,7 @@ async def check_invariants(storage: Storage) -> None:
         "find_stray_waits_for_runs",
         "find_stray_places",
         "find_unrecorded_executions",
+        "find_leftovers",
         "find_stray_schedules",
         "find_stray_ticks",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
         quarantine_after: How many executions in a row may end with the death of their process, and complete no task,
             before the run is a FAILURE.
+        retention: How long runs that have ended, and events, are kept; ``None``: for ever.
         egress_allow: Closed addresses that requests on behalf of jobs may go to all the same.
         egress_ports: The only ports that such requests may go to, ``egress_allow`` aside; none given: all.
         max_fetches: How many requests on behalf of jobs are under way at once; further ones wait for their turn.
@@ -61,6 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sweep_interval: timedelta = timedelta(seconds=1)
     fruitless_limit: int = 250
     quarantine_after: int = 5
+    retention: timedelta | None = timedelta(days=30)
     egress_allow: tuple[EgressRule, ...] = ()
     egress_ports: tuple[int, ...] = ()
     max_fetches: int = 1000
@@ -84,6 +87,8 @@ _VARIABLES = {
     "PERDURE_CLOCK_OFFSET": "clock_offset",
     "PERDURE_MAX_THREADS": "max_threads",
 }
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_RETENTION = timedelta(days=36525)
 _LARGEST_OFFSET = timedelta(days=3653)
 _AT_LEAST_ONE = (
     "max_executions",
@@ -122,7 +127,21 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings,
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
         egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
+        retention=_parse_retention(source.get("PERDURE_RETENTION", "")),
     )
+
+
+def _parse_retention(text: str) -> timedelta | None:
+    if not text.strip():
+        return Settings().retention
+    if text.strip() in ("forever", "0"):
+        return None
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise InvalidArgumentError(
+            f"PERDURE_RETENTION is a time such as 30d, 12h, 90m or 3600 (seconds), or forever; it is not {text!r:.60}."
+        )
+    return min(timedelta(seconds=int(found[1]) * _SECONDS[found[2]]), _LONGEST_RETENTION)
 
 
 def _parse_rules(text: str) -> tuple[EgressRule, ...]:

@@ -35,6 +35,7 @@ from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.notifications import NotificationService
 from perdure.engine.services.operations import OperationService
 from perdure.engine.services.recovery import RecoveryService
+from perdure.engine.services.retention import RetentionService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
@@ -163,6 +164,8 @@ class Node:
                 shares_database=self._shares_database,
             ),
         ]
+        if self._settings.retention is not None:
+            parts.append(RetentionService(self._storage, self._clock, keep=self._settings.retention))
         if self._shares_database:
             parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
         self._loops = [asyncio.create_task(part.run()) for part in parts]

@@ -35,8 +35,8 @@ async def delete(tx: Session, environment_no: int, *, key: str) -> bool:
     return await tx.run("delete_key_value", environment_no, key) == 1
 
 
-async def delete_of_run(tx: Session, environment_no: int, *, run_id: str) -> int:
-    """Delete the values that a run owns; how many there were."""
+async def delete_of_run(tx: Session, environment_no: int, *, run_id: str, limit: int) -> int:
+    """Delete values that a run owns, at most so many; how many there were."""
     first = run_key(run_id, "")
     # A colon ends the run's id, and a semicolon is the character after it.
-    return await tx.run("delete_key_values_between", environment_no, first, f"{first[:-1]};")
+    return await tx.run("delete_some_key_values", environment_no, first, f"{first[:-1]};", limit)

@@ -38,10 +38,5 @@ async def list_of_run(tx: Session, run_no: int) -> list[StatusAnswer]:
     return [_read(row) for row in await tx.all("list_statuses", run_no)]
 
 
-async def delete_of_run(tx: Session, run_no: int) -> None:
-    """Delete the statuses of a run."""
-    await tx.run("delete_statuses_of_run", run_no)
-
-
 def _read(row: Row) -> StatusAnswer:
     return StatusAnswer(*cast("tuple[str, str, StatusState | None, JsonText | None, JsonText]", row))

@@ -79,7 +79,7 @@ class Life:
             self._storage,
             first,
             public_url=None,
-            settings=Settings(database_url="sqlite://"),
+            settings=Settings(database_url="sqlite://", retention=None),
             clock=self._clock,
             secret_key=lambda: secret_key,
             connect=lambda platform, _clock, _bytes: self._connect(first, platform),

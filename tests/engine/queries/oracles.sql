@@ -4,7 +4,7 @@ SELECT lag(status) OVER (PARTITION BY run_no ORDER BY seq), status FROM run_log;
 
 -- name: find_gaps_in_logs
 -- Runs whose log is not gapless, does not end in the run's status, or whose epochs fall.
-SELECT r.run_no FROM runs r LEFT JOIN run_log l USING (run_no) GROUP BY r.run_no
+SELECT r.run_no FROM runs r LEFT JOIN run_log l USING (run_no) WHERE r.environment_no > 0 GROUP BY r.run_no
 HAVING max(l.seq) IS NOT count(l.seq)
   OR (SELECT status FROM run_log e WHERE e.run_no = r.run_no ORDER BY seq DESC LIMIT 1) IS NOT r.status
   OR EXISTS (SELECT 1 FROM run_log a JOIN run_log b ON a.run_no = b.run_no AND a.seq < b.seq
@@ -56,7 +56,34 @@ SELECT task_no, run_no FROM awaited_runs;
 -- name: find_unrecorded_executions
 -- Runs that have not as many ended executions as their epoch says.
 SELECT run_no FROM runs r
-WHERE r.epoch - (r.status = 'EXECUTING') <> (SELECT count(*) FROM executions e WHERE e.run_no = r.run_no);
+WHERE r.environment_no > 0 AND r.epoch - (r.status = 'EXECUTING') <> (SELECT count(*) FROM executions e WHERE e.run_no = r.run_no);
+
+-- name: find_leftovers
+-- What hangs on a run, a task or an event that does not exist.
+SELECT 'task', id FROM tasks t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = t.run_no)
+UNION ALL SELECT 'attempt', a.task_no FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_no = a.task_no)
+UNION ALL SELECT 'execution', e.run_no FROM executions e WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = e.run_no)
+UNION ALL SELECT 'history', l.run_no FROM run_log l WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = l.run_no)
+UNION ALL SELECT 'status', s.run_no FROM run_statuses s WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = s.run_no)
+UNION ALL SELECT 'callback', c.run_no FROM run_callbacks c WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = c.run_no)
+UNION ALL SELECT 'value', k.key FROM key_values k WHERE k.key LIKE 'run:%' AND NOT EXISTS (
+  SELECT 1 FROM runs r WHERE k.key LIKE 'run:' || r.id || ':%')
+UNION ALL SELECT 'awaited', a.task_no FROM awaited_runs a WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_no = a.task_no)
+UNION ALL SELECT 'event wait', w.task_no FROM event_waits w WHERE NOT EXISTS (
+  SELECT 1 FROM tasks t WHERE t.task_no = w.task_no)
+UNION ALL SELECT 'operation', o.task_no FROM operations o WHERE NOT EXISTS (
+  SELECT 1 FROM tasks t WHERE t.task_no = o.task_no)
+UNION ALL SELECT 'timer', t.subject_no FROM timers t WHERE
+  CASE WHEN t.kind IN ('TASK', 'CALLBACK_TIMEOUT') THEN NOT EXISTS (SELECT 1 FROM tasks k WHERE k.task_no = t.subject_no)
+  WHEN t.kind IN ('EVENT', 'WAITS') THEN NOT EXISTS (SELECT 1 FROM events e WHERE e.event_no = t.subject_no) END
+UNION ALL SELECT 'run', r.id FROM runs r WHERE r.environment_no > 0 AND NOT EXISTS (
+  SELECT 1 FROM events e WHERE e.event_no = r.event_no);
+
+-- name: count_everything
+-- How many rows there are of what retention deletes.
+SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events), (SELECT count(*) FROM tasks),
+  (SELECT count(*) FROM attempts), (SELECT count(*) FROM executions), (SELECT count(*) FROM run_log),
+  (SELECT count(*) FROM run_statuses), (SELECT count(*) FROM run_callbacks), (SELECT count(*) FROM key_values);
 
 -- name: list_executions
 -- How the executions of a run ended, in order.
@@ -149,12 +176,12 @@ WHERE (s.active = 1 AND EXISTS (SELECT 1 FROM scheduled_jobs j WHERE j.dispatche
   <> EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no);
 
 -- name: find_stray_ticks
--- Ticks without their event or before their time, and events of ticks that nobody noted.
+-- Ticks without their event or before their time, and events of ticks that nobody noted: old ones may be forgotten.
 SELECT t.tick_at FROM schedule_ticks t LEFT JOIN events e USING (event_no)
 WHERE e.event_no IS NULL OR (e.source_id IS NOT NULL AND e.created_at < t.tick_at)
 UNION ALL
 SELECT e.event_no FROM events e
-WHERE e.source_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM schedule_ticks t WHERE t.event_no = e.event_no);
+WHERE e.source_id IS NOT NULL AND e.timestamp >= (SELECT min(tick_at) FROM schedule_ticks) AND NOT EXISTS (SELECT 1 FROM schedule_ticks t WHERE t.event_no = e.event_no);
 
 -- name: list_ticks
 -- Every tick, with how many runs it started.

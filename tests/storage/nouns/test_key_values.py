@@ -46,6 +46,7 @@ async def test_the_values_of_a_run_go_alone(storage: Storage) -> None:
         await put(storage, here, key)
     await put(storage, there, own[0])
 
-    assert await storage.write(key_values.delete_of_run, here, run_id="run_1") == len(own)
+    assert await storage.write(key_values.delete_of_run, here, run_id="run_1", limit=3) == 3
+    assert await storage.write(key_values.delete_of_run, here, run_id="run_1", limit=3) == len(own) - 3
     assert [key for key in (*own, *others) if await storage.read(key_values.exists, here, key=key)] == others
     assert await storage.read(key_values.exists, there, key=own[0])

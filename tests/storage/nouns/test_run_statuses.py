@@ -26,7 +26,4 @@ async def test_a_key_has_one_status_in_each_run(storage: Storage) -> None:
     assert await storage.read(run_statuses.find, here, key="a") == changed
     assert await storage.read(run_statuses.find, there, key="z") is None
     assert await storage.read(run_statuses.count, here) == 3
-
-    await storage.write(run_statuses.delete_of_run, here)
-    assert await storage.read(run_statuses.list_of_run, here) == []
     assert await storage.read(run_statuses.list_of_run, there) == [status("a", "b")]

@@ -55,6 +55,7 @@ def test_what_is_opened_for_requests_is_a_list_of_hosts_and_networks() -> None:
         ("PERDURE_EGRESS_PORTS", "0"),
         ("PERDURE_EGRESS_PORTS", "70000"),
         ("PERDURE_MAX_FETCHES", "0"),
+        ("PERDURE_QUARANTINE_AFTER", "0"),
         ("PERDURE_MAX_CONNECTIONS", "0"),
         ("PERDURE_MAX_CONNECTIONS_PER_HOST", "0"),
     ],
@@ -62,6 +63,30 @@ def test_what_is_opened_for_requests_is_a_list_of_hosts_and_networks() -> None:
 def test_a_wrong_value_for_requests_is_refused_and_named(variable: str, value: str) -> None:
     with pytest.raises(InvalidArgumentError, match=variable):
         load_settings({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("30d", timedelta(days=30)),
+        ("12h", timedelta(hours=12)),
+        ("90m", timedelta(minutes=90)),
+        (" 7s ", timedelta(seconds=7)),
+        ("3600", timedelta(hours=1)),
+        ("999999999d", timedelta(days=36525)),
+        ("forever", None),
+        ("0", None),
+        ("", timedelta(days=30)),
+    ],
+)
+def test_how_long_things_are_kept_is_a_time_or_for_ever(value: str, kept: timedelta | None) -> None:
+    assert load_settings({"PERDURE_RETENTION": value}).retention == kept
+
+
+@pytest.mark.parametrize("value", ["a month", "-1d", "1.5h", "30 d", "1w", "0d", "9999999999", "1d12h"])
+def test_a_time_that_nothing_can_be_kept_for_is_refused(value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="PERDURE_RETENTION is a time such as 30d"):
+        load_settings({"PERDURE_RETENTION": value})
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("3600", 3600), ("-0.5", -0.5), ("0", 0), ("", 0)])

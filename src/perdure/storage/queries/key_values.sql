@@ -15,6 +15,8 @@ ON CONFLICT (environment_no, key) DO UPDATE SET value = excluded.value, updated_
 -- Delete a value, if there is one.
 DELETE FROM key_values WHERE environment_no = :environment_no AND key = :key;
 
--- name: delete_key_values_between
--- Delete the values of an owner: their keys lie between these two.
-DELETE FROM key_values WHERE environment_no = :environment_no AND key >= :first AND key < :beyond;
+-- name: delete_some_key_values
+-- Delete some values of an owner: their keys lie between these two.
+DELETE FROM key_values WHERE (environment_no, key) IN (
+  SELECT environment_no, key FROM key_values WHERE environment_no = :environment_no AND key >= :first AND key < :beyond
+  LIMIT :limit);

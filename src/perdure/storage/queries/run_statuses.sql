@@ -16,7 +16,3 @@ ON CONFLICT (run_no, key) DO UPDATE SET label = excluded.label, state = excluded
 -- name: list_statuses
 -- The statuses of a run in the order of their creation.
 SELECT key, label, state, data, history FROM run_statuses WHERE run_no = :run_no ORDER BY status_no;
-
--- name: delete_statuses_of_run
--- Delete the statuses of a run.
-DELETE FROM run_statuses WHERE run_no = :run_no;
