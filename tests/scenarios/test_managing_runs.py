@@ -281,6 +281,43 @@ async def test_a_cancelled_run_goes_on(app: App) -> None:
     assert bodies == ["before", "body", "body"]
 
 
+async def test_a_run_goes_on_though_its_cancelled_code_still_ends(app: App) -> None:
+    began, may_end, has_ended = Gate(), asyncio.Event(), asyncio.Event()
+    opened, waits = asyncio.Event(), Gate()
+
+    @app.job
+    async def lingering(payload: Any, io: IO) -> str:
+        async def body() -> str:
+            if not began.reached.is_set():
+                began.reached.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await may_end.wait()
+                    has_ended.set()
+            waits.reached.set()
+            await opened.wait()
+            return "done"
+
+        async def open_after_a_while() -> None:
+            # Its end has to reach the execution at work, whose other branch waits for it.
+            await io.wait("w", 0.1)
+            opened.set()
+
+        results = await asyncio.gather(io.run_task("k", body), open_after_a_while())
+        return results[0]
+
+    async with app.start():
+        handle = await app.client.invoke(lingering)
+        await began.wait()
+        await app.client.cancel_run(handle.id)
+        await app.client.continue_run(handle.id)
+        await waits.wait()
+        may_end.set()
+        await asyncio.wait_for(has_ended.wait(), PATIENCE)
+        assert await handle.result(timeout=PATIENCE) == "done"
+
+
 async def test_a_run_cancelled_in_its_waits_waits_for_what_is_left(app: App) -> None:
     @app.job
     async def waiting(payload: Any, io: IO) -> Any:
