@@ -19,6 +19,9 @@ from perdure.storage.interface import Row, Session, Storage
 from tests.engine.app import ScriptedApp
 from tests.engine.clock import ManualClock
 
+FOR_EVER = Settings(retention=None)
+"""Tests may let years pass."""
+
 
 class World:
     """What a test of the engine acts on."""
@@ -99,7 +102,7 @@ async def world(
         storage,
         clock=clock,
         random_bytes=random.Random(seed).randbytes,
-        settings=Settings() if settings is None else settings,
+        settings=FOR_EVER if settings is None else settings,
         shares_database=shares_database,
         requester=requester,
     )
@@ -127,7 +130,7 @@ async def start(
         storage,
         clock=app.clock,
         random_bytes=random.Random(seed).randbytes,
-        settings=Settings() if settings is None else settings,
+        settings=FOR_EVER if settings is None else settings,
         shares_database=shares_database,
     )
     app.platform = node.platform

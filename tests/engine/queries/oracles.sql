@@ -66,8 +66,6 @@ UNION ALL SELECT 'execution', e.run_no FROM executions e WHERE NOT EXISTS (SELEC
 UNION ALL SELECT 'history', l.run_no FROM run_log l WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = l.run_no)
 UNION ALL SELECT 'status', s.run_no FROM run_statuses s WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = s.run_no)
 UNION ALL SELECT 'callback', c.run_no FROM run_callbacks c WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = c.run_no)
-UNION ALL SELECT 'value', k.key FROM key_values k WHERE k.key LIKE 'run:%' AND NOT EXISTS (
-  SELECT 1 FROM runs r WHERE k.key LIKE 'run:' || r.id || ':%')
 UNION ALL SELECT 'awaited', a.task_no FROM awaited_runs a WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_no = a.task_no)
 UNION ALL SELECT 'event wait', w.task_no FROM event_waits w WHERE NOT EXISTS (
   SELECT 1 FROM tasks t WHERE t.task_no = w.task_no)
