@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
 RUN_PREFIX: Final = "run_"
 TASK_PREFIX: Final = "task_"
-EVENT_RECORD_PREFIX: Final = "evt_"
-EXECUTION_PREFIX: Final = "exec_"
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)

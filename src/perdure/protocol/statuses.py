@@ -86,17 +86,6 @@ class TaskStatus(StrEnum):
 FINAL_TASK_STATUSES = frozenset({TaskStatus.COMPLETED, TaskStatus.ERRORED, TaskStatus.CANCELED})
 
 
-class AttemptStatus(StrEnum):
-    """Where one attempt of a task stands."""
-
-    PENDING = "PENDING"
-    """At work, or waiting for its time; its outcome leaves it."""
-    COMPLETED = "COMPLETED"
-    """Final."""
-    ERRORED = "ERRORED"
-    """Final; the next attempt, if there is one, has a row of its own."""
-
-
 class EventStatus(StrEnum):
     """Where an event record stands."""
 

@@ -13,11 +13,6 @@ def to_ms(at: datetime) -> int:
     return (at - _EPOCH) // _MS
 
 
-def to_ms_or_none(at: datetime | None) -> int | None:
-    """Turn an instant that may be missing into milliseconds, rounded down."""
-    return None if at is None else (at - _EPOCH) // _MS
-
-
 def to_due_ms(at: datetime) -> int:
     """Turn an aware instant into milliseconds, rounded up: what is due then is never early."""
     return -((_EPOCH - at) // _MS)
