@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from perdure.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 MASK: Final = "***"
 REDACTED: Final = "[REDACTED]"
@@ -164,11 +164,6 @@ def mask_url(url: str) -> str:
     query, hash_mark, fragment = query.partition("#")
     shown = "&".join(_mask_parameter(one) for one in query.split("&"))
     return f"{base}{mark}{shown}{hash_mark}{fragment}"
-
-
-def mask_headers(headers: Mapping[str, object]) -> dict[str, str]:
-    """Copy headers for storing or showing: secret ones masked whole, redacted strings in their hidden parts."""
-    return {name: MASK if is_secret_header(name) else str(mask_redacted(value)) for name, value in headers.items()}
 
 
 def _mask_parameter(parameter: str) -> str:
