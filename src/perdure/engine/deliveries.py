@@ -11,7 +11,7 @@ import logging
 import math
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from perdure.errors import StorageError
 from perdure.storage import notifications
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
+    from perdure.engine.posts import Poster
     from perdure.storage.interface import Storage
     from perdure.storage.notifications import Notification
 
@@ -38,14 +39,6 @@ _WITHOUT_CODE = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
-class Poster(Protocol):
-    """Sends the notifications that go to URLs."""
-
-    async def post(self, notification: Notification) -> None:
-        """Send a notification to its URL; raises if it was not taken."""
-        ...
-
-
 def delay_after(attempts: int) -> timedelta:
     """How long to wait after so many attempts: eⁿ seconds, from the tenth on about six hours."""
     return timedelta(seconds=math.exp(min(attempts, 10)))
@@ -54,9 +47,7 @@ def delay_after(attempts: int) -> timedelta:
 class Deliveries:
     """Tells what is due, a bounded number at once."""
 
-    def __init__(
-        self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster | None
-    ) -> None:
+    def __init__(self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster) -> None:
         self._storage = storage
         self._clock = clock
         self._directory = directory
@@ -111,7 +102,6 @@ class Deliveries:
     async def _try(self, notification: Notification) -> bool:
         """Tell it; ``False`` if there is nobody here to be told."""
         if notification.url is not None:
-            assert self._poster is not None
             await self._poster.post(notification)
             return True
         endpoint = self._directory.hosts.get(notification.job_no)

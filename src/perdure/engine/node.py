@@ -83,7 +83,7 @@ class Node:
         shares_database: bool,
         secrets: SecretBox,
         origin: Callable[[], str],
-        poster: Poster | None,
+        poster: Poster,
         signing_key: Callable[[], str],
         attempts: Attempts,
     ) -> None:
@@ -248,7 +248,6 @@ async def open_node(
     shares_database: bool = False,
     secret_key: Callable[[], bytes] | None = None,
     origin: Callable[[], str] = lambda: "http://localhost",
-    poster: Poster | None = None,
     api_key: str | None = None,
     requester: Requester | None = None,
 ) -> Node:
@@ -263,10 +262,9 @@ async def open_node(
             another node holds is lost, and is begun again at once.
         secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
-        poster: Sends the notifications that go to URLs; ``None``: one that signs them and lets ``requester`` send them.
         api_key: What notifications are signed with; ``None``: a key derived from that of the database.
-        requester: Sends requests on behalf of tasks; ``None``: one that sends them where the settings allow it. The
-            node closes it.
+        requester: Sends requests on behalf of tasks, and notifications to URLs; ``None``: one that sends them where
+            the settings allow it. The node closes it.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
@@ -289,7 +287,7 @@ async def open_node(
         shares_database=shares_database,
         secrets=secrets,
         origin=origin,
-        poster=poster if poster is not None else Poster(requester, clock, signing_key),
+        poster=Poster(requester, clock, signing_key),
         signing_key=signing_key,
         attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hmac
 from base64 import b64encode
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from perdure.errors import FetchFailedError
-from perdure.protocol.outbound import OutboundRequest, OutboundResponse
+from perdure.protocol.outbound import OutboundRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.engine.attempts import Requester
     from perdure.engine.clock import Clock
     from perdure.storage.notifications import Notification
 
@@ -20,25 +21,17 @@ POST_SECONDS = 30.0
 """How long a receiver may take to answer."""
 
 
-class Sender(Protocol):
-    """Sends requests; `perdure.transport.outbound.Outbound` is one."""
-
-    async def request(self, request: OutboundRequest) -> OutboundResponse:
-        """Send a request and read the whole answer; it raises a `RunError` if there is none."""
-        ...
-
-
 class Poster:
     """Sends notifications to their URLs.
 
     Args:
-        sender: Sends the requests.
+        requester: Sends the requests.
         clock: The time, which a signature covers.
         signing_key: Gives the key of the signatures, a text.
     """
 
-    def __init__(self, sender: Sender, clock: Clock, signing_key: Callable[[], str]) -> None:
-        self._sender = sender
+    def __init__(self, requester: Requester, clock: Clock, signing_key: Callable[[], str]) -> None:
+        self._requester = requester
         self._clock = clock
         self._signing_key = signing_key
 
@@ -54,7 +47,7 @@ class Poster:
         headers = signed_headers(
             body, key=self._signing_key(), id=notification.id, seconds=int(self._clock.now().timestamp())
         )
-        response = await self._sender.request(
+        response = await self._requester.request(
             OutboundRequest("POST", notification.url, headers=headers, body=body, timeout=POST_SECONDS)
         )
         if not 200 <= response.status < 300:
