@@ -46,6 +46,7 @@ def list_parts(arguments: Arguments) -> list[list[str]]:
     settings = arguments.settings
     flags = [
         *("--storage", settings.storage, "--transport", settings.transport, "--folder", str(settings.folder)),
+        *(["--plain"] if settings.plain else []),
         *("--repetitions", str(settings.repetitions), "--scale", str(settings.scale)),
     ]
     ours = [[sys.executable, "-m", "bench", workload, *flags] for workload in arguments.workloads]

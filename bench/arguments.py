@@ -60,6 +60,7 @@ def read_arguments(words: list[str] | None = None) -> Arguments:
     shape.add_argument("--table", action="store_true", help="print one table with ratios")
     parser.add_argument("--storage", choices=STORAGES, default="sqlite")
     parser.add_argument("--transport", choices=TRANSPORTS, default="direct")
+    parser.add_argument("--plain", action="store_true", help="W1 and W2 with jobs that are plain functions")
     parser.add_argument("--repetitions", type=int, default=3, help="of each short workload (default: 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply the numbers of runs and steps")
     parser.add_argument("--folder", type=Path, default=DATA, help="where databases are made, on the disk to measure")
@@ -71,6 +72,7 @@ def read_arguments(words: list[str] | None = None) -> Arguments:
     settings = Settings(
         storage=given.storage,
         transport=given.transport,
+        plain=given.plain,
         repetitions=given.repetitions,
         scale=given.scale,
         folder=given.folder,

@@ -27,6 +27,7 @@ class Settings:
     Attributes:
         storage: Where runs are kept; one of ``STORAGES``.
         transport: How the SDK reaches the engine; one of ``TRANSPORTS``.
+        plain: Whether the jobs of W1 and W2 are plain functions, in threads, instead of async ones.
         repetitions: How often a short workload is repeated; the median is reported.
         scale: A factor on the number of runs and steps. A figure taken at another scale than 1 only shows that the
             workload runs.
@@ -35,6 +36,7 @@ class Settings:
 
     storage: str = "sqlite"
     transport: str = "direct"
+    plain: bool = False
     repetitions: int = 3
     scale: float = 1.0
     folder: Path = field(default=DATA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.measures import now
-from bench.workloads.jobs import client, run_in_order
+from bench.workloads.jobs import client, run_in_order, run_plain_in_order
 from bench.workloads.ledger import open_ledger
 from bench.workloads.repetition import repeat, write_url
 
@@ -26,11 +26,12 @@ async def run(settings: Settings) -> Result:
         The medians.
     """
     steps = settings.count(1000)
+    job = run_plain_in_order if settings.plain else run_in_order
 
     async def measure(path: Path) -> Figures:
         async with client.start(database_url=write_url(path)):
             start = now()
-            handle = await client.invoke(run_in_order, {"steps": steps})
+            handle = await client.invoke(job, {"steps": steps})
             await handle.result(timeout=600)
             wall = now() - start
         with open_ledger(path) as ledger:

@@ -29,13 +29,14 @@ async def run(settings: Settings) -> Result:
         The medians.
     """
     runs = settings.count(1000)
+    name = "plain-in-order" if settings.plain else "in-order"
 
     async def measure(path: Path) -> Figures:
         async with client.start(database_url=write_url(path)):
             start, cpu = now(), measure_cpu()
             for first in range(0, runs, EVENT_BATCH):
                 batch = min(EVENT_BATCH, runs - first)
-                await client.send_events([Event("in-order", payload={"steps": 10}) for _ in range(batch)])
+                await client.send_events([Event(name, payload={"steps": 10}) for _ in range(batch)])
             with open_ledger(path) as ledger:
                 await poll_until(lambda: ledger.read(SUCCESSES) >= runs, every=0.005)
             wall, used = now() - start, measure_cpu() - cpu

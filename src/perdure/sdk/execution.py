@@ -27,6 +27,7 @@ from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.branches import AnyTask, Branch, Branches
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.lane import Lane
+from perdure.sdk.lanes import Lanes
 from perdure.sdk.log_lines import LogLines
 from perdure.sdk.parking import Parking
 from perdure.sdk.replay import Memo
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from perdure.sdk.io import IO
     from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.replay import Ask
-    from perdure.sdk.seating import Seating
     from perdure.sdk.sync_io import SyncIO
     from perdure.sdk.threads import ThreadPool
 
@@ -88,7 +88,6 @@ class Execution:
         interrupted: Whether the code is to unwind: nothing it does counts any more.
         lock: Held by whoever looks into or changes the memo or the log lines: threads may do so beside the loop.
         lanes: The threads at work for the run.
-        unseated: What waits for a thread.
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
     """
 
@@ -105,8 +104,7 @@ class Execution:
         self._being_stored: dict[str, asyncio.Future[None]] = {}
         # What is collected meanwhile may log, in the thread that holds the lock.
         self.lock = threading.RLock()
-        self.lanes: list[Lane] = []
-        self.unseated: list[Seating] = []
+        self.lanes = Lanes()
         self.lines = LogLines(self)
         self.root = Scope(self, None)
         self.interrupted = False
@@ -340,22 +338,6 @@ class Execution:
 
             self._sync_io = make_sync_io(self)
         return self._sync_io
-
-    def lend_thread(self, guest: Seating) -> bool:
-        """Have a thread do something that has nothing to do itself; ``False`` if there is none.
-
-        This is what keeps code that holds a thread from waiting for another that it keeps from becoming free.
-        """
-        for lane in self.lanes:
-            if lane.is_free:
-                guest.sit(lane)
-                return True
-        return False
-
-    def offer_thread(self, lane: Lane) -> None:
-        """Have a thread that has nothing to do begin what has waited longest for one."""
-        if self.unseated and lane.is_free:
-            self.unseated[0].sit(lane)
 
     # What it stores.
 

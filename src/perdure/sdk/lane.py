@@ -150,7 +150,7 @@ class Lane:
         """Begin, in this thread."""
         self.branch.lane = self
         self.branch.calls += 1
-        self.execution.lanes.append(self)
+        self.execution.lanes.add(self)
         seat.start(self._work)
 
     def end_early(self, error: NoThreadError | None) -> None:
@@ -183,7 +183,7 @@ class Lane:
         end()
         self._is_lent = False
         if self.joined is not None:
-            self.execution.offer_thread(self)
+            self.execution.lanes.offer(self)
 
     # In the thread.
 
@@ -325,7 +325,7 @@ class Lane:
         execution.adopt(task, context[current_scope]).calls += 1
         self.joined = task
         task.add_done_callback(self._end_branch)
-        execution.offer_thread(self)
+        execution.lanes.offer(self)
 
     def _end_branch(self, task: AnyTask) -> None:
         self.joined = None

@@ -55,12 +55,12 @@ class Seating:
             patience: For how many seconds at most; ``None``: as long as it takes.
         """
         execution = self._guest.execution
-        if self._pool.seat(self) or (self._may_borrow and execution.lend_thread(self)):
+        if self._pool.seat(self) or (self._may_borrow and execution.lanes.lend(self)):
             return
         self._is_in_line = True
         self._pool.stand_in_line(self)
         if self._may_borrow:
-            execution.unseated.append(self)
+            execution.lanes.wait(self)
         if patience is not None:
             self._patience = self._pool.crossing.loop.call_later(patience, self._lose_patience)
 
@@ -83,8 +83,8 @@ class Seating:
         if self._is_in_line:
             self._is_in_line = False
             self._pool.leave_line(self)
-            if self._may_borrow and self in self._guest.execution.unseated:
-                self._guest.execution.unseated.remove(self)
+            if self._may_borrow:
+                self._guest.execution.lanes.leave(self)
 
     def _lose_patience(self) -> None:
         if self.wants_seat:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from perdure import IO, Client, Context, Retry, event_trigger
+from perdure import IO, Client, Context, Retry, SyncIO, event_trigger
 from perdure.storage.sqlite import opening
 from perdure.storage.sqlite.limits import DEFAULT_LIMITS
 from tests.acceptance.programs import BodyLog, all_ended
@@ -72,20 +73,39 @@ class MortalConnection:
         return result
 
 
-def make_client(folder: Path) -> Client:
+def make_client(folder: Path, mode: str) -> Client:
     client = Client(id="crash", database_url=f"sqlite:///{folder}/perdure.db")
     bodies = BodyLog(folder)
     target = (folder / URL_FILE).read_text(encoding="utf-8")
+    first = _plain_first(bodies, target) if mode == "plain" else _first(bodies, target)
+    client.job(id="first", name="First", version="1.0.0", trigger=event_trigger("first.start"))(first)
 
-    @client.job(id="first", name="First", version="1.0.0", trigger=event_trigger("first.start"))
-    async def first(payload: dict[str, int], io: IO, ctx: Context) -> dict[str, Any]:
+    @client.job(id="second", name="Second", version="1.0.0", trigger=event_trigger("second.start"))
+    async def second(payload: dict[str, int], io: IO, ctx: Context) -> int:
         bodies.note_run(ctx.run.id)
 
-        def fail_once(task: Any) -> int:
+        def last(task: Any) -> int:
             bodies.note(task)
-            if task.attempt == 1:
-                raise ConnectionError("not yet")
             return payload["number"]
+
+        return await io.run_task("last", last)
+
+    return client
+
+
+def _fail_once(bodies: BodyLog, number: int) -> Callable[[Any], int]:
+    def fail_once(task: Any) -> int:
+        bodies.note(task)
+        if task.attempt == 1:
+            raise ConnectionError("not yet")
+        return number
+
+    return fail_once
+
+
+def _first(bodies: BodyLog, target: str) -> Any:
+    async def first(payload: dict[str, int], io: IO, ctx: Context) -> dict[str, Any]:
+        bodies.note_run(ctx.run.id)
 
         async def outer(task: Any, io: IO) -> int:
             bodies.note(task)
@@ -103,7 +123,9 @@ def make_client(folder: Path) -> Client:
 
             return body
 
-        number = await io.run_task("retried", fail_once, retry=Retry(limit=2, min_timeout=0.01))
+        number = await io.run_task(
+            "retried", _fail_once(bodies, payload["number"]), retry=Retry(limit=2, min_timeout=0.01)
+        )
         fetched = await io.background_fetch("fetched", target, method="POST", headers={"X-Process": str(os.getpid())})
         await io.wait("wait", 0.02)
         nested = await io.run_task("nested", outer)
@@ -112,17 +134,41 @@ def make_client(folder: Path) -> Client:
         await io.send_event("send", name="second.start", id="second", payload={"number": number + 1})
         return {"number": number, "fetched": fetched, "nested": nested, "parts": parts}
 
-    @client.job(id="second", name="Second", version="1.0.0", trigger=event_trigger("second.start"))
-    async def second(payload: dict[str, int], io: IO, ctx: Context) -> int:
+    return first
+
+
+def _plain_first(bodies: BodyLog, target: str) -> Any:
+    """The same as a plain function, whose bodies and items are plain, too."""
+
+    def first(payload: dict[str, int], io: SyncIO, ctx: Context) -> dict[str, Any]:
         bodies.note_run(ctx.run.id)
 
-        def last(task: Any) -> int:
+        def outer(task: Any, io: SyncIO) -> int:
             bodies.note(task)
-            return payload["number"]
+            one = io.run_task("inner 1", give(1))
+            io.wait("inner wait", 0.01)
+            return one + io.run_task("inner 2", give(2))
 
-        return await io.run_task("last", last)
+        def part(item: int, index: int) -> int:
+            return io.run_task(f"part {item}", give(item))
 
-    return client
+        def give(value: int) -> Callable[[Any], int]:
+            def body(task: Any) -> int:
+                bodies.note(task)
+                return value
+
+            return body
+
+        number = io.run_task("retried", _fail_once(bodies, payload["number"]), retry=Retry(limit=2, min_timeout=0.01))
+        fetched = io.background_fetch("fetched", target, method="POST", headers={"X-Process": str(os.getpid())})
+        io.wait("wait", 0.02)
+        nested = io.run_task("nested", outer)
+        parts = io.parallel("parts", [10, 20], part)
+        io.logger.info("almost done")
+        io.send_event("send", name="second.start", id="second", payload={"number": number + 1})
+        return {"number": number, "fetched": fetched, "nested": nested, "parts": parts}
+
+    return first
 
 
 async def main(folder: Path, *, mode: str, moment: str, number: int) -> None:
@@ -130,7 +176,7 @@ async def main(folder: Path, *, mode: str, moment: str, number: int) -> None:
 
     Args:
         folder: Where the database and the bodies' log are.
-        mode: ``sticky``, or ``replay``: every suspension replays.
+        mode: ``sticky``; ``replay``: every suspension replays; or ``plain``: the first job is a plain function.
         moment: As for `MortalConnection`.
         number: Likewise.
     """
@@ -144,7 +190,7 @@ async def main(folder: Path, *, mode: str, moment: str, number: int) -> None:
     opening.connect_writer = connect_mortal
     # Units of work that share a commit share a crash point: apart, there are more, and always the same.
     opening.open_file = partial(opening.open_file, limits=DEFAULT_LIMITS._replace(largest_batch=1))
-    client = make_client(folder)
+    client = make_client(folder, mode)
     async with asyncio.timeout(_LONGEST_LIFE), client.start(force_replay=mode == "replay"):
         await client.send_event(id="first", name="first.start", payload={"number": 7})
         await all_ended(client, folder, runs=RUNS)
