@@ -20,7 +20,7 @@ async def test_plain_runs_that_have_ended_leave_nothing_in_memory(app: App) -> N
             return io.run_task(["k", number], lambda: number)
 
         io.logger.info("begun")
-        return io.run_task("a", on_loop) + sum(io.parallel("p", [1, 2, 3], item)) + io.run_task("t", len, timeout=5)
+        return io.run_task("a", on_loop) + sum(io.parallel("p", [1, 2, 3], item)) + io.run_task("t", len)
 
     leftovers = Leftovers()
     async with app.start():

@@ -143,7 +143,7 @@ async def test_waits_and_items_outlive_a_restart(durable_app: App) -> None:
     def waiting(payload: Any, io: SyncIO) -> list[str]:
         def item(number: int, index: int) -> str:
             io.run_task(["before", number], lambda: log.append(f"before {number}"))
-            io.wait(["w", number], 0.1)
+            io.wait_for_event(["w", number], name="go")
             return io.run_task(["after", number], lambda: log.append(f"after {number}") or f"done {number}")
 
         return io.parallel("p", [1, 2, 3], item)
@@ -152,6 +152,7 @@ async def test_waits_and_items_outlive_a_restart(durable_app: App) -> None:
         handle = await durable_app.client.invoke(waiting)
         await durable_app.reach(handle, "WAITING_TO_CONTINUE")
     async with durable_app.start():
+        await durable_app.client.send_event(name="go")
         run = await durable_app.finish(handle.id)
     assert run.output == ["done 1", "done 2", "done 3"]
     assert sorted(log) == sorted(f"{when} {number}" for when in ("before", "after") for number in (1, 2, 3))
