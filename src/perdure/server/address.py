@@ -11,6 +11,7 @@ from perdure.server.listener import Listener
 from perdure.storage import nodes
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from perdure.storage.interface import Storage
@@ -39,14 +40,14 @@ class Address:
     @property
     def url(self) -> str:
         """The URL under which the node's routes are reached, without a slash at its end."""
-        if self._listener is not None:
-            return self._listener.url
-        assert self._public_url is not None
-        return self._public_url
+        if self._public_url is not None:
+            return self._public_url
+        assert self._listener is not None
+        return self._listener.url
 
     def hand_out(self) -> str:
         """Give the URL to somebody outside; the first time, warn if nobody on another machine can reach it."""
-        if self._listener is not None and not self._has_warned:
+        if self._public_url is None and not self._has_warned:
             self._has_warned = True
             _log.warning(
                 "Callback URLs begin with %s, which only this machine reaches. If others are to call back, mount "
@@ -71,19 +72,30 @@ class Address:
             await self._listener.close()
 
 
-async def open_address(storage: Storage, public_url: str | None, *, is_known_to_be_local: bool = False) -> Address:
+async def open_address(
+    storage: Storage,
+    public_url: str | None,
+    *,
+    inherited: socket.socket | None = None,
+    is_known_to_be_local: bool = False,
+) -> Address:
     """Check the public URL; without one, listen on the port of the node before, or on any that is free.
 
     Args:
         storage: The database.
         public_url: The URL, or ``None``.
+        inherited: A socket that listens already, to be served whether there is a public URL or not.
         is_known_to_be_local: Whether nobody need be warned that a port of this machine is handed out.
 
     Raises:
         InvalidArgumentError: The URL is none of http or https with a host, or has a query or fragment.
     """
     if public_url is not None:
-        return Address(storage, check_public_url(public_url), None, None)
+        public_url = check_public_url(public_url)
+        return Address(storage, public_url, None if inherited is None else Listener(inherited=inherited), None)
+    if inherited is not None:
+        listener = Listener(inherited=inherited)
+        return Address(storage, None, listener, None, is_known_to_be_local=is_known_to_be_local)
     last_port = await storage.read(nodes.find_last_port)
     listener = Listener(port=last_port or 0)
     return Address(storage, None, listener, last_port, is_known_to_be_local=is_known_to_be_local)

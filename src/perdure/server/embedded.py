@@ -17,6 +17,7 @@ from perdure.server.address import Address, open_address
 from perdure.storage.opening import database_path, open_storage
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from perdure.protocol.endpoint import Endpoint
@@ -97,24 +98,26 @@ class EmbeddedNode:
 
 
 async def start_embedded(
-    endpoint: Endpoint,
+    endpoint: Endpoint | None,
     *,
     database_url: str | None = None,
     public_url: str | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
     connect: Connect | None = None,
+    inherited: socket.socket | None = None,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
     Args:
-        endpoint: The app.
+        endpoint: The app; ``None``: there is none now. Runs are started as of its jobs registered last, and wait.
         database_url: Where everything is stored; ``None``: as the settings say. ``sqlite://`` is in memory.
         public_url: Where the app has mounted `EmbeddedNode.asgi`; ``None``: as the settings say. Without one the node
             listens on a loopback port of its own.
         settings: How the node runs; ``None``: as the environment says.
         clock: The time; ``None``: the machine's, with the offset of the settings.
         connect: Called with the platform, the clock and the source of random bytes before anything is executed.
+        inherited: A socket that listens already, where the node's routes are served.
 
     Raises:
         StorageError: The database cannot be opened.
@@ -136,6 +139,7 @@ async def start_embedded(
             clock=_machine_clock(settings.clock_offset) if clock is None else clock,
             secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
             connect=connect,
+            inherited=inherited,
         )
     except BaseException:
         await storage.close()
@@ -146,30 +150,34 @@ async def start_embedded(
 
 async def start_on(
     storage: Storage,
-    endpoint: Endpoint,
+    endpoint: Endpoint | None,
     *,
     public_url: str | None,
     settings: Settings,
     clock: Clock,
     secret_key: Callable[[], bytes],
     connect: Connect | None = None,
+    inherited: socket.socket | None = None,
     is_known_to_be_local: bool = False,
 ) -> EmbeddedNode:
     """Start a node on an open database, which stays open when the node stops.
 
     Args:
         storage: The database.
-        endpoint: The app.
+        endpoint: As for `start_embedded`.
         public_url: As for `start_embedded`, but ``None`` is a loopback port.
         settings: How the node runs.
         clock: The time.
         secret_key: Gives the database's key when it is first needed.
         connect: As for `start_embedded`.
+        inherited: As for `start_embedded`.
         is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
     """
     address: Address | None = None
     try:
-        address = await open_address(storage, public_url, is_known_to_be_local=is_known_to_be_local)
+        address = await open_address(
+            storage, public_url, inherited=inherited, is_known_to_be_local=is_known_to_be_local
+        )
         engine = await open_node(
             storage,
             clock=clock,
@@ -184,7 +192,8 @@ async def start_on(
         await address.keep(engine.lease.node_no)
         if connect is not None:
             connect(engine.platform, clock, os.urandom)
-        await engine.add(endpoint)
+        if endpoint is not None:
+            await engine.add(endpoint)
         engine.begin()
     except BaseException:
         if address is not None:

@@ -1,4 +1,4 @@
-"""The listener of an embedded node: a loopback port for callback URLs, served from the first connection on."""
+"""The listener of an embedded node: a port for callback URLs, served from the first connection on."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ _KEEP_ALIVE_SECONDS = 5
 
 
 class Listener:
-    """Listens on a free port of 127.0.0.1.
+    """Listens on a free port of 127.0.0.1, or where the socket does that it is given.
 
     What serves requests takes a tenth of a second to load, and most nodes hand out no URL: until somebody connects
     there is only the socket.
 
     Args:
         port: The port to listen on if it is free, so that URLs handed out before a restart stay right; 0: any.
+        inherited: A socket that listens already; this process's copy of it is closed in the end.
     """
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, inherited: socket.socket | None = None) -> None:
         self._make_app: Callable[[], Any] | None = None
-        self._socket = _listen(port)
+        if inherited is not None:
+            inherited.setblocking(False)
+        self._socket = _listen(port) if inherited is None else inherited
         self._loop = asyncio.get_running_loop()
         self._server: Any = None
         self._starting: asyncio.Task[None] | None = None
