@@ -1,9 +1,10 @@
-"""The key of a database: what callback tokens are derived from and secrets at rest are encrypted with."""
+"""Keys: that of a database, which callback tokens are derived from and secrets encrypted with, and API keys."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import string
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 VARIABLE = "PERDURE_SECRET_KEY"
 _SHORTEST = 16
 _FILE_BYTES = 32
+_KEY_CHARACTERS = string.ascii_letters + string.digits
+_KEY_LENGTH = 20
 
 
 def load_secret_key(key_file: Path | None, environ: Mapping[str, str] | None = None) -> bytes:
@@ -55,6 +58,11 @@ def load_api_key(environ: Mapping[str, str] | None = None) -> str | None:
     """Give the API key of the environment (``PERDURE_API_KEY``, else ``TRIGGER_API_KEY``), or ``None``."""
     source = os.environ if environ is None else environ
     return source.get("PERDURE_API_KEY") or source.get("TRIGGER_API_KEY") or None
+
+
+def new_api_key(environment: str) -> str:
+    """Make an API key for an environment, in the form of the v2 protocol, section 2."""
+    return f"tr_{environment}_{''.join(secrets.choice(_KEY_CHARACTERS) for _ in range(_KEY_LENGTH))}"
 
 
 def _make(key_file: Path) -> bytes:

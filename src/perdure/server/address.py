@@ -45,6 +45,11 @@ class Address:
         assert self._listener is not None
         return self._listener.url
 
+    @property
+    def local_url(self) -> str | None:
+        """The URL of the port that the node listens on itself, if there is one."""
+        return None if self._listener is None else self._listener.url
+
     def hand_out(self) -> str:
         """Give the URL to somebody outside; the first time, warn if nobody on another machine can reach it."""
         if self._public_url is None and not self._has_warned:
@@ -77,6 +82,7 @@ async def open_address(
     public_url: str | None,
     *,
     inherited: socket.socket | None = None,
+    always_listens: bool = False,
     is_known_to_be_local: bool = False,
 ) -> Address:
     """Check the public URL; without one, listen on the port of the node before, or on any that is free.
@@ -85,6 +91,7 @@ async def open_address(
         storage: The database.
         public_url: The URL, or ``None``.
         inherited: A socket that listens already, to be served whether there is a public URL or not.
+        always_listens: Whether there is a port also with a public URL: for other processes of this machine.
         is_known_to_be_local: Whether nobody need be warned that a port of this machine is handed out.
 
     Raises:
@@ -92,13 +99,14 @@ async def open_address(
     """
     if public_url is not None:
         public_url = check_public_url(public_url)
-        return Address(storage, public_url, None if inherited is None else Listener(inherited=inherited), None)
+        if inherited is None and not always_listens:
+            return Address(storage, public_url, None, None)
     if inherited is not None:
         listener = Listener(inherited=inherited)
-        return Address(storage, None, listener, None, is_known_to_be_local=is_known_to_be_local)
+        return Address(storage, public_url, listener, None, is_known_to_be_local=is_known_to_be_local)
     last_port = await storage.read(nodes.find_last_port)
     listener = Listener(port=last_port or 0)
-    return Address(storage, None, listener, last_port, is_known_to_be_local=is_known_to_be_local)
+    return Address(storage, public_url, listener, last_port, is_known_to_be_local=is_known_to_be_local)
 
 
 def check_public_url(url: str) -> str:

@@ -9,16 +9,19 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from perdure.config.secret_key import load_api_key, load_secret_key
+from perdure.config.secret_key import load_api_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
 from perdure.engine.node import Node, open_node
 from perdure.server.address import Address, open_address
+from perdure.server.announcement import Announcement, announce, withdraw
 from perdure.storage.opening import database_path, open_storage
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
 
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
@@ -37,15 +40,18 @@ class EmbeddedNode:
         engine: The engine's part of it.
         platform: What the SDK speaks to.
         storage: The open database.
+        api_key: What others show to ask it anything.
         closes_storage: Whether it is closed when the node stops.
     """
 
-    def __init__(self, engine: Node, storage: Storage, address: Address) -> None:
+    def __init__(self, engine: Node, storage: Storage, address: Address, *, api_key: str) -> None:
         self.engine = engine
         self._address = address
         self.platform: Platform = engine.platform
         self.storage = storage
+        self.api_key = api_key
         self.closes_storage = False
+        self._announced: tuple[Path, Announcement] | None = None
 
     @property
     def url(self) -> str:
@@ -62,6 +68,13 @@ class EmbeddedNode:
         from perdure.api.app import node_app
 
         return node_app(self.engine.callbacks)
+
+    def announce(self, database: Path, *, started_at: datetime) -> None:
+        """Let other processes of this machine find the node by its database, until it stops."""
+        url = self._address.local_url
+        assert url is not None
+        made = announce(database, url=url, api_key=self.api_key, started=started_at)
+        self._announced = None if made is None else (database, made)
 
     async def add(self, endpoint: Endpoint) -> None:
         """Execute the jobs of another app, too.
@@ -90,6 +103,8 @@ class EmbeddedNode:
             await self._close()
 
     async def _close(self) -> None:
+        if self._announced is not None:
+            withdraw(*self._announced)
         try:
             await self._address.close()
         finally:
@@ -106,6 +121,7 @@ async def start_embedded(
     clock: Clock | None = None,
     connect: Connect | None = None,
     inherited: socket.socket | None = None,
+    api_key: str | None = None,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -118,6 +134,8 @@ async def start_embedded(
         clock: The time; ``None``: the machine's, with the offset of the settings.
         connect: Called with the platform, the clock and the source of random bytes before anything is executed.
         inherited: A socket that listens already, where the node's routes are served.
+        api_key: What others show to ask it anything, and what notifications are signed with; ``None``: as the
+            environment says, else a new one, and for notifications a key derived from that of the database.
 
     Raises:
         StorageError: The database cannot be opened.
@@ -140,6 +158,8 @@ async def start_embedded(
             secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
             connect=connect,
             inherited=inherited,
+            api_key=api_key,
+            announced_at=path,
         )
     except BaseException:
         await storage.close()
@@ -158,6 +178,8 @@ async def start_on(
     secret_key: Callable[[], bytes],
     connect: Connect | None = None,
     inherited: socket.socket | None = None,
+    api_key: str | None = None,
+    announced_at: Path | None = None,
     is_known_to_be_local: bool = False,
 ) -> EmbeddedNode:
     """Start a node on an open database, which stays open when the node stops.
@@ -171,12 +193,19 @@ async def start_on(
         secret_key: Gives the database's key when it is first needed.
         connect: As for `start_embedded`.
         inherited: As for `start_embedded`.
+        api_key: As for `start_embedded`.
+        announced_at: The database file, beside which other processes find where the node is; ``None``: nowhere.
         is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
     """
     address: Address | None = None
+    given_key = load_api_key() if api_key is None else api_key
     try:
         address = await open_address(
-            storage, public_url, inherited=inherited, is_known_to_be_local=is_known_to_be_local
+            storage,
+            public_url,
+            inherited=inherited,
+            always_listens=announced_at is not None,
+            is_known_to_be_local=is_known_to_be_local,
         )
         engine = await open_node(
             storage,
@@ -184,10 +213,11 @@ async def start_on(
             random_bytes=os.urandom,
             settings=settings,
             secret_key=secret_key,
-            api_key=load_api_key(),
+            api_key=given_key,
             origin=address.hand_out,
         )
-        embedded = EmbeddedNode(engine, storage, address)
+        own_key = new_api_key(settings.environment) if given_key is None else given_key
+        embedded = EmbeddedNode(engine, storage, address, api_key=own_key)
         address.listen(embedded.asgi)
         await address.keep(engine.lease.node_no)
         if connect is not None:
@@ -195,6 +225,8 @@ async def start_on(
         if endpoint is not None:
             await engine.add(endpoint)
         engine.begin()
+        if announced_at is not None:
+            embedded.announce(announced_at, started_at=clock.now())
     except BaseException:
         if address is not None:
             await address.close()

@@ -42,6 +42,13 @@ def open_storage(url: str, *, lock_timeout: timedelta = timedelta(seconds=10)) -
     return opening.open_memory() if path is None else opening.open_file(path, lock_timeout=lock_timeout)
 
 
+def find_owner(path: Path) -> int | None:
+    """Give the pid of the process that owns a database file; ``None``: nobody does, or it cannot be seen from here."""
+    from perdure.storage.sqlite import ownership
+
+    return ownership.find_owner(path)
+
+
 def database_path(url: str) -> Path | None:
     """Give the file that a database URL names; ``None``: it is in memory.
 

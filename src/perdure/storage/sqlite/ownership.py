@@ -43,7 +43,7 @@ class OwnerLock:
             DatabaseLockedError: Another process, or another storage of this one, owns it.
             StorageError: The lock's file cannot be written.
         """
-        path = database.with_name(database.name + ".lock")
+        path = _lock_path(database)
         deadline = time.monotonic() + timeout.total_seconds()
         while True:
             descriptor = _try_to_lock(path)
@@ -67,6 +67,27 @@ class OwnerLock:
             os.close(descriptor)
 
 
+def find_owner(database: Path) -> int | None:
+    """Give the pid of the process that owns a database file, as the lock beside it says.
+
+    The lock itself is not touched: whoever tried it could be in the way of a process that wants it.
+
+    Args:
+        database: The path of the database.
+
+    Returns:
+        The pid; ``None`` if nobody owns the file, or its owner cannot be seen from here.
+    """
+    database = database.resolve()
+    owner = _read_owner(_lock_path(database))
+    pid = owner.get("pid")
+    return pid if isinstance(pid, int) and _is_running(pid) and owner == _describe(pid) else None
+
+
+def _lock_path(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")
+
+
 def _try_to_lock(path: Path) -> int | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -78,7 +99,7 @@ def _try_to_lock(path: Path) -> int | None:
         held, named = os.fstat(descriptor), path.stat()
         if (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino):
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(_describe_self()).encode(), 0)
+            os.pwrite(descriptor, json.dumps(_describe(os.getpid())).encode(), 0)
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -96,7 +117,7 @@ def _locked(database: Path, path: Path) -> DatabaseLockedError:
         return DatabaseLockedError(f"Another process owns {database}. End it first, or use another database.")
     if pid == os.getpid():
         return DatabaseLockedError(f"This process has already opened {database}. Close that storage first.", pid=pid)
-    if owner == {"pid": pid, "started": _started(pid), "boot": _boot()}:
+    if owner == _describe(pid):
         return DatabaseLockedError(
             f"Process {pid} owns {database}. End that process first, or use another database for this one.", pid=pid
         )
@@ -115,15 +136,27 @@ def _read_owner(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _describe_self() -> dict[str, Any]:
-    pid = os.getpid()
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Somebody else's process.
+        return True
+    return True
+
+
+def _describe(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": _started(pid), "boot": _boot()}
 
 
 def _started(pid: int) -> str | None:
-    # Ticks since boot, after the name in parentheses, which may hold anything.
+    # Ticks since boot, after the name in parentheses, which may hold anything. A process that has ended holds no lock,
+    # though it is listed until somebody has asked how it ended.
     with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return None if stat[0] in "ZX" else stat[19]
     return None
 
 
