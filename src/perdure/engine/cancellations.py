@@ -14,6 +14,7 @@ from perdure.errors import NotFoundError, StorageUnavailableError
 from perdure.protocol.platform import CancelAnswer
 from perdure.protocol.statuses import ExecutionStatus, TaskStatus
 from perdure.storage import events, executions, run_lists, runs
+from perdure.storage.stretches import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ class Cancellations:
         job = await self._invocations.find_job(environment_no, job_id)
         parts: list[CancelAnswer] = []
         # The newest first: none of them is executed for a place that an older one has left.
-        below: int | None = run_lists.NEWEST
+        below: int | None = NEWEST
         while below is not None:
             active, below = await self._storage.scan(
                 run_lists.list_active_of_job, job.job_no, below=below, limit=_STRETCH

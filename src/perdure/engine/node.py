@@ -12,6 +12,7 @@ from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries
+from perdure.engine.desk import DirectDesk
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
@@ -20,9 +21,9 @@ from perdure.engine.holds import Hold, Holds
 from perdure.engine.invocations import Invocations
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
+from perdure.engine.lists import Lists
 from perdure.engine.matching import Subscriptions
 from perdure.engine.operations import Operations
-from perdure.engine.platform import DirectPlatform
 from perdure.engine.posts import Poster
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
@@ -42,6 +43,7 @@ from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
 from perdure.protocol.ids import IdGenerator
+from perdure.protocol.management import NodeAnswer
 from perdure.protocol.statuses import EnvironmentType
 from perdure.storage import event_waits, jobs, nodes, notifications
 from perdure.transport.outbound import Outbound
@@ -68,6 +70,8 @@ class Node:
 
     Attributes:
         environment_no: That environment.
+        platform: All that it can be asked.
+        stopping: Set when it is about to stop: whoever waits for something is told.
         signing_key: Gives what its notifications are signed with.
     """
 
@@ -86,6 +90,7 @@ class Node:
         poster: Poster,
         signing_key: Callable[[], str],
         attempts: Attempts,
+        about: NodeAnswer,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -120,14 +125,17 @@ class Node:
         self._schedules = Schedules(
             storage, clock, ids, self.directory, starts, self.hints, self._attendance, most=settings.max_schedules
         )
-        self.platform = self._open_platform(ids, starts)
+        self.stopping = asyncio.Event()
+        self.platform = self._open_desk(ids, starts, about)
         self._loops: list[asyncio.Task[None]] = []
 
-    def _open_platform(self, ids: IdGenerator, starts: Starts) -> DirectPlatform:
+    def _open_desk(self, ids: IdGenerator, starts: Starts, about: NodeAnswer) -> DirectDesk:
         storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
         invocations = Invocations(storage, clock, ids, directory)
-        return DirectPlatform(
+        return DirectDesk(
             self.environment_no,
+            about=about,
+            lists=Lists(storage),
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
@@ -191,6 +199,7 @@ class Node:
 
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
+        self.stopping.set()
         self.executions.is_open = False
         left = [*self._loops, *self.at_work()]
         for task in left:
@@ -203,6 +212,7 @@ class Node:
 
         Whoever restarts on the same database finds those runs due at once.
         """
+        self.stopping.set()
         self.executions.is_open = False
         for loop in self._loops:
             loop.cancel()
@@ -250,6 +260,7 @@ async def open_node(
     origin: Callable[[], str] = lambda: "http://localhost",
     api_key: str | None = None,
     requester: Requester | None = None,
+    about: NodeAnswer | None = None,
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
 
@@ -277,6 +288,8 @@ async def open_node(
     signing_key = secrets.signing_key if api_key is None else lambda: api_key
     if requester is None:
         requester = make_outbound(settings, allow_loopback=tenant.environment.type is EnvironmentType.DEVELOPMENT)
+    if about is None:
+        about = NodeAnswer("", 0, settings.database_url, settings.environment, "", now)
     node = Node(
         storage,
         clock,
@@ -290,6 +303,7 @@ async def open_node(
         poster=Poster(requester, clock, signing_key),
         signing_key=signing_key,
         attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
+        about=about,
     )
     node.directory.tenants[environment_no] = tenant
     # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.

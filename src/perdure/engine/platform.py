@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError
+from perdure.protocol.management import RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.cancellations import Cancellations
     from perdure.engine.events import Events
+    from perdure.engine.lists import Lists
     from perdure.engine.repeats import Repeats
     from perdure.engine.runs import Runs
     from perdure.engine.schedules import Schedules
@@ -47,6 +49,7 @@ class DirectPlatform:
         callbacks: Callbacks,
         state: State,
         schedules: Schedules,
+        lists: Lists,
     ) -> None:
         self._environment_no = environment_no
         self._events = events
@@ -57,6 +60,7 @@ class DirectPlatform:
         self._callbacks = callbacks
         self._state = state
         self._schedules = schedules
+        self._lists = lists
 
     def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
@@ -100,8 +104,8 @@ class DirectPlatform:
         return await self._runs.get(self._environment_no, run_id)
 
     async def get_runs(self, job_id: str, *, cursor: str | None = None, take: int = 20) -> RunPageAnswer:
-        """List a page of a job's runs; see `Runs.get_page`."""
-        return await self._runs.get_page(self._environment_no, job_id, cursor=cursor, take=take)
+        """List a page of a job's runs; see `Lists.runs`."""
+        return await self._lists.runs(self._environment_no, RunFilter(job_id), cursor=cursor, take=take)
 
     async def cancel_runs_for_event(self, event_id: str) -> CancelAnswer:
         """Cancel the runs of an event; see `Cancellations.cancel_for_event`."""

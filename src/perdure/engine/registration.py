@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from perdure.engine.matching import Subscriptions
 from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules, wake_resting
 from perdure.engine.schedule_limits import check_schedules
+from perdure.engine.triggers import trigger_text
 from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
@@ -112,7 +112,7 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
     numbers: dict[int, str] = {}
     limits: dict[int, int] = {}
     for spec in index.jobs:
-        trigger = msgspec.json.encode(spec.trigger).decode()
+        trigger = trigger_text(spec.trigger)
         number = await jobs.register_job(
             tx, environment_no, endpoint_no=endpoint_no, spec=spec, trigger_spec=trigger, now=now
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.protocol.platform import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus
-from perdure.storage import jobs, run_lists, run_statuses, runs, tasks
+from perdure.storage import run_statuses, runs, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,20 +32,12 @@ async def read_run(
         return None
     page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
     log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES) if take else []
-    waits = await _read_waits(tx, run)
+    waits = await read_waits(tx, run)
     return run, page, log, waits, await run_statuses.list_of_run(tx, run.run_no) if take else []
 
 
-async def read_page(
-    tx: Session, environment_no: int, job_id: str, *, first: int, limit: int
-) -> list[tuple[RunRow, Waits]]:
-    """Read runs of a job from this number downwards, newest first, each with what it waits for."""
-    job = await jobs.find_job(tx, environment_no, job_id=job_id)
-    page = [] if job is None else await run_lists.list_page(tx, job.job_no, first=first, limit=limit)
-    return [(run, await _read_waits(tx, run)) for run in page]
-
-
-async def _read_waits(tx: Session, run: RunRow) -> Waits:
+async def read_waits(tx: Session, run: RunRow) -> Waits:
+    """Read what a run waits for, two at most."""
     return await tasks.list_waits(tx, run.run_no, limit=2) if run.status is RunStatus.WAITING_TO_CONTINUE else []
 
 
@@ -102,9 +94,8 @@ def answer_of(
     )
 
 
-def page_of(found: Sequence[tuple[RunRow, Waits]], take: int) -> RunPageAnswer:
-    """Show a page of runs; one more than ``take`` says that another page follows."""
+def page_of(found: Sequence[tuple[RunRow, Waits]], goes_on: int | None) -> RunPageAnswer:
+    """Show a page of runs; ``goes_on`` is the number that the next one begins with, if one follows."""
     return RunPageAnswer(
-        tuple(answer_of(run, [], [], waits, [], 0) for run, waits in found[:take]),
-        str(found[take][0].run_no) if len(found) > take else None,
+        tuple(answer_of(run, [], [], waits, [], 0) for run, waits in found), None if goes_on is None else str(goes_on)
     )

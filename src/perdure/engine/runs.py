@@ -1,4 +1,4 @@
-"""Runs, as callers see them: invoke, look up, list, await."""
+"""Runs, as callers see them: invoke, look up, await."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.invocations import store_invocation
-from perdure.engine.run_views import answer_of, page_of, read_page, read_run, read_statuses
+from perdure.engine.lists import MAX_PAGE
+from perdure.engine.run_views import answer_of, read_run, read_statuses
 from perdure.errors import InvalidArgumentError, NotFoundError
-from perdure.storage.run_lists import NEWEST
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from perdure.engine.holds import Holds
     from perdure.engine.invocations import Invocations
     from perdure.engine.starts import Starts
-    from perdure.protocol.platform import RunAnswer, RunPageAnswer
+    from perdure.protocol.platform import RunAnswer
     from perdure.protocol.task_waits import InvokeRequest
     from perdure.storage.interface import Storage
 
-MAX_PAGE = 50
 _RECHECK = timedelta(seconds=1)
 
 
@@ -89,26 +88,6 @@ class Runs:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
         return answer_of(*found, take)
 
-    async def get_page(
-        self, environment_no: int, job_id: str, *, cursor: str | None = None, take: int = 20
-    ) -> RunPageAnswer:
-        """List a page of a job's runs, newest first, without their tasks; none if the job is unknown.
-
-        Args:
-            environment_no: Where to look.
-            job_id: The job.
-            cursor: ``next_cursor`` of the page before.
-            take: How many runs, 1 to 50.
-
-        Raises:
-            InvalidArgumentError: ``take`` is out of range, or the cursor is none.
-        """
-        if not 1 <= take <= MAX_PAGE:
-            raise InvalidArgumentError(f"take={take}: a page has 1 to {MAX_PAGE} runs.")
-        first = NEWEST if cursor is None else _read_cursor(cursor)
-        # One more says that another page follows.
-        return page_of(await self._storage.scan(read_page, environment_no, job_id, first=first, limit=take + 1), take)
-
     async def get_statuses(self, environment_no: int, run_id: str) -> RunAnswer:
         """Look a run up with its statuses, without its tasks and its log.
 
@@ -142,10 +121,3 @@ class Runs:
                     await self._clock.wait(ended, None if is_told else self._clock.now() + _RECHECK)
                 finally:
                     self._hints.forget_end(run_id, ended)
-
-
-def _read_cursor(cursor: str) -> int:
-    """Read where a page begins: the number of its first run. It stays right when that run is deleted."""
-    if not (cursor.isascii() and cursor.isdecimal()) or int(cursor) > NEWEST:
-        raise InvalidArgumentError(f"cursor={cursor!r:.60} is not the next_cursor of a page of runs.")
-    return int(cursor)

@@ -59,7 +59,8 @@ class EventRunRow(Struct, frozen=True, gc=False):
     completed_at: datetime | None
 
 
-def _read_event(row: Any) -> EventRow:
+def read_event_row(row: Any) -> EventRow:
+    """Read an event from the columns that a query gives in the order of `find_event`."""
     (no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, created, updated, environment,
      account) = row  # fmt: skip
     return EventRow(
@@ -95,12 +96,12 @@ async def replace_if_far(
 async def find_event(tx: Session, environment_no: int, *, event_id: str) -> EventRow | None:
     """Look an event up by the sender's id."""
     row = await tx.one("find_event", environment_no, event_id)
-    return None if row is None else _read_event(row)
+    return None if row is None else read_event_row(row)
 
 
 async def list_due_events(tx: Session, *, now: datetime, limit: int) -> list[EventRow]:
     """List events whose timer is due, first due first."""
-    return [_read_event(row) for row in await tx.all("list_due_events", to_ms(now), limit)]
+    return [read_event_row(row) for row in await tx.all("list_due_events", to_ms(now), limit)]
 
 
 async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> bool:
@@ -127,7 +128,7 @@ async def keep_waits_below(tx: Session, environment_no: int, *, event_id: str, b
 async def find_with_waits(tx: Session, event_no: int) -> tuple[EventRow, int] | None:
     """Look up an event that still ends waits: with the number before which their tasks are."""
     row = await tx.one("find_event_with_waits", event_no)
-    return None if row is None else (_read_event(row[:-1]), cast("int", row[-1]))
+    return None if row is None else (read_event_row(row[:-1]), cast("int", row[-1]))
 
 
 def _read_event_run(row: Any) -> EventRunRow:

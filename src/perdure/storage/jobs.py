@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from perdure.protocol.endpoint import EventTriggerSpec, JobSpec
-from perdure.storage.instants import to_ms
+from perdure.storage.instants import from_ms, to_ms
 from perdure.storage.json_lists import read_texts, text_list
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.storage.interface import Session
 
 
@@ -22,6 +21,18 @@ class JobRow(Struct, frozen=True, gc=False):
     job_no: int
     version_no: int
     version: str
+
+
+class RegisteredJob(Struct, frozen=True, gc=False):
+    """A job as it was registered last; ``trigger_spec`` is its trigger in the form of the v2 protocol's index."""
+
+    id: str
+    name: str
+    version: str
+    endpoint_id: str
+    is_enabled: bool
+    trigger_spec: str
+    registered_at: datetime
 
 
 class DispatcherRow(Struct, frozen=True, gc=False):
@@ -79,6 +90,21 @@ async def find_job(tx: Session, environment_no: int, *, job_id: str) -> JobRow |
 async def list_job_ids(tx: Session, environment_no: int) -> list[str]:
     """List every job id the environment has seen."""
     return [cast("tuple[str]", row)[0] for row in await tx.all("list_job_ids", environment_no)]
+
+
+async def list_numbers(tx: Session, environment_no: int) -> list[int]:
+    """List the numbers of every job the environment has seen."""
+    return [cast("tuple[int]", row)[0] for row in await tx.all("list_job_nos", environment_no)]
+
+
+async def list_registered(tx: Session, environment_no: int) -> list[RegisteredJob]:
+    """List every job the environment has seen, in the version registered last, by id."""
+    return [_read_registered(row) for row in await tx.all("list_registered_jobs", environment_no)]
+
+
+def _read_registered(row: Any) -> RegisteredJob:
+    job_id, name, version, endpoint_id, status, trigger_spec, registered = row
+    return RegisteredJob(job_id, name, version, endpoint_id, status == "ACTIVE", trigger_spec, from_ms(registered))
 
 
 async def list_dispatchers(tx: Session, environment_no: int) -> list[DispatcherRow]:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from perdure.protocol.execution import JsonText
 from perdure.protocol.store_keys import run_key
-from perdure.storage.instants import to_ms
+from perdure.storage.instants import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.storage.interface import Session
+
+
+class KeyRow(Struct, frozen=True, gc=False):
+    """A key, and the size of its value in bytes."""
+
+    key: str
+    size: int
+    updated_at: datetime
+
+
+async def list_keys(tx: Session, environment_no: int, *, prefix: str, first: str, limit: int) -> list[KeyRow]:
+    """List keys that begin with a prefix, from one on that is not before it, in their order."""
+    keys: list[KeyRow] = []
+    for row in await tx.all("list_key_values", environment_no, first, limit):
+        key, size, updated = cast("tuple[str, int, int]", row)
+        if not key.startswith(prefix):
+            break
+        keys.append(KeyRow(key, size, from_ms(updated)))
+    return keys
 
 
 async def find(tx: Session, environment_no: int, *, key: str) -> JsonText | None:

@@ -1,21 +1,11 @@
-"""Lists of runs, newest first: by job, page after page, and by event."""
+"""Lists of runs that have not ended, newest first: by job and by event."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from perdure.storage.runs import RunRow, read_run_row
-
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
-
-NEWEST = 2**63 - 1
-"""More than the number of any run."""
-
-
-async def list_page(tx: Session, job_no: int, *, first: int, limit: int) -> list[RunRow]:
-    """List runs of a job from this number downwards."""
-    return [read_run_row(row) for row in await tx.all("list_runs_of_job", job_no, first, limit)]
 
 
 async def list_active_of_job(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from perdure.protocol.execution import JsonText
 from perdure.protocol.schedules import CatchUp, CronTiming, IntervalTiming, ScheduleAnswer, Timing
 from perdure.storage.instants import from_ms, from_ms_or_none, to_ms
-from perdure.storage.json_lists import number_list
+from perdure.storage.json_lists import number_list, read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +40,20 @@ class NewSchedule(Struct, frozen=True, gc=False):
     catch_up: CatchUp = "latest"
     account_no: int | None = None
     metadata: JsonText | None = None
+
+
+class ListedSchedule(Struct, frozen=True, gc=False):
+    """A schedule as it is listed; ``dynamic_id`` is ``None`` for a job's own, whose key is the job's id."""
+
+    schedule_no: int
+    dynamic_id: str | None
+    key: str
+    timing: Timing
+    is_active: bool
+    account_id: str | None
+    last_tick_at: datetime | None
+    next_tick_at: datetime | None
+    job_ids: tuple[str, ...]
 
 
 def read_timing(kind: str, seconds: int | None, cron: str | None, timezone: str) -> Timing:
@@ -138,3 +152,18 @@ async def show_schedule(tx: Session, schedule_no: int) -> ScheduleAnswer:
 async def count_registrations(tx: Session, environment_no: int, *, limit: int) -> int:
     """Count the active registrations with dynamic schedules, up to a limit."""
     return cast("tuple[int]", await tx.one("count_registrations", environment_no, limit))[0]
+
+
+async def list_page(tx: Session, environment_no: int, *, first: int, limit: int) -> list[ListedSchedule]:
+    """List schedules from a number on, in the order of their creation."""
+    return [_read_listed(row) for row in await tx.all("list_schedules", environment_no, first, limit)]
+
+
+def _read_listed(row: Any) -> ListedSchedule:
+    (number, subscriber_type, subscriber, key, kind, seconds, cron, timezone, active, account, last, due,
+     job_ids) = row  # fmt: skip
+    return ListedSchedule(
+        number, subscriber if subscriber_type == "DYNAMIC_SCHEDULE" else None, key,
+        read_timing(kind, seconds, cron, timezone), active == 1, account, from_ms_or_none(last), from_ms_or_none(due),
+        tuple(sorted(read_texts(job_ids))),
+    )  # fmt: skip

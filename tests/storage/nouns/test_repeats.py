@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.storage import events, repeats, run_lists, run_outcomes, runs, tasks, timers
+from perdure.storage import events, repeats, run_lists, run_outcomes, run_pages, runs, tasks, timers
 from perdure.storage.interface import Storage
+from perdure.storage.stretches import NEWEST
 from perdure.storage.timers import TimerKind
 from tests.storage.nouns.rows import ERROR, NOW, claim, record, sow
 
@@ -32,8 +33,10 @@ async def test_an_event_is_copied_once_under_an_id_and_is_delivered(storage: Sto
     await storage.write(
         repeats.insert_run, seed.environment_no, run_id="run_2", source=source, event_no=number, now=SOON
     )
-    page = await storage.read(run_lists.list_page, seed.job_no, first=run_lists.NEWEST, limit=5)
+    wanted = run_pages.Wanted(seed.environment_no, (seed.job_no,), True, (), NEWEST, 5)
+    page, goes_on = await storage.read(run_pages.list_page, wanted)
     assert [(run.id, run.event_id) for run in page] == [("run_2", "e:retry:1"), ("run_1", "e")]
+    assert goes_on is None
 
 
 @pytest.mark.parametrize("status", [status for status in RunStatus if status.is_final])
@@ -99,9 +102,9 @@ async def test_active_runs_of_a_job_are_found_stretch_by_stretch(storage: Storag
     await storage.write(runs.cancel_if_active, 3, now=NOW)
 
     look = run_lists.list_active_of_job
-    assert await storage.read(look, seed.job_no, below=run_lists.NEWEST, limit=3) == ([(4, "run_4"), (2, "run_2")], 2)
+    assert await storage.read(look, seed.job_no, below=NEWEST, limit=3) == ([(4, "run_4"), (2, "run_2")], 2)
     assert await storage.read(look, seed.job_no, below=2, limit=3) == ([(1, "run_1")], None)
-    assert await storage.read(look, seed.job_no + 1, below=run_lists.NEWEST, limit=3) == ([], None)
+    assert await storage.read(look, seed.job_no + 1, below=NEWEST, limit=3) == ([], None)
     of_event = run_lists.list_active_of_event
     assert await storage.read(of_event, seed.environment_no, event_id="e2") == [(2, "run_2")]
     assert await storage.read(of_event, seed.environment_no, event_id="e3") == []

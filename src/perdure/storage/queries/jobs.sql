@@ -27,6 +27,19 @@ FROM jobs j JOIN job_versions v USING (job_no)
 WHERE j.environment_no = :environment_no AND j.id = :id
 ORDER BY v.registered_at DESC, v.version_no DESC LIMIT 1;
 
+-- name: list_registered_jobs
+-- Every job the environment has seen, in the version registered last, by id.
+SELECT j.id, v.name, v.version, e.id, v.status, v.trigger_spec, v.registered_at
+FROM jobs j
+JOIN job_versions v ON v.version_no = (
+  SELECT version_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1)
+JOIN endpoints e USING (endpoint_no)
+WHERE j.environment_no = :environment_no ORDER BY j.id;
+
+-- name: list_job_nos
+-- The numbers of every job of an environment.
+SELECT job_no FROM jobs WHERE environment_no = :environment_no;
+
 -- name: list_job_ids
 -- Every job id the environment has seen.
 SELECT id FROM jobs WHERE environment_no = :environment_no ORDER BY id;

@@ -20,3 +20,9 @@ DELETE FROM key_values WHERE environment_no = :environment_no AND key = :key;
 DELETE FROM key_values WHERE (environment_no, key) IN (
   SELECT environment_no, key FROM key_values WHERE environment_no = :environment_no AND key >= :first AND key < :beyond
   LIMIT :limit);
+
+-- name: list_key_values
+-- Keys from one on, in their order, with the sizes of their values in bytes.
+SELECT key, octet_length(value), updated_at FROM key_values
+WHERE environment_no = :environment_no AND key >= :first
+ORDER BY key LIMIT :limit;

@@ -189,6 +189,7 @@ CREATE INDEX runs_aside ON runs (limit_no, available_at) WHERE available_at IS N
 CREATE INDEX runs_limited ON runs (limit_no) WHERE node_no IS NOT NULL AND limit_no IS NOT NULL;
 CREATE INDEX runs_held ON runs (node_no) WHERE node_no IS NOT NULL;
 CREATE INDEX runs_of_job ON runs (job_no, run_no);
+CREATE INDEX runs_unsuccessful ON runs (job_no, status) WHERE completed_at IS NOT NULL AND status <> 'SUCCESS';
 
 -- One row for each execution that has ended; the one at work is in its run's row.
 CREATE TABLE executions (

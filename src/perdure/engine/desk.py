@@ -1,0 +1,58 @@
+"""All that can be asked of a node in its own process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from perdure.engine.platform import DirectPlatform
+from perdure.protocol.management import EventFilter, RunFilter
+
+if TYPE_CHECKING:
+    from perdure.engine.lists import Lists
+    from perdure.protocol.management import (
+        EventPageAnswer,
+        JobAnswer,
+        NodeAnswer,
+        SchedulePageAnswer,
+        ValuePageAnswer,
+    )
+    from perdure.protocol.platform import RunPageAnswer
+
+_ALL_RUNS = RunFilter()
+_ALL_EVENTS = EventFilter()
+
+
+class DirectDesk(DirectPlatform):
+    """Implements `perdure.protocol.management.Desk` for one environment of this node."""
+
+    def __init__(self, environment_no: int, *, lists: Lists, about: NodeAnswer, **parts: Any) -> None:
+        super().__init__(environment_no, lists=lists, **parts)
+        self._about = about
+
+    async def list_runs(
+        self, filter: RunFilter = _ALL_RUNS, *, cursor: str | None = None, take: int = 20
+    ) -> RunPageAnswer:
+        """List a page of runs, newest first; see `Lists.runs`."""
+        return await self._lists.runs(self._environment_no, filter, cursor=cursor, take=take)
+
+    async def list_events(
+        self, filter: EventFilter = _ALL_EVENTS, *, cursor: str | None = None, take: int = 20
+    ) -> EventPageAnswer:
+        """List a page of events, newest first; see `Lists.events`."""
+        return await self._lists.events(self._environment_no, filter, cursor=cursor, take=take)
+
+    async def list_jobs(self) -> list[JobAnswer]:
+        """List every job that was ever registered; see `Lists.jobs`."""
+        return await self._lists.jobs(self._environment_no)
+
+    async def list_schedules(self, *, cursor: str | None = None, take: int = 20) -> SchedulePageAnswer:
+        """List a page of schedules, oldest first; see `Lists.schedules`."""
+        return await self._lists.schedules(self._environment_no, cursor=cursor, take=take)
+
+    async def list_values(self, *, prefix: str = "", cursor: str | None = None, take: int = 20) -> ValuePageAnswer:
+        """List a page of the keys of stored values; see `Lists.values`."""
+        return await self._lists.values(self._environment_no, prefix=prefix, cursor=cursor, take=take)
+
+    async def get_node(self) -> NodeAnswer:
+        """Say who answers."""
+        return self._about
