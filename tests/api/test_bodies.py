@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from perdure.api.bodies import BodyError, read_body
+from perdure.api.bodies import read_body
+from perdure.api.refusals import Refusal
 
 
 def request(parts: AsyncIterator[bytes], headers: dict[str, str] | None = None) -> Request:
@@ -56,6 +57,6 @@ async def test_a_body_is_read_whole() -> None:
 async def test_a_body_that_cannot_be_taken_is_refused(
     parts: AsyncIterator[bytes], headers: dict[str, str], status: int
 ) -> None:
-    with pytest.raises(BodyError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         await read_body(request(parts, headers), limit=3, seconds=0.05)
     assert refusal.value.status == status

@@ -1,17 +1,54 @@
-"""Answers: the one shape that errors have."""
+"""Answers: JSON, and the one shape that errors have."""
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
+import msgspec
+from starlette.responses import Response
+
+from perdure.protocol.api_json import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from perdure.api.refusals import Refusal
 
-def error_answer(status: int, code: str, sentence: str, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
+
+class JsonAnswer(Response):
+    """An answer whose body is JSON text already."""
+
+    media_type = "application/json"
+
+
+@cache
+def perdure_version() -> str:
+    """Give the version that every answer names."""
+    return version("perdure")
+
+
+def new_request_id() -> str:
+    """Make the id that an answer and the log name a request by."""
+    return f"req_{secrets.token_hex(8)}"
+
+
+def answer(value: Any, *, status: int = 200) -> Response:
+    """Answer with a struct of the API, or a list of them."""
+    return JsonAnswer(encode(value), status)
+
+
+def error_answer(
+    status: int,
+    code: str,
+    sentence: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    request_id: str | None = None,
+    **members: Any,
+) -> Response:
     """Answer with an error.
 
     Args:
@@ -19,6 +56,18 @@ def error_answer(status: int, code: str, sentence: str, *, headers: Mapping[str,
         code: What programs look at; stable.
         sentence: What people read: what happened and what to do; no stack, path or secret.
         headers: Further headers.
+        request_id: The id of the request; ``None``: a new one.
+        members: Further members of the body.
     """
-    body = {"error": sentence, "code": code, "request_id": f"req_{secrets.token_hex(8)}"}
-    return JSONResponse(body, status, headers=headers)
+    name = new_request_id() if request_id is None else request_id
+    # A path that is no UTF-8 may be part of a sentence.
+    body = {"error": sentence.encode(errors="replace").decode(), "code": code, "request_id": name, **members}
+    return JsonAnswer(msgspec.json.encode(body), status, headers={**(headers or {}), "X-Request-Id": name})
+
+
+def refuse(refusal: Refusal, request_id: str) -> Response:
+    """Answer with a refusal."""
+    members = {} if refusal.issues is None else {"issues": refusal.issues}
+    return error_answer(
+        refusal.status, refusal.code, refusal.sentence, headers=refusal.headers, request_id=request_id, **members
+    )

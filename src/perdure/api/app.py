@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Route as PathRoute
+from starlette.routing import Router
+from starlette.websockets import WebSocketClose
 
+from perdure.api import events, jobs, runs
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
+from perdure.api.dispatcher import Dispatcher, group
+from perdure.api.paths import sent_path
+from perdure.api.streams import Streams
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    import asyncio
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from perdure.api.keys import Keys
+    from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
+    from perdure.engine.desk import DirectDesk as Desk
+
+URL_LIMIT = 8 * 1024
+"""How many bytes the path and the query of a request may have."""
 
 
-def node_app(callbacks: Callbacks) -> Starlette:
-    """Make the application: an app of one's own may mount it under any path."""
-    route = CallbackRoute(callbacks)
-    app = Starlette(
-        routes=[Route("/api/v1/tasks/{task_id}/callback/{token}", route.receive, methods=["POST"])],
-        exception_handlers={HTTPException: _refuse, Exception: _fail},
-    )
-    app.router.redirect_slashes = False
-    return app
+def all_routes() -> list[Route]:
+    """List every route beside those of callback URLs."""
+    return [*events.ROUTES, *jobs.ROUTES, *runs.ROUTES]
 
 
-async def _refuse(_request: Request, error: Any) -> Response:
-    """Answer what the router refuses in the one shape of errors."""
-    if error.status_code == 405:
-        return error_answer(405, "method_not_allowed", "This route takes POST only.", headers=error.headers)
-    return error_answer(error.status_code, "not_found", "There is nothing under this path.")
+class NodeApp:
+    """The ASGI application of a node; an app of one's own may mount it under any path."""
+
+    def __init__(self, router: ASGIApp) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, by its path as it was sent."""
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        sent = sent_path(scope) if len(scope["path"]) <= URL_LIMIT else None
+        if sent is None or len(sent) + len(scope["query_string"]) > URL_LIMIT:
+            too_long = error_answer(414, "uri_too_long", f"A URL may have {URL_LIMIT // 1024} KiB at most.")
+            await too_long(scope, receive, send)
+            return
+        below = {**scope, "path": sent, "root_path": ""}
+        await self._router(below, receive, send)
 
 
-async def _fail(_request: Request, _error: Exception) -> Response:
-    return error_answer(500, "internal_error", "Something went wrong here; it has been logged.")
+def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.Event) -> NodeApp:
+    """Make the application.
+
+    Args:
+        desk: What the node can be asked.
+        callbacks: Takes what is sent to callback URLs.
+        keys: Who may ask.
+        stopping: Set when the node is about to stop: what waits or streams ends then.
+    """
+    streams = Streams()
+    receiver = CallbackRoute(callbacks)
+    routes = [PathRoute("/api/v1/tasks/{task_id}/callback/{token}", receiver)]
+    for path, of_path in group(all_routes()).items():
+        dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping)
+        routes.append(PathRoute(path, dispatcher))
+    return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
+
+
+async def _find_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+    elif scope["type"] == "http":
+        answer = error_answer(404, "not_found", "There is nothing under this path.")
+        await answer(scope, receive, send)

@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
+from perdure.api.refusals import Refusal
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 READ_SECONDS = 30.0
 """How long a request may take to arrive."""
-
-
-class BodyError(Exception):
-    """The body cannot be taken: the status, code and sentence to answer with."""
-
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.code = code
-        self.sentence = sentence
 
 
 async def read_body(request: Request, *, limit: int, seconds: float = READ_SECONDS) -> bytes:
@@ -33,12 +25,12 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
         seconds: How long it may take to arrive.
 
     Raises:
-        BodyError: It is encoded, too large, too slow, or breaks off.
+        Refusal: It is encoded, too large, too slow, or breaks off.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.strip().lower() != "identity":
-        raise BodyError(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
-    too_large = BodyError(413, "payload_too_large", f"The body may have {limit:,} bytes at most.")
+        raise Refusal(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
+    too_large = Refusal(413, "payload_too_large", f"The body may have {limit:,} bytes at most.")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large
@@ -52,7 +44,7 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
                     raise too_large
                 parts.append(part)
     except TimeoutError:
-        raise BodyError(408, "request_timeout", f"The body did not arrive within {seconds:g} seconds.") from None
+        raise Refusal(408, "request_timeout", f"The body did not arrive within {seconds:g} seconds.") from None
     except ClientDisconnect:
-        raise BodyError(400, "bad_request", "The body broke off.") from None
+        raise Refusal(400, "bad_request", "The body broke off.") from None
     return b"".join(parts)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 
-from perdure.api.answers import error_answer
-from perdure.api.bodies import BodyError, read_body
-from perdure.errors import JsonError, NotFoundError, StorageError
+from perdure.api.answers import JsonAnswer, new_request_id, refuse
+from perdure.api.bodies import read_body
+from perdure.api.paths import decode_segment
+from perdure.api.refusals import Refusal, refusal_of
 from perdure.protocol.limits import OUTPUT_LIMIT
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from perdure.engine.callbacks import Callbacks
 
@@ -22,23 +23,27 @@ _PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 class CallbackRoute:
-    """Takes what is sent to tasks' callback URLs."""
+    """An ASGI application that takes what is sent to tasks' callback URLs."""
 
     def __init__(self, callbacks: Callbacks) -> None:
         self._callbacks = callbacks
 
-    async def receive(self, request: Request) -> Response:
-        """Complete the task with the body; 200 also if it has its result already, or waits no longer."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request_id = new_request_id()
         try:
-            body = await read_body(request, limit=OUTPUT_LIMIT)
-            await self._callbacks.receive(request.path_params["task_id"], request.path_params["token"], body)
-        except BodyError as error:
-            return error_answer(error.status, error.code, error.sentence, headers=_PRIVATE)
-        except JsonError as error:
-            return error_answer(400, error.reason, error.message, headers=_PRIVATE)
-        except NotFoundError as error:
-            return error_answer(404, error.code, error.message, headers=_PRIVATE)
-        except StorageError:
-            sentence = "Nothing was stored; send the request again."
-            return error_answer(503, "storage_unavailable", sentence, headers={**_PRIVATE, "Retry-After": "1"})
-        return JSONResponse({"success": True}, headers=_PRIVATE)
+            response = await self._receive(Request(scope, receive))
+        except Exception as error:
+            response = refuse(refusal_of(error, request_id), request_id)
+        response.headers["X-Request-Id"] = request_id
+        response.headers.update(_PRIVATE)
+        await response(scope, receive, send)
+
+    async def _receive(self, request: Request) -> Response:
+        """Complete the task with the body; 200 also if it has its result already, or waits no longer."""
+        if request.method != "POST":
+            raise Refusal(405, "method_not_allowed", "This route takes POST only.", headers={"Allow": "POST"})
+        task_id, token = (decode_segment(request.path_params[name]) for name in ("task_id", "token"))
+        body = await read_body(request, limit=OUTPUT_LIMIT)
+        await self._callbacks.receive(task_id, token, body)
+        return JsonAnswer(b'{"success":true}')

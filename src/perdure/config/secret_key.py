@@ -60,6 +60,18 @@ def load_api_key(environ: Mapping[str, str] | None = None) -> str | None:
     return source.get("PERDURE_API_KEY") or source.get("TRIGGER_API_KEY") or None
 
 
+def load_public_key(environ: Mapping[str, str] | None = None) -> str | None:
+    """Give the public API key of the environment (``PERDURE_PUBLIC_KEY``), or ``None``.
+
+    Raises:
+        InvalidArgumentError: It does not begin as public keys do.
+    """
+    key = (os.environ if environ is None else environ).get("PERDURE_PUBLIC_KEY") or None
+    if key is not None and not key.startswith("pk_"):
+        raise InvalidArgumentError("PERDURE_PUBLIC_KEY begins with pk_; it may be read by everybody.")
+    return key
+
+
 def new_api_key(environment: str) -> str:
     """Make an API key for an environment, in the form of the v2 protocol, section 2."""
     return f"tr_{environment}_{''.join(secrets.choice(_KEY_CHARACTERS) for _ in range(_KEY_LENGTH))}"

@@ -7,12 +7,16 @@ import logging
 import os
 import time
 from datetime import timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from perdure.config.secret_key import load_api_key, load_secret_key, new_api_key
+from msgspec.structs import replace
+
+from perdure.config.secret_key import load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
 from perdure.engine.node import Node, open_node
+from perdure.protocol.management import NodeAnswer
 from perdure.server.address import Address, open_address
 from perdure.server.announcement import Announcement, announce, withdraw
 from perdure.storage.opening import database_path, open_storage
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from perdure.engine.desk import DirectDesk
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
     from perdure.storage.interface import Storage
@@ -38,18 +43,21 @@ class EmbeddedNode:
 
     Attributes:
         engine: The engine's part of it.
-        platform: What the SDK speaks to.
+        platform: All that it can be asked.
+        api_key: What others show to ask it anything: that of the settings, or a new one.
         storage: The open database.
-        api_key: What others show to ask it anything.
         closes_storage: Whether it is closed when the node stops.
     """
 
-    def __init__(self, engine: Node, storage: Storage, address: Address, *, api_key: str) -> None:
+    def __init__(
+        self, engine: Node, storage: Storage, address: Address, *, api_key: str, public_key: str | None
+    ) -> None:
         self.engine = engine
         self._address = address
-        self.platform: Platform = engine.platform
-        self.storage = storage
+        self.platform: DirectDesk = engine.platform
         self.api_key = api_key
+        self._public_key = public_key
+        self.storage = storage
         self.closes_storage = False
         self._announced: tuple[Path, Announcement] | None = None
 
@@ -66,8 +74,11 @@ class EmbeddedNode:
     def asgi(self) -> Any:
         """Make the ASGI application that serves this node's routes, to be mounted where ``public_url`` says."""
         from perdure.api.app import node_app
+        from perdure.api.keys import Keys
 
-        return node_app(self.engine.callbacks)
+        engine = self.engine
+        keys = Keys(self.api_key, self._public_key)
+        return node_app(engine.platform, engine.callbacks, keys=keys, stopping=engine.stopping)
 
     def announce(self, database: Path, *, started_at: datetime) -> None:
         """Let other processes of this machine find the node by its database, until it stops."""
@@ -145,6 +156,7 @@ async def start_embedded(
     if settings is None:
         settings = load_settings()
     url = settings.database_url if database_url is None else database_url
+    settings = replace(settings, database_url=url)
     path = database_path(url)
     # It may wait for another process that is just ending.
     storage = await asyncio.to_thread(open_storage, url)
@@ -198,7 +210,7 @@ async def start_on(
         is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
     """
     address: Address | None = None
-    given_key = load_api_key() if api_key is None else api_key
+    given_key, public_key = load_api_key() if api_key is None else api_key, load_public_key()
     try:
         address = await open_address(
             storage,
@@ -215,9 +227,10 @@ async def start_on(
             secret_key=secret_key,
             api_key=given_key,
             origin=address.hand_out,
+            about=_describe(settings, address, clock),
         )
         own_key = new_api_key(settings.environment) if given_key is None else given_key
-        embedded = EmbeddedNode(engine, storage, address, api_key=own_key)
+        embedded = EmbeddedNode(engine, storage, address, api_key=own_key, public_key=public_key)
         address.listen(embedded.asgi)
         await address.keep(engine.lease.node_no)
         if connect is not None:
@@ -232,6 +245,12 @@ async def start_on(
             await address.close()
         raise
     return embedded
+
+
+def _describe(settings: Settings, address: Address, clock: Clock) -> NodeAnswer:
+    path = database_path(settings.database_url)
+    database = settings.database_url if path is None else str(path.absolute())
+    return NodeAnswer(version("perdure"), os.getpid(), database, settings.environment, address.url, clock.now())
 
 
 def _machine_clock(offset: timedelta) -> SystemClock:

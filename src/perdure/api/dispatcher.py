@@ -1,0 +1,96 @@
+"""The dispatcher of a path: picks the route by the method, checks the key, and answers whatever comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from perdure.api.answers import JsonAnswer, new_request_id, perdure_version, refuse
+from perdure.api.calls import Call
+from perdure.api.refusals import Refusal, refusal_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from perdure.api.keys import Keys
+    from perdure.api.routes import Route
+    from perdure.api.streams import Streams
+    from perdure.engine.desk import DirectDesk as Desk
+
+_CORS = {"Access-Control-Allow-Origin": "*"}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
+    "Access-Control-Allow-Headers": "authorization,content-type",
+    "Access-Control-Max-Age": "300",
+}
+
+
+class Dispatcher:
+    """An ASGI application for the routes of one path.
+
+    Args:
+        routes: They differ in their methods.
+        desk: What the node can be asked.
+        keys: Who may ask.
+        streams: The streams that are open.
+        stopping: Set when the node is about to stop.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        *,
+        desk: Desk,
+        keys: Keys,
+        streams: Streams,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._routes: dict[str, Route] = {route.method: route for route in routes}
+        if "GET" in self._routes:
+            self._routes["HEAD"] = self._routes["GET"]
+        self._has_cors = any(route.allows_public for route in routes)
+        self._desk = desk
+        self._keys = keys
+        self._streams = streams
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request_id = new_request_id()
+        try:
+            response = await self._answer(Request(scope, receive))
+        except Exception as error:
+            response = refuse(refusal_of(error, request_id), request_id)
+        response.headers["X-Request-Id"] = request_id
+        response.headers["Perdure-Version"] = perdure_version()
+        response.headers.setdefault("Cache-Control", "no-store")
+        if self._has_cors:
+            response.headers.update(_CORS)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        route = self._routes.get(request.method)
+        if route is None:
+            if request.method == "OPTIONS" and self._has_cors:
+                return JsonAnswer(b"{}", headers=_PREFLIGHT)
+            allowed = ", ".join(sorted(self._routes))
+            sentence = f"This path takes {allowed}, not {request.method[:20]}."
+            raise Refusal(405, "method_not_allowed", sentence, headers={"Allow": allowed})
+        is_private = route.is_open or self._keys.check(request, allows_public=route.allows_public)
+        call = Call(self._desk, request, is_private=is_private, streams=self._streams, stopping=self._stopping)
+        if not route.has_v2_form:
+            call.check_query([parameter.name for parameter in route.query])
+        return await route.handler(call)
+
+
+def group(routes: Sequence[Route]) -> dict[str, list[Route]]:
+    """Put the routes of each path together, in their order."""
+    paths: dict[str, list[Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, []).append(route)
+    return paths

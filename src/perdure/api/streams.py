@@ -1,0 +1,141 @@
+"""Streams: server-sent events for as long as somebody reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from perdure.api.refusals import Refusal
+from perdure.protocol.api_json import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
+
+MOST_STREAMS = 100
+"""How many streams a node has open at once."""
+
+HEARTBEAT_SECONDS = 15.0
+"""How often a stream says that it is alive."""
+
+STALLED_SECONDS = 30.0
+"""For how long a reader may take nothing before its stream is cut."""
+
+_HEARTBEAT = b": still here\n\n"
+_LINE = re.compile(rb"\r\n|\r|\n")
+
+
+class Streams:
+    """The streams that a node has open."""
+
+    def __init__(self, *, most: int = MOST_STREAMS) -> None:
+        self._most = most
+        self._open = 0
+
+    def open(self, source: AsyncIterator[tuple[str, Any]], *, stopping: asyncio.Event) -> EventStream:
+        """Begin a stream.
+
+        Args:
+            source: Its events: a name, and a struct of the API. It is closed when nobody reads any more.
+            stopping: Ends it when it is set.
+
+        Raises:
+            Refusal: There are as many open as there may be.
+        """
+        if self._open >= self._most:
+            sentence = f"{self._most} streams are open already; close some, or ask for pages instead."
+            raise Refusal(503, "too_many_streams", sentence, headers={"Retry-After": "5"})
+        self._open += 1
+        return EventStream(source, stopping, self._close)
+
+    def _close(self) -> None:
+        self._open -= 1
+
+
+class EventStream(Response):
+    """An answer that goes on; the events of a reader that is slow are taken from the source later."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, source: AsyncIterator[tuple[str, Any]], stopping: asyncio.Event, on_end: Any) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._source = source
+        self._stopping = stopping
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until there are no more, nobody reads them, or the node stops."""
+        tasks: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(_until_gone(receive)),
+            asyncio.ensure_future(self._stopping.wait()),
+        ]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            # It shows that the stream is open, though nothing may happen for long.
+            await _send(send, _HEARTBEAT)
+            if scope["method"] != "HEAD":
+                await self._pump(send, tasks)
+            await _send(send, b"", more=False)
+        except TimeoutError:
+            # Whoever takes nothing is cut off: the server closes a connection whose answer is not finished.
+            pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._on_end()
+
+    async def _pump(self, send: Send, ends: list[asyncio.Future[Any]]) -> None:
+        try:
+            while True:
+                following = asyncio.ensure_future(_next(self._source))
+                try:
+                    found = await _await_beating(following, ends, send)
+                finally:
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                if found is None:
+                    return
+                await _send(send, _text(*found))
+        finally:
+            close = getattr(self._source, "aclose", None)
+            if close is not None:
+                await close()
+
+
+async def _await_beating(
+    following: asyncio.Future[tuple[str, Any] | None], ends: list[asyncio.Future[Any]], send: Send
+) -> tuple[str, Any] | None:
+    """Wait for the next event, and say now and then that the stream is alive; ``None`` at the end."""
+    while True:
+        done, _ = await asyncio.wait([following, *ends], timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if following in done:
+            return following.result()
+        if done:
+            return None
+        await _send(send, _HEARTBEAT)
+
+
+async def _next(source: AsyncIterator[tuple[str, Any]]) -> tuple[str, Any] | None:
+    return await anext(source, None)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    async with asyncio.timeout(STALLED_SECONDS):
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _text(name: str, value: Any) -> bytes:
+    # JSON that users sent may have lines.
+    lines = b"".join(b"data: %s\n" % line for line in _LINE.split(encode(value)))
+    return b"event: %s\n%s\n" % (name.encode(), lines)
