@@ -211,3 +211,7 @@ SELECT r.id, r.status FROM runs r JOIN jobs j USING (job_no) WHERE j.id = :job_i
 -- name: list_notifications_due
 -- Notifications that are to be told now, or are being told.
 SELECT id FROM notifications WHERE due_at <= :now OR is_out = 1;
+
+-- name: list_called_back
+-- Runs whose end is told to a URL.
+SELECT DISTINCT r.id FROM run_callbacks JOIN runs r USING (run_no);
