@@ -7,9 +7,11 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
+from perdure.engine.deliveries import AT_ONCE, ATTEMPTS, TELLING, delay_after
 from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
+from perdure.engine.posts import POST_SECONDS
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
 from perdure.engine.runs import MAX_PAGE
@@ -19,6 +21,8 @@ from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
+    BATCH_LIMIT,
+    BATCH_PAYLOAD_LIMIT,
     CRON_LIMIT,
     CRON_STEPS,
     EVENT_BATCH,
@@ -30,6 +34,7 @@ from perdure.protocol.limits import (
     LONGEST_DELAY,
     NAME_LIMIT,
     PAYLOAD_LIMIT,
+    RESULTS_LIMIT,
     SCHEDULE_METADATA_LIMIT,
     STATUS_DATA_LIMIT,
     STATUS_LIMIT,
@@ -44,6 +49,7 @@ from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
 from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
 from perdure.sdk.log_lines import MOST_CHARACTERS, MOST_WAITING
+from perdure.sdk.notifications import KEPT_LIMIT
 from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
@@ -100,6 +106,15 @@ IN_FORCE = {
     "how long a run waits for a thread": f"{PATIENCE:.0f} s",
     "keys that a run has yielded": f"{MAX_YIELDS}",
     "longest duration that a call takes": f"{MAX_SECONDS:,} s",
+    "payloads and contexts of one `batch_invoke_and_wait`": f"{BATCH_PAYLOAD_LIMIT // 1024**2} MiB",
+    "what the runs of one `batch_invoke_and_wait`": f"{RESULTS_LIMIT // 1024**2} MiB",
+    "results that an `InvokedRunFailedError` keeps": f"{KEPT_LIMIT // 1024} KiB",
+    "runs of one `batch_invoke_and_wait`": f"{BATCH_LIMIT:,}",
+    "attempts to tell of a run's end": f"{ATTEMPTS}",
+    "ends of runs that a node tells at once": f"{AT_ONCE}",
+    "how long a hook may take": f"{TELLING.total_seconds() / 60:.0f} min",
+    "how long the receiver of a callback": f"{POST_SECONDS:.0f} s",
+    "longest time between two attempts to tell": f"{delay_after(ATTEMPTS).total_seconds():,.0f} s",
     "how long a branch that awaits something other": f"{QUIET_SECONDS * 1000:.0f} ms",
     "body of a request that a job has made": f"{REQUEST_BODY_LIMIT // 1024**2} MiB",
     "headers of such a request": f"{REQUEST_HEADERS_LIMIT // 1024} KiB, {RESPONSE_HEADERS_LIMIT // 1024} KiB",

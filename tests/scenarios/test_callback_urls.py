@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from perdure import IO
+from perdure.errors import BlockedAddressError, InvalidArgumentError, InvalidUrlError
 from tests.scenarios.app import PATIENCE, App
 
 
@@ -24,15 +25,24 @@ class Receiver:
         self.refusals = refusals
         self.requests: list[tuple[dict[str, str], bytes, dict[str, Any]]] = []
         self._taken = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append((headers, body, await request.json()))
+        self._changed.set()
         if len(self.requests) <= self.refusals:
             return web.Response(status=500)
         self._taken.set()
         return web.Response()
+
+    async def reach(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.requests) < count:
+                self._changed.clear()
+                await self._changed.wait()
 
     async def taken(self) -> tuple[dict[str, str], bytes, dict[str, Any]]:
         """The request that was taken; waits for it."""
@@ -81,6 +91,80 @@ async def test_the_key_of_the_environment_signs_if_there_is_one(app: App, monkey
         headers, body, told = await receiver.taken()
     assert (told["ok"], told["status"], told["error"]["message"]) == (False, "FAILURE", "no")
     assert headers["x-trigger-signature-256"] == hmac.new(b"tr_dev_abc", body, sha256).hexdigest()
+
+
+async def test_every_way_to_invoke_takes_a_url(app: App) -> None:
+    @app.job
+    async def child(payload: Any, io: IO) -> Any:
+        return payload
+
+    async with receiving(Receiver()) as receiver:
+
+        @app.job
+        async def parent(payload: Any, io: IO) -> Any:
+            url = receiver.url
+            await io.invoke("i", child, 1, callback_url=url)
+            await io.invoke_and_wait("w", child, 2, callback_url=url)
+            return await io.batch_invoke_and_wait("b", child, [(3, {"callback_url": url}), 4])
+
+        async with app.start():
+            handle = await app.client.invoke(parent)
+            assert await handle.result(timeout=PATIENCE) == [3, 4]
+            await child.invoke(5, callback_url=receiver.url)
+            await receiver.reach(4)
+    assert sorted(told["output"] for _, _, told in receiver.requests) == [1, 2, 3, 5]
+
+
+async def test_a_cancelled_run_is_told_of_and_an_ended_one_at_once(app: App) -> None:
+    @app.job
+    async def waits(payload: Any, io: IO) -> None:
+        await io.wait("w", 3600)
+
+    async with receiving(Receiver()) as receiver, app.start():
+        handle = await app.client.invoke(waits, idempotency_key="one", callback_url=receiver.url)
+        await app.reach(handle, "WAITING_TO_CONTINUE")
+        await handle.cancel()
+        await receiver.reach(1)
+        again = await app.client.invoke(waits, idempotency_key="one", callback_url=f"{receiver.url}?late")
+        await receiver.reach(2)
+    assert again.id == handle.id
+    assert [(told["id"], told["status"]) for _, _, told in receiver.requests] == [(handle.id, "CANCELED")] * 2
+
+
+async def test_what_could_not_be_told_before_the_process_ended_is_told_by_the_next(durable_app: App) -> None:
+    app = durable_app
+
+    @app.job
+    async def quick(payload: Any, io: IO) -> int:
+        return 7
+
+    async with receiving(Receiver(refusals=1)) as receiver:
+        async with app.start():
+            handle = await app.client.invoke(quick, callback_url=receiver.url)
+            await receiver.reach(1)
+        async with app.successor().start():
+            _, _, told = await receiver.taken()
+    assert (told["id"], told["output"]) == (handle.id, 7)
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("/hook", InvalidUrlError),
+        ("ftp://example.com/", InvalidUrlError),
+        ("https://user:secret@example.com/", InvalidUrlError),
+        ("http://2130706433/", BlockedAddressError),
+        (5, InvalidArgumentError),
+    ],
+)
+async def test_a_url_that_nothing_can_be_sent_to_is_refused(app: App, url: Any, error: type[Exception]) -> None:
+    @app.job
+    async def quick(payload: Any, io: IO) -> None: ...
+
+    async with app.start():
+        with pytest.raises(error) as caught:
+            await app.client.invoke(quick, callback_url=url)
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_url_that_refuses_is_told_again_under_the_same_id(app: App) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from perdure.protocol.messages import notifications as messages
 
-_KEPT_LIMIT = 128 * 1024
+KEPT_LIMIT = 128 * 1024
+"""How many characters of JSON of a batch's notifications an error keeps where it is stored."""
 
 
 def notification_of(text: JsonText, codec: Codec | None = None) -> RunNotification:
@@ -133,7 +134,7 @@ def stored_results(results: Sequence[object]) -> list[Any]:
         if isinstance(one, RunNotification):
             plain = msgspec.structs.replace(one, output=load(PLAIN.encode(one.output)))
             stored.append(msgspec.to_builtins(plain))
-    return stored if len(dump(stored)) <= _KEPT_LIMIT else []
+    return stored if len(dump(stored)) <= KEPT_LIMIT else []
 
 
 def results_from(stored: Sequence[Any]) -> list[RunNotification]:
