@@ -14,10 +14,10 @@ from perdure.sdk.concurrency import limit_spec
 from perdure.sdk.job_options import as_hook, as_log_level, as_slug, as_version, is_plain, positional_count
 from perdure.sdk.names import check_name
 from perdure.sdk.schema import PayloadSchema, payload_schema
-from perdure.sdk.triggers import Trigger
+from perdure.sdk.triggers import Trigger, example_payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from perdure.protocol.execution import JsonText
     from perdure.sdk.client import Client
@@ -44,6 +44,7 @@ class Job(Generic[P, R]):
         trigger: What starts it.
         enabled: Whether its trigger starts it.
         run: The function.
+        examples: JSON of payloads for a test page, or ``None``.
         is_plain: Whether that is no ``async def``: it runs in a thread, with a `SyncIO`.
         client: The client it is attached to, or ``None``.
     """
@@ -61,6 +62,7 @@ class Job(Generic[P, R]):
         concurrency_limit: int | ConcurrencyLimit | None = None,
         on_success: Callable[[RunNotification], Any] | None = None,
         on_failure: Callable[[RunNotification], Any] | None = None,
+        examples: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Declare a job; see `job` for the arguments and errors."""
         self.id = as_slug(id)
@@ -82,6 +84,7 @@ class Job(Generic[P, R]):
         self._limit = limit_spec(concurrency_limit, job=self.id)
         self._on_success = as_hook(on_success, what=f"on_success= of job {self.id!r}")
         self._on_failure = as_hook(on_failure, what=f"on_failure= of job {self.id!r}")
+        self.examples = example_payloads(examples)
         self._resolve_early()
 
     def __repr__(self) -> str:
@@ -238,6 +241,7 @@ def job(
     concurrency_limit: int | ConcurrencyLimit | None = None,
     on_success: Callable[[RunNotification], Any] | None = None,
     on_failure: Callable[[RunNotification], Any] | None = None,
+    examples: Sequence[Mapping[str, Any]] = (),
 ) -> Declare:
     """Declare a job without a client; ``client.attach`` adds it to one.
 
@@ -258,6 +262,8 @@ def job(
         on_success: Called with a `RunNotification` when a run has succeeded: async, or plain (then in a thread). At
             least once; what it raises means that it is called again later.
         on_failure: The same for a run that has ended otherwise; cancelled ones too, with status ``CANCELED``.
+        examples: Payloads for a test page, beside those of the trigger: dicts with ``id``, ``name``, ``payload`` and
+            maybe ``icon``.
 
     Raises:
         InvalidArgumentError: An argument is outside what it may be, what it is put on is no function or takes
@@ -278,6 +284,7 @@ def job(
             concurrency_limit=concurrency_limit,
             on_success=on_success,
             on_failure=on_failure,
+            examples=examples,
         )
 
     return declare

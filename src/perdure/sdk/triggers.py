@@ -122,7 +122,7 @@ def event_trigger(
         source=check_name(source, what="source"),
         filter=_filter(filter, "filter"),
         context_filter=_filter(context_filter, "context_filter"),
-        examples=_examples(examples),
+        examples=example_payloads(examples),
     )
 
 
@@ -161,7 +161,14 @@ def _filter(filter: Mapping[str, Any] | None, path: str) -> JsonText | None:
     return JsonText(dump(filter, root=path))
 
 
-def _examples(examples: Sequence[Mapping[str, Any]]) -> JsonText | None:
+def example_payloads(examples: Sequence[Mapping[str, Any]]) -> JsonText | None:
+    """Write example payloads as JSON; ``None`` if there are none.
+
+    Raises:
+        InvalidArgumentError: They are no list, or one of them lacks something.
+    """
+    if not isinstance(examples, (list, tuple)):
+        raise InvalidArgumentError(f"examples= is a list of dicts, not {type_name(examples)}.")
     for index, example in enumerate(cast("Sequence[object]", examples)):
         if not isinstance(example, Mapping):
             raise InvalidArgumentError(f"examples[{index}] is a dict, not {type_name(example)}.")

@@ -292,3 +292,15 @@ def test_a_job_without_a_client_cannot_be_invoked() -> None:
 
 def test_a_job_shows_its_id_and_version() -> None:
     assert repr(handle) == "Job('handle-order', version='1.0.0')"
+
+
+def test_a_job_keeps_its_examples() -> None:
+    made = declare(examples=[{"id": "one", "name": "One", "payload": {"n": 1}}])(takes_one)
+    assert made.examples == JsonText('[{"id":"one","name":"One","payload":{"n":1}}]')
+    assert declare()(takes_one).examples is None
+
+
+@pytest.mark.parametrize("examples", [5, "one", [5], [{}], [{"id": "one", "name": "One"}], {"id": "one"}])
+def test_an_example_has_an_id_a_name_and_a_payload(examples: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="examples"):
+        declare(examples=examples)(takes_one)
