@@ -199,9 +199,20 @@ class Memo:
             f"({_differences(state.params, ask.params)}); the stored result was returned"
         )
 
+    def place(self, scope: Scope, operation: str, asker: object) -> str:
+        """Name the place of a call without a key that is no task: the same in every execution.
+
+        Raises:
+            AmbiguousCacheKeyError: Another branch already makes such calls here.
+        """
+        return self._path(scope, self._automatic_key(scope, operation, operation, asker))
+
     def path(self, scope: Scope, ask: Ask) -> str:
         """Say where in the run a task is asked for: the shown keys of the tasks around it and its own, by ``/``."""
-        keys = [display_key(ask.key)]
+        return self._path(scope, ask.key)
+
+    def _path(self, scope: Scope, key: CacheKey) -> str:
+        keys = [display_key(key)]
         task = scope.task
         while task is not None:
             around = self._asked.get(task.key)
