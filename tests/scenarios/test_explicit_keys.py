@@ -387,3 +387,19 @@ async def test_a_key_that_is_changed_after_its_call_is_still_that_key(app: App) 
 
     run = await app.run(reusing)
     assert (run.status, run.output) == ("SUCCESS", [1, 2, 3, 1])
+
+
+async def test_keys_with_lone_surrogates_are_keys_as_any_other(app: App) -> None:
+    @app.job
+    async def asking(payload: Any, io: IO) -> list[int]:
+        results = [await io.run_task("a\ud800", lambda: 1), await io.run_task(["b", "\udfff"], lambda: 2)]
+        with pytest.raises(InvalidArgumentError, match="name="):
+            await io.run_task("c", lambda: 3, name="c\ud800")
+        with pytest.raises(InvalidArgumentError, match="display_key="):
+            await io.run_task("d", lambda: 4, display_key="\ud800")
+        await io.wait("gate", 0.005)
+        return results
+
+    run = await app.run(asking)
+    assert (run.status, run.output) == ("SUCCESS", [1, 2])
+    assert [task.key for task in run.tasks] == ["a\ufffd", "b-\ufffd", "gate"]

@@ -12,7 +12,7 @@ import msgspec
 import pydantic
 import pytest
 
-from perdure import IO, register_error
+from perdure import IO, Retry, register_error
 from perdure.errors import InvalidArgumentError, RunError, TaskFailedError
 from tests.scenarios import errors
 from tests.scenarios.app import App, all_tasks, task_of
@@ -385,4 +385,34 @@ async def test_a_body_that_exits_fails_its_task(app: App) -> None:
     run = await app.run(leaving)
     assert run.status == "SUCCESS"
     assert all("sys.exit" in line for line in run.output)
+    assert [task.status for task in all_tasks(run)] == ["ERRORED", "ERRORED", "COMPLETED"]
+
+
+async def test_a_body_that_raises_no_exception_fails_its_task_for_good(app: App) -> None:
+    entries: list[str] = []
+
+    def raise_quiet() -> None:
+        entries.append("quiet")
+        raise errors.Quiet("shh")
+
+    async def await_cancelled() -> None:
+        entries.append("cancelled")
+        somebody = asyncio.get_running_loop().create_future()
+        somebody.cancel("elsewhere")
+        await somebody
+
+    @app.job
+    async def failing(payload: Any, io: IO) -> list[list[str]]:
+        seen: list[list[str]] = []
+        for body in (raise_quiet, await_cancelled):
+            try:
+                await io.run_task(body.__name__, body, retry=Retry(limit=2, min_timeout=0.001, max_timeout=0.001))
+            except TaskFailedError as error:
+                seen.append([error.name, error.message])
+        await io.wait("gate", 0.005)
+        return seen
+
+    run = await app.run(failing)
+    assert (run.status, run.output) == ("SUCCESS", [["Quiet", "shh"], ["CancelledError", "elsewhere"]])
+    assert entries == ["quiet"] * 2 + ["cancelled"] * 2
     assert [task.status for task in all_tasks(run)] == ["ERRORED", "ERRORED", "COMPLETED"]

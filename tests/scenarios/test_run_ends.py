@@ -100,7 +100,7 @@ ENDS: list[tuple[Any, str, str]] = [
     (recurse, "RecursionError", "maximum recursion"),
     (raise_generator_exit, "RuntimeError", "GeneratorExit"),
     (exit_in_a_body, "RuntimeError", "sys.exit(5)"),
-    (raise_quiet_in_a_body, "RuntimeError", "Quiet"),
+    (raise_quiet_in_a_body, "Quiet", "quiet"),
     (raise_stop_iteration, "RuntimeError", "StopIteration"),
 ]
 """What jobs do at last, with the name and a part of the message that their runs end with."""
@@ -259,3 +259,17 @@ async def test_an_item_of_a_parallel_block_that_exits_fails_its_run(app: App) ->
     assert run.status == "FAILURE"
     assert run.error is not None
     assert "sys.exit(3)" in run.error.message
+
+
+async def test_a_job_that_cancels_itself_and_returns_fails_its_run(app: App) -> None:
+    @app.job
+    async def cancelling(payload: Any, io: IO) -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return "returned"
+
+    run = await app.run(cancelling)
+    assert run.status == "FAILURE"
+    assert run.error is not None
+    assert "CancelledError" in run.error.message

@@ -50,6 +50,7 @@ class Program:
             value = await self._call(payload, execution.io, execution.ctx)
             if execution.interrupted:
                 return None
+            await _meet_cancellation()
             self._check_finished()
             return Succeeded(job.encode_output(value))
         except NoThreadError:
@@ -109,6 +110,13 @@ class Program:
         for task in list(execution.branches.all):
             if task is not current:
                 task.cancel()
+
+
+async def _meet_cancellation() -> None:
+    """Raise the cancellation that the job's code has asked for itself, without awaiting anything since."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        await asyncio.sleep(0)
 
 
 def _shown(key: object) -> str:

@@ -83,6 +83,22 @@ def exit_as_error(error: SystemExit) -> Exception:
     return RuntimeError(f"The task called sys.exit({error.code!r}).")
 
 
+def as_failure(branch: Branch, error: BaseException) -> Exception:
+    """Turn what a body raised that is no ``Exception`` into a failure of its task.
+
+    A body that awaits what somebody has cancelled has failed, though its branch was not cancelled.
+
+    Raises:
+        BaseException: That very one, if it unwinds the branch.
+    """
+    if isinstance(error, SystemExit):
+        return exit_as_error(error)
+    is_cancelled = isinstance(error, asyncio.CancelledError) and branch.task.cancelling() > 0
+    if is_cancelled or isinstance(error, Interrupt | KeyboardInterrupt | GeneratorExit):
+        raise error
+    return normalize(error)[1]
+
+
 class Attempts(Struct, eq=False):
     """One asked-for task on its way to its outcome.
 
@@ -199,8 +215,10 @@ class Attempts(Struct, eq=False):
                 properties = None if shown is None else JsonText(dump(shown, root="output_properties"))
             except Exception as error:
                 raised: Exception = error
-            except SystemExit as error:
-                raised = exit_as_error(error)
+            except BaseException as error:
+                if execution.interrupted:
+                    raise
+                raised = as_failure(self.branch, error)
             else:
                 await self.store(TaskStatus.COMPLETED, output=output, properties=properties)
                 parse_output = self.options.parse_output

@@ -10,6 +10,7 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.task_waits import CallbackWait
 from perdure.sdk.durations import seconds_of
+from perdure.sdk.names import check_id
 from perdure.sdk.plain_codec import PLAIN as PLAIN_JSON
 
 if TYPE_CHECKING:
@@ -103,14 +104,14 @@ def callback_wait(callback: object, fn: object, *, noop: bool, delay_until: obje
 
 
 def check_texts(**given: object) -> None:
-    """Refuse arguments that are neither text nor left out.
+    """Refuse arguments that are neither text that can be stored nor left out.
 
     Raises:
         InvalidArgumentError: One is not.
     """
     for label, value in given.items():
-        if value is not None and not isinstance(value, str):
-            raise InvalidArgumentError(f"{label}= is text; it was given {value!r:.60}.")
+        if value is not None:
+            check_id(value, what=f"{label}=")
 
 
 def params_text(params: Any) -> JsonText | None:

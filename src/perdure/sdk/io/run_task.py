@@ -13,7 +13,7 @@ from perdure.errors import RunError
 from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import return_codec
-from perdure.sdk.io.attempts import Attempts, exit_as_error, note_failure, stored_result
+from perdure.sdk.io.attempts import Attempts, as_failure, note_failure, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.io.stand_ins import replace_body
@@ -113,8 +113,10 @@ async def _run_plainly(attempts: Attempts, fn: Callable[[], Awaitable[Any]]) -> 
         output, result = attempts.codec.store(await fn())
     except Exception as error:
         failure = error
-    except SystemExit as error:
-        failure = exit_as_error(error)
+    except BaseException as error:
+        if execution.interrupted:
+            raise
+        failure = as_failure(attempts.branch, error)
     finally:
         current_scope.reset(outer)
         del execution.open_tasks[task.id]
@@ -143,8 +145,10 @@ async def _run_in_this_thread(attempts: Attempts, lane: Lane, fn: Callable[[], A
         output, result = attempts.codec.store(copy_context().run(_call_inside, inner, lane, fn))
     except Exception as error:
         failure = error
-    except SystemExit as error:
-        failure = exit_as_error(error)
+    except BaseException as error:
+        if execution.interrupted:
+            raise
+        failure = as_failure(attempts.branch, error)
     finally:
         del execution.open_tasks[task.id]
     if failure is not None:
@@ -171,7 +175,7 @@ def _open_task(execution: Execution, scope: Scope, ask: Ask, options: TaskOption
         scope.task,
         ask.operation,
         ask.name,
-        shown if shown is not None else key if type(key) is str else display_key(key),
+        shown if shown is not None else key if type(key) is str and key.isprintable() else display_key(key),
         execution.host.now(),
         options.params,
         ask.params_hash,
