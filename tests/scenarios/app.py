@@ -86,7 +86,6 @@ class App:
         return msgspec.structs.replace(
             pages[0],
             tasks=_nested([task for page in pages for task in _flat(page.tasks)]),
-            logs=tuple(line for page in pages for line in page.logs),
             next_cursor=None,
         )
 

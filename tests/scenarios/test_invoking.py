@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -346,3 +346,20 @@ async def test_a_handle_inside_a_run_gives_results_typed_by_the_job(app: App) ->
 def test_an_unknown_log_level_of_a_client_is_refused_where_it_is_given(level: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         Client(id="app", log_level=level)
+
+
+async def test_a_result_is_awaited_for_a_timedelta_too(app: App) -> None:
+    @app.job
+    async def waiting(payload: float, io: IO) -> str:
+        await io.wait("w", payload)
+        return "done"
+
+    async with app.start():
+        handle = await app.client.invoke(waiting, 0)
+        assert await handle.result(timeout=timedelta(seconds=PATIENCE)) == "done"
+        handle = await app.client.invoke(waiting, 3600)
+        with pytest.raises(TimeoutError):
+            await handle.result(timeout=timedelta(milliseconds=1))
+        for odd in (-1, timedelta(seconds=-1), "5", float("nan")):
+            with pytest.raises(InvalidArgumentError, match="timeout"):
+                await handle.result(timeout=odd)  # type: ignore[arg-type]

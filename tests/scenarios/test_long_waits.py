@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,3 +185,16 @@ async def test_branches_wait_for_different_days_at_the_same_time(env: Env) -> No
     assert run.status == "WAITING_TO_CONTINUE"
     await env.advance(days=1)
     assert run.output == [(start + timedelta(days=days)).isoformat() for days in (5, 1, 3)]
+
+
+@job("for-ever")
+async def for_ever(payload: Any, io: IO) -> None:
+    await io.wait_until("never", datetime.max.replace(tzinfo=UTC))
+
+
+async def test_a_wait_until_the_last_instant_there_is_can_be_looked_up_and_cancelled(env: Env) -> None:
+    run = await env.invoke(for_ever)
+    await env.advance(days=400)
+    assert run.status == "WAITING_TO_CONTINUE"
+    assert run.task("never").delay_until == datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+    assert (await client.cancel_run(run.id)).status == "CANCELED"

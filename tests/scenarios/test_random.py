@@ -127,3 +127,13 @@ async def test_other_bounds_on_replay_give_the_stored_number(durable_app: App) -
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert run.output == task_of(before, "r").output
+
+
+@pytest.mark.parametrize(("low", "high"), [(-(10**400), 0), (0, 10**400), (-1e308, 1e308), (10**308, -(10**308))])
+async def test_bounds_that_are_too_far_apart_are_refused(app: App, low: float, high: float) -> None:
+    @app.job
+    async def drawing(payload: Any, io: IO) -> None:
+        with pytest.raises(InvalidArgumentError, match="random"):
+            await io.random("r", min=low, max=high)
+
+    assert (await app.run(drawing)).status == "SUCCESS"

@@ -12,6 +12,9 @@ from perdure.protocol.value_paths import type_name
 MAX_SECONDS: Final = 10**10
 """The longest duration, some 317 years: added to any instant of this century it is still a date."""
 
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+"""The last whole millisecond that is a date; what is due is stored rounded up to one."""
+
 
 def seconds_of(value: object, *, what: str) -> float:
     """Read a duration.
@@ -47,7 +50,7 @@ def instant(value: object, *, what: str) -> datetime:
         what: The argument's name, for the message.
 
     Returns:
-        The same instant in UTC.
+        The same instant in UTC; ``datetime.max`` is its last whole millisecond.
 
     Raises:
         InvalidArgumentError: The value is no ``datetime``, or a naive one, which names no instant; or it lies
@@ -61,7 +64,7 @@ def instant(value: object, *, what: str) -> datetime:
             "datetime.now(UTC) has."
         )
     try:
-        return value.astimezone(UTC)
+        return min(value.astimezone(UTC), _LAST)
     except OverflowError as error:
         raise InvalidArgumentError(f"{what} is outside the years 1 to 9999 in UTC: {value.isoformat()}.") from error
 

@@ -9,9 +9,11 @@ from perdure.protocol.json_text import load
 from perdure.protocol.statuses import RunStatus
 from perdure.sdk.answers import error_of
 from perdure.sdk.current import refuse_in_job
+from perdure.sdk.durations import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from datetime import timedelta
 
     from perdure.protocol.platform import Platform, RunAnswer
     from perdure.sdk.codec import Codec
@@ -41,18 +43,20 @@ class RunHandle(Generic[T]):
     def __repr__(self) -> str:
         return f"RunHandle({self.id!r})"
 
-    async def result(self, *, timeout: float | None = None) -> T:
+    async def result(self, *, timeout: float | timedelta | None = None) -> T:
         """Wait for the run's end and return its output.
 
         Args:
-            timeout: How many seconds to wait at most; ``None``: as long as it takes.
+            timeout: How long to wait at most, in seconds or as a ``timedelta``; ``None``: as long as it takes.
 
         Raises:
+            InvalidArgumentError: The time-out is negative or no number.
             InvokedRunFailedError: It did not succeed.
             TimeoutError: It takes longer; the run goes on.
         """
         refuse_in_job("handle.result", "io.run_task with it as the body")
-        run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=timeout))
+        seconds = None if timeout is None else seconds_of(timeout, what="timeout")
+        run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=seconds))
         output: T = output_of(run, self._codec)
         return output
 

@@ -246,7 +246,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         output: What the job returned, as JSON; ``None`` also before.
         error: What it ended with, or ``None``.
         tasks: Its tasks at the top level in the order in which they were asked for, without log lines.
-        logs: The lines of its log that lie on this page.
+        logs: The first 1,000 lines of its log, oldest first, with every page.
         statuses: The statuses it shows to the outside.
         warnings: Sentences about it.
         why: Why it is not executed right now, or ``None``.

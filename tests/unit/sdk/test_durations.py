@@ -53,3 +53,8 @@ def test_what_is_no_datetime_is_refused(given: object) -> None:
 def test_an_instant_before_the_first_year_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match=r"outside the years 1 to 9999"):
         instant(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))), what="at")
+
+
+def test_the_last_instant_there_is_can_be_rounded_up() -> None:
+    last = instant(datetime.max.replace(tzinfo=UTC), what="at")
+    assert last == datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)

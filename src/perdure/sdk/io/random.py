@@ -48,12 +48,14 @@ class RandomCalls(Part):
             round: Round to the nearest whole number and give an ``int``.
 
         Raises:
-            InvalidArgumentError: ``min`` is above ``max``, or a bound is not finite.
+            InvalidArgumentError: ``min`` is above ``max``, or a bound or the distance between them is not finite.
 
         See also: v2 protocol, section 14 (task ``random``).
         """
         if not (_is_number(min) and _is_number(max)):
             raise InvalidArgumentError(f"io.random needs finite bounds; got min={min!r}, max={max!r}.")
+        if not _is_number(max - min):
+            raise InvalidArgumentError(f"io.random: min={min!r} and max={max!r} are too far apart.")
         if min > max:
             raise InvalidArgumentError(f"Lower bound can't be higher than upper bound - min: {min}, max: {max}")
         options = TaskOptions(
@@ -77,7 +79,13 @@ class RandomCalls(Part):
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # A whole number beyond what a float can be.
+        return False
 
 
 class _Draw:

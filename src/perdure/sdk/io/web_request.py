@@ -67,7 +67,9 @@ def read_timeout(value: float | timedelta, *, what: str, shortest: float, longes
     """
     seconds = seconds_of(value, what=what)
     if not shortest <= seconds <= longest:
-        raise InvalidArgumentError(f"{what} is a duration from {shortest:g} to {longest:g} seconds, not {seconds:g}.")
+        raise InvalidArgumentError(
+            f"{what} is a duration from {shortest:,g} to {longest:,.0f} seconds, not {value!r:.80}."
+        )
     return seconds
 
 

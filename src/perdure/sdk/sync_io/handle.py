@@ -5,11 +5,14 @@ Written by ``make generate`` from that module; change that one.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.protocol.statuses import RunStatus
 from perdure.sdk.blocking import SyncTwin
 from perdure.sdk.handle import RunHandle
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 T = TypeVar("T")
 
@@ -28,13 +31,14 @@ class SyncRunHandle(SyncTwin[RunHandle[T]], Generic[T]):
         """The run's id."""
         return self._inner.id
 
-    def result(self, *, timeout: float | None = None) -> T:
+    def result(self, *, timeout: float | timedelta | None = None) -> T:
         """Wait for the run's end and return its output.
 
         Args:
-            timeout: How many seconds to wait at most; ``None``: as long as it takes.
+            timeout: How long to wait at most, in seconds or as a ``timedelta``; ``None``: as long as it takes.
 
         Raises:
+            InvalidArgumentError: The time-out is negative or no number.
             InvokedRunFailedError: It did not succeed.
             TimeoutError: It takes longer; the run goes on.
         """

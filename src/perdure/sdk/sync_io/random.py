@@ -42,7 +42,7 @@ class SyncRandomCalls(SyncPart):
             round: Round to the nearest whole number and give an ``int``.
 
         Raises:
-            InvalidArgumentError: ``min`` is above ``max``, or a bound is not finite.
+            InvalidArgumentError: ``min`` is above ``max``, or a bound or the distance between them is not finite.
 
         See also: v2 protocol, section 14 (task ``random``).
         """
