@@ -8,7 +8,7 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.websockets import WebSocketClose
 
-from perdure.api import events, jobs, runs
+from perdure.api import events, jobs, node, run_changes, runs, schedules, statuses, store
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
@@ -31,7 +31,9 @@ URL_LIMIT = 8 * 1024
 
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
-    return [*events.ROUTES, *jobs.ROUTES, *runs.ROUTES]
+    # A run is not called "changes": the first route that fits a path has it.
+    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node)
+    return [route for noun in nouns for route in noun.ROUTES]
 
 
 class NodeApp:

@@ -6,15 +6,23 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from starlette.responses import Response
 
-from perdure.api.refusals import Refusal
+from perdure.api.answers import new_request_id
+from perdure.api.refusals import Refusal, refusal_of
+from perdure.errors import PerdureError
 from perdure.protocol.api_json import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from typing import TypeAlias
 
     from starlette.types import Receive, Scope, Send
+
+    Event: TypeAlias = tuple[str, Any]
+    Source: TypeAlias = AsyncGenerator[Event, None]
+    Following: TypeAlias = asyncio.Future[Event | None]
 
 MOST_STREAMS = 100
 """How many streams a node has open at once."""
@@ -36,7 +44,7 @@ class Streams:
         self._most = most
         self._open = 0
 
-    def open(self, source: AsyncIterator[tuple[str, Any]], *, stopping: asyncio.Event) -> EventStream:
+    def open(self, source: Source, *, stopping: asyncio.Event) -> EventStream:
         """Begin a stream.
 
         Args:
@@ -61,7 +69,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, source: AsyncIterator[tuple[str, Any]], stopping: asyncio.Event, on_end: Any) -> None:
+    def __init__(self, source: Source, stopping: asyncio.Event, on_end: Callable[[], None]) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._source = source
@@ -70,50 +78,47 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until there are no more, nobody reads them, or the node stops."""
-        tasks: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(_until_gone(receive)),
-            asyncio.ensure_future(self._stopping.wait()),
-        ]
+        first = asyncio.ensure_future(_next(self._source))
+        ends = [asyncio.ensure_future(_until_gone(receive)), asyncio.ensure_future(_until_set(self._stopping))]
         try:
+            # What happens once the reader knows that the stream is open is to be in it.
+            await asyncio.sleep(0)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            # It shows that the stream is open, though nothing may happen for long.
             await _send(send, _HEARTBEAT)
             if scope["method"] != "HEAD":
-                await self._pump(send, tasks)
+                await self._pump(send, first, ends)
             await _send(send, b"", more=False)
         except TimeoutError:
             # Whoever takes nothing is cut off: the server closes a connection whose answer is not finished.
             pass
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             self._on_end()
+            await _cancel(first, *ends)
+            await self._source.aclose()
 
-    async def _pump(self, send: Send, ends: list[asyncio.Future[Any]]) -> None:
-        try:
-            while True:
-                following = asyncio.ensure_future(_next(self._source))
-                try:
-                    found = await _await_beating(following, ends, send)
-                finally:
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
-                if found is None:
-                    return
-                await _send(send, _text(*found))
-        finally:
-            close = getattr(self._source, "aclose", None)
-            if close is not None:
-                await close()
+    async def _pump(self, send: Send, following: Following, ends: Sequence[asyncio.Future[None]]) -> None:
+        while True:
+            try:
+                found = await _await_beating(following, ends, send)
+            except PerdureError as error:
+                refusal = refusal_of(error, new_request_id())
+                body = {"error": refusal.sentence, "code": refusal.code}
+                await _send(send, _frame("error", msgspec.json.encode(body)))
+                return
+            finally:
+                await _cancel(following)
+            if found is None:
+                return
+            name, value = found
+            await _send(send, _frame(name, encode(value)))
+            following = asyncio.ensure_future(_next(self._source))
 
 
-async def _await_beating(
-    following: asyncio.Future[tuple[str, Any] | None], ends: list[asyncio.Future[Any]], send: Send
-) -> tuple[str, Any] | None:
+async def _await_beating(following: Following, ends: Sequence[asyncio.Future[None]], send: Send) -> Event | None:
     """Wait for the next event, and say now and then that the stream is alive; ``None`` at the end."""
     while True:
-        done, _ = await asyncio.wait([following, *ends], timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        waited: list[asyncio.Future[Any]] = [following, *ends]
+        done, _ = await asyncio.wait(waited, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if following in done:
             return following.result()
         if done:
@@ -121,7 +126,7 @@ async def _await_beating(
         await _send(send, _HEARTBEAT)
 
 
-async def _next(source: AsyncIterator[tuple[str, Any]]) -> tuple[str, Any] | None:
+async def _next(source: Source) -> Event | None:
     return await anext(source, None)
 
 
@@ -130,12 +135,22 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
     async with asyncio.timeout(STALLED_SECONDS):
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
-def _text(name: str, value: Any) -> bytes:
+def _frame(name: str, data: bytes) -> bytes:
     # JSON that users sent may have lines.
-    lines = b"".join(b"data: %s\n" % line for line in _LINE.split(encode(value)))
+    lines = b"".join(b"data: %s\n" % line for line in _LINE.split(data))
     return b"event: %s\n%s\n" % (name.encode(), lines)

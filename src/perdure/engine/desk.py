@@ -8,6 +8,9 @@ from perdure.engine.platform import DirectPlatform
 from perdure.protocol.management import EventFilter, RunFilter
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from perdure.engine.following import Following
     from perdure.engine.lists import Lists
     from perdure.protocol.management import (
         EventPageAnswer,
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
         SchedulePageAnswer,
         ValuePageAnswer,
     )
-    from perdure.protocol.platform import RunPageAnswer
+    from perdure.protocol.platform import RunAnswer, RunPageAnswer
 
 _ALL_RUNS = RunFilter()
 _ALL_EVENTS = EventFilter()
@@ -25,8 +28,11 @@ _ALL_EVENTS = EventFilter()
 class DirectDesk(DirectPlatform):
     """Implements `perdure.protocol.management.Desk` for one environment of this node."""
 
-    def __init__(self, environment_no: int, *, lists: Lists, about: NodeAnswer, **parts: Any) -> None:
+    def __init__(
+        self, environment_no: int, *, lists: Lists, following: Following, about: NodeAnswer, **parts: Any
+    ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
+        self._following = following
         self._about = about
 
     async def list_runs(
@@ -52,6 +58,14 @@ class DirectDesk(DirectPlatform):
     async def list_values(self, *, prefix: str = "", cursor: str | None = None, take: int = 20) -> ValuePageAnswer:
         """List a page of the keys of stored values; see `Lists.values`."""
         return await self._lists.values(self._environment_no, prefix=prefix, cursor=cursor, take=take)
+
+    def follow_run(self, run_id: str) -> AsyncIterator[RunAnswer]:
+        """Follow a run until it has ended; see `Following.run`."""
+        return self._following.run(self._environment_no, run_id)
+
+    def follow_runs(self, filter: RunFilter = _ALL_RUNS) -> AsyncIterator[RunAnswer]:
+        """Follow the runs that change from now on; see `Following.runs`."""
+        return self._following.runs(self._environment_no, filter)
 
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""

@@ -139,6 +139,7 @@ class Executions:
             self._hints.executions.set()
         self._holds.add(hold)
         hold.task = self._loop.create_task(self._execute(hold, run), context=self._context.copy())
+        self._hints.run_has_changed(run.id)
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:
@@ -210,6 +211,8 @@ class Executions:
         status = applied.status
         if status is not None and status.is_final:
             self._hints.run_has_ended(hold.run_id)
+        else:
+            self._hints.run_has_changed(hold.run_id)
         if applied.ending is not NOTHING:
             self.follow(applied.ending)
         if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:
@@ -236,6 +239,7 @@ class Executions:
     def resolve_all(self, woken: Iterable[Woken]) -> None:
         """Tell executions at work here that waits of theirs are over."""
         for one in woken:
+            self._hints.run_has_changed(one.run.id)
             if one.run.status is RunStatus.EXECUTING:
                 self.resolve(one.run.id, one.run.epoch, one.states)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from perdure.engine.watches import Watches
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from perdure.engine.watches import RunsWatch, Watch
 
 
 class Hints:
@@ -23,6 +27,8 @@ class Hints:
         self.next_operation: datetime | None = None
         self.on_run_ended: Callable[[str], None] | None = None
         self._awaited: dict[str, set[asyncio.Event]] = {}
+        self._watches = Watches()
+        self.stopping = asyncio.Event()
 
     def run_is_in_line(self) -> None:
         """A run is in line, or there is room to execute one."""
@@ -40,8 +46,14 @@ class Hints:
             self.next_operation = due_at
             self.operations.set()
 
+    def run_has_changed(self, run_id: str) -> None:
+        """Something of a run has changed: its status, a task, its log, what it shows."""
+        if self._watches.are_any:
+            self._watches.run_has_changed(run_id)
+
     def run_has_ended(self, run_id: str) -> None:
         """A run has reached a final status."""
+        self.run_has_changed(run_id)
         if self.on_run_ended is not None:
             self.on_run_ended(run_id)
         for waiting in self._awaited.pop(run_id, ()):
@@ -60,3 +72,16 @@ class Hints:
             others.discard(waiting)
             if not others:
                 del self._awaited[run_id]
+
+    def watch_run(self, run_id: str) -> Watch:
+        """Ask to be told of a run's changes, until the watch is closed."""
+        return self._watches.of_run(run_id)
+
+    def watch_runs(self) -> RunsWatch:
+        """Ask to be told of every run's changes, until the watch is closed."""
+        return self._watches.of_all()
+
+    def stop(self) -> None:
+        """The node is about to stop: tell whoever waits for something."""
+        self.stopping.set()
+        self._watches.wake_all()

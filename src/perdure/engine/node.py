@@ -16,6 +16,7 @@ from perdure.engine.desk import DirectDesk
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
+from perdure.engine.following import Following
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.invocations import Invocations
@@ -71,7 +72,6 @@ class Node:
     Attributes:
         environment_no: That environment.
         platform: All that it can be asked.
-        stopping: Set when it is about to stop: whoever waits for something is told.
         signing_key: Gives what its notifications are signed with.
     """
 
@@ -125,7 +125,6 @@ class Node:
         self._schedules = Schedules(
             storage, clock, ids, self.directory, starts, self.hints, self._attendance, most=settings.max_schedules
         )
-        self.stopping = asyncio.Event()
         self.platform = self._open_desk(ids, starts, about)
         self._loops: list[asyncio.Task[None]] = []
 
@@ -136,6 +135,7 @@ class Node:
             self.environment_no,
             about=about,
             lists=Lists(storage),
+            following=Following(storage, clock, hints),
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(
@@ -188,6 +188,11 @@ class Node:
         ]
 
     @property
+    def stopping(self) -> asyncio.Event:
+        """Set when it is about to stop: what goes on until something happens is to end then."""
+        return self.hints.stopping
+
+    @property
     def services(self) -> list[asyncio.Task[None]]:
         """The loops of this node; one that has nothing to do sleeps in `Clock.wait`."""
         return self._loops
@@ -199,7 +204,7 @@ class Node:
 
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
-        self.stopping.set()
+        self.hints.stop()
         self.executions.is_open = False
         left = [*self._loops, *self.at_work()]
         for task in left:
@@ -212,7 +217,7 @@ class Node:
 
         Whoever restarts on the same database finds those runs due at once.
         """
-        self.stopping.set()
+        self.hints.stop()
         self.executions.is_open = False
         for loop in self._loops:
             loop.cancel()

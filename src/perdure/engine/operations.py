@@ -190,6 +190,7 @@ class Operations:
                 else:
                     await self._storage.write(put_off, row, verdict, now=now)
                     self._hints.operation_is_due(verdict.again_at)
+                    self._hints.run_has_changed(row.run_id)
                 return
             except StorageUnavailableError:
                 failures += 1

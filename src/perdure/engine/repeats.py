@@ -37,6 +37,7 @@ class Repeats:
         new_id = self._ids.new(RUN_PREFIX)
         await self._storage.write(repeat_run, environment_no, run_id, new_id, now=self._clock.now())
         self._hints.run_is_in_line()
+        self._hints.run_has_changed(new_id)
         return new_id
 
     async def continue_run(self, environment_no: int, run_id: str) -> None:
@@ -48,6 +49,7 @@ class Repeats:
         """
         due = await self._storage.write(continue_run, environment_no, run_id, now=self._clock.now())
         self._hints.run_is_in_line()
+        self._hints.run_has_changed(run_id)
         if due is not None:
             self._hints.timer_is_set(due)
 

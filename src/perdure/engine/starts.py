@@ -61,6 +61,8 @@ class Starts:
             self._executions.take_up(reservation, held)
         elif planned:
             self._hints.run_is_in_line()
+            for run in planned:
+                self._hints.run_has_changed(run.id)
         return result
 
 

@@ -73,6 +73,7 @@ class State:
             self._hints.timer_is_set(now)
         if hold is not None and hold.epoch == epoch and outcome.error is None:
             hold.is_fruitful = True
+        self._hints.run_has_changed(run_id)
         return outcome
 
     async def get_value(self, environment_no: int, key: str) -> JsonText | None:
@@ -106,7 +107,9 @@ class State:
             ValueTooLargeError: Its data has more than 64 KiB of UTF-8.
         """
         run_no = await find_run_no(self._storage, environment_no, run_id)
-        return await self._storage.write(put_status, run_no, call, now=self._clock.now())
+        status = await self._storage.write(put_status, run_no, call, now=self._clock.now())
+        self._hints.run_has_changed(run_id)
+        return status
 
 
 async def perform_call(

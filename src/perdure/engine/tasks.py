@@ -95,6 +95,7 @@ class Tasks:
                 hold.is_fruitful = True
         elif record.delay_until is not None:
             self._hints.timer_is_set(record.delay_until)
+        self._hints.run_has_changed(run_id)
 
     async def _record_wait(
         self, environment_no: int, run_no: int, epoch: int, record: TaskRecord, wait: TaskWait

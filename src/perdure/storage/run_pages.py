@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 
 from perdure.protocol.statuses import RunStatus
+from perdure.storage.instants import to_ms
 from perdure.storage.json_lists import number_list, text_list
 from perdure.storage.runs import RunRow, read_run_row
 from perdure.storage.stretches import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from perdure.storage.interface import Session
 
@@ -113,3 +115,30 @@ async def _walk(tx: Session, wanted: Wanted, statuses: tuple[RunStatus, ...]) ->
 
 def _numbers(rows: Iterable[tuple[object, ...]]) -> list[int]:
     return [cast("int", row[0]) for row in rows]
+
+
+async def list_by_id(tx: Session, environment_no: int, run_ids: Sequence[str]) -> list[RunRow]:
+    """List runs of an environment by their ids, in the order in which they have changed."""
+    return [read_run_row(row) for row in await tx.all("list_runs_by_id", text_list(run_ids), environment_no)]
+
+
+async def list_created_after(tx: Session, environment_no: int, *, after: int, limit: int) -> tuple[list[str], int]:
+    """List the ids of an environment's runs behind a number, looking at so many runs; and up to which was looked."""
+    rows = await tx.all("runs_created_after", environment_no, after, limit)
+    return [cast("str", run_id) for _, run_id in rows if run_id is not None], cast(
+        "int", rows[-1][0]
+    ) if rows else after
+
+
+async def find_newest(tx: Session) -> int:
+    """Give the number of the newest run of all."""
+    return cast("tuple[int]", await tx.one("newest_run_no"))[0]
+
+
+async def list_changed_since(
+    tx: Session, environment_no: int, *, since: datetime, first: int, limit: int
+) -> tuple[list[str], int]:
+    """List the ids of runs that have changed since then, from a number downwards; and with which to go on, or 0."""
+    rows = await tx.all("runs_changed_since", environment_no, to_ms(since), first, limit)
+    ids = [cast("str", run_id) for _, run_id in rows if run_id is not None]
+    return ids, cast("int", rows[-1][0]) - 1 if len(rows) == limit else 0

@@ -177,12 +177,12 @@ async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, Ta
 async def list_page(tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool) -> list[RunTaskAnswer]:
     """List tasks as they are shown, from a task id on; without ``subtasks`` the top level. Log lines stand apart."""
     query = "page_of_tasks" if subtasks else "page_of_top_tasks"
-    return [_read_answer(row) for row in await tx.all(query, run_no, cursor, limit)]
+    return [read_answer(row) for row in await tx.all(query, run_no, cursor, limit)]
 
 
 async def list_log(tx: Session, run_no: int, *, limit: int) -> list[RunTaskAnswer]:
     """List the lines of a run's log, oldest first."""
-    return [_read_answer(row) for row in await tx.all("list_log", run_no, limit)]
+    return [read_answer(row) for row in await tx.all("list_log", run_no, limit)]
 
 
 async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str, str, datetime | None]]:
@@ -205,7 +205,8 @@ def _read_state(row: Any) -> tuple[int, TaskState]:
     return run_no, state
 
 
-def _read_answer(row: Any) -> RunTaskAnswer:
+def read_answer(row: Any) -> RunTaskAnswer:
+    """Read a task as it is shown from the columns that a query gives in the order of `RunTaskAnswer`."""
     (task_id, parent, key, name, status, noop, operation, params, output, error, attempts, details, shown, started,
      completed, delay) = row  # fmt: skip
     return RunTaskAnswer(

@@ -48,3 +48,29 @@ JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e 
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
 WHERE r.environment_no = :environment_no
 ORDER BY r.run_no DESC;
+
+-- name: list_runs_by_id
+-- Runs of an environment by their ids (:ids, a JSON array).
+SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind = 'GROUP' THEN l.id END
+FROM json_each(:ids) n JOIN runs r ON r.id = n.value
+JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
+LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
+WHERE r.environment_no = :environment_no
+ORDER BY r.updated_at, r.run_no;
+
+-- name: runs_created_after
+-- The next runs behind a number, in the order of their creation; those of other environments without id.
+SELECT run_no, CASE WHEN environment_no = :environment_no THEN id END FROM runs WHERE run_no > :after
+ORDER BY run_no LIMIT :limit;
+
+-- name: newest_run_no
+-- The number of the newest run of all.
+SELECT coalesce(max(run_no), 0) FROM runs;
+
+-- name: runs_changed_since
+-- A stretch of runs from a number downwards, newest first; without id those of other environments, and those that have
+-- not changed since then.
+SELECT run_no, CASE WHEN environment_no = :environment_no AND updated_at >= :since THEN id END
+FROM runs WHERE run_no <= :first
+ORDER BY run_no DESC LIMIT :limit;

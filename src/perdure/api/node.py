@@ -1,0 +1,51 @@
+"""The node itself: who answers, how it is, what it can be asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.api.answers import answer
+from perdure.api.routes import Route
+from perdure.errors import StorageError
+from perdure.protocol.api_bodies import Health
+from perdure.protocol.management import NodeAnswer
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from perdure.api.calls import Call
+
+
+async def get_node(call: Call) -> Response:
+    """Say who answers."""
+    return answer(await call.desk.get_node())
+
+
+async def is_alive(_call: Call) -> Response:
+    """Say that the process answers."""
+    return answer(Health("ok"))
+
+
+async def is_ready(call: Call) -> Response:
+    """Say whether the node does what it is asked: it is not about to stop, and its database answers."""
+    if call.stopping.is_set():
+        return answer(Health("stopping"), status=503)
+    try:
+        await call.desk.has_value("readyz")
+    except StorageError:
+        return answer(Health("unavailable"), status=503)
+    return answer(Health("ok"))
+
+
+ROUTES = (
+    Route(method="GET", path="/api/node", handler=get_node, summary="Say who answers", answer=NodeAnswer),
+    Route(
+        method="GET", path="/healthz", handler=is_alive, summary="Say that the process answers", answer=Health,
+        is_open=True,
+    ),
+    Route(
+        method="GET", path="/readyz", handler=is_ready,
+        summary="Say whether the node does what it is asked; 503 if it does not", answer=Health, is_open=True,
+        errors=(503,),
+    ),
+)  # fmt: skip
