@@ -368,7 +368,10 @@ class SyncInAsyncError(PerdureError):
 
 
 class ForkedProcessError(PerdureError):
-    """This process was forked after the client had started; start the client in the child instead."""
+    """This process was forked after the client had started; start it in the child, such as in gunicorn's post_fork.
+
+    A fork has the memory of its parent, but none of its threads: the node is not there.
+    """
 
     code = "forked_process"
 

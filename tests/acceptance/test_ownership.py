@@ -47,11 +47,12 @@ def test_a_killed_process_leaves_the_file_to_the_next_at_once(tmp_path: Path) ->
             assert second.hear() == opened
 
 
-def test_a_forked_child_is_refused_and_its_parent_goes_on(tmp_path: Path) -> None:
+def test_a_forked_child_is_refused_until_it_starts_itself_and_its_parent_goes_on(tmp_path: Path) -> None:
     with started("fork", tmp_path) as program:
-        assert program.hear().startswith("forked_process ")
-        assert program.rest() == ["after"]
+        for _ in range(5):
+            assert program.hear().startswith("forked_process This process was forked")
+        assert program.rest() == ["attached of the child itself", "after"]
         assert program.end() == 0
     contents = read_contents(tmp_path)
-    assert sorted(contents.events) == ["after", "before"]
+    assert sorted(contents.events) == ["after", "before", "of the child itself"]
     assert contents.violations == []

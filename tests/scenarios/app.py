@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from perdure import Client, Job, RunHandle, invoke_trigger
-from perdure.sdk.node import BackgroundStart, Node, Start
+from perdure.sdk.node import Node
 from perdure.sdk.records import Run, RunTask
+from perdure.sdk.start import BackgroundStart, Start
 
 PATIENCE = 10.0
 """How long a run may take to get where a test waits for it, in seconds."""
@@ -116,7 +117,8 @@ class App:
 
     @property
     def node(self) -> Node:
-        return self.client.connected()
+        assert self.client.node is not None
+        return self.client.node
 
 
 class Gate:

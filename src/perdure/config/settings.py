@@ -48,6 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         max_connections_per_host: How many of them to one host and port.
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
         max_schedules: How many registrations with dynamic schedules an environment may have.
+        blocked_loop_after: After how long an event loop that gives no sign of life is told of; ``None``: never.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -71,6 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_connections_per_host: int = 1000
     clock_offset: timedelta = timedelta()
     max_schedules: int = 100
+    blocked_loop_after: timedelta | None = timedelta(seconds=1)
 
 
 _VARIABLES = {
@@ -86,10 +88,12 @@ _VARIABLES = {
     "PERDURE_CONCURRENCY_LIMIT": "concurrency_limit",
     "PERDURE_CLOCK_OFFSET": "clock_offset",
     "PERDURE_MAX_THREADS": "max_threads",
+    "PERDURE_BLOCKED_LOOP_SECONDS": "blocked_loop_after",
 }
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_RETENTION = timedelta(days=36525)
 _LARGEST_OFFSET = timedelta(days=3653)
+_BLOCKED_LOOP = (timedelta(milliseconds=50), timedelta(hours=1))
 _AT_LEAST_ONE = (
     "max_executions",
     "quarantine_after",
@@ -128,7 +132,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
         egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
         retention=_parse_retention(source.get("PERDURE_RETENTION", "")),
+        blocked_loop_after=_check_blocked_loop(settings.blocked_loop_after),
     )
+
+
+def _check_blocked_loop(limit: timedelta | None) -> timedelta | None:
+    if not limit:
+        return None
+    least, most = _BLOCKED_LOOP
+    if not least <= limit <= most:
+        raise InvalidArgumentError("PERDURE_BLOCKED_LOOP_SECONDS is 0.05 to 3600 seconds, or 0: never.")
+    return limit
 
 
 def _parse_retention(text: str) -> timedelta | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from perdure.errors import DuplicateJobError, InvalidArgumentError, NotConnectedError
+from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
 from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.client_schedules import ClientSchedules
 from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
+from perdure.sdk.connecting import Connecting
 from perdure.sdk.current import refuse_in_job
 from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
 from perdure.sdk.handle import RunHandle
@@ -17,9 +18,9 @@ from perdure.sdk.hooks import Hooks
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
 from perdure.sdk.names import check_name
-from perdure.sdk.node import BackgroundStart, Node, Start
 from perdure.sdk.schedule_calls import check_dynamic_id
 from perdure.sdk.schedules import DynamicSchedule
+from perdure.sdk.start import BackgroundStart, Start, StartOptions
 from perdure.sdk.status_calls import refuse_nothing, status_change
 from perdure.sdk.store import ClientStore, SyncStore
 from perdure.sdk.sync import SyncClient, blocking
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from perdure.sdk.codec import Codec
     from perdure.sdk.hooks import RunEvent
+    from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
 
 T = TypeVar("T")
@@ -41,6 +43,10 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
 
     Args:
         id: Names the app among all that a server knows.
+        api_key: What a node is asked with: the one at ``api_url``, or the one that the client starts. Default:
+            ``PERDURE_API_KEY``, else ``TRIGGER_API_KEY``; a node that is started without has a key of its own.
+        api_url: The URL of the node that calls go to while the client is not started. Default: ``PERDURE_API_URL``,
+            else ``TRIGGER_API_URL``, else the node that another process has on the database.
         database_url: Where an embedded node keeps its state: ``sqlite:///path`` or ``sqlite://`` (in memory).
             Default: ``PERDURE_DATABASE_URL``, else ``sqlite:///.perdure/perdure.db``.
         log_level: Log lines below it are not stored: ``"debug"`` (default), ``"info"``, ``"warn"`` or ``"error"``;
@@ -52,10 +58,20 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
         node: The node that the client has started, or ``None``.
     """
 
-    def __init__(self, id: str, *, database_url: str | None = None, log_level: str | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        *,
+        api_key: str | None = None,
+        api_url: str | None = None,
+        database_url: str | None = None,
+        log_level: str | None = None,
+    ) -> None:
         if not id:
             raise InvalidArgumentError('A client needs an id: Client(id="shop").')
         self.id = id
+        self._connecting = Connecting(id, api_key=api_key, api_url=api_url, database_url=database_url)
+        self.api_key = api_key
         self.database_url = database_url
         self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
@@ -105,7 +121,7 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
             made.bind(self)
 
     def _refuse_if_started(self, what: str, how: str) -> None:
-        if self.node is not None:
+        if self.is_started:
             raise InvalidArgumentError(
                 f"The client {self.id!r} is started, and its node would not know {what}; {how} before start()."
             )
@@ -166,12 +182,17 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
 
     # Running.
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the client has a node that this process has started."""
+        return self.node is not None and not self.node.is_inherited
+
     def start(
         self,
         *,
         database_url: str | None = None,
         public_url: str | None = None,
-        when_locked: str = "fail",
+        when_locked: str = "attach",
         force_replay: bool = False,
     ) -> Start:
         """Run an embedded node on this event loop: ``async with client.start() as node:``.
@@ -180,48 +201,52 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
             database_url: Default: that of the client.
             public_url: Where the app has mounted ``node.asgi()``, as others reach it: the origin of callback URLs.
                 Default: ``PERDURE_PUBLIC_URL``, else a loopback port that the node opens by itself.
-            when_locked: What to do if another process owns the database: ``"fail"`` raises, after waiting up to
+            when_locked: What to do if another process owns the database. ``"attach"``: calls go to that process, which
+                executes the runs, and this one takes over when it has ended. ``"fail"`` raises, after waiting up to
                 10 s for a process that is ending.
             force_replay: Keep no suspended run in memory: every suspension replays. ``PERDURE_FORCE_REPLAY=1``
                 does the same.
 
         Raises:
-            DatabaseLockedError: Another process owns the database file.
+            DatabaseLockedError: Another process owns the database file, and the node is to fail then; or this process
+                owns it already.
             StorageError: The database cannot be opened.
         """
-        return Start(self, database_url, public_url, when_locked, force_replay)
+        return Start(self, StartOptions(database_url, public_url, when_locked, force_replay))
 
     def start_background(
         self,
         *,
         database_url: str | None = None,
         public_url: str | None = None,
-        when_locked: str = "fail",
+        when_locked: str = "attach",
         force_replay: bool = False,
     ) -> BackgroundStart:
         """Run an embedded node in a thread of its own: ``with client.start_background() as node:``.
 
-        Arguments and errors are those of `start`.
+        Where no block lasts as long as the node is to, ``client.start_background().open()`` starts it, and it is
+        stopped when the process ends. Arguments and errors are those of `start`.
         """
-        return BackgroundStart(self, database_url, public_url, when_locked, force_replay)
+        return BackgroundStart(self, StartOptions(database_url, public_url, when_locked, force_replay))
 
     @property
     def sync(self) -> SyncCalls:
         """The same calls, blocking, for threads without a running event loop."""
         return SyncCalls(self)
 
-    def connected(self) -> Node:
-        """Give the node that calls go to.
+    def connected(self) -> Connection:
+        """Give the way to the node that calls go to: its own, else that at ``api_url``, else that of the database.
 
         Raises:
-            NotConnectedError: The client is not started.
+            NotConnectedError: There is none.
+            ForkedProcessError: This process was forked after the client had started.
         """
-        if self.node is None:
-            raise NotConnectedError(
-                f"The client {self.id!r} is not started: run this inside `async with client.start():` or "
-                "`with client.start_background():`."
-            )
-        return self.node
+        node = self.node
+        if node is None:
+            return self._connecting.remote()
+        if node.is_inherited:
+            raise ForkedProcessError
+        return node
 
     # Calling.
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perdure.sdk.codec import Codec
-    from perdure.sdk.node import Node
+    from perdure.sdk.node import Connection
 
 
 class ClientPart(ABC):
     """Calls that a client makes of its node."""
 
     @abstractmethod
-    def connected(self) -> Node:
-        """Give the node that calls go to."""
+    def connected(self) -> Connection:
+        """Give the way to the node that calls go to."""
 
     @abstractmethod
     def output_codec(self, job: Any) -> Codec | None:

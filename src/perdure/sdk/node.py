@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import threading
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from perdure.config.settings import load_settings
-from perdure.errors import ForkedProcessError, InvalidArgumentError, PerdureError, SyncInAsyncError
-from perdure.sdk.host import Host
+from perdure.errors import ForkedProcessError, PerdureError, SyncInAsyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from types import TracebackType
 
     from perdure.protocol.platform import Platform
-    from perdure.sdk.client import Client
+    from perdure.sdk.host import Host
+    from perdure.sdk.loop_watch import LoopWatch
 
 T = TypeVar("T")
 
-WhenLocked = Literal["fail"]
+
+class Connection(Protocol):
+    """The way to a node, from any thread and any event loop."""
+
+    @property
+    def platform(self) -> Platform:
+        """What the node offers, for calls from the loop that reaches it."""
+        ...
+
+    async def call(self, work: Callable[[Platform], Coroutine[Any, Any, T]]) -> T:
+        """Run a call and return its result, from whatever loop this is."""
+        ...
+
+    def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine where calls are made, and block this thread until it is done.
+
+        Raises:
+            SyncInAsyncError: This thread runs an event loop, which the call would block.
+        """
+        ...
 
 
 class Embedded(Protocol):
     """What the embedded assembly gives back."""
 
-    platform: Platform
+    @property
+    def platform(self) -> Platform: ...
+
+    @property
+    def is_attached(self) -> bool: ...
 
     @property
     def url(self) -> str: ...
@@ -42,19 +62,36 @@ class Embedded(Protocol):
 
 
 class Node:
-    """An engine inside this process, with a client's jobs.
+    """An engine inside this process, with a client's jobs; or in another one, which owns the database.
 
-    Attributes:
-        platform: What the engine offers, for calls from its own loop.
+    Args:
+        embedded: The engine, or the way to it.
+        host: The jobs.
+        watch: What watches the event loop, if anything does.
     """
 
-    def __init__(self, embedded: Embedded, host: Host) -> None:
+    def __init__(self, embedded: Embedded, host: Host, *, watch: LoopWatch | None = None) -> None:
         self._embedded = embedded
         self._host = host
+        self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._pid = os.getpid()
-        self.platform = embedded.platform
+
+    @property
+    def platform(self) -> Platform:
+        """What the engine offers, for calls from the node's own loop."""
+        return self._embedded.platform
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether another process owns the database and executes the runs; this one takes over when that has ended."""
+        return self._embedded.is_attached
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that has started the node, and has none itself."""
+        return os.getpid() != self._pid
 
     @property
     def url(self) -> str:
@@ -67,7 +104,12 @@ class Node:
         return self._embedded.signing_key
 
     def asgi(self) -> Any:
-        """Make the ASGI application for callback URLs, to be mounted in an app at the path of ``public_url``."""
+        """Make the ASGI application for callback URLs, to be mounted in an app at the path of ``public_url``.
+
+        Raises:
+            ForkedProcessError: This process was forked after the node had been started.
+        """
+        self._check_process()
         return self._embedded.asgi()
 
     async def call(self, work: Callable[[Platform], Coroutine[Any, Any, T]]) -> T:
@@ -94,7 +136,14 @@ class Node:
         return Context().run(asyncio.run_coroutine_threadsafe, work, self._loop).result()
 
     async def stop(self) -> None:
-        """Stop taking work, wait at most 10 s for what executes, suspend the rest, close the database."""
+        """Stop taking work, wait at most 10 s for what executes, suspend the rest, close the database.
+
+        A process that was forked since has nothing to stop.
+        """
+        if self.is_inherited:
+            return
+        if self._watch is not None:
+            self._watch.stop()
         await self._embedded.stop()
         await self._host.stop()
 
@@ -114,107 +163,3 @@ def refuse_running_loop() -> None:
     except RuntimeError:
         return
     raise SyncInAsyncError
-
-
-async def start_node(
-    client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
-) -> Node:
-    """Assemble an embedded node for a client's jobs; this is the SDK's one door to the server side."""
-    if when_locked != "fail":
-        raise InvalidArgumentError(f'when_locked={when_locked!r} is not understood; it may be "fail".')
-    assembly = importlib.import_module("perdure.server.embedded")
-    host = Host(
-        client.id,
-        client.jobs,
-        force_replay=force_replay or is_replay_forced(),
-        max_threads=load_settings().max_threads,
-        dynamic_schedules=client.dynamic_schedules,
-    )
-    try:
-        embedded = await assembly.start_embedded(
-            host, database_url=database_url or client.database_url, public_url=public_url, connect=host.connect
-        )
-    except BaseException:
-        await host.stop()
-        raise
-    return Node(embedded, host)
-
-
-def is_replay_forced() -> bool:
-    """Whether ``PERDURE_FORCE_REPLAY`` asks that every suspension replays."""
-    return os.environ.get("PERDURE_FORCE_REPLAY", "") not in ("", "0", "false")
-
-
-class Start:
-    """``async with client.start() as node:``."""
-
-    def __init__(
-        self, client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
-    ) -> None:
-        self._client = client
-        self._arguments = (database_url, public_url, when_locked, force_replay)
-        self._node: Node | None = None
-
-    async def __aenter__(self) -> Node:
-        if self._client.node is not None:
-            raise PerdureError(f"The client {self._client.id!r} is started already.")
-        self._node = await start_node(self._client, *self._arguments)
-        self._client.node = self._node
-        return self._node
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        node, self._node = self._node, None
-        self._client.node = None
-        if node is not None:
-            await node.stop()
-
-
-class BackgroundStart:
-    """``with client.start_background() as node:`` — the node runs on an event loop in a thread of its own."""
-
-    def __init__(
-        self, client: Client, database_url: str | None, public_url: str | None, when_locked: str, force_replay: bool
-    ) -> None:
-        self._start = Start(client, database_url, public_url, when_locked, force_replay)
-        self._ready = threading.Event()
-        self._error: BaseException | None = None
-        self._node: Node | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, name="perdure-node", daemon=True)
-
-    def __enter__(self) -> Node:
-        self._thread.start()
-        self._ready.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-        assert self._node is not None
-        return self._node
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:
-            if self._ready.is_set():
-                raise
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        async with self._start as node:
-            self._node = node
-            self._ready.set()
-            await self._stop.wait()

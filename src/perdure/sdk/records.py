@@ -269,6 +269,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     why: str | None = None
     next_cursor: str | None = None
 
+    def _repr_html_(self) -> str:
+        from perdure.sdk.html import run_html
+
+        return run_html(self)
+
 
 class RunStatuses(msgspec.Struct, frozen=True, kw_only=True):
     """The statuses of a run.
@@ -396,6 +401,11 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: tuple[Run, ...]
     next_cursor: str | None = None
+
+    def _repr_html_(self) -> str:
+        from perdure.sdk.html import page_html
+
+        return page_html(self.runs)
 
 
 class ScheduledPayload(msgspec.Struct, frozen=True, rename={"last_timestamp": "lastTimestamp"}):

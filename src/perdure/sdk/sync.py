@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from perdure.sdk.client import Client
     from perdure.sdk.handle import RunHandle
-    from perdure.sdk.node import Node
+    from perdure.sdk.node import Connection
     from perdure.sdk.sync_io.handle import SyncRunHandle
 
 C = TypeVar("C")
@@ -65,7 +65,7 @@ class SyncClient(Blocking["Client"]):
         return _blocking_handle(node.run_blocking(self.client.rerun(run_id)), node)
 
 
-def _blocking_handle(handle: RunHandle[Any], node: Node) -> SyncRunHandle[Any]:
+def _blocking_handle(handle: RunHandle[Any], node: Connection) -> SyncRunHandle[Any]:
     from perdure.sdk.sync_io.handle import SyncRunHandle
 
     return SyncRunHandle(handle, node.run_blocking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -19,7 +20,7 @@ from perdure.engine.node import Node, open_node
 from perdure.protocol.management import NodeAnswer
 from perdure.server.address import Address, open_address
 from perdure.server.announcement import Announcement, announce, withdraw
-from perdure.storage.opening import database_path, open_storage
+from perdure.storage.opening import LOCK_TIMEOUT, database_path, open_storage
 
 if TYPE_CHECKING:
     import socket
@@ -60,6 +61,11 @@ class EmbeddedNode:
         self.storage = storage
         self.closes_storage = False
         self._announced: tuple[Path, Announcement] | None = None
+
+    @property
+    def is_attached(self) -> bool:
+        """Never: it owns its database."""
+        return False
 
     @property
     def url(self) -> str:
@@ -133,6 +139,7 @@ async def start_embedded(
     connect: Connect | None = None,
     inherited: socket.socket | None = None,
     api_key: str | None = None,
+    lock_timeout: timedelta = LOCK_TIMEOUT,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -147,8 +154,10 @@ async def start_embedded(
         inherited: A socket that listens already, where the node's routes are served.
         api_key: What others show to ask it anything, and what notifications are signed with; ``None``: as the
             environment says, else a new one, and for notifications a key derived from that of the database.
+        lock_timeout: How long to wait for a process that owns the database and is just ending.
 
     Raises:
+        DatabaseLockedError: Another process owns the database.
         StorageError: The database cannot be opened.
         InvalidArgumentError: ``public_url`` is no URL.
         DuplicateJobError: The app declares a job id twice.
@@ -158,8 +167,7 @@ async def start_embedded(
     url = settings.database_url if database_url is None else database_url
     settings = replace(settings, database_url=url)
     path = database_path(url)
-    # It may wait for another process that is just ending.
-    storage = await asyncio.to_thread(open_storage, url)
+    storage = await _open(url, lock_timeout)
     try:
         embedded = await start_on(
             storage,
@@ -167,7 +175,7 @@ async def start_embedded(
             public_url=settings.public_url if public_url is None else public_url,
             settings=settings,
             clock=_machine_clock(settings.clock_offset) if clock is None else clock,
-            secret_key=lambda: load_secret_key(None if path is None else path.with_name(f"{path.name}.key")),
+            secret_key=lambda: load_secret_key(key_file(path)),
             connect=connect,
             inherited=inherited,
             api_key=api_key,
@@ -178,6 +186,23 @@ async def start_embedded(
         raise
     embedded.closes_storage = True
     return embedded
+
+
+def key_file(database: Path | None) -> Path | None:
+    """Say where the key of a database is kept, if the environment names none; ``None``: nowhere."""
+    return None if database is None else database.with_name(f"{database.name}.key")
+
+
+async def _open(url: str, lock_timeout: timedelta) -> Storage:
+    """Open a database in a thread, since it may wait for another process that is just ending."""
+    opening = asyncio.ensure_future(asyncio.to_thread(open_storage, url, lock_timeout=lock_timeout))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread goes on, and what it opens would stay locked.
+        with contextlib.suppress(Exception):
+            await (await opening).close()
+        raise
 
 
 async def start_on(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from perdure.errors import InvalidArgumentError
@@ -17,7 +17,11 @@ _UNDERSTOOD = (
 )
 
 
-def open_storage(url: str, *, lock_timeout: timedelta = timedelta(seconds=10)) -> Storage:
+LOCK_TIMEOUT: Final = timedelta(seconds=10)
+"""How long a process that opens a database waits for one that is just ending."""
+
+
+def open_storage(url: str, *, lock_timeout: timedelta = LOCK_TIMEOUT) -> Storage:
     """Open a database, creating it and bringing it to this version's schema if need be.
 
     It works on files and may wait for the lock: call it before the event loop has other work, or in a thread.

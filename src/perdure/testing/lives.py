@@ -56,7 +56,7 @@ class Lives:
             InvalidArgumentError: One has started a node of its own.
         """
         for client in clients:
-            if client.node is not None:
+            if client.is_started:
                 raise InvalidArgumentError(f"The client {client.id!r} has started a node of its own already.")
             client.node = node_of(self, client)
             self._clients.append(client)

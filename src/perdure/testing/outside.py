@@ -104,6 +104,11 @@ class SteadyNode:
         self.platform = cast("Platform", SteadyPlatform(lives))
 
     @property
+    def is_attached(self) -> bool:
+        """Never: it has a node of its own."""
+        return False
+
+    @property
     def url(self) -> str:
         """The URL of the node."""
         return self._lives.url

@@ -52,7 +52,7 @@ def perdure_start() -> datetime | None:
 @pytest.fixture
 def perdure_env(request: pytest.FixtureRequest, perdure_client: Client | None, perdure_start: datetime | None) -> Env:
     """An embedded node in memory with a clock that stands still, for this test alone."""
-    from perdure.sdk.node import is_replay_forced
+    from perdure.sdk.start import is_replay_forced
     from perdure.testing.env import Env
 
     clients = () if perdure_client is None else (perdure_client,)

@@ -18,7 +18,7 @@ async def main(folder: Path) -> None:
     client = Client(id="own", database_url=f"sqlite:///{folder}/perdure.db")
     say("trying")
     try:
-        async with client.start():
+        async with client.start(when_locked="fail"):
             record = await client.send_event(id="same", name="hello")
             say("open", record.timestamp.isoformat())
             await end_of_input()

@@ -1,0 +1,100 @@
+"""Which node a client that is not started calls."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from perdure.errors import InvalidArgumentError, NotConnectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.sdk.remote import RemoteNode
+
+    Check = Callable[[str, str], str]
+
+_URLS: Final = ("PERDURE_API_URL", "TRIGGER_API_URL")
+_KEYS: Final = ("PERDURE_API_KEY", "TRIGGER_API_KEY")
+
+
+class Connecting:
+    """Finds the node; the arguments are those of `perdure.Client`.
+
+    Raises:
+        InvalidArgumentError: The URL is none of http or https, or the key is none.
+    """
+
+    def __init__(self, client_id: str, *, api_key: str | None, api_url: str | None, database_url: str | None) -> None:
+        self._client_id = client_id
+        self._api_key = None if api_key is None else _check_key(api_key, "api_key=")
+        self._api_url = None if api_url is None else _check_url(api_url, "api_url=")
+        self._database_url = database_url
+        self._found: tuple[tuple[str | None, ...], RemoteNode] | None = None
+
+    def remote(self) -> RemoteNode:
+        """Give the way to the node at ``api_url``, else to the one that has said beside the database where it is.
+
+        Raises:
+            NotConnectedError: There is none.
+            InvalidArgumentError: What the environment says is no URL or no key.
+        """
+        url = _first(self._api_url, _URLS, _check_url)
+        key = _first(self._api_key, _KEYS, _check_key)
+        what = (url, key, self._database_url or os.environ.get("PERDURE_DATABASE_URL"))
+        # The environment may have been set since, as by a file of variables.
+        if self._found is None or self._found[0] != what:
+            self._found = (what, self._connect(url, key))
+        remote = self._found[1]
+        remote.check()
+        return remote
+
+    def _connect(self, url: str | None, key: str | None) -> RemoteNode:
+        from perdure.sdk.remote import announced_node, named_node
+
+        if url is None:
+            remote = announced_node(self._database_url, otherwise=self._ways())
+            if remote is None:
+                raise NotConnectedError(self._ways())
+            return remote
+        if key is None:
+            raise NotConnectedError(
+                f"The node at {url} is asked with an API key: give the client {self._client_id!r} api_key=, or set "
+                "PERDURE_API_KEY."
+            )
+        return named_node(url, key)
+
+    def _ways(self) -> str:
+        return (
+            f"The client {self._client_id!r} has no node to call. Start one here: `async with client.start():` or "
+            "`with client.start_background():`; or say where one is: api_url= and api_key= of the client, or "
+            "PERDURE_API_URL and PERDURE_API_KEY; or run one on the same database in another process of this machine, "
+            "such as `perdure dev`."
+        )
+
+
+def _first(given: str | None, variables: tuple[str, ...], check: Check) -> str | None:
+    if given is not None:
+        return given
+    return next((check(os.environ[name], name) for name in variables if os.environ.get(name)), None)
+
+
+def _check_url(url: str, name: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        fits = fits and parts.username is None and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidArgumentError(f"{name} is the URL of a node, such as http://127.0.0.1:3030, not {url!r:.200}.")
+    return url.rstrip("/")
+
+
+def _check_key(key: str, name: str) -> str:
+    # It is sent in a header.
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidArgumentError(f"{name} is no API key: it is empty, or holds characters that no key has.")
+    return key
