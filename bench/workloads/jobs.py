@@ -23,6 +23,8 @@ _log = AppendLog(Path(os.environ[STEP_LOG_VARIABLE])) if STEP_LOG_VARIABLE in os
 # When each run reached user code, by its key; the driver is the same process.
 reached: dict[str, float] = {}
 
+# The number of steps of each run in order that has come to its last line.
+ends: list[int] = []
 
 # How late each alarm was, in seconds; the driver is the same process.
 lateness: list[float] = []
@@ -61,6 +63,7 @@ async def run_in_order(payload: dict[str, Any], io: IO, ctx: Context) -> int:
     steps: int = payload["steps"]
     for number in range(steps):
         await io.run_task(f"s{number}", step)
+    ends.append(steps)
     return steps
 
 
@@ -75,6 +78,7 @@ def run_plain_in_order(payload: dict[str, Any], io: SyncIO, ctx: Context) -> int
     steps: int = payload["steps"]
     for number in range(steps):
         io.run_task(f"s{number}", plain_step)
+    ends.append(steps)
     return steps
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-PATIENCE_SECONDS = 0.001
+PATIENCE_SECONDS = 0.003
 """How long the loop leaves it to threads to wake each other: one may be busy with something else. Then it wakes some
-itself, each time more, until one of them has woken another."""
+itself, each time more, until one of them has woken another. It is longer than the system mostly puts a thread aside for
+other processes: on a busy machine the loop would often wake threads for nothing, and have them queue up."""
 
 
 class Bell:
