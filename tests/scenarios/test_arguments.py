@@ -152,3 +152,23 @@ async def test_arguments_of_other_calls_that_mean_nothing_are_refused(app: App) 
         "one event in place of a list": lambda io: io.send_events("k", {"name": "e"}),
     }
     assert await outcomes(app, calls) == refused(calls)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [5, "text", [5], [{"label": "a"}], [{"label": 1, "text": "b"}], [{"label": "a", "text": "b", "url": 1}]],
+)
+async def test_properties_of_a_result_that_cannot_be_shown_fail_their_task(app: App, properties: Any) -> None:
+    def body(task: Any) -> int:
+        task.output_properties = properties
+        return 1
+
+    @app.job
+    async def showing(payload: Any, io: IO) -> str:
+        with pytest.raises(InvalidArgumentError, match=r"task\.output_properties"):
+            await io.run_task("k", body)
+        return "refused"
+
+    run = await app.run(showing)
+    assert (run.status, run.output) == ("SUCCESS", "refused")
+    assert [task.properties for task in run.tasks] == [()]

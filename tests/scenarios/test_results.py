@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from perdure import IO
 from perdure.errors import UnserializableOutputError, UnsupportedTypeError, ValueTooLargeError
 from tests.scenarios import shapes
 from tests.scenarios.app import App, task_of
+from tests.scenarios.errors import PaymentDeclined
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
@@ -404,3 +405,37 @@ async def test_what_parse_output_returns_is_decoded_not_what_is_stored(app: App)
     run = await app.run(parsing)
     assert (run.status, run.output) == ("SUCCESS", True)
     assert task_of(run, "order").output == {"sum": "4"}
+
+
+async def test_what_is_not_for_showing_is_seen_by_the_job_alone(app: App) -> None:
+    seen: list[Any] = []
+
+    @app.job
+    async def asking(payload: Any, io: IO) -> int:
+        made = {"user": {"token": "s3cr3t", "name": "Ada"}, "list": [1]}
+        redact = ["user.token", "list.0", "nowhere"]
+        seen.append(await io.run_task("sign in", lambda: made, redact=redact))
+        await io.run_task("nothing", lambda: None, redact=["user"])
+        await io.wait("gate", 0.005)
+        return len(seen)
+
+    run = await app.run(asking)
+    assert run.status == "SUCCESS"
+    assert task_of(run, "sign in").output == {"user": {"token": "[REDACTED]", "name": "Ada"}, "list": [1]}
+    assert task_of(run, "nothing").output is None
+    assert all(one["user"]["token"] == "s3cr3t" for one in seen)
+
+
+async def test_what_never_returns_needs_no_type_of_its_result(app: App) -> None:
+    def decline() -> NoReturn:
+        raise PaymentDeclined("card")
+
+    @app.job
+    async def paying(payload: Any, io: IO) -> str:
+        try:
+            await io.run_task("pay", decline)
+        except PaymentDeclined:
+            return "declined"
+
+    run = await app.run(paying)
+    assert (run.status, run.output) == ("SUCCESS", "declined")

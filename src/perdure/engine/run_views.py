@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from perdure.protocol.execution import JsonText
+from perdure.protocol.json_text import dump, load
 from perdure.protocol.platform import RunAnswer, RunPageAnswer, RunTaskAnswer
+from perdure.protocol.redacted import redact_paths
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import run_statuses, runs, tasks
 
@@ -87,11 +92,19 @@ def answer_of(
         run.epoch,
         run.warnings,
         explain(run, waits),
-        tuple(page[:take]),
+        tuple(_without_secrets(task) for task in page[:take]),
         page[take].id if len(page) > take else None,
         tuple(log),
         tuple(statuses),
     )
+
+
+def _without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
+    """Hide what the call of a task said is not for showing."""
+    if task.output is None or task.details is None or '"redact"' not in task.details:
+        return task
+    paths = load(task.details).get("redact", {}).get("paths", ())
+    return replace(task, output=JsonText(dump(redact_paths(load(task.output), paths))))
 
 
 def page_of(found: Sequence[tuple[RunRow, Waits]], goes_on: int | None) -> RunPageAnswer:

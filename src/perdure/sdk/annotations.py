@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Awaitable as AbstractAwaitable
 from collections.abc import Callable, Coroutine, Mapping
 from types import SimpleNamespace
-from typing import Any, Final, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Never, NoReturn, cast, get_args, get_origin, get_type_hints
 
 from perdure.errors import UnsupportedTypeError
 
@@ -38,7 +38,9 @@ def return_annotation(function: Callable[..., Any], *, remedy: str = "pass as_ty
     raw = _raw_annotations(owner).get("return", MISSING)
     if raw is MISSING:
         return MISSING
-    return _awaited(_resolve(owner, raw, f"The return annotation of {name_of(function)}", remedy))
+    found = _awaited(_resolve(owner, raw, f"The return annotation of {name_of(function)}", remedy))
+    # What never returns gives nothing that would have to be read.
+    return MISSING if found in (NoReturn, Never) else found
 
 
 def first_parameter_annotation(function: Callable[..., Any]) -> Any:

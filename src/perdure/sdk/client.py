@@ -67,9 +67,7 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
         database_url: str | None = None,
         log_level: str | None = None,
     ) -> None:
-        if not id:
-            raise InvalidArgumentError('A client needs an id: Client(id="shop").')
-        self.id = id
+        self.id = check_name(id, what="A client's id")
         self._connecting = Connecting(id, api_key=api_key, api_url=api_url, database_url=database_url)
         self.api_key = api_key
         self.database_url = database_url

@@ -51,8 +51,10 @@ def register_error(cls: type[E], *, encode: Callable[[E], Any], decode: Callable
         decode: Makes the exception of that JSON.
 
     Raises:
-        InvalidArgumentError: ``cls`` is no subclass of ``Exception``.
+        InvalidArgumentError: ``cls`` is no subclass of ``Exception``, or the others are no functions.
     """
+    if not callable(encode) or not callable(decode):
+        raise InvalidArgumentError("register_error takes two functions, encode= and decode=.")
     if not isinstance(cls, type) or not issubclass(cls, Exception):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidArgumentError(f"register_error takes a subclass of Exception, not {cls!r}.")
     _REGISTERED[_name_of(cls)] = (cls, encode, cast("_Decode", decode))

@@ -420,3 +420,9 @@ def test_a_stack_of_any_depth_is_stored_in_part() -> None:
     stack = describe(_raised(lambda: recurse(50))).stack or ""
     assert len(stack) < 40_000
     assert "characters left out" in stack
+
+
+def test_an_error_is_stored_and_made_again_by_functions() -> None:
+    for encode, decode in ((None, str), (str, 5)):
+        with pytest.raises(InvalidArgumentError, match="functions"):
+            register_error(LookupError, encode=encode, decode=decode)  # type: ignore[arg-type,type-var]

@@ -202,7 +202,7 @@ class IO(
             properties: Shown with the task: a list of ``{"label", "text", "url"}``.
             params: Shown as the task's input; also what tells two uses of a key apart.
             style: ``{"style": "normal" | "minimal", "variant": …}``, for display.
-            redact: Dotted paths into the result that the dashboard hides.
+            redact: Dotted paths into the result that are shown as ``[REDACTED]``; the job gets them as they are.
             display_key: Shown instead of the key.
             delay_until: Begin no earlier than this instant.
             noop: Run no body, give ``None``; with ``delay_until`` this is a wait.

@@ -26,6 +26,7 @@ from perdure.sdk.io.body import (
     is_async,
     required_arguments,
 )
+from perdure.sdk.io.options import sequence_details
 from perdure.sdk.io.outside import ask_outside
 from perdure.sdk.retry import RetryAt, SkipRetrying
 from perdure.sdk.scope import OpenTask, Scope, current_scope
@@ -76,6 +77,11 @@ def _is_of(error: BaseException, failures: list[BaseException]) -> bool:
         group = cast("BaseExceptionGroup[BaseException]", error)
         return all(_is_of(one, failures) for one in group.exceptions)
     return any(error is one for one in failures)
+
+
+def _shown_with(running: RunningTask) -> JsonText | None:
+    shown = sequence_details(running.output_properties, what="task.output_properties")
+    return None if shown is None else JsonText(dump(shown, root="output_properties"))
 
 
 def exit_as_error(error: SystemExit) -> Exception:
@@ -211,8 +217,7 @@ class Attempts(Struct, eq=False):
                 returned, running = await call_body(execution, self.call, self.branch, fn, task, self.options.timeout)
                 # With parse_output the type is that of what it returns, not of what is stored.
                 output, value = (self.codec if self.options.parse_output is None else PLAIN).store(returned)
-                shown = running.output_properties if running is not None else None
-                properties = None if shown is None else JsonText(dump(shown, root="output_properties"))
+                properties = None if running is None else _shown_with(running)
             except Exception as error:
                 raised: Exception = error
             except BaseException as error:

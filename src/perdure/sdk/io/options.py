@@ -159,17 +159,19 @@ def redact_details(paths: object) -> dict[str, Any] | None:
     return {"paths": list(listed)}
 
 
-def sequence_details(properties: object) -> list[dict[str, str]] | None:
-    """Check the ``properties`` of a call: a list of ``{"label", "text", "url"}``."""
+def sequence_details(properties: object, *, what: str = "properties=") -> list[dict[str, str]] | None:
+    """Check properties, those of a call or of its result: a list of ``{"label", "text", "url"}``."""
     if properties is None:
         return None
     if not isinstance(properties, list | tuple):
-        raise InvalidArgumentError(f"properties= is a list of dicts; it was given {properties!r:.60}.")
-    return [_property(one) for one in cast("Sequence[object]", properties)]
+        raise InvalidArgumentError(f"{what} is a list of dicts; it was given {properties!r:.60}.")
+    return [_property(one, what) for one in cast("Sequence[object]", properties)]
 
 
-def _property(value: object) -> dict[str, str]:
+def _property(value: object, what: str) -> dict[str, str]:
     shown = dict(cast("Mapping[str, str]", value)) if isinstance(value, Mapping) else {}
-    if not isinstance(shown.get("label"), str) or not isinstance(shown.get("text"), str):
-        raise InvalidArgumentError(f'Each of properties= has "label" and "text", both text; this one is {value!r:.60}.')
+    if not all(isinstance(text, str) for text in (shown.get("label"), shown.get("text"), shown.get("url", ""))):
+        raise InvalidArgumentError(
+            f'Each of {what} has "label" and "text" and maybe "url", all text; this one is {value!r:.60}.'
+        )
     return shown
