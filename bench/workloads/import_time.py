@@ -1,4 +1,4 @@
-"""import: how long ``import perdure`` takes in a fresh interpreter, and what it loads."""
+"""import: how long ``from perdure import Client`` takes in a fresh interpreter, and what it loads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBE = """
 import json, sys, time
 before = set(sys.modules)
 start = time.perf_counter()
-import perdure
+from perdure import Client
 took = time.perf_counter() - start
 print(json.dumps({"took": took, "modules": sorted(set(sys.modules) - before)}))
 """

@@ -6,44 +6,44 @@ import importlib
 from typing import TYPE_CHECKING
 
 from perdure import errors
-from perdure.protocol.redacted import redact_string
-from perdure.sdk.client import Client
-from perdure.sdk.concurrency import ConcurrencyLimit
-from perdure.sdk.context import Context
-from perdure.sdk.current import current
-from perdure.sdk.failures import register_error
-from perdure.sdk.handle import RunHandle
-from perdure.sdk.io import IO
-from perdure.sdk.io.statuses import Status
-from perdure.sdk.job import Job, job
-from perdure.sdk.log_handler import logging_handler
-from perdure.sdk.records import (
-    CancelResult,
-    ErrorInfo,
-    Event,
-    EventDetails,
-    EventRecord,
-    EventRun,
-    FetchResponse,
-    LogLine,
-    ReceivedEvent,
-    Run,
-    RunNotification,
-    RunPage,
-    RunStatus,
-    RunStatuses,
-    RunTask,
-    ScheduledPayload,
-    ScheduleRegistration,
-)
-from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
-from perdure.sdk.schedules import DynamicSchedule, cron_trigger, interval_trigger
-from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 if TYPE_CHECKING:
+    from perdure.protocol.redacted import redact_string
+    from perdure.sdk.client import Client
+    from perdure.sdk.concurrency import ConcurrencyLimit
+    from perdure.sdk.context import Context
+    from perdure.sdk.current import current
+    from perdure.sdk.failures import register_error
+    from perdure.sdk.handle import RunHandle
+    from perdure.sdk.io import IO
+    from perdure.sdk.io.statuses import Status
+    from perdure.sdk.job import Job, job
+    from perdure.sdk.log_handler import logging_handler
+    from perdure.sdk.records import (
+        CancelResult,
+        ErrorInfo,
+        Event,
+        EventDetails,
+        EventRecord,
+        EventRun,
+        FetchResponse,
+        LogLine,
+        ReceivedEvent,
+        Run,
+        RunNotification,
+        RunPage,
+        RunStatus,
+        RunStatuses,
+        RunTask,
+        ScheduledPayload,
+        ScheduleRegistration,
+    )
+    from perdure.sdk.retry import Retry, RetryAt, SkipRetrying
+    from perdure.sdk.schedules import DynamicSchedule, cron_trigger, interval_trigger
     from perdure.sdk.sync_io import SyncIO
     from perdure.sdk.sync_io.handle import SyncRunHandle
     from perdure.sdk.sync_io.statuses import SyncStatus
+    from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 __all__ = [
     "IO",
@@ -89,17 +89,58 @@ __all__ = [
     "register_error",
 ]
 
-# As large as the rest of the library, and not for everybody: loaded when somebody asks.
-_LATER = {
+# Loaded when somebody asks: most programs need a part of the library, and the command line hardly any of it.
+_HOMES = {
+    "IO": "perdure.sdk.io",
+    "CancelResult": "perdure.sdk.records",
+    "Client": "perdure.sdk.client",
+    "ConcurrencyLimit": "perdure.sdk.concurrency",
+    "Context": "perdure.sdk.context",
+    "DynamicSchedule": "perdure.sdk.schedules",
+    "ErrorInfo": "perdure.sdk.records",
+    "Event": "perdure.sdk.records",
+    "EventDetails": "perdure.sdk.records",
+    "EventRecord": "perdure.sdk.records",
+    "EventRun": "perdure.sdk.records",
+    "FetchResponse": "perdure.sdk.records",
+    "Job": "perdure.sdk.job",
+    "LogLine": "perdure.sdk.records",
+    "ReceivedEvent": "perdure.sdk.records",
+    "Retry": "perdure.sdk.retry",
+    "RetryAt": "perdure.sdk.retry",
+    "Run": "perdure.sdk.records",
+    "RunHandle": "perdure.sdk.handle",
+    "RunNotification": "perdure.sdk.records",
+    "RunPage": "perdure.sdk.records",
+    "RunStatus": "perdure.sdk.records",
+    "RunStatuses": "perdure.sdk.records",
+    "RunTask": "perdure.sdk.records",
+    "ScheduleRegistration": "perdure.sdk.records",
+    "ScheduledPayload": "perdure.sdk.records",
+    "SkipRetrying": "perdure.sdk.retry",
+    "Status": "perdure.sdk.io.statuses",
     "SyncIO": "perdure.sdk.sync_io",
     "SyncRunHandle": "perdure.sdk.sync_io.handle",
     "SyncStatus": "perdure.sdk.sync_io.statuses",
+    "cron_trigger": "perdure.sdk.schedules",
+    "current": "perdure.sdk.current",
+    "event_trigger": "perdure.sdk.triggers",
+    "interval_trigger": "perdure.sdk.schedules",
+    "invoke_trigger": "perdure.sdk.triggers",
+    "job": "perdure.sdk.job",
+    "logging_handler": "perdure.sdk.log_handler",
+    "redact_string": "perdure.protocol.redacted",
+    "register_error": "perdure.sdk.failures",
 }
 
 
 if not TYPE_CHECKING:
     # Type checkers would take any name for one of the package's.
     def __getattr__(name: str) -> object:
-        if name not in _LATER:
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return globals().setdefault(name, getattr(importlib.import_module(_LATER[name]), name))
+        return globals().setdefault(name, getattr(importlib.import_module(_HOMES[name]), name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,79 @@
+"""The program ``perdure``: from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
+READER_GONE: Final = 141
+"""The exit status when nobody reads what is printed any more, as shells have it."""
+
+
+def main() -> None:
+    """Run the command of this process's arguments and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; everything that goes wrong is said in a sentence on standard error.
+
+    Args:
+        arguments: The command line without the name of the program.
+
+    Returns:
+        The exit status: 0: done, 1: failed, 2: used wrongly, 3: not found, 4: not connected, 130: stopped by Ctrl-C,
+        141: nobody reads the output.
+    """
+    try:
+        _tolerate_any_encoding()
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return status
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    # Ctrl-C while this is imported is met above.
+    from perdure.cli.failures import explain
+    from perdure.errors import PerdureError
+
+    try:
+        from cyclopts import CycloptsError
+
+        from perdure.cli.app import make_app
+    except ImportError as error:
+        return explain(error)
+    try:
+        status = make_app()(arguments)
+    except (CycloptsError, PerdureError, TimeoutError) as error:
+        return explain(error, as_json="--json" in arguments)
+    return status if isinstance(status, int) else 0
+
+
+def _interrupted() -> int:
+    # A second Ctrl-C, or a reader that is gone, must not hide the status.
+    try:
+        sys.stdout.flush()
+        print("Stopped by Ctrl-C.", file=sys.stderr)  # noqa: T201
+    except (OSError, KeyboardInterrupt):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return INTERRUPTED
+
+
+def _tolerate_any_encoding() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
