@@ -67,7 +67,11 @@ def error_answer(
 
 def refuse(refusal: Refusal, request_id: str) -> Response:
     """Answer with a refusal."""
-    members = {} if refusal.issues is None else {"issues": refusal.issues}
     return error_answer(
-        refusal.status, refusal.code, refusal.sentence, headers=refusal.headers, request_id=request_id, **members
+        refusal.status,
+        refusal.code,
+        refusal.sentence,
+        headers=refusal.headers,
+        request_id=request_id,
+        **refusal.members,
     )

@@ -8,12 +8,14 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.websockets import WebSocketClose
 
-from perdure.api import events, jobs, node, run_changes, runs, schedules, statuses, store
+from perdure.api import documents, events, jobs, node, run_changes, runs, schedules, statuses, store
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
+from perdure.api.v2 import events as v2_events
+from perdure.api.v2 import runs as v2_runs
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
-    from perdure.engine.desk import DirectDesk as Desk
+    from perdure.protocol.management import Desk
 
 URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
@@ -32,7 +34,7 @@ URL_LIMIT = 8 * 1024
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
     # A run is not called "changes": the first route that fits a path has it.
-    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node)
+    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node, documents, v2_events, v2_runs)
     return [route for noun in nouns for route in noun.ROUTES]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from perdure.api.streams import Streams
-    from perdure.engine.desk import DirectDesk as Desk
+    from perdure.protocol.management import Desk
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
-    from perdure.engine.desk import DirectDesk as Desk
+    from perdure.protocol.management import Desk
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = {
@@ -53,7 +53,7 @@ class Dispatcher:
         self._routes: dict[str, Route] = {route.method: route for route in routes}
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
-        self._has_cors = any(route.allows_public for route in routes)
+        self._has_cors = any(route.has_cors for route in routes)
         self._desk = desk
         self._keys = keys
         self._streams = streams

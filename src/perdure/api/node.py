@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.api.answers import answer
 from perdure.api.routes import Route
-from perdure.errors import StorageError
-from perdure.protocol.api_bodies import Health
-from perdure.protocol.management import NodeAnswer
+from perdure.errors import InvalidArgumentError, StorageError
+from perdure.protocol.api_bodies import Health, Prune
+from perdure.protocol.management import NodeAnswer, PruneAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -16,9 +17,21 @@ if TYPE_CHECKING:
     from perdure.api.calls import Call
 
 
+_OLDEST_SECONDS = 36525 * 24 * 3600
+
+
 async def get_node(call: Call) -> Response:
     """Say who answers."""
     return answer(await call.desk.get_node())
+
+
+async def prune(call: Call) -> Response:
+    """Delete what ended long ago."""
+    body = await call.body(Prune)
+    if not 0 <= body.older_than <= _OLDEST_SECONDS:
+        raise InvalidArgumentError(f"older_than={body.older_than:g}: it is 0 to {_OLDEST_SECONDS:,} seconds.")
+    older_than = timedelta(seconds=body.older_than)
+    return answer(await call.desk.prune(older_than=older_than, dry_run=body.dry_run))
 
 
 async def is_alive(_call: Call) -> Response:
@@ -39,6 +52,11 @@ async def is_ready(call: Call) -> Response:
 
 ROUTES = (
     Route(method="GET", path="/api/node", handler=get_node, summary="Say who answers", answer=NodeAnswer),
+    Route(
+        method="POST", path="/api/prune", handler=prune,
+        summary="Delete what ended long ago, as retention does; answers when it is done", body=Prune,
+        answer=PruneAnswer,
+    ),
     Route(
         method="GET", path="/healthz", handler=is_alive, summary="Say that the process answers", answer=Health,
         is_open=True,

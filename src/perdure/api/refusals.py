@@ -37,6 +37,7 @@ class Refusal(Exception):
         sentence: What people read: what happened and what to do; no stack, path or secret.
         headers: Further headers of the answer.
         issues: What of the request does not fit, each with ``path`` and ``message``.
+        members: Further members of the answer.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class Refusal(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         issues: Sequence[Mapping[str, Any]] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
         self.sentence = sentence
         self.headers = headers
-        self.issues = issues
+        self.members = {**(members or {}), **({} if issues is None else {"issues": issues})}
 
 
 def unfit(member: str, sentence: str) -> Refusal:

@@ -38,10 +38,12 @@ class Route(Struct, frozen=True, kw_only=True):
         summary: What it does, in a line.
         answer: The struct that it answers with, ``list`` of one, or ``None`` for any JSON.
         body: The struct that it takes; ``None``: no body; ``Any``: any JSON.
+        may_be_empty: Whether no body stands for ``{}``.
         query: What it takes in the query.
         errors: The statuses of its refusals, beside 401, 421 and those of bodies.
         is_open: Whether it needs no key.
-        allows_public: Whether the public key will do; then pages in browsers may ask, too.
+        allows_public: Whether the public key will do.
+        has_cors: Whether pages in browsers may ask.
         is_stream: Whether it answers with server-sent events, each with the struct.
         has_v2_form: Whether members have the names of the v2 protocol.
     """
@@ -52,10 +54,12 @@ class Route(Struct, frozen=True, kw_only=True):
     summary: str
     answer: Any = None
     body: Any = None
+    may_be_empty: bool = False
     query: tuple[Parameter, ...] = ()
     errors: tuple[int, ...] = ()
     is_open: bool = False
     allows_public: bool = False
+    has_cors: bool = False
     is_stream: bool = False
     has_v2_form: bool = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -83,14 +84,13 @@ class EventStream(Response):
         try:
             # What happens once the reader knows that the stream is open is to be in it.
             await asyncio.sleep(0)
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await _send(send, _HEARTBEAT)
-            if scope["method"] != "HEAD":
-                await self._pump(send, first, ends)
-            await _send(send, b"", more=False)
-        except TimeoutError:
             # Whoever takes nothing is cut off: the server closes a connection whose answer is not finished.
-            pass
+            with suppress(TimeoutError):
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await _send(send, _HEARTBEAT)
+                if scope["method"] != "HEAD":
+                    await self._pump(send, first, ends)
+                await _send(send, b"", more=False)
         finally:
             self._on_end()
             await _cancel(first, *ends)

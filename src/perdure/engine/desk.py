@@ -9,13 +9,16 @@ from perdure.protocol.management import EventFilter, RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import timedelta
 
     from perdure.engine.following import Following
     from perdure.engine.lists import Lists
+    from perdure.engine.pruning import Pruning
     from perdure.protocol.management import (
         EventPageAnswer,
         JobAnswer,
         NodeAnswer,
+        PruneAnswer,
         SchedulePageAnswer,
         ValuePageAnswer,
     )
@@ -29,10 +32,18 @@ class DirectDesk(DirectPlatform):
     """Implements `perdure.protocol.management.Desk` for one environment of this node."""
 
     def __init__(
-        self, environment_no: int, *, lists: Lists, following: Following, about: NodeAnswer, **parts: Any
+        self,
+        environment_no: int,
+        *,
+        lists: Lists,
+        following: Following,
+        pruning: Pruning,
+        about: NodeAnswer,
+        **parts: Any,
     ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
         self._following = following
+        self._pruning = pruning
         self._about = about
 
     async def list_runs(
@@ -66,6 +77,10 @@ class DirectDesk(DirectPlatform):
     def follow_runs(self, filter: RunFilter = _ALL_RUNS) -> AsyncIterator[RunAnswer]:
         """Follow the runs that change from now on; see `Following.runs`."""
         return self._following.runs(self._environment_no, filter)
+
+    async def prune(self, *, older_than: timedelta, dry_run: bool = False) -> PruneAnswer:
+        """Delete what ended longer ago than that; see `Pruning.prune`."""
+        return await self._pruning.prune(self._environment_no, older_than=older_than, dry_run=dry_run)
 
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""

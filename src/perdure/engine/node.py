@@ -26,6 +26,7 @@ from perdure.engine.lists import Lists
 from perdure.engine.matching import Subscriptions
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
+from perdure.engine.pruning import Pruning
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
 from perdure.engine.repeats import Repeats
@@ -136,6 +137,7 @@ class Node:
             about=about,
             lists=Lists(storage),
             following=Following(storage, clock, hints),
+            pruning=Pruning(storage, clock),
             callbacks=self.callbacks,
             events=self._events,
             runs=Runs(

@@ -39,12 +39,14 @@ class Retention:
         storage: The database.
         clock: The time.
         keep: How long what has ended is kept.
+        environment_no: Whose it is that is deleted; ``None``: of all environments.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, *, keep: timedelta) -> None:
+    def __init__(self, storage: Storage, clock: Clock, *, keep: timedelta, environment_no: int | None = None) -> None:
         self._storage = storage
         self._clock = clock
         self._keep = keep
+        self._environment_no = environment_no
         self._rows = MOST_ROWS
         self._steps: tuple[Callable[[datetime, int], Awaitable[int | None]], ...] = (
             self._delete_ticks,
@@ -70,7 +72,7 @@ class Retention:
 
     async def _delete_runs(self, cutoff: datetime, after: int) -> int | None:
         page = await self._storage.scan(retention.list_oldest_runs, after=after, limit=STRETCH)
-        expired = _expired(page, cutoff)
+        expired = self._expired(page, cutoff)
         if expired:
             gone = await self._write(delete_runs, [run.number for run in expired], cutoff=cutoff)
             if gone < len(expired):
@@ -79,7 +81,7 @@ class Retention:
 
     async def _delete_events(self, cutoff: datetime, after: int) -> int | None:
         page = await self._storage.scan(retention.list_oldest_events, after=after, limit=STRETCH)
-        expired = _expired(page, cutoff)
+        expired = self._expired(page, cutoff)
         if expired:
             looked_at = await self._write(delete_events, expired)
             if looked_at < len(expired):
@@ -91,9 +93,22 @@ class Retention:
         if found is None:
             return None
         schedule_no, oldest = found
+        if self._environment_no is not None:
+            whose = await self._storage.scan(retention.find_schedule_environment, schedule_no)
+            if whose != self._environment_no:
+                return schedule_no
         if oldest > cutoff or await self._write(delete_old_ticks, schedule_no, cutoff=cutoff):
             return schedule_no
         return schedule_no - 1
+
+    def _expired(self, page: Sequence[Aged], cutoff: datetime) -> list[Aged]:
+        return [
+            one
+            for one in page
+            if one.ended_at is not None
+            and one.ended_at <= cutoff
+            and self._environment_no in (None, abs(one.environment_no))
+        ]
 
     async def _write(self, transition: Callable[..., Awaitable[int]], *args: object, **kwargs: object) -> int:
         """Run a transition within the number of rows that it can delete without keeping others waiting."""
@@ -150,10 +165,6 @@ async def delete_events(tx: Session, found: Sequence[Aged], *, rows: int) -> int
 async def delete_old_ticks(tx: Session, schedule_no: int, *, cutoff: datetime, rows: int) -> bool:
     """Delete ticks of a schedule, so many at most; whether there are no more that old."""
     return await retention.delete_ticks(tx, schedule_no, cutoff=cutoff, limit=rows) < rows
-
-
-def _expired(page: Sequence[Aged], cutoff: datetime) -> list[Aged]:
-    return [one for one in page if one.ended_at is not None and one.ended_at <= cutoff]
 
 
 def _next(page: Sequence[Aged], cutoff: datetime) -> int | None:

@@ -52,16 +52,20 @@ def decode(data: bytes, kind: type[T], *, is_strict: bool = False) -> T:
             holds half a surrogate pair.
     """
     convert = _reading(kind, is_strict)
-    message = decode_message(data, wire_type(cast("Any", kind), is_strict=is_strict))
+    message = decode_message(data, _wire_type(cast("Any", kind), is_strict))
     read = message if convert is None else convert(message)
     if is_strict and _ESCAPED_SURROGATE.search(data):
         _refuse_replaced(read, ())
     return cast("T", read)
 
 
-@lru_cache(maxsize=256)
 def wire_type(kind: Any, *, is_strict: bool = False) -> Any:
     """Give the type whose JSON that of this one is; what the API is documented with."""
+    return _wire_type(kind, is_strict)
+
+
+@lru_cache(maxsize=256)
+def _wire_type(kind: Any, is_strict: bool) -> Any:
     if kind is JsonText or _is_optional_json(kind):
         return Raw
     if kind is datetime:
@@ -70,16 +74,16 @@ def wire_type(kind: Any, *, is_strict: bool = False) -> Any:
         return _wire_struct(kind, is_strict)
     origin = get_origin(kind)
     if origin in (Union, UnionType):
-        return Union[tuple(wire_type(member, is_strict=is_strict) for member in get_args(kind))]  # noqa: UP007
+        return Union[tuple(_wire_type(member, is_strict) for member in get_args(kind))]  # noqa: UP007
     if origin in (list, tuple):
-        return GenericAlias(list, wire_type(get_args(kind)[0], is_strict=is_strict))
+        return GenericAlias(list, _wire_type(get_args(kind)[0], is_strict))
     return kind
 
 
 def _wire_struct(kind: type[Struct], is_strict: bool) -> type[Struct]:
     members: list[Any] = []
     for member in fields(kind):
-        given = (member.name, wire_type(member.type, is_strict=is_strict))
+        given = (member.name, _wire_type(member.type, is_strict))
         members.append(given if member.required else (*given, _wire_default(member)))
     tag = _TAGS.get(kind)
     return defstruct(
@@ -128,7 +132,7 @@ def _writing(kind: Any) -> Convert | None:
     if kind is datetime:
         return Instant.of
     if _is_struct(kind):
-        return _structs(kind, cast("type[Struct]", wire_type(kind)), _writing)
+        return _structs(kind, cast("type[Struct]", _wire_type(kind, False)), _writing)
     return _nested(kind, _writing)
 
 

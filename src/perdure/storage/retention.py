@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec import Struct
 
@@ -33,13 +33,22 @@ _PARTS = (
 class Aged(Struct, frozen=True, gc=False):
     """A run or an event by its number; ``ended_at``: when it ended, or was delivered or cancelled, if it was.
 
-    ``size`` is that of what an event holds, in bytes.
+    The environment's number is negative if its deletion has begun. ``size`` is that of what an event holds, in bytes.
     """
 
     number: int
+    environment_no: int
     created_at: datetime
     ended_at: datetime | None
     size: int
+
+
+class ExpiredStretch(Struct, frozen=True, gc=False):
+    """How much of a stretch is old enough to be deleted; ``goes_on`` is the last number looked at, if more follows."""
+
+    count: int
+    values: int
+    goes_on: int | None
 
 
 class ExpiredRun(Struct, frozen=True, gc=False):
@@ -139,11 +148,31 @@ async def find_ticked_schedule(tx: Session, *, after: int) -> tuple[int, datetim
     return schedule_no, from_ms(tick_at)
 
 
+async def find_schedule_environment(tx: Session, schedule_no: int) -> int | None:
+    """Look up which environment a schedule is of."""
+    row = await tx.one("find_schedule_environment", schedule_no)
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def count_expired(
+    tx: Session, what: Literal["runs", "events"], environment_no: int, *, cutoff: datetime, after: int, limit: int
+) -> ExpiredStretch:
+    """Count what of a stretch behind a number, in the order of creation, is old enough to be deleted."""
+    args = (environment_no, to_ms(cutoff), after, limit)
+    if what == "runs":
+        row = await tx.one("count_expired_runs", *args)
+    else:
+        row = await tx.one("count_expired_events", *args)
+    looked_at, last_no, created_at, expired, values = cast("tuple[int, int | None, int | None, int, int]", row)
+    is_last = looked_at < limit or created_at is None or from_ms(created_at) > cutoff
+    return ExpiredStretch(expired, values, None if is_last else last_no)
+
+
 async def delete_ticks(tx: Session, schedule_no: int, *, cutoff: datetime, limit: int) -> int:
     """Delete ticks of a schedule that are so old, the oldest first; how many."""
     return await tx.run("delete_some_ticks", schedule_no, to_ms(cutoff), limit)
 
 
 def _read_aged(row: Sequence[object]) -> Aged:
-    number, created_at, ended_at, size = cast("tuple[int, int, int | None, int]", row)
-    return Aged(number, from_ms(created_at), from_ms_or_none(ended_at), size)
+    number, environment_no, created_at, ended_at, size = cast("tuple[int, int, int, int | None, int]", row)
+    return Aged(number, environment_no, from_ms(created_at), from_ms_or_none(ended_at), size)

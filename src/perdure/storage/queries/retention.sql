@@ -1,6 +1,6 @@
 -- name: list_oldest_runs
 -- A stretch of runs in the order of their creation, with when they began and ended.
-SELECT run_no, created_at, completed_at, 0 FROM runs WHERE run_no > :after ORDER BY run_no LIMIT :limit;
+SELECT run_no, environment_no, created_at, completed_at, 0 FROM runs WHERE run_no > :after ORDER BY run_no LIMIT :limit;
 
 -- name: find_expired_run
 -- A run that ended so long ago, with the size of what it and its event hold.
@@ -56,7 +56,9 @@ DELETE FROM events WHERE event_no = :event_no
 -- name: list_oldest_events
 -- A stretch of events in the order of their creation, with when they came and were delivered or cancelled, and with the
 -- size of what they hold.
-SELECT event_no, created_at, coalesce(delivered_at, cancelled_at), octet_length(payload) + octet_length(context) FROM events
+SELECT event_no, environment_no, created_at, coalesce(delivered_at, cancelled_at),
+  octet_length(payload) + octet_length(context)
+FROM events
 WHERE event_no > :after ORDER BY event_no LIMIT :limit;
 
 -- name: next_ticked_schedule
@@ -70,3 +72,30 @@ WHERE s.schedule_no IS NOT NULL;
 DELETE FROM schedule_ticks WHERE (schedule_no, tick_at) IN (
   SELECT schedule_no, tick_at FROM schedule_ticks WHERE schedule_no = :schedule_no AND tick_at <= :cutoff
   ORDER BY tick_at LIMIT :limit);
+
+-- name: find_schedule_environment
+-- The environment of a schedule.
+SELECT environment_no FROM schedules WHERE schedule_no = :schedule_no;
+
+-- name: count_expired_runs
+-- Of a stretch of runs behind a number, in the order of their creation: how many they are, the number and the creation of
+-- the last one, how many of an environment ended so long ago, and how many stored values these own.
+SELECT count(*), max(run_no), max(created_at), coalesce(sum(is_expired), 0), coalesce(sum(CASE WHEN is_expired THEN (
+  SELECT count(*) FROM key_values k WHERE k.environment_no = :environment_no
+    AND k.key >= 'run:' || stretch.id || ':' AND k.key < 'run:' || stretch.id || ';') END), 0)
+FROM (
+  SELECT run_no, id, created_at,
+    CASE WHEN environment_no = :environment_no AND completed_at <= :cutoff THEN 1 ELSE 0 END AS is_expired
+  FROM runs WHERE run_no > :after ORDER BY run_no LIMIT :limit) stretch;
+
+-- name: count_expired_events
+-- The same of events that may be deleted with the runs that ended so long ago.
+SELECT count(*), max(event_no), max(created_at), coalesce(sum(is_expired), 0), 0
+FROM (
+  SELECT event_no, created_at, CASE WHEN environment_no = :environment_no
+    AND coalesce(delivered_at, cancelled_at) <= :cutoff
+    AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.event_no = events.event_no
+      AND (r.completed_at IS NULL OR r.completed_at > :cutoff))
+    AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'WAITS' AND t.subject_no = events.event_no)
+    THEN 1 ELSE 0 END AS is_expired
+  FROM events WHERE event_no > :after ORDER BY event_no LIMIT :limit) stretch;

@@ -1,0 +1,99 @@
+"""The node itself over the API: who it is, how it is, what it describes of itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.api.app import all_routes
+from tests.api.client import serving
+from tests.api.test_runs import app, invoke
+
+
+async def test_a_node_says_who_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "perdure.db"
+    async with serving(url=f"sqlite:///{path}") as api:
+        answer = await api.get("/api/node")
+        assert answer.headers["perdure-version"] == version("perdure")
+        started_at = answer.body.pop("started_at")
+        assert answer.body == {
+            "version": version("perdure"),
+            "pid": os.getpid(),
+            "database": str(path),
+            "environment": "dev",
+            "url": api.node.url,
+        }
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", started_at)
+
+
+async def test_how_a_node_is_can_be_asked_without_a_key() -> None:
+    async with serving() as api:
+        for path in ("/healthz", "/readyz"):
+            answer = await api.with_key(None).get(path)
+            assert (answer.status, answer.body) == (200, {"status": "ok"})
+        api.node.engine.stopping.set()
+        answer = await api.with_key(None).get("/readyz")
+        assert (answer.status, answer.body) == (503, {"status": "stopping"})
+
+
+async def test_jobs_are_listed_with_their_triggers() -> None:
+    async with serving(app()) as api:
+        jobs = (await api.get("/api/jobs")).body
+    assert [job["id"] for job in jobs] == ["fails", "greets", "naps"]
+    assert jobs[0]["trigger"]["type"] in ("static", "invoke")
+    assert jobs[0]["is_enabled"] is True
+
+
+async def test_what_has_ended_is_pruned_and_counted_before() -> None:
+    async with serving(app()) as api:
+        kept = await invoke(api, "naps")
+        gone = await invoke(api, "greets")
+        await api.get(f"/api/runs/{gone}/end")
+        await api.send("PUT", f"/api/store/run%3A{gone}%3Ax", b"1")
+        counted = await api.post("/api/prune", {"older_than": 0, "dry_run": True})
+        assert counted.body == {"runs": 1, "events": 1, "values": 1}
+        assert (await api.get(f"/api/runs/{gone}")).status == 200
+        nothing = await api.post("/api/prune", {"older_than": 3600})
+        assert nothing.body == {"runs": 0, "events": 0, "values": 0}
+        assert (await api.post("/api/prune", {"older_than": 0})).body == counted.body
+        assert (await api.get(f"/api/runs/{gone}")).status == 404
+        assert (await api.get(f"/api/store/run%3A{gone}%3Ax")).status == 404
+        assert (await api.get(f"/api/runs/{kept}")).status == 200
+
+
+@pytest.mark.parametrize("older_than", [-1, 1e308, 1e10, "1d", None])
+async def test_an_age_that_cannot_be_prunes_nothing(older_than: Any) -> None:
+    async with serving() as api:
+        assert (await api.post("/api/prune", {"older_than": older_than})).status == 422
+
+
+async def test_the_document_lists_the_routes_that_are_served_and_no_others() -> None:
+    async with serving() as api:
+        document = (await api.with_key(None).get("/api/openapi.json")).body
+        listed = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+        assert listed == {(route.method, route.path) for route in all_routes()}
+        for method, path in listed:
+            answer = await api.with_key(None).ask(method, re.sub(r"{\w+}", "x", path))
+            assert answer.status in (200, 401), (method, path)
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+
+
+async def test_every_type_that_the_document_refers_to_is_in_it() -> None:
+    async with serving() as api:
+        text = (await api.with_key(None).get("/api/openapi.json")).body
+
+    def references(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            own = {value["$ref"]} if "$ref" in value else set()
+            return own.union(*map(references, value.values()))
+        return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+    components = {f"#/components/schemas/{name}" for name in text["components"]["schemas"]}
+    assert references(text) == components
