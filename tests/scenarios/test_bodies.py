@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perdure import IO, current
-from perdure.errors import InvalidArgumentError, UnserializableOutputError
+from perdure.errors import InvalidArgumentError
 from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 
 request_id: ContextVar[str] = ContextVar("request_id", default="none")
@@ -410,7 +410,7 @@ async def test_output_properties_that_cannot_be_stored_fail_the_task_once(app: A
     async def showing(payload: Any, io: IO) -> str:
         try:
             await io.run_task("k", body)
-        except UnserializableOutputError as error:
+        except InvalidArgumentError as error:
             await io.wait("w", 0.002)
             return error.message
         return "no error"

@@ -342,6 +342,25 @@ async def test_a_branch_that_awaits_something_else_for_a_moment_is_not_cut(app: 
     assert len(entries) == (2 if app.force_replay else 1)
 
 
+async def test_a_branch_is_not_cut_right_after_a_call_that_took_long(app: App) -> None:
+    """The run is quiet for a while only after the call has ended."""
+
+    @app.job
+    async def mixing(payload: Any, io: IO) -> None:
+        async def caller() -> None:
+            for number in range(3):
+                await io.run_task(["slow", number], lambda: asyncio.sleep(0.06))
+                await asyncio.sleep(0.001)
+
+        await asyncio.gather(caller(), io.wait("w", 3600))
+
+    async with app.start():
+        handle = await app.client.invoke(mixing)
+        run = await app.reach(handle, "WAITING_TO_CONTINUE")
+        await handle.cancel()
+    assert sorted(task.key or "" for task in run.tasks) == ["slow-0", "slow-1", "slow-2", "w"]
+
+
 async def test_a_branch_that_makes_io_calls_all_the_time_is_not_cut(app: App) -> None:
     """Fifty milliseconds are counted from the last call of any branch."""
     entries: list[int] = []

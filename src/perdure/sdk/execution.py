@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from perdure.errors import ExecutionError, StorageError
+from perdure.errors import ExecutionError, InvalidArgumentError, NotInRunError, StorageError
 from perdure.protocol.execution import (
     Abandoned,
     ExecutionRequest,
@@ -266,25 +266,45 @@ class Execution:
 
         Raises:
             Interrupt: The execution is over.
+            NotInRunError: It is over, or waits, and the code that calls is none of the run's.
+            InvalidArgumentError: The code that calls is that of another run, or runs on another event loop.
         """
         if not isinstance(call, int):
             return call.begin()
         self._calls.pop(call, None)
         if self.parking.is_suspended:
+            self._refuse_strangers()
             # The job's own timer made it go on, in a run that waits.
             self.interrupt()
-        if self.interrupted and not self.unwinding.refuse_call():
-            return None
+        if self.interrupted:
+            self._refuse_strangers()
+            if not self.unwinding.refuse_call():
+                return None
         # The loop is named because asking for it costs a system call.
         task = asyncio.current_task(self._loop)
-        assert task is not None
-        branch = self.branches.all.get(task)
+        branch = None if task is None else self.branches.all.get(task)
         if branch is None:
-            branch = self.adopt(task, current_scope.get(self.root))
+            branch = self._adopt_caller(task)
         branch.calls += 1
         if self.parking.parks:
             self.parking.note_call()
         return branch
+
+    def _refuse_strangers(self) -> None:
+        scope = current_scope.get(None)
+        if scope is None or scope.execution is not self:
+            raise NotInRunError(
+                f"The io of run {self.run_id} was used by code that the run does not execute now: outside of it, or "
+                "after its end. Hand on what the job needs to tell, not its io."
+            )
+
+    def _adopt_caller(self, task: AnyTask | None) -> Branch:
+        if task is None:
+            raise InvalidArgumentError("io was awaited on another event loop than the one that its job runs on.")
+        scope = current_scope.get(self.root)
+        if scope.execution is not self:
+            raise InvalidArgumentError("This io belongs to another run than the code that uses it; use the job's own.")
+        return self.adopt(task, scope)
 
     async def share(self, call: Caller, branch: Branch, ask: Ask) -> bool:
         """Wait for whoever works on the same task; whether it has settled (`Parking.share`)."""
@@ -311,6 +331,8 @@ class Execution:
             return
         branch.calls -= 1
         if self.parking.parks:
+            # The quiet after which a run is suspended begins with the end of a call, however long that took.
+            self.parking.note_call()
             self.parking.consider_soon()
 
     async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:

@@ -156,7 +156,7 @@ class Parking:
                 future.set_exception(Interrupt())
 
     def note_call(self) -> None:
-        """Note that an ``io`` call was made: the run is not quiet."""
+        """Note that an ``io`` call begins or ends: the run is not quiet."""
         self._last_call = self._loop.time()
 
     def consider_soon(self) -> None:
