@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ def probe() -> dict[str, Any]:
     Returns:
         ``took`` in seconds, and the names of the ``modules`` that were loaded.
     """
-    done = subprocess.run([sys.executable, "-c", PROBE], stdout=subprocess.PIPE, check=True)
+    # What is imported is compiled, as it is where perdure is installed.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", PROBE], env=environment, stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found

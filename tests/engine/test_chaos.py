@@ -24,7 +24,7 @@ from perdure.errors import (
     StorageUnavailableError,
 )
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
-from perdure.protocol.operations import FETCH, POLL
+from perdure.protocol.operation_bounds import FETCH, POLL
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus

@@ -50,17 +50,17 @@ class SystemClock:
 
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
-        return self._look()[0]
+        ms = self._wall_ns() // 1_000_000
+        latest = self._latest
+        return latest[0] if ms <= latest[0] else self._advance(ms)[0]
 
     def now(self) -> datetime:
         """The time in UTC, in whole milliseconds."""
-        return self._look()[1]
-
-    def _look(self) -> tuple[int, datetime]:
         ms = self._wall_ns() // 1_000_000
         latest = self._latest
-        if ms <= latest[0]:
-            return latest
+        return latest[1] if ms <= latest[0] else self._advance(ms)[1]
+
+    def _advance(self, ms: int) -> tuple[int, datetime]:
         with self._lock:
             # Another thread may have looked later, and was faster.
             if ms > self._latest[0]:

@@ -143,7 +143,14 @@ class Executions:
 
     async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
         try:
-            await self._settle(hold, await self._result(hold, run))
+            result: ExecutionResult
+            try:
+                states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
+                result = await hold.endpoint.execute(self._request(run, states, is_complete))
+            except Exception as error:
+                _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
+                result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
+            await self._settle(hold, result)
         except Exception as error:
             _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
             await self._settle(hold, Abandoned(f"its result could not be stored: {error}"))
@@ -151,14 +158,6 @@ class Executions:
             # Cut short, by whomever: the database still says that this node holds the run.
             if self._holds.drop(hold):
                 self.doubt()
-
-    async def _result(self, hold: Hold, run: ClaimedRun) -> ExecutionResult:
-        try:
-            states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
-            return await hold.endpoint.execute(self._request(run, states, is_complete))
-        except Exception as error:
-            _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
-            return Abandoned(f"the execution raised {type(error).__name__}: {error}")
 
     async def _tasks(self, hold: Hold) -> tuple[list[TaskState], bool]:
         """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""

@@ -19,7 +19,7 @@ from perdure.errors import FetchFailedError, FetchTimeoutError, PollTimeoutError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.keys import idempotency_key
-from perdure.protocol.operations import POLL_ATTEMPT
+from perdure.protocol.operation_bounds import POLL_ATTEMPT
 from perdure.protocol.request_filter import NOT_JSON
 from perdure.protocol.retries import retry_delay
 from perdure.storage.operations import OperationRow, PollAttempt

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.json_text import load
+from perdure.protocol.operation_bounds import (
+    DEFAULT_FETCH_TIMEOUT,
+    DEFAULT_INTERVAL,
+    DEFAULT_POLL_REQUEST,
+    DEFAULT_POLL_TIMEOUT,
+    FETCH,
+    FETCH_RESPONSE,
+    LONGEST_FETCH,
+    LONGEST_POLL_REQUEST,
+    POLL,
+    SHORTEST_TIMEOUT,
+)
 from perdure.protocol.outbound import OutboundRequest
 from perdure.protocol.response_filter import CompiledResponseFilter, compile_response_filter
 from perdure.protocol.retries import RetryOptions
@@ -17,19 +29,6 @@ from perdure.protocol.web_requests import join_request
 
 if TYPE_CHECKING:
     from perdure.protocol.json_text import JsonText
-
-FETCH: Final = "background_fetch"
-FETCH_RESPONSE: Final = "background_fetch_response"
-POLL: Final = "background_poll"
-POLL_ATTEMPT: Final = "poll_attempt"
-
-SHORTEST_TIMEOUT: Final = 1.0
-LONGEST_FETCH: Final = 300.0
-LONGEST_POLL_REQUEST: Final = 5.0
-DEFAULT_FETCH_TIMEOUT: Final = 120
-DEFAULT_POLL_TIMEOUT: Final = 600
-DEFAULT_INTERVAL: Final = 10
-DEFAULT_POLL_REQUEST: Final = 5
 
 
 class Fetch(Struct, frozen=True):

@@ -53,7 +53,7 @@ class Branch:
         self.calls = 0
         self.lane: Lane | None = None
         self.has_left = False
-        self.timeouts: list[Pausable] = []
+        self.timeouts: tuple[Pausable, ...] = ()
         self.around = around
         for timeout in around:
             timeout.branch_began()

@@ -20,7 +20,6 @@ from perdure.sdk.job_options import as_log_level
 from perdure.sdk.names import check_name
 from perdure.sdk.schedule_calls import check_dynamic_id
 from perdure.sdk.schedules import DynamicSchedule
-from perdure.sdk.start import BackgroundStart, Start, StartOptions
 from perdure.sdk.status_calls import refuse_nothing, status_change
 from perdure.sdk.store import ClientStore, SyncStore
 from perdure.sdk.sync import SyncClient, blocking
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from perdure.sdk.hooks import RunEvent
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
+    from perdure.sdk.start import BackgroundStart, Start
 
 T = TypeVar("T")
 
@@ -210,6 +210,9 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
                 owns it already.
             StorageError: The database cannot be opened.
         """
+        # Loaded where it is first needed: what executes runs is half of the library, and not every process does.
+        from perdure.sdk.start import Start, StartOptions
+
         return Start(self, StartOptions(database_url, public_url, when_locked, force_replay))
 
     def start_background(
@@ -225,6 +228,8 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
         Where no block lasts as long as the node is to, ``client.start_background().open()`` starts it, and it is
         stopped when the process ends. Arguments and errors are those of `start`.
         """
+        from perdure.sdk.start import BackgroundStart, StartOptions
+
         return BackgroundStart(self, StartOptions(database_url, public_url, when_locked, force_replay))
 
     @property

@@ -10,7 +10,6 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, PAYLOAD_LIMIT
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import InvokeRequest
-from perdure.protocol.web_url import parse_url
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.names import check_name
@@ -145,6 +144,9 @@ def _callback_url(url: object) -> str:
     """
     if not isinstance(url, str):
         raise InvalidArgumentError(f"callback_url= is a URL as text; it was given {url!r:.60}.")
+    # Loaded where it is first needed: few runs have such a URL.
+    from perdure.protocol.web_url import parse_url
+
     return parse_url(url).text
 
 

@@ -98,7 +98,9 @@ class Execution:
         self.host = host
         self.memo = Memo(self.run_id, request.tasks)
         self.branches = Branches()
-        self.parking = Parking(self.branches, self._suspend, loop)
+        # Whatever is called back without one gets a copy of the context at hand.
+        self._neutral = neutral = host.crossing.context
+        self.parking = Parking(self.branches, self._suspend, loop, neutral)
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
         self._being_stored: dict[str, asyncio.Future[None]] = {}
@@ -126,7 +128,7 @@ class Execution:
         context = copy_context()
         context.run(current_scope.set, self.root)
         task = self._loop.create_task(main(), context=context)
-        task.add_done_callback(self._main_ended)
+        task.add_done_callback(self._main_ended, context=self._neutral)
         self.adopt(task, self.root)
 
     def _main_ended(self, task: asyncio.Task[ExecutionResult | None]) -> None:
@@ -192,7 +194,8 @@ class Execution:
 
     async def unwind(self) -> None:
         """Wait until an interrupted execution's code has ended."""
-        await self.unwinding.wait(self._loop)
+        if not self.unwinding.is_over:
+            await self.unwinding.wait(self._loop, self._neutral)
         for _, _, coroutine in self._calls.values():
             coroutine.close()
         self._calls.clear()
@@ -216,7 +219,7 @@ class Execution:
         branch = self.branches.all.get(task)
         if branch is None:
             branch = self.branches.adopt(task, () if scope.task is None else scope.task.limits())
-            task.add_done_callback(self._branch_ended)
+            task.add_done_callback(self._branch_ended, context=self._neutral)
         return branch
 
     def _branch_ended(self, task: AnyTask) -> None:

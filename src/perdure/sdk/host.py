@@ -168,9 +168,10 @@ class Host:
             self._tick = self._loop.call_later(TICK_SECONDS, self._on_tick)
         try:
             result = await execution.outcome
-            if not execution.interrupted:
+            lines = execution.lines
+            if (lines.waiting or lines.dropped) and not execution.interrupted:
                 say_dropped(execution)
-                await execution.lines.flush()
+                await lines.flush()
         except Interrupt:
             result = execution.outcome.result()
         except asyncio.CancelledError:
@@ -314,4 +315,5 @@ def _with_warnings(result: ExecutionResult, execution: Execution, more: tuple[st
     memo = execution.memo
     if isinstance(result, Abandoned) or not (memo.warnings or memo.task_warnings or more):
         return result
-    return replace(result, warnings=(*memo.warnings, *more), task_warnings=tuple(memo.task_warnings.items()))
+    task_warnings = () if memo.task_warnings is None else tuple(memo.task_warnings.items())
+    return replace(result, warnings=(*memo.warnings, *more), task_warnings=task_warnings)

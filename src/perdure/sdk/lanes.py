@@ -19,19 +19,20 @@ class Lanes:
     __slots__ = ("_at_work", "_waiting")
 
     def __init__(self) -> None:
-        self._at_work: list[Lane] = []
-        self._waiting: list[Seating] = []
+        # Most runs have no threads.
+        self._at_work: tuple[Lane, ...] = ()
+        self._waiting: tuple[Seating, ...] = ()
 
     def __len__(self) -> int:
         return len(self._at_work)
 
     def add(self, lane: Lane) -> None:
         """Count a thread in."""
-        self._at_work.append(lane)
+        self._at_work += (lane,)
 
     def remove(self, lane: Lane) -> None:
         """Count a thread out that nobody waits for any more."""
-        self._at_work.remove(lane)
+        self._at_work = tuple(one for one in self._at_work if one is not lane)
 
     def lend(self, guest: Seating) -> bool:
         """Have a thread do something that has nothing to do itself; ``False`` if there is none."""
@@ -48,8 +49,8 @@ class Lanes:
 
     def wait(self, guest: Seating) -> None:
         """Offer the guest a thread when one has nothing to do."""
-        self._waiting.append(guest)
+        self._waiting += (guest,)
 
     def leave(self, guest: Seating) -> None:
         """Wait no more."""
-        self._waiting.remove(guest)
+        self._waiting = tuple(one for one in self._waiting if one is not guest)

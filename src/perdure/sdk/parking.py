@@ -11,6 +11,7 @@ from perdure.sdk.interrupts import Interrupt
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+    from contextvars import Context
     from datetime import datetime
 
     from perdure.protocol.execution import TaskState
@@ -37,12 +38,14 @@ class Parking:
         branches: All branches of the execution.
         on_suspended: Called when no branch can go on by itself, with the ids of the tasks waited for and whether a
             branch that awaits something else must be cut.
+        loop: The event loop.
+        context: What the loop calls back gets this one.
     """
 
     __slots__ = (
         "_branches",
+        "_context",
         "_early",
-        "_expected",
         "_is_considering",
         "_is_over",
         "_last_call",
@@ -54,15 +57,20 @@ class Parking:
     )
 
     def __init__(
-        self, branches: Branches, on_suspended: Callable[[tuple[str, ...], bool], None], loop: asyncio.AbstractEventLoop
+        self,
+        branches: Branches,
+        on_suspended: Callable[[tuple[str, ...], bool], None],
+        loop: asyncio.AbstractEventLoop,
+        context: Context,
     ) -> None:
         self.parks: dict[str, Park] = {}
-        self._shares: set[asyncio.Future[None]] = set()
-        self._expected: set[str] = set()
-        self._early: dict[str, TaskState] = {}
+        self._shares: tuple[asyncio.Future[None], ...] = ()
+        # By the ids of the tasks that are expected; ``None`` until their wait is over.
+        self._early: dict[str, TaskState | None] | None = None
         self._branches = branches
         self._on_suspended = on_suspended
         self._loop = loop
+        self._context = context
         self._last_call = 0.0
         self._is_considering = False
         self._is_over = False
@@ -83,7 +91,9 @@ class Parking:
 
     def expect(self, task_id: str) -> None:
         """Keep the end of a task's wait, should it come before a branch is parked for it."""
-        self._expected.add(task_id)
+        if self._early is None:
+            self._early = {}
+        self._early[task_id] = None
 
     async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
         """Wait until the stored task is no longer waiting; the state it is in then.
@@ -91,10 +101,10 @@ class Parking:
         Raises:
             Interrupt: The execution ends before that.
         """
-        self._expected.discard(task_id)
-        early = self._early.pop(task_id, None)
-        if early is not None:
-            return early
+        if self._early is not None:
+            early = self._early.pop(task_id, None)
+            if early is not None:
+                return early
         future: asyncio.Future[TaskState] = self._loop.create_future()
         self.parks[task_id] = Park(future, due)
         self._branches.park(branch)
@@ -122,12 +132,12 @@ class Parking:
         ask.shared.append(lambda: None if future.done() else future.set_result(None))
         self._branches.park(branch)
         self.note_call()
-        self._shares.add(future)
+        self._shares += (future,)
         try:
             self.consider()
             await future
         finally:
-            self._shares.discard(future)
+            self._shares = tuple(one for one in self._shares if one is not future)
             self._branches.unpark(branch)
         return ask.is_settled
 
@@ -136,8 +146,9 @@ class Parking:
         resolved: list[TaskState] = []
         for state in tasks:
             park = self.parks.get(state.id)
-            if park is None and state.id in self._expected and state.status is not TaskStatus.WAITING:
-                self._early[state.id] = state
+            early = self._early
+            if park is None and early is not None and state.id in early and state.status is not TaskStatus.WAITING:
+                early[state.id] = state
             if park is not None and state.status is not TaskStatus.WAITING and not park.future.done():
                 park.future.set_result(state)
                 resolved.append(state)
@@ -163,7 +174,7 @@ class Parking:
         """Look at all branches once the one at hand has gone as far as it can."""
         if not self._is_considering:
             self._is_considering = True
-            self._loop.call_soon(self._consider_now)
+            self._loop.call_soon(self._consider_now, context=self._context)
 
     def consider(self) -> None:
         """Suspend if no branch can go on by itself; look again shortly if one might be unable to."""
@@ -179,7 +190,7 @@ class Parking:
                 self._suspend(True)
             case _:
                 if self._quiet is None:
-                    self._quiet = self._loop.call_later(QUIET_SECONDS, self._after_quiet)
+                    self._quiet = self._loop.call_later(QUIET_SECONDS, self._after_quiet, context=self._context)
 
     def _consider_now(self) -> None:
         self._is_considering = False

@@ -47,7 +47,10 @@ class Program:
             execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
             execution.io = IO(execution)
             execution.ctx = Context.of(execution.request)
-            value = await self._call(payload, execution.io, execution.ctx)
+            if job.is_plain:
+                value = await self._call_in_thread(payload, execution.ctx)
+            else:
+                value = await job.call(payload, execution.io, execution.ctx)
             if execution.interrupted:
                 return None
             await _meet_cancellation()
@@ -66,10 +69,8 @@ class Program:
         finally:
             self._leave_no_branch()
 
-    async def _call(self, payload: Any, io: IO, context: Context) -> Any:
+    async def _call_in_thread(self, payload: Any, context: Context) -> Any:
         execution, job = self._execution, self._job
-        if not job.is_plain:
-            return await job.call(payload, io, context)
         code = partial(job.call, payload, execution.sync_io(), context)
         value: Any = await run_in_thread(execution, execution.host.job_threads, code, patience=PATIENCE)
         if inspect.iscoroutine(value):

@@ -70,9 +70,9 @@ class Memo:
         self._prefix = f"{run_id}::"
         self.known = {task.key: task for task in tasks}
         self._asked: dict[str, Ask] = {}
-        self._inner: dict[str, list[str]] = {}
-        self.warnings: list[str] = []
-        self.task_warnings: dict[str, str] = {}
+        self._inner: dict[str, list[str]] | None = None
+        self.warnings: tuple[str, ...] = ()
+        self.task_warnings: dict[str, str] | None = None
 
     def find(
         self,
@@ -137,6 +137,8 @@ class Memo:
                 ask.is_settled = True
         self._asked[task_key] = ask
         if task is not None:
+            if self._inner is None:
+                self._inner = {}
             self._inner.setdefault(task.id, []).append(task_key)
         return ask, True
 
@@ -194,6 +196,8 @@ class Memo:
                 f"parameters than its stored result was made with: {_differences(state.params, ask.params)}. Give the "
                 "call a cache key of its own, or keep the calls of this name in their order."
             )
+        if self.task_warnings is None:
+            self.task_warnings = {}
         self.task_warnings[state.id] = (
             f"key {display_key(ask.key)} was asked for with other parameters than its stored result was made with "
             f"({_differences(state.params, ask.params)}); the stored result was returned"
@@ -240,7 +244,7 @@ class Memo:
 
     def renew(self, task: OpenTask) -> None:
         """Let a task's body ask anew for the tasks inside it: another attempt passes the same calls again."""
-        for task_key in self._inner.pop(task.id, ()):
+        for task_key in () if self._inner is None else self._inner.pop(task.id, ()):
             ask = self._asked.get(task_key)
             if ask is not None and ask.is_settled:
                 del self._asked[task_key]
@@ -255,7 +259,7 @@ class Memo:
     def warn(self, sentence: str) -> None:
         """Add a warning to the run, once."""
         if sentence not in self.warnings and len(self.warnings) < 100:
-            self.warnings.append(sentence)
+            self.warnings += (sentence,)
 
 
 def _is_automatic(key: CacheKey) -> bool:

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import EventTriggerSpec, InvokeTriggerSpec, TriggerSpec
-from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.value_paths import type_name
@@ -157,6 +156,9 @@ def _names(name: object) -> tuple[str, ...]:
 def _filter(filter: Mapping[str, Any] | None, path: str) -> JsonText | None:
     if filter is None:
         return None
+    # Loaded where it is first needed: most triggers have no filter.
+    from perdure.protocol.event_filter import compile_event_filter
+
     compile_event_filter(filter, path=path)
     return JsonText(dump(filter, root=path))
 

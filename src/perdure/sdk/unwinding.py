@@ -11,6 +11,8 @@ from perdure.sdk.failures import describe
 from perdure.sdk.interrupts import Interrupt
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from perdure.sdk.branches import AnyTask, Branches
 
 SWALLOWED_LIMIT = 1000
@@ -19,6 +21,7 @@ SWALLOWED_LIMIT = 1000
 UNWIND_SECONDS = 5.0
 """How long an interrupted execution may take to run its ``finally`` blocks."""
 
+_TURNS = 2
 
 _NEVER_ENDING: list[AnyTask] = []
 """Tasks whose code catches everything: were they collected, it would catch even that and go on."""
@@ -79,12 +82,25 @@ class Unwinding:
         if self._end is not None and not self._end.done():
             self._end.set_result(None)
 
-    async def wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait until every branch has ended, the code is stuck, or the time is up."""
-        if not self._branches.all or self._calls > SWALLOWED_LIMIT:
-            return
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for: every branch has ended, or the code is stuck."""
+        return not self._branches.all or self._calls > SWALLOWED_LIMIT
+
+    async def wait(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+        """Wait until every branch has ended, the code is stuck, or the time is up.
+
+        Args:
+            loop: The event loop.
+            context: What is called back gets this one.
+        """
+        # Most code ends at once, and is known to have ended in the next turn; a timer costs more than that.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+            if self.is_over:
+                return
         self._end = loop.create_future()
-        limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting)
+        limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting, context=context)
         try:
             await self._end
         finally:

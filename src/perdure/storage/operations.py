@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from perdure.protocol.execution import ErrorInfo, JsonText
-from perdure.protocol.operations import POLL_ATTEMPT
+from perdure.protocol.operation_bounds import POLL_ATTEMPT
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list
 

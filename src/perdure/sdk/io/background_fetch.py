@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.protocol.json_text import JsonText, dump
-from perdure.protocol.operations import (
+from perdure.protocol.operation_bounds import (
     DEFAULT_FETCH_TIMEOUT,
     FETCH,
     FETCH_RESPONSE,
     LONGEST_FETCH,
     SHORTEST_TIMEOUT,
 )
-from perdure.protocol.retry_strategies import strategies_to_wire
 from perdure.protocol.task_waits import Operation
 from perdure.sdk.codec import Codec, codec_for
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.web_request import read_request, read_timeout, timeout_params, without_headers
 from perdure.sdk.records import FetchResponse
 from perdure.sdk.retry import as_retry
 
@@ -221,6 +219,10 @@ def _fetch_options(
     as_type: Any = None,
     wrap: Callable[[Any], Any] | None = None,
 ) -> TaskOptions:
+    # Loaded where it is first needed: many apps fetch nothing.
+    from perdure.protocol.retry_strategies import strategies_to_wire
+    from perdure.sdk.io.web_request import read_request, read_timeout, timeout_params, without_headers
+
     seconds = read_timeout(timeout, what="timeout", shortest=SHORTEST_TIMEOUT, longest=LONGEST_FETCH)
     request, place = read_request(url=url, method=method, headers=headers, body=body, json=json, timeout=seconds)
     params: dict[str, Any] = {"url": request.url, "requestInit": request.init}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from perdure.errors import InvalidFilterError
-from perdure.protocol.operations import (
+from perdure.protocol.operation_bounds import (
     DEFAULT_INTERVAL,
     DEFAULT_POLL_REQUEST,
     DEFAULT_POLL_TIMEOUT,
@@ -14,12 +14,10 @@ from perdure.protocol.operations import (
     POLL,
     SHORTEST_TIMEOUT,
 )
-from perdure.protocol.response_filter import compile_response_filter
 from perdure.protocol.task_waits import Operation
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
-from perdure.sdk.io.web_request import read_request, read_timeout, timeout_params, without_headers
 from perdure.sdk.retry import as_retry
 
 if TYPE_CHECKING:
@@ -151,6 +149,9 @@ def _poll_options(
     request_timeout_retry: Retry | Mapping[str, Any] | None,
     as_type: Any,
 ) -> TaskOptions:
+    # Loaded where it is first needed: many apps poll nothing.
+    from perdure.sdk.io.web_request import read_request, read_timeout, timeout_params, without_headers
+
     pause = read_timeout(interval, what="interval", shortest=SHORTEST_INTERVAL, longest=LONGEST_INTERVAL)
     longest = read_timeout(timeout, what="timeout", shortest=SHORTEST_TIMEOUT, longest=LONGEST_POLL)
     seconds = read_timeout(
@@ -183,6 +184,8 @@ def _poll_options(
 def _checked_filter(filter: object) -> dict[str, Any]:
     if not isinstance(filter, Mapping):
         raise InvalidFilterError(f"response_filter: expected an object, not {type_name(filter)}.")
+    from perdure.protocol.response_filter import compile_response_filter
+
     checked = dict(cast("Mapping[str, Any]", filter))
     compile_response_filter(checked, path="response_filter")
     return checked

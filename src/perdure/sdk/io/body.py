@@ -92,7 +92,7 @@ async def call_body(
     if timeout is None:
         return await call_function(execution, call, fn, arguments), running
     limit = AttemptTimeout(timeout)
-    branch.timeouts.append(limit)
+    branch.timeouts += (limit,)
     task.limit = limit
     try:
         async with limit.timer:
@@ -106,7 +106,7 @@ async def call_body(
     finally:
         task.limit = None
         limit.close()
-        branch.timeouts.remove(limit)
+        branch.timeouts = tuple(one for one in branch.timeouts if one is not limit)
 
 
 async def _call_as_branch(

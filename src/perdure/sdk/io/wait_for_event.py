@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.limits import ID_LIMIT
@@ -128,6 +127,8 @@ class EventWaitCalls(Part):
 def _filter_text(filter: object, path: str) -> JsonText | None:
     if filter is None:
         return None
+    from perdure.protocol.event_filter import compile_event_filter
+
     # A mapping of any kind will do; whatever else it is, the compiler says so.
     compile_event_filter(_as_dict(filter), path=path)
     return JsonText(dump(filter, root=path))

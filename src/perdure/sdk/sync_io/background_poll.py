@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from perdure.protocol.operations import DEFAULT_INTERVAL, DEFAULT_POLL_REQUEST, DEFAULT_POLL_TIMEOUT
+from perdure.protocol.operation_bounds import DEFAULT_INTERVAL, DEFAULT_POLL_REQUEST, DEFAULT_POLL_TIMEOUT
 from perdure.sdk.blocking import SyncPart
 
 if TYPE_CHECKING:
