@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from perdure.config.settings import Settings
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
@@ -128,15 +129,24 @@ async def test_a_run_the_app_lets_go_of_meanwhile_gets_everything(storage: Stora
         execution.app.kept[execution.run_id] = (nap,)
         return Suspended((nap,))
 
-    forgetful = Forgetful(app.clock)
-    async with world(storage, forgetful.job("sticks", sticks)) as it:
+    async def blocks(_execution: Execution) -> ExecutionResult:
+        await free.wait()
+        return Succeeded(None)
+
+    # The run that wakes stands in line: of one that is claimed as it wakes nothing is read meanwhile.
+    free = asyncio.Event()
+    forgetful = Forgetful(app.clock).job("sticks", sticks).job("blocks", blocks)
+    async with world(storage, forgetful, settings=Settings(max_executions=1)) as it:
         await it.send("sticks")
         run_id = await it.only_run()
         await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        await it.send("blocks")
         it.clock.advance(60)
+        await it.reach(run_id, RunStatus.WAITING_TO_EXECUTE)
+        free.set()
         await it.ended(run_id)
 
-        assert {task.name for task in forgetful.executions[1].request.tasks} == {"done", "nap"}
+        assert {task.name for task in forgetful.executions[-1].request.tasks} == {"done", "nap"}
 
 
 async def test_a_clock_set_back_delays_waits_and_never_hastens_them(storage: Storage, app: ScriptedApp) -> None:

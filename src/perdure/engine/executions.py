@@ -126,8 +126,8 @@ class Executions:
         self.is_in_doubt = True
         self._hints.run_is_in_line()
 
-    def begin(self, run: ClaimedRun) -> None:
-        """Execute a run that this node holds."""
+    def begin(self, run: ClaimedRun, woken: Woken | None = None) -> None:
+        """Execute a run that this node holds; ``woken``: what woke it, if that was in the commit that claimed it."""
         endpoint = self._directory.hosts.get(run.job_no)
         if endpoint is None or not self.is_open:
             # The code has just gone, or the node is about to: whoever is in doubt puts the run back in line.
@@ -138,14 +138,14 @@ class Executions:
         if not len(self._holds):
             self._hints.executions.set()
         self._holds.add(hold)
-        hold.task = self._loop.create_task(self._execute(hold, run), context=self._context.copy())
+        hold.task = self._loop.create_task(self._execute(hold, run, woken), context=self._context.copy())
         self._hints.run_has_changed(run.id)
 
-    async def _execute(self, hold: Hold, run: ClaimedRun) -> None:
+    async def _execute(self, hold: Hold, run: ClaimedRun, woken: Woken | None) -> None:
         try:
             result: ExecutionResult
             try:
-                states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold)
+                states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
                 result = await hold.endpoint.execute(self._request(run, states, is_complete))
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
@@ -159,10 +159,13 @@ class Executions:
             if self._holds.drop(hold):
                 self.doubt()
 
-    async def _tasks(self, hold: Hold) -> tuple[list[TaskState], bool]:
+    async def _tasks(self, hold: Hold, woken: Woken | None) -> tuple[list[TaskState], bool]:
         """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""
         named = hold.endpoint.held(hold.run_id)
         if named is not None:
+            # Had another wait of the run been over before, it would have been in line, and not have been woken.
+            if woken is not None and any(state.id in named for state in woken.states):
+                return woken.states, False
             rows = await self._storage.read(tasks.list_by_id, named)
             # Between asking and now the endpoint may have let go of the run.
             if hold.endpoint.held(hold.run_id) == named:

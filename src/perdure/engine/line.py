@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from perdure.engine.executions import Executions
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
-    from perdure.engine.waits import Waking
+    from perdure.engine.waits import Waking, Woken
     from perdure.storage.interface import Session, Storage
 
 
@@ -60,6 +60,7 @@ class Claims(Struct, frozen=True):
 
 
 _NOTHING = Claims(0, False, [], [], False)
+_NOBODY: Mapping[int, Woken] = {}
 
 
 class Claimant(Struct, frozen=True):
@@ -153,13 +154,16 @@ class Line:
         claimed = 0
         if room:
             last: list[Waking[R]] = []
+            woken: dict[int, Woken] = {}
 
             async def first(tx: Session) -> bool:
                 # A transition may be run again: only the last result counts.
                 last[:] = [await transition(tx, *args, **kwargs)]
+                woken.clear()
+                woken.update((one.run.run_no, one) for one in last[0].woken)
                 return last[0].count_in_line() > 0
 
-            claimed = len((await self._claim_after(room, first)).claimed)
+            claimed = len((await self._claim_after(room, first, woken)).claimed)
             waking = last[0]
         else:
             waking = await self._storage.write(transition, *args, **kwargs)
@@ -170,8 +174,13 @@ class Line:
             self._hints.run_is_in_line()
         return waking.result
 
-    async def _claim_after(self, room: int, first: Callable[[Session], Awaitable[bool]]) -> Claims:
-        """Do something, and if it says so claim what is due in the same commit; the room is given back."""
+    async def _claim_after(
+        self, room: int, first: Callable[[Session], Awaitable[bool]], woken: Mapping[int, Woken] = _NOBODY
+    ) -> Claims:
+        """Do something, and if it says so claim what is due in the same commit; the room is given back.
+
+        ``woken`` are, by then, the runs that it woke.
+        """
         now = self._clock.now()
         renewal = self._lease.due_renewal(now)
         suspects = self._probation.ask()
@@ -197,7 +206,7 @@ class Line:
         if renewal is not None and claims.is_renewed:
             self._lease.renewed(renewal[0])
         for run in claims.claimed:
-            self._executions.begin(run)
+            self._executions.begin(run, woken.get(run.run_no))
         for run_id, ending in claims.ended:
             self._hints.run_has_ended(run_id)
             self._executions.follow(ending)

@@ -190,6 +190,9 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
 
 async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
     """Give the tasks of a run that ends, and have no outcome, this one; nothing of them is due any more."""
+    # Most runs have none, and to see that costs a fifth of what it costs to look for all that may hang on them.
+    if not await tasks.has_open(tx, run_no):
+        return
     await tasks.forget_waits(tx, run_no=run_no)
     await tasks.close_open(tx, run_no=run_no, status=status, now=now)
 

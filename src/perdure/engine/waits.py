@@ -96,9 +96,9 @@ async def wake_runs(tx: Session, resolved: Sequence[tuple[int, TaskState]], *, n
     states_of: dict[int, list[TaskState]] = {}
     for run_no, state in resolved:
         states_of.setdefault(run_no, []).append(state)
-    fruitful = [
+    fruitful = {
         run_no for run_no, states in states_of.items() if any(state.status is TaskStatus.COMPLETED for state in states)
-    ]
+    }
     # Tasks first, then runs: whoever resolves a task takes this order.
     woken = await runs.wake(tx, states_of, fruitful=fruitful, now=now)
     return [Woken(run, states_of[run.run_no]) for run in woken]

@@ -85,7 +85,7 @@ class Unwinding:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing to wait for: every branch has ended, or the code is stuck."""
-        return not self._branches.all or self._calls > SWALLOWED_LIMIT
+        return not self._branches.all or self.is_stuck
 
     async def wait(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         """Wait until every branch has ended, the code is stuck, or the time is up.
@@ -97,14 +97,15 @@ class Unwinding:
         # Most code ends at once, and is known to have ended in the next turn; a timer costs more than that.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
-            if self.is_over:
+            if not self._branches.all:
                 return
-        self._end = loop.create_future()
-        limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting, context=context)
-        try:
-            await self._end
-        finally:
-            limit.cancel()
+        if not self.is_stuck:
+            self._end = loop.create_future()
+            limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting, context=context)
+            try:
+                await self._end
+            finally:
+                limit.cancel()
         for task in list(self._branches.all):
             task.cancel()
             if self.is_stuck:

@@ -12,7 +12,7 @@ from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list, read_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from perdure.protocol.statuses import RunStatus
     from perdure.storage.interface import Session
@@ -69,11 +69,12 @@ async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     ]
 
 
-async def claim_if_in_line(tx: Session, run_nos: Iterable[int], *, node_no: int, now: datetime) -> list[ClaimedRun]:
+async def claim_if_in_line(tx: Session, run_nos: Sequence[int], *, node_no: int, now: datetime) -> list[ClaimedRun]:
     """Let a node hold runs that are in line, each under its next epoch; those it got, oldest first."""
-    numbers = number_list(run_nos)
-    await tx.run("claim_if_in_line", node_no, to_ms(now), numbers)
-    return [_read_claimed(row) for row in await tx.all("list_claimed_runs", numbers, node_no)]
+    now_ms = to_ms(now)
+    for run_no in run_nos:
+        await tx.run("claim_if_in_line", node_no, now_ms, run_no)
+    return [_read_claimed(row) for row in await tx.all("list_claimed_runs", number_list(run_nos), node_no)]
 
 
 async def postpone_if_in_line(tx: Session, run_no: int, *, until: datetime, why: str, now: datetime) -> None:

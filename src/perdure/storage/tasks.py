@@ -135,6 +135,11 @@ async def forget_waits(tx: Session, *, run_no: int) -> None:
     await tx.run("delete_operations", run_no)
 
 
+async def has_open(tx: Session, run_no: int) -> bool:
+    """Whether a run has tasks that have no outcome."""
+    return await tx.one("has_open_tasks", run_no) is not None
+
+
 async def close_open(tx: Session, *, run_no: int, status: TaskStatus, now: datetime) -> None:
     """Give every task of a run that has no outcome this one."""
     await tx.run("close_open_tasks", status, to_ms(now), run_no)

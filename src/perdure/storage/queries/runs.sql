@@ -29,10 +29,10 @@ SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, j.limit_no F
 WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
 
 -- name: claim_if_in_line
--- QUEUED or WAITING_TO_EXECUTE becomes EXECUTING (:run_nos, a JSON array of numbers).
+-- QUEUED or WAITING_TO_EXECUTE becomes EXECUTING.
 UPDATE runs SET status = 'EXECUTING', epoch = epoch + 1, node_no = :node_no, available_at = NULL, why = NULL,
   updated_at = :now, executing_since = :now, started_at = coalesce(started_at, :now)
-WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT NULL AND limit_no IS NULL;
+WHERE run_no = :run_no AND available_at IS NOT NULL AND limit_no IS NULL;
 
 -- name: list_claimed_runs
 -- What the executions of these runs begin with, if this node holds them.
@@ -114,14 +114,14 @@ SELECT warnings FROM runs WHERE run_no = :run_no;
 -- Remember the warnings of a run.
 UPDATE runs SET warnings = :warnings WHERE run_no = :run_no;
 
--- name: wake_runs
--- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE (:run_nos, a JSON array of numbers). A run at work stays so: its row
+-- name: wake_run
+-- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE. A run at work stays so: its row
 -- is written all the same, so that its execution, which is about to wait, and this wake cannot miss each other.
 UPDATE runs SET status = CASE status WHEN 'EXECUTING' THEN status ELSE 'WAITING_TO_EXECUTE' END,
   available_at = CASE status WHEN 'EXECUTING' THEN NULL ELSE :now END,
   updated_at = CASE status WHEN 'EXECUTING' THEN updated_at ELSE :now END,
-  fruitless = CASE WHEN run_no IN (SELECT value FROM json_each(:fruitful)) THEN 0 ELSE fruitless END
-WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND status IN ('WAITING_TO_CONTINUE', 'EXECUTING')
+  fruitless = CASE WHEN :is_fruitful THEN 0 ELSE fruitless END
+WHERE run_no = :run_no AND status IN ('WAITING_TO_CONTINUE', 'EXECUTING')
 RETURNING run_no, id, status, epoch, node_no;
 
 -- name: cancel_if_active

@@ -65,6 +65,10 @@ DELETE FROM timers WHERE subject_no = :task_no AND kind = 'CALLBACK_TIMEOUT';
 DELETE FROM timers WHERE kind IN ('TASK', 'CALLBACK_TIMEOUT')
   AND subject_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
 
+-- name: has_open_tasks
+-- Whether a run has tasks without outcome.
+SELECT 1 FROM tasks WHERE run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING') LIMIT 1;
+
 -- name: close_open_tasks
 -- The tasks of a run that have no outcome yet get one.
 UPDATE tasks SET status = :status, completed_at = :now
