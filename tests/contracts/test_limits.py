@@ -4,20 +4,26 @@ from datetime import timedelta
 
 import pytest
 
+from perdure.api.app import URL_LIMIT as NODE_URL_LIMIT
+from perdure.api.calls import BODY_LIMIT
+from perdure.api.runs import LONGEST_WAIT
+from perdure.api.streams import HEARTBEAT_SECONDS, MOST_STREAMS, STALLED_SECONDS
 from perdure.config.settings import Settings
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
 from perdure.engine.deliveries import AT_ONCE, ATTEMPTS, TELLING, delay_after
 from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
+from perdure.engine.following import PAUSE_SECONDS
+from perdure.engine.lists import MAX_PAGE
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.posts import POST_SECONDS
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
-from perdure.engine.runs import MAX_PAGE
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
 from perdure.engine.services.retention import PASS_INTERVAL
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
+from perdure.engine.watches import MOST_CHANGED
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
 from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
@@ -55,6 +61,7 @@ from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
 from perdure.server.http import HEADER_SECONDS
+from perdure.storage.stretches import LOOK
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
@@ -87,6 +94,16 @@ IN_FORCE = {
     "statuses of a run": f"{STATUS_LIMIT:,}",
     "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
+    "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
+    "URL of a request to a node": f"{NODE_URL_LIMIT // 1024} KiB",
+    "entries in one page": f"{MAX_PAGE}",
+    "rows that are looked at for one page": f"{LOOK:,}",
+    "streams of changes": f"{MOST_STREAMS}",
+    "changed runs that are kept": f"{MOST_CHANGED:,}",
+    "how long a request for the end": f"at most {LONGEST_WAIT} s",
+    "how often a stream": f"every {HEARTBEAT_SECONDS:.0f} s",
+    "how long the reader of a stream": f"{STALLED_SECONDS:.0f} s",
+    "pause between two looks": f"{PAUSE_SECONDS * 1000:.0f} ms",
     "waits that one event ends": f"{BATCH:,}",
     "how long a request to a node's own port": f"{HEADER_SECONDS:.0f} s",
     "events in one `send_events`": f"{EVENT_BATCH:,}",

@@ -33,7 +33,7 @@ async def walk(tx: Session, query: str, *args: Value, first: int, limit: int) ->
     looked_at = 0
     while True:
         # The newest rows mostly fill a page, so the first stretch is a short one.
-        stretch = min(_LONGEST, 4 * (limit + looked_at))
+        stretch = min(_LONGEST, 4 * (limit + looked_at), LOOK - looked_at)
         rows = await tx.all(query, *args, first, stretch)
         found += [cast("int", number) for number, fits in rows if fits is not None]
         looked_at += len(rows)

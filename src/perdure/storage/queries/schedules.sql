@@ -90,11 +90,11 @@ SELECT count(*) FROM (
 
 -- name: list_schedules
 -- Schedules of an environment behind a number, in the order of their creation, with the ids of the jobs that they start (a
--- JSON array).
+-- JSON array). The plus keeps SQLite from sorting all of them.
 SELECT s.schedule_no, d.subscriber_type, d.subscriber, s.key, s.type, s.seconds, s.cron, s.timezone, s.active, a.id,
   s.last_tick_at, t.due_at, (
     SELECT json_group_array(j.id) FROM scheduled_jobs o JOIN jobs j USING (job_no) WHERE o.dispatcher_no = s.dispatcher_no)
 FROM schedules s JOIN dispatchers d USING (dispatcher_no) LEFT JOIN accounts a ON a.account_no = s.account_no
 LEFT JOIN timers t ON t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no
-WHERE s.environment_no = :environment_no AND s.schedule_no >= :first
+WHERE +s.environment_no = :environment_no AND s.schedule_no >= :first
 ORDER BY s.schedule_no LIMIT :limit;
