@@ -6,6 +6,33 @@ import sys
 
 from cyclopts import App
 
+_STATUSES = "Exit status: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 not connected."
+
+# Where each command is, and what the list of commands says of it.
+_COMMANDS = {
+    "run": ("run:run_job", "Start a run of a job."),
+    "runs": ("", "List runs, show them, follow, cancel and repeat them."),
+    "runs list": ("runs:list_runs", "List runs, newest first."),
+    "runs show": ("runs:show_run", "Show a run: where it stands, its tasks, its log, and what it ended with."),
+    "runs tail": ("tail:tail_runs", "Show what a run does until it has ended; without an id, the runs that change."),
+    "runs cancel": ("runs:cancel_run", "Cancel a run that has not ended."),
+    "runs rerun": ("runs:rerun", "Start another run of the same job with the same event."),
+    "runs continue": ("runs:continue_run", "Let a run go on that has ended without success."),
+    "events": ("", "Send events, list them, show and cancel them."),
+    "events send": ("events:send_event", "Send an event, which starts runs of the jobs that listen to it."),
+    "events list": ("events:list_events", "List events, newest first."),
+    "events show": ("events:show_event", "Show an event, with the runs that it started."),
+    "events cancel": ("events:cancel_event", "Cancel an event that is to be delivered later."),
+    "schedules": ("", "List schedules, and when they tick next."),
+    "schedules list": ("schedules:list_schedules", "List schedules: those of jobs, and registrations."),
+    "schedules next": ("schedules:show_next", "Show the ticks that come next."),
+    "store": ("", "Read and set stored values."),
+    "store get": ("store:get_value", "Show a stored value, as JSON."),
+    "store set": ("store:set_value", "Store a value."),
+    "prune": ("prune:prune", "Delete what ended long ago."),
+    "version": ("version:show_version", "Show the version of perdure, and of the Python that it runs on."),
+}
+
 
 def make_app() -> App:
     """Make the application that reads a command line; a command gives the exit status."""
@@ -13,17 +40,20 @@ def make_app() -> App:
         name="perdure",
         help="Durable background jobs: develop them, and look after their runs.",
         version_flags=[],
-        help_format="plaintext",
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
-        # On a pipe: no frames, nothing cut.
+        help_format="plaintext",
+        # On a pipe: no frames.
         help_formatter="default" if sys.stdout.isatty() else "plain",
-        help_epilogue="Exit status: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 not connected.",
+        help_epilogue=_STATUSES,
     )
-    app.command(
-        "perdure.cli.version:show_version",
-        name="version",
-        help="Show the version of perdure, and of the Python that it runs on.",
-    )
+    groups = {"": app}
+    for path, (place, summary) in _COMMANDS.items():
+        group, _, name = path.rpartition(" ")
+        if place:
+            groups[group].command(f"perdure.cli.{place}", name=name, help=summary)
+        else:
+            groups[path] = App(name=name, help=summary, version_flags=[])
+            groups[group].command(groups[path])
     return app

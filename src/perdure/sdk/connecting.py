@@ -27,8 +27,8 @@ class Connecting:
 
     def __init__(self, client_id: str, *, api_key: str | None, api_url: str | None, database_url: str | None) -> None:
         self._client_id = client_id
-        self._api_key = None if api_key is None else _check_key(api_key, "api_key=")
-        self._api_url = None if api_url is None else _check_url(api_url, "api_url=")
+        self._api_key = None if api_key is None else check_api_key(api_key, "api_key=")
+        self._api_url = None if api_url is None else check_node_url(api_url, "api_url=")
         self._database_url = database_url
         self._found: tuple[tuple[str | None, ...], RemoteNode] | None = None
 
@@ -39,8 +39,8 @@ class Connecting:
             NotConnectedError: There is none.
             InvalidArgumentError: What the environment says is no URL or no key.
         """
-        url = _first(self._api_url, _URLS, _check_url)
-        key = _first(self._api_key, _KEYS, _check_key)
+        url = _first(self._api_url, _URLS, check_node_url)
+        key = _first(self._api_key, _KEYS, check_api_key)
         what = (url, key, self._database_url or os.environ.get("PERDURE_DATABASE_URL"))
         # The environment may have been set since, as by a file of variables.
         if self._found is None or self._found[0] != what:
@@ -79,7 +79,16 @@ def _first(given: str | None, variables: tuple[str, ...], check: Check) -> str |
     return next((check(os.environ[name], name) for name in variables if os.environ.get(name)), None)
 
 
-def _check_url(url: str, name: str) -> str:
+def check_node_url(url: str, name: str) -> str:
+    """Check the URL of a node; gives it without a slash at its end.
+
+    Args:
+        url: The URL.
+        name: What it is called where it was given.
+
+    Raises:
+        InvalidArgumentError: It is none of http or https, or has more than host, port and path.
+    """
     from urllib.parse import urlsplit
 
     try:
@@ -93,7 +102,12 @@ def _check_url(url: str, name: str) -> str:
     return url.rstrip("/")
 
 
-def _check_key(key: str, name: str) -> str:
+def check_api_key(key: str, name: str) -> str:
+    """Check that an API key can be sent; the arguments are those of `check_node_url`.
+
+    Raises:
+        InvalidArgumentError: It cannot.
+    """
     # It is sent in a header.
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InvalidArgumentError(f"{name} is no API key: it is empty, or holds characters that no key has.")

@@ -174,7 +174,7 @@ async def start_embedded(
             endpoint,
             public_url=settings.public_url if public_url is None else public_url,
             settings=settings,
-            clock=_machine_clock(settings.clock_offset) if clock is None else clock,
+            clock=machine_clock(settings.clock_offset) if clock is None else clock,
             secret_key=lambda: load_secret_key(key_file(path)),
             connect=connect,
             inherited=inherited,
@@ -278,7 +278,8 @@ def _describe(settings: Settings, address: Address, clock: Clock) -> NodeAnswer:
     return NodeAnswer(version("perdure"), os.getpid(), database, settings.environment, address.url, clock.now())
 
 
-def _machine_clock(offset: timedelta) -> SystemClock:
+def machine_clock(offset: timedelta) -> SystemClock:
+    """Make the clock of the machine, ahead of it by so much; which is warned of."""
     if not offset:
         return SystemClock()
     ns = offset // timedelta(microseconds=1) * 1000
