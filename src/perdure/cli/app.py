@@ -43,6 +43,7 @@ def make_app() -> App:
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
+        suppress_keyboard_interrupt=False,
         help_format="plaintext",
         # On a pipe: no frames.
         help_formatter="default" if sys.stdout.isatty() else "plain",

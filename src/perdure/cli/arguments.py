@@ -44,7 +44,7 @@ def payload_text(members: Sequence[str], whole: str | None) -> JsonText:
 
     Args:
         members: Members of an object, as for `parse_members`.
-        whole: JSON, ``@FILE`` or ``-`` for standard input; ``None``: the members are the payload.
+        whole: JSON, ``@FILE`` or ``@-`` for standard input; ``None``: the members are the payload.
 
     Raises:
         InvalidArgumentError: Both are given, or what is given is no JSON.
@@ -57,13 +57,13 @@ def payload_text(members: Sequence[str], whole: str | None) -> JsonText:
 
 
 def json_text(given: str, option: str) -> JsonText:
-    """Give the JSON text of an option: JSON, ``@FILE``, or ``-`` for standard input.
+    """Give the JSON text of an option: JSON, ``@FILE``, or ``@-`` for standard input.
 
     Raises:
         InvalidArgumentError: It is no JSON, or the file cannot be read.
     """
     source: str | bytes = given
-    if given == "-":
+    if given == "@-":
         source = sys.stdin.buffer.read()
     elif given.startswith("@"):
         try:
@@ -73,7 +73,7 @@ def json_text(given: str, option: str) -> JsonText:
     try:
         return JsonText(check(source))
     except JsonError as error:
-        raise InvalidArgumentError(f"{option} takes JSON, @FILE, or - for standard input. {error.message}") from error
+        raise InvalidArgumentError(f"{option} takes JSON, @FILE, or @- for standard input. {error.message}") from error
 
 
 def parse_duration(text: str, option: str) -> timedelta:

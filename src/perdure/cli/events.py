@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from perdure.cli.connect import Connection, ask
-from perdure.cli.options import COMMON, Common
+from perdure.cli.options import COMMON, Common, Flag
 
 if TYPE_CHECKING:
     from perdure.cli.output import Output
@@ -35,9 +33,9 @@ def send_event(
     Args:
         name: The event's name.
         member: A member of the payload: name=text, or name:=JSON for a number, true, null, a list or an object.
-        payload: The whole payload: JSON, @FILE, or - for standard input.
+        payload: The whole payload: JSON, @FILE, or @- for standard input.
         id: Names the event: the same id again is the same event.
-        context: What ctx.event.context is: JSON, @FILE, or - for standard input.
+        context: What ctx.event.context is: JSON, @FILE, or @- for standard input.
         source: Where it comes from.
         timestamp: When it happened, such as 2027-01-31T09:00:00Z.
         deliver_at: When it is delivered, such as 2027-01-31T09:00:00Z.
@@ -77,8 +75,8 @@ def send_event(
 def list_events(
     *,
     name: str | None = None,
-    pending: Annotated[bool, Parameter(negative="")] = False,
-    internal: Annotated[bool, Parameter(negative="")] = False,
+    pending: Flag = False,
+    internal: Flag = False,
     take: int = 20,
     cursor: str | None = None,
     common: Common = COMMON,

@@ -7,6 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+"""An option that is given or not."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)

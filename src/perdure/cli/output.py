@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {
-    "SUCCESS": "green", "COMPLETED": "green", "ok": "green", "created": "green",
+    "SUCCESS": "green", "COMPLETED": "green", "ok": "green",
     "FAILURE": "red", "ERRORED": "red", "TIMED_OUT": "red", "ABORTED": "red", "INVALID_PAYLOAD": "red",
     "UNRESOLVED_AUTH": "red", "ERROR": "red", "failed": "red",
-    "CANCELED": "yellow", "WARN": "yellow", "warning": "yellow", "kept": "yellow",
+    "CANCELED": "yellow", "WARN": "yellow", "warning": "yellow",
     "EXECUTING": "cyan", "RUNNING": "cyan",
     "WAITING": "blue", "WAITING_TO_CONTINUE": "blue", "WAITING_TO_EXECUTE": "blue", "QUEUED": "blue",
     "PENDING": "blue", "DEBUG": "dim",
@@ -56,7 +56,7 @@ class Output:
         if self.for_people:
             width = max((len(name) for name in shown), default=0)
             for name, text in shown.items():
-                self.line(f"{name:<{width}}  {text}", first=(name, text))
+                self.line(f"{name:<{width}}  {text}", first=(text,))
         else:
             for name, text in shown.items():
                 self._write(f"{name}\t{text}")

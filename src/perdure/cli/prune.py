@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from perdure.cli.connect import Connection, ask
-from perdure.cli.options import COMMON, Common
+from perdure.cli.options import COMMON, Common, Flag
+
+if TYPE_CHECKING:
+    from perdure.cli.output import Output
 
 
 def prune(
     *,
     older_than: str | None = None,
-    dry_run: Annotated[bool, Parameter(negative="")] = False,
-    yes: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Flag = False,
+    yes: Flag = False,
     common: Common = COMMON,
 ) -> int:
     """Delete runs that ended long ago, and events that were delivered or cancelled long ago.
@@ -27,28 +28,32 @@ def prune(
         yes: Do not ask first, on a terminal.
     """
 
-    async def work(connection: Connection) -> int:
-        from perdure.cli.output import Output, note
-        from perdure.cli.text import duration_text
+    from perdure.cli.output import Output
 
-        age = _age(older_than, connection)
-        output, desk = Output(as_json=common.json), connection.desk
-        if not dry_run and not yes and sys.stdin.isatty() and output.for_people:
-            with output.working("Counting what would be deleted …"):
-                counted = await desk.prune(older_than=age, dry_run=True)
-            note(
-                f"This deletes {counted.runs:,} runs, {counted.events:,} events and {counted.values:,} stored values "
-                f"that are older than {duration_text(age)}."
-            )
-            if input("Delete them? [y/N] ").strip().lower() not in ("y", "yes"):
-                note("Nothing was deleted.")
-                return 1
-        with output.working("Counting …" if dry_run else "Deleting, a little at a time …"):
-            deleted = await desk.prune(older_than=age, dry_run=dry_run)
-        output.record({"runs": deleted.runs, "events": deleted.events, "values": deleted.values})
-        return 0
+    output = Output(as_json=common.json)
+    if not dry_run and not yes and output.for_people and sys.stdin.isatty() and not _agrees(older_than, output, common):
+        return 1
+    what = "Counting …" if dry_run else "Deleting, a little at a time …"
+    return ask(common, lambda connection: _prune(connection, older_than, output, what, dry_run=dry_run))
 
-    return ask(common, work)
+
+async def _prune(connection: Connection, older_than: str | None, output: Output, what: str, *, dry_run: bool) -> int:
+    with output.working(what):
+        answer = await connection.desk.prune(older_than=_age(older_than, connection), dry_run=dry_run)
+    output.record({"runs": answer.runs, "events": answer.events, "values": answer.values})
+    return 0
+
+
+def _agrees(older_than: str | None, output: Output, common: Common) -> bool:
+    """Show what would be deleted and ask; no event loop runs meanwhile, so Ctrl-C is an answer, too."""
+    from perdure.cli.output import note
+
+    ask(common, lambda connection: _prune(connection, older_than, output, "Counting …", dry_run=True))
+    note("This is what would be deleted.")
+    if input("Delete it? [y/N] ").strip().lower() in ("y", "yes"):
+        return True
+    note("Nothing was deleted.")
+    return False
 
 
 def _age(older_than: str | None, connection: Connection) -> timedelta:

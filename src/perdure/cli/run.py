@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
 from perdure.cli.connect import Connection, ask
-from perdure.cli.options import COMMON, Common
+from perdure.cli.options import COMMON, Common, Flag
 
 
 def run_job(
@@ -18,7 +14,7 @@ def run_job(
     context: str | None = None,
     idempotency_key: str | None = None,
     account_id: str | None = None,
-    follow: Annotated[bool, Parameter(negative="")] = False,
+    follow: Flag = False,
     common: Common = COMMON,
 ) -> int:
     """Start a run of a job.
@@ -26,8 +22,8 @@ def run_job(
     Args:
         job: The job's id.
         member: A member of the payload: name=text, or name:=JSON for a number, true, null, a list or an object.
-        payload: The whole payload: JSON, @FILE, or - for standard input.
-        context: What ctx.event.context is: JSON, @FILE, or - for standard input.
+        payload: The whole payload: JSON, @FILE, or @- for standard input.
+        context: What ctx.event.context is: JSON, @FILE, or @- for standard input.
         idempotency_key: The same key again starts no other run of the job.
         account_id: The external account that the run concerns.
         follow: Show what the run does, until it has ended; exit with 1 if it ends without success.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from perdure.cli.connect import Connection, ask
-from perdure.cli.options import COMMON, Common
+from perdure.cli.options import COMMON, Common, Flag
 from perdure.protocol.statuses import RunStatus
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLUMNS = ("run", "job", "status", "started", "took", "why")
 def list_runs(
     *,
     job: str | None = None,
-    status: Annotated[tuple[RunStatus, ...], Parameter(negative="")] = (),
+    status: Annotated[tuple[RunStatus, ...], Parameter(negative="", show_default=False)] = (),
     take: int = 20,
     cursor: str | None = None,
     common: Common = COMMON,
@@ -106,7 +106,7 @@ def cancel_run(run_id: str, /, *, common: Common = COMMON) -> int:
     return _change(run_id, lambda connection: connection.desk.cancel_run(run_id), common)
 
 
-def rerun(run_id: str, /, *, follow: Annotated[bool, Parameter(negative="")] = False, common: Common = COMMON) -> int:
+def rerun(run_id: str, /, *, follow: Flag = False, common: Common = COMMON) -> int:
     """Start another run of the same job with the same event.
 
     Args:
@@ -116,9 +116,7 @@ def rerun(run_id: str, /, *, follow: Annotated[bool, Parameter(negative="")] = F
     return _change(run_id, lambda connection: connection.desk.rerun(run_id), common, follow=follow)
 
 
-def continue_run(
-    run_id: str, /, *, follow: Annotated[bool, Parameter(negative="")] = False, common: Common = COMMON
-) -> int:
+def continue_run(run_id: str, /, *, follow: Flag = False, common: Common = COMMON) -> int:
     """Let a run go on that has ended without success; what it has completed it keeps.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from datetime import datetime
-from itertools import count
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from perdure.cli.connect import Connection, ask
@@ -86,16 +86,14 @@ async def _read(desk: Desk, *, take: int, cursor: str | None) -> tuple[list[Sche
 
 def _ticks_ahead(schedules: Sequence[ScheduleListAnswer], most: int) -> list[tuple[datetime, ScheduleListAnswer]]:
     """Merge what each schedule will do; of two ticks at one time, that of the older schedule is first."""
-    order = count()
-    walks = [((at, number, one) for at in _walk(one)) for one, number in zip(schedules, order, strict=False)]
-    ticks = heapq.merge(*walks, key=lambda tick: tick[:2])
-    return [(at, one) for (at, _, one), _ in zip(ticks, range(most), strict=False)]
+    ticks = heapq.merge(*(_walk(number, one) for number, one in enumerate(schedules)), key=lambda tick: tick[:2])
+    return [(at, one) for at, _, one in islice(ticks, most)]
 
 
-def _walk(schedule: ScheduleListAnswer) -> Iterator[datetime]:
+def _walk(number: int, schedule: ScheduleListAnswer) -> Iterator[tuple[datetime, int, ScheduleListAnswer]]:
     at = schedule.next_tick_at if schedule.is_active else None
     while at is not None:
-        yield at
+        yield at, number, schedule
         at = schedule.timing.following(at)
 
 

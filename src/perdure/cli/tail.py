@@ -16,7 +16,7 @@ def tail_runs(
     /,
     *,
     job: str | None = None,
-    status: Annotated[tuple[RunStatus, ...], Parameter(negative="")] = (),
+    status: Annotated[tuple[RunStatus, ...], Parameter(negative="", show_default=False)] = (),
     common: Common = COMMON,
 ) -> int:
     """Show what a run does until it has ended; without an id, the runs that change, until Ctrl-C.
