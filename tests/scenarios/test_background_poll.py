@@ -97,9 +97,9 @@ async def test_a_poll_goes_on_after_a_restart(durable_app: App) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"interval": 0}, InvalidArgumentError, "interval is a duration from 1 to 3600"),
+        ({"interval": 0}, InvalidArgumentError, "interval is a duration from 1 to 3,600"),
         ({"interval": -1}, InvalidArgumentError, "interval"),
-        ({"interval": 3601}, InvalidArgumentError, "interval is a duration from 1 to 3600"),
+        ({"interval": 3601}, InvalidArgumentError, "interval is a duration from 1 to 3,600"),
         ({"timeout": 0}, InvalidArgumentError, "timeout is a duration from 1 to"),
         ({"timeout": timedelta(days=3650)}, InvalidArgumentError, "timeout is a duration from 1 to"),
         ({"request_timeout": 6}, InvalidArgumentError, "request_timeout is a duration from 1 to 5"),

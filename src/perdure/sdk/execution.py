@@ -62,6 +62,7 @@ class Surroundings(Protocol):
     """What an execution needs of its host."""
 
     platform: Platform
+    is_patient: bool
     stand_ins: StandIns | None
     crossing: Crossing
     job_threads: ThreadPool

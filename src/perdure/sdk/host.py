@@ -86,6 +86,8 @@ class Host:
         self._dynamic_schedules = dynamic_schedules
         self._jobs = jobs
         self._force_replay = force_replay
+        # Every wait is to be a suspension then.
+        self.is_patient = not force_replay
         self.stand_ins = stand_ins
         self._active: dict[str, Execution] = {}
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()

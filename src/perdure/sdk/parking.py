@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 0.05
 """How long no ``io`` call may have been made before a branch that awaits something else is cut."""
 
+PROMPT_SECONDS = 0.01
+"""How long a run is not suspended after it has asked for work that the platform begins at once.
+
+Near services answer before that, and to store a suspension that is over already costs a commit, which the answer's own
+commit would have to wait for.
+"""
+
 
 class Park:
     """A branch that waits for a stored task; ``due`` is when the wait ends by itself, if that is known."""
@@ -51,6 +58,7 @@ class Parking:
         "_last_call",
         "_loop",
         "_on_suspended",
+        "_prompt_until",
         "_quiet",
         "_shares",
         "parks",
@@ -72,6 +80,7 @@ class Parking:
         self._loop = loop
         self._context = context
         self._last_call = 0.0
+        self._prompt_until = 0.0
         self._is_considering = False
         self._is_over = False
         self._quiet: asyncio.TimerHandle | None = None
@@ -94,6 +103,10 @@ class Parking:
         if self._early is None:
             self._early = {}
         self._early[task_id] = None
+
+    def expect_promptly(self) -> None:
+        """Leave the run unsuspended for a moment: what it waits for may be over at once."""
+        self._prompt_until = self._loop.time() + PROMPT_SECONDS
 
     async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
         """Wait until the stored task is no longer waiting; the state it is in then.
@@ -181,24 +194,36 @@ class Parking:
         if self._is_over or not self.parks:
             return
         if not self._branches.active:
-            self._suspend(False)
+            self._rest()
             return
         match self._branches.activity():
             case Activity.JOINING:
-                self._suspend(False)
+                self._rest()
             case Activity.FOREIGN if self._loop.time() - self._last_call >= QUIET_SECONDS:
                 self._suspend(True)
             case _:
-                if self._quiet is None:
-                    self._quiet = self._loop.call_later(QUIET_SECONDS, self._after_quiet, context=self._context)
+                self._consider_after(QUIET_SECONDS)
 
     def _consider_now(self) -> None:
         self._is_considering = False
         self.consider()
 
+    def _consider_after(self, seconds: float) -> None:
+        if self._quiet is None:
+            self._quiet = self._loop.call_later(seconds, self._after_quiet, context=self._context)
+
     def _after_quiet(self) -> None:
         self._quiet = None
         self.consider()
+
+    def _rest(self) -> None:
+        """Suspend, unless a wait may be over at once."""
+        if self._prompt_until:
+            left = self._prompt_until - self._loop.time()
+            if left > 0:
+                self._consider_after(left)
+                return
+        self._suspend(False)
 
     def _suspend(self, cut: bool) -> None:
         # A wait that is over already has its branch in the loop's queue.

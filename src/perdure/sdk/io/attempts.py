@@ -14,6 +14,7 @@ from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.task_waits import Operation
 from perdure.sdk.codec import PLAIN
 from perdure.sdk.execution import ON_LOOP
 from perdure.sdk.failures import normalize, rebuild
@@ -148,6 +149,8 @@ class Attempts(Struct, eq=False):
             # It may be over as soon as it is stored.
             self.execution.parking.expect(self.task.id)
             await self.store(TaskStatus.WAITING, wait=wait)
+            if isinstance(wait, Operation) and self.execution.host.is_patient:
+                self.execution.parking.expect_promptly()
         if self.fn is not None:
             await self._ask_outside(wait)
         if not self.ask.is_settled:
