@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from perdure import IO
+import pytest
+
+from perdure import IO, Event
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError
 from tests.scenarios.app import PATIENCE, App, Gate, all_tasks
 
@@ -106,6 +109,46 @@ async def test_calls_of_one_name_whose_order_changed_are_a_mismatch(durable_app:
     assert "run_task" in seen[0]
     assert 'name was "a", is "b"' in seen[0]
     assert "same" not in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "differs"),
+    [
+        (lambda io, n: io.send_event(name="e", deliver_after=60 + n), "deliver_after was 61.0, is 62.0"),
+        (lambda io, n: io.send_events(events=[Event("e")], deliver_after=60 + n), "deliver_after"),
+        (lambda io, n: io.invoke(job="child", context={"n": n}), 'context was {"n":1}, is {"n":2}'),
+        (lambda io, n: io.invoke(job="child", idempotency_key=f"k{n}"), 'idempotency_key was "k1", is "k2"'),
+        (lambda io, n: io.invoke_and_wait(job="child", context={"n": n}), 'context was {"n":1}, is {"n":2}'),
+        (lambda io, n: io.batch_invoke_and_wait(job="child", payloads=[({}, {"context": n})]), "payloads was"),
+    ],
+)
+async def test_what_events_and_runs_are_started_with_is_compared(
+    durable_app: App, call: Callable[[IO, int], Any], differs: str
+) -> None:
+    seen: list[str] = []
+    gate = Gate()
+
+    @durable_app.job
+    async def child(payload: Any) -> None: ...
+
+    @durable_app.job
+    async def calling(payload: Any, io: IO) -> str:
+        try:
+            await call(io, 1 if not gate.is_open else 2)
+        except CacheKeyMismatchError as error:
+            seen.append(error.message)
+            return "mismatch"
+        await io.run_task("gate", gate)
+        return "none"
+
+    async with durable_app.start_and_interrupt():
+        handle = await durable_app.client.invoke(calling)
+        await gate.wait()
+    gate.is_open = True
+    async with durable_app.start():
+        run = await durable_app.finish(handle.id)
+    assert (run.status, run.output) == ("SUCCESS", "mismatch")
+    assert differs in seen[0]
 
 
 async def test_instants_are_not_compared_on_replay(app: App) -> None:

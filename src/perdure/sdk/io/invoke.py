@@ -15,6 +15,7 @@ from perdure.sdk.job import Job
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
     from perdure.protocol.platform import Platform
     from perdure.protocol.task_waits import InvokeRequest
@@ -69,13 +70,24 @@ class InvokeCalls(Part):
         options = TaskOptions(
             operation="invoke",
             name=f"Manually Invoke '{request.job_id}'",
-            params=params_text(
-                {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
-            ),
+            params=invoke_params(request),
             as_type=str,
             wrap=_Handles(platform, job.output_codec if isinstance(job, Job) else None),
         )
         return self._start("invoke", key, _Invoke(self._execution, request), options, _Invoke)
+
+
+def invoke_params(request: InvokeRequest) -> JsonText | None:
+    """The parameters of a call that starts a run: shown, and compared on replay."""
+    return params_text(
+        {
+            "job": request.job_id,
+            "payload": msgspec.Raw(request.payload),
+            "context": msgspec.Raw(request.context),
+            "account_id": request.account_id,
+            "idempotency_key": request.idempotency_key,
+        }
+    )
 
 
 class _Handles:

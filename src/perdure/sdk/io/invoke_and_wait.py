@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-import msgspec
-
 from perdure.errors import InvalidArgumentError, PayloadValidationError
 from perdure.protocol.limits import BATCH_LIMIT
 from perdure.protocol.task_waits import InvokeRequest, RunsWait
 from perdure.sdk.durations import seconds_of
 from perdure.sdk.events import invoke_request
+from perdure.sdk.io.invoke import invoke_params
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
 from perdure.sdk.io.wait_for_request import DEFAULT_TIMEOUT, timeout_property
@@ -130,9 +129,7 @@ class AwaitedInvokeCalls(Part):
         options = TaskOptions(
             operation="invoke_and_wait",
             name=f"Manually Invoke '{request.job_id}' and wait for completion",
-            params=params_text(
-                {"job": request.job_id, "payload": msgspec.Raw(request.payload), "account_id": account_id}
-            ),
+            params=invoke_params(request),
             wait=RunsWait((request,), limit),
             codec=_NOTIFICATIONS,
             wrap=_Outputs(job, is_batch=False),
@@ -273,8 +270,9 @@ def _check_payload(job: Job[Any, Any] | str | None, request: InvokeRequest, plac
 
 
 def _digest(requests: Sequence[InvokeRequest]) -> str:
-    """Tell batches apart: the payloads themselves are stored with the runs."""
+    """Tell batches apart: what each run is started with is stored with the run itself."""
     digest = sha256()
     for request in requests:
-        digest.update(f"{len(request.payload)}:{request.payload}".encode(errors="surrogatepass"))
+        text = invoke_params(request) or ""
+        digest.update(f"{len(text)}:{text}".encode(errors="surrogatepass"))
     return digest.hexdigest()[:32]

@@ -68,7 +68,7 @@ class EventCalls(Part):
         task = TaskOptions(
             operation="send_event",
             name=f"Send Event {name}",
-            params=params_text(_compared([request], account_id)[0]),
+            params=params_text(_compared([request], options)[0]),
             as_type=EventRecord,
             details=_DETAILS,
         )
@@ -101,15 +101,16 @@ class EventCalls(Part):
         task = TaskOptions(
             operation="send_events",
             name="Send Multiple Events",
-            params=params_text(_compared(requests, account_id)),
+            params=params_text(_compared(requests, options)),
             as_type=list[EventRecord],
             details=details_text(icon="send", properties=[{"label": "Total Events", "text": str(len(requests))}]),
         )
         return self._start("send_events", key, _Send(self._execution, requests, options, is_one=False), task, _Send)
 
 
-def _compared(requests: Sequence[EventRequest], account_id: str | None) -> list[dict[str, Any]]:
+def _compared(requests: Sequence[EventRequest], options: EventOptions) -> list[dict[str, Any]]:
     """The parameters of a call that are shown, and compared on replay: not the instants."""
+    later = {} if options.deliver_after is None else {"deliver_after": options.deliver_after}
     return [
         {
             "name": one.name,
@@ -117,7 +118,8 @@ def _compared(requests: Sequence[EventRequest], account_id: str | None) -> list[
             "id": one.id,
             "context": msgspec.Raw(one.context),
             "source": one.source,
-            "account_id": account_id,
+            "account_id": options.account_id,
+            **later,
         }
         for one in requests
     ]
