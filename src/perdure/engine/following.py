@@ -8,7 +8,7 @@ slow looks later: it misses what was in between, never what is.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from perdure.engine.run_views import answer_of, read_waits
-from perdure.errors import NotConnectedError, NotFoundError
+from perdure.errors import NotConnectedError, NotFoundError, StorageError
 from perdure.storage import run_pages, runs
 from perdure.storage.followed_tasks import Changes, Seen, read_changes
 from perdure.storage.stretches import NEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
     from perdure.engine.clock import Clock
     from perdure.engine.hints import Hints
@@ -37,6 +37,7 @@ PAUSE_SECONDS = 0.05
 POLL = timedelta(seconds=1)
 """How often a follower looks whom nobody tells anything."""
 
+_STOPS = "The node stops; whoever follows its runs is told no more."
 _BATCH = 100
 _STRETCH = 5000
 _MOST_KNOWN = 1000
@@ -74,7 +75,8 @@ class Following:
             shown: RunAnswer | None = None
             while True:
                 watch.changed.clear()
-                found = await self._storage.scan(look_at_run, environment_no, run_id, seen)
+                with self._until_it_stops():
+                    found = await self._storage.scan(look_at_run, environment_no, run_id, seen)
                 if found is None:
                     raise NotFoundError(f"There is no run {run_id!r} in this environment.")
                 head, changes = found
@@ -103,21 +105,36 @@ class Following:
         watch = self._hints.watch_runs()
         try:
             look = _Look(self._storage, self._clock, environment_no, filter)
-            await look.begin()
-            while True:
-                watch.changed.clear()
-                async with aclosing(look.at_changed(watch)) as changed:
-                    async for run in changed:
-                        yield run
-                await self._wait(watch)
+            with self._until_it_stops():
+                await look.begin()
+                while True:
+                    watch.changed.clear()
+                    async with aclosing(look.at_changed(watch)) as changed:
+                        async for run in changed:
+                            yield run
+                    await self._wait(watch)
         finally:
             watch.close()
 
     async def _wait(self, watch: Watch) -> None:
-        if self._hints.stopping.is_set():
-            raise NotConnectedError("The node stops; whoever follows its runs is told no more.")
-        await asyncio.sleep(PAUSE_SECONDS)
-        await self._clock.wait(watch.changed, self._clock.now() + POLL)
+        stopping = self._hints.stopping
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await stopping.wait()
+        if not stopping.is_set():
+            await self._clock.wait(watch.changed, self._clock.now() + POLL)
+        if stopping.is_set():
+            raise NotConnectedError(_STOPS)
+
+    @contextmanager
+    def _until_it_stops(self) -> Iterator[None]:
+        """Say that the node stops when its database cannot be asked any more."""
+        try:
+            yield
+        except StorageError as error:
+            if self._hints.stopping.is_set():
+                raise NotConnectedError(_STOPS) from error
+            raise
 
 
 class _Look:
