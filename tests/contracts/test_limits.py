@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from perdure.api.app import HEADERS_LIMIT
 from perdure.api.app import URL_LIMIT as NODE_URL_LIMIT
 from perdure.api.calls import BODY_LIMIT
 from perdure.api.runs import LONGEST_WAIT
@@ -95,6 +96,7 @@ IN_FORCE = {
     "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
+    "headers of a request to a node": f"{HEADERS_LIMIT // 1024} KiB",
     "URL of a request to a node": f"{NODE_URL_LIMIT // 1024} KiB",
     "entries in one page": f"{MAX_PAGE}",
     "rows that are looked at for one page": f"{LOOK:,}",

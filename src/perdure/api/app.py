@@ -20,12 +20,16 @@ from perdure.api.v2 import runs as v2_runs
 if TYPE_CHECKING:
     import asyncio
 
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
     from perdure.protocol.management import Desk
+
+HEADERS_LIMIT = 32 * 1024
+"""How many bytes the headers of a request may have."""
 
 URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
@@ -54,6 +58,9 @@ class NodeApp:
             too_long = error_answer(414, "uri_too_long", f"A URL may have {URL_LIMIT // 1024} KiB at most.")
             await too_long(scope, receive, send)
             return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_LIMIT:
+            await headers_too_large()(scope, receive, send)
+            return
         below = {**scope, "path": sent, "root_path": ""}
         await self._router(below, receive, send)
 
@@ -74,6 +81,12 @@ def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.
         dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping)
         routes.append(PathRoute(path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
+
+
+def headers_too_large() -> Response:
+    """Refuse a request whose headers are over the limit."""
+    sentence = f"The headers of a request may have {HEADERS_LIMIT // 1024} KiB at most."
+    return error_answer(431, "headers_too_large", sentence, headers={"Connection": "close"})
 
 
 async def _find_nothing(scope: Scope, receive: Receive, send: Send) -> None:

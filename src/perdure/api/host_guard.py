@@ -36,7 +36,7 @@ class HostGuard:
 
 def _host(scope: Scope) -> str | None:
     named: list[bytes] = [value for name, value in scope["headers"] if name == b"host"]
-    if len(named) != 1:
+    if len(named) != 1 or b"@" in named[0]:
         return None
     try:
         return urlsplit(f"//{named[0].decode('latin-1')}").hostname

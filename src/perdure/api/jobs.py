@@ -11,6 +11,7 @@ from perdure.protocol.api_bodies import InvokeJob, RunId
 from perdure.protocol.management import JobAnswer
 from perdure.protocol.platform import CancelAnswer, RunPageAnswer
 from perdure.protocol.task_waits import InvokeRequest
+from perdure.protocol.web_url import parse_url
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -31,8 +32,9 @@ async def list_runs(call: Call) -> Response:
 async def invoke_job(call: Call) -> Response:
     """Start a run of a job."""
     body = await call.body(InvokeJob, or_nothing=True)
+    callback_url = None if body.callback_url is None else parse_url(body.callback_url).text
     request = InvokeRequest(
-        call.part("job_id"), body.payload, body.context, body.idempotency_key, body.account_id, body.callback_url
+        call.part("job_id"), body.payload, body.context, body.idempotency_key, body.account_id, callback_url
     )
     return answer(RunId(await call.desk.invoke_job(request)))
 

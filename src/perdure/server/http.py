@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from perdure.api.app import HEADERS_LIMIT, URL_LIMIT, headers_too_large
+
 if TYPE_CHECKING:
     import asyncio
 
 HEADER_SECONDS = 30.0
 """How long a connection may stay without a whole request head."""
+
+HEAD_LIMIT = HEADERS_LIMIT + URL_LIMIT
+"""How many bytes the first line and the headers of a request may have while they arrive."""
 
 _MAX_CONNECTIONS = 1000
 _SHUTDOWN_SECONDS = 2
@@ -21,11 +26,26 @@ class DeadlineProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself would wait for a request's head for ever."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEADER_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived, unless it is a head without end: it would be kept until it is whole."""
+        if self._deadline is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._deadline is not None and self._head_bytes > HEAD_LIMIT:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        body = bytes(headers_too_large().body)
+        head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+        self.transport.write(b"%sconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a head."""
@@ -36,6 +56,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Wait no longer: the body has a deadline where it is read."""
         self._stop_waiting()
+        self._head_bytes = 0
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
