@@ -22,7 +22,7 @@ from perdure.storage.followed_tasks import Changes, Seen, read_changes
 from perdure.storage.stretches import NEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 
     from perdure.engine.clock import Clock
     from perdure.engine.hints import Hints
@@ -127,7 +127,7 @@ class Following:
             raise NotConnectedError(_STOPS)
 
     @contextmanager
-    def _until_it_stops(self) -> Iterator[None]:
+    def _until_it_stops(self) -> Generator[None, None, None]:
         """Say that the node stops when its database cannot be asked any more."""
         try:
             yield
