@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
     from perdure.sdk.codec import Codec
     from perdure.sdk.hooks import RunEvent
+    from perdure.sdk.job import Declare
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
     from perdure.sdk.start import BackgroundStart, Start
+    from perdure.sdk.triggers import Trigger
 
 T = TypeVar("T")
 
@@ -80,17 +82,41 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
 
     # Declaring.
 
-    def job(self, **options: Any) -> Callable[[Callable[..., Any]], Job[Any, Any]]:
-        """Declare a job on this client: the options of `perdure.job`.
+    def job(
+        self,
+        *,
+        id: str,
+        version: str,
+        trigger: Trigger[Any],
+        name: str | None = None,
+        enabled: bool = True,
+        log_level: str | None = None,
+        concurrency_limit: int | ConcurrencyLimit | None = None,
+        on_success: Callable[[RunNotification], Any] | None = None,
+        on_failure: Callable[[RunNotification], Any] | None = None,
+        examples: Sequence[Mapping[str, Any]] = (),
+    ) -> Declare:
+        """Declare a job on this client. Arguments and errors are those of `perdure.job`.
 
         Raises:
             DuplicateJobError: The client has a job of that id.
-            InvalidArgumentError: An option is outside what it may be.
+            InvalidArgumentError: An option is outside what it may be, or the client is started.
         """
-        declare = job(**options)
+        declare = job(
+            id=id,
+            version=version,
+            trigger=trigger,
+            name=name,
+            enabled=enabled,
+            log_level=log_level,
+            concurrency_limit=concurrency_limit,
+            on_success=on_success,
+            on_failure=on_failure,
+            examples=examples,
+        )
 
-        def attach(fn: Callable[..., Any]) -> Job[Any, Any]:
-            made = declare(fn)
+        def attach(fn: Callable[..., Any], /) -> Job[Any, Any]:
+            made: Job[Any, Any] = declare(fn)
             self.attach(made)
             return made
 
