@@ -10,6 +10,10 @@ _STATUSES = "Exit status: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 not c
 
 # Where each command is, and what the list of commands says of it.
 _COMMANDS = {
+    "dev": (
+        "dev.command:run_dev",
+        "Run an app's jobs while they are written: files that are saved are loaded at once.",
+    ),
     "run": ("run:run_job", "Start a run of a job."),
     "runs": ("", "List runs, show them, follow, cancel and repeat them."),
     "runs list": ("runs:list_runs", "List runs, newest first."),

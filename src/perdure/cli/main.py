@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
         141: nobody reads the output.
     """
     try:
-        _tolerate_any_encoding()
+        tolerate_any_encoding()
         status = _dispatch(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -72,8 +72,9 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _tolerate_any_encoding() -> None:
+def tolerate_any_encoding(*, errors: str = "backslashreplace") -> None:
+    """Let characters that the encoding of the output has not be shown as what they are, or as ``errors`` says."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors=errors)

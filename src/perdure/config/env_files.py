@@ -15,6 +15,11 @@ ENV_FILES = (".env", ".env.development", ".env.local")
 """The files that are read, each of which goes before those that come earlier here."""
 
 
+def list_env_files(folder: Path) -> list[str]:
+    """Name the environment files of a folder that are there, the one that goes before the others last."""
+    return [name for name in ENV_FILES if (folder / name).is_file()]
+
+
 def read_env_files(folder: Path) -> dict[str, str]:
     """Read the environment files of a folder that are there, into one.
 
@@ -30,10 +35,8 @@ def read_env_files(folder: Path) -> dict[str, str]:
         InvalidArgumentError: A file cannot be read, or has a line that sets nothing.
     """
     found: dict[str, str] = {}
-    for name in ENV_FILES:
-        path = folder / name
-        if path.is_file():
-            found |= _read(path)
+    for name in list_env_files(folder):
+        found |= _read(folder / name)
     return found
 
 

@@ -140,6 +140,7 @@ async def start_embedded(
     inherited: socket.socket | None = None,
     api_key: str | None = None,
     lock_timeout: timedelta = LOCK_TIMEOUT,
+    spare_api_key: str | None = None,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -155,6 +156,7 @@ async def start_embedded(
         api_key: What others show to ask it anything, and what notifications are signed with; ``None``: as the
             environment says, else a new one, and for notifications a key derived from that of the database.
         lock_timeout: How long to wait for a process that owns the database and is just ending.
+        spare_api_key: What others show if neither says, in place of a new one: that of the node before this one.
 
     Raises:
         DatabaseLockedError: Another process owns the database.
@@ -179,6 +181,7 @@ async def start_embedded(
             connect=connect,
             inherited=inherited,
             api_key=api_key,
+            spare_api_key=spare_api_key,
             announced_at=path,
         )
     except BaseException:
@@ -216,6 +219,7 @@ async def start_on(
     connect: Connect | None = None,
     inherited: socket.socket | None = None,
     api_key: str | None = None,
+    spare_api_key: str | None = None,
     announced_at: Path | None = None,
     is_known_to_be_local: bool = False,
 ) -> EmbeddedNode:
@@ -231,6 +235,7 @@ async def start_on(
         connect: As for `start_embedded`.
         inherited: As for `start_embedded`.
         api_key: As for `start_embedded`.
+        spare_api_key: As for `start_embedded`.
         announced_at: The database file, beside which other processes find where the node is; ``None``: nowhere.
         is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
     """
@@ -254,7 +259,7 @@ async def start_on(
             origin=address.hand_out,
             about=_describe(settings, address, clock),
         )
-        own_key = new_api_key(settings.environment) if given_key is None else given_key
+        own_key = given_key or spare_api_key or new_api_key(settings.environment)
         embedded = EmbeddedNode(engine, storage, address, api_key=own_key, public_key=public_key)
         address.listen(embedded.asgi)
         await address.keep(engine.lease.node_no)

@@ -1,0 +1,259 @@
+"""A node's process from its beginning to its end: the app loaded, the node at work, and what is said of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perdure.cli.dev.app import BrokenAppError, broken, describe_jobs, load_app
+from perdure.cli.dev.banner import Facts, show_banner
+from perdure.cli.dev.console import ReaderGoneError
+from perdure.cli.dev.host import WatchedHost
+from perdure.cli.dev.journal import Journal
+from perdure.cli.dev.kept import count_kept, describe_changes, list_ticks
+from perdure.cli.dev.lifeline import watch_lifeline
+from perdure.cli.dev.messages import GRACE, Loaded, Ready, Refused, Stopped
+from perdure.cli.main import READER_GONE
+from perdure.cli.target import TargetError, parse_target
+from perdure.config.env_files import list_env_files
+from perdure.config.secret_key import load_api_key
+from perdure.config.settings import load_settings
+from perdure.errors import DuplicateJobError, PerdureError, RunError, StorageError
+from perdure.sdk.loop_watch import LoopWatch
+from perdure.sdk.node import Node
+from perdure.sdk.start import is_replay_forced
+from perdure.server.embedded import start_embedded
+from perdure.storage.opening import database_path, find_owner
+
+if TYPE_CHECKING:
+    from perdure.cli.dev.console import Console
+    from perdure.cli.dev.link import Link
+    from perdure.cli.dev.messages import Assignment
+    from perdure.cli.target import Target
+    from perdure.sdk.client import Client
+    from perdure.server.embedded import EmbeddedNode
+
+
+class Session:
+    """The life of a node's process.
+
+    Args:
+        assignment: What it is to do.
+        link: The link to the supervisor.
+        console: Where everything is written.
+    """
+
+    def __init__(self, assignment: Assignment, link: Link, console: Console) -> None:
+        self._assignment = assignment
+        self._link = link
+        self._console = console
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self._grace = GRACE
+        self._status = 0
+        self._loop_watch: LoopWatch | None = None
+        self._settings = load_settings()
+        self._listening = socket.socket(fileno=assignment.socket)
+
+    async def run(self) -> int:
+        """Live it; the exit status."""
+        watch_lifeline(self._link, self._supervisor_is_gone)
+        target = parse_target(self._assignment.target, folder=Path.cwd())
+        client = await self._load(target)
+        try:
+            embedded, host = await self._start(target, client)
+        except PerdureError as error:
+            self._link.send(Refused(f"{type(error).__name__}: {error.message}", 1))
+            return 1
+        self._loop.add_signal_handler(signal.SIGTERM, self._over.set)
+        loaded = None
+        if host is not None and client is not None:
+            loaded = Loaded(describe_jobs(client, target.folder), self._url_of(client))
+        await self._introduce(embedded, client if host is not None else None)
+        self._link.send(Ready(loaded, embedded.api_key))
+        await self._tell_of_runs(embedded, loaded)
+        await self._over.wait()
+        await self._stop(embedded, host, client)
+        return self._status
+
+    # Its beginning.
+
+    async def _load(self, target: Target) -> Client | None:
+        """Load the app; ``None`` if that fails, which is written down.
+
+        Raises:
+            TargetError: It has no client that is meant, and no process before has said so.
+        """
+        try:
+            return load_app(target, self._console)
+        except TargetError as error:
+            if not self._assignment.is_reload:
+                raise
+            self._show_broken([error.message])
+        except BrokenAppError as error:
+            self._show_broken(error.lines)
+            if error.stray is not None:
+                await _stop_stray(error.stray)
+        return None
+
+    async def _start(self, target: Target, client: Client | None) -> tuple[EmbeddedNode, WatchedHost | None]:
+        """Start a node with the app's jobs; without them if they are no good, which is written down."""
+        self._say_who_owns_it(self._url_of(client))
+        if client is not None:
+            host = self._make_host(target, client)
+            try:
+                embedded = await self._embed(client, host)
+            except StorageError:
+                await host.stop()
+                raise
+            except (DuplicateJobError, RunError) as error:
+                await host.stop()
+                # What is wrong with the settings is met again without the app.
+                without = await self._embed(client, None)
+                self._show_broken(broken(error, target, self._console).lines)
+                return without, None
+            embedded.engine.hints.on_run_ended = _both(embedded.engine.hints.on_run_ended, host.run_has_ended)
+            self._loop_watch = self._watch_loop(client)
+            client.node = Node(embedded, host, watch=self._loop_watch)
+            return embedded, host
+        return await self._embed(None, None), None
+
+    def _make_host(self, target: Target, client: Client) -> WatchedHost:
+        host = WatchedHost(
+            client.id,
+            client.jobs,
+            force_replay=is_replay_forced(),
+            max_threads=self._settings.max_threads,
+            dynamic_schedules=client.dynamic_schedules,
+        )
+        host.journal = Journal(
+            self._console, target.folder, now=lambda: host.now(), on_reader_gone=self._reader_is_gone
+        )
+        return host
+
+    def _watch_loop(self, client: Client) -> LoopWatch | None:
+        limit = self._settings.blocked_loop_after
+        return None if limit is None else LoopWatch(client.id, self._loop, limit=limit.total_seconds())
+
+    async def _embed(self, client: Client | None, host: WatchedHost | None) -> EmbeddedNode:
+        return await start_embedded(
+            host,
+            database_url=self._url_of(client),
+            settings=self._settings,
+            connect=None if host is None else host.connect,
+            # A node that fails to start closes what it listens on.
+            inherited=self._listening.dup(),
+            spare_api_key=self._assignment.api_key,
+        )
+
+    def _url_of(self, client: Client | None) -> str:
+        url = client.database_url if client is not None else self._assignment.before.database_url
+        return self._settings.database_url if url is None else url
+
+    # What it says.
+
+    async def _introduce(self, embedded: EmbeddedNode, client: Client | None) -> None:
+        assignment, paint = self._assignment, self._console.paint
+        took = f"{time.monotonic() - assignment.began:.2f} s"
+        if not assignment.is_reload:
+            jobs = [] if client is None else [job.spec() for job in client.jobs.values()]
+            facts = Facts(
+                target=assignment.target,
+                url=f"http://127.0.0.1:{self._listening.getsockname()[1]}",
+                public_url=self._settings.public_url,
+                api_key=embedded.api_key,
+                is_key_given=load_api_key() is not None,
+                database=_shown_database(self._url_of(client)),
+                env_files=list_env_files(Path.cwd()),
+                jobs=jobs,
+                ticks=await list_ticks(embedded.platform),
+            )
+            self._write(*show_banner(self._console, facts))
+        if client is None:
+            self._write(paint(f"Ready in {took}, without jobs: runs wait until the app loads again.", "yellow"))
+        elif assignment.is_reload:
+            count = len(client.jobs)
+            self._write(paint(f"Reloaded in {took}: {count} {'job' if count == 1 else 'jobs'}.", "green"))
+        else:
+            self._write(
+                f"{paint(f'Ready in {took}.', 'green')} "
+                + paint("Files that you save are loaded at once. Ctrl-C ends; every run is kept.", "dim")
+            )
+
+    async def _tell_of_runs(self, embedded: EmbeddedNode, loaded: Loaded | None) -> None:
+        """Say which runs there are at the beginning, or, after a change, which it concerns."""
+        if not self._assignment.is_reload:
+            kept = await count_kept(embedded.platform)
+            if kept is not None:
+                self._write(f"From before: {kept}.")
+        elif loaded is not None:
+            lines = await describe_changes(embedded.platform, self._assignment.before.jobs, loaded.jobs)
+            self._write(*(self._console.paint(line, "yellow") for line in lines))
+
+    def _show_broken(self, lines: list[str]) -> None:
+        self._write("", *(f"  {line}" if line else "" for line in lines), "")
+
+    def _say_who_owns_it(self, url: str) -> None:
+        path = database_path(url)
+        owner = None if path is None or not path.exists() else find_owner(path)
+        if owner is not None:
+            self._write(f"Process {owner} owns {path}; waiting for it to end, for 10 s at most.")
+
+    def _write(self, *lines: str) -> None:
+        try:
+            self._console.write(*lines)
+        except ReaderGoneError:
+            self._reader_is_gone()
+
+    # Its end.
+
+    def _reader_is_gone(self) -> None:
+        # What the app itself prints goes nowhere from now on, too, and fails no run.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        self._status = READER_GONE
+        self._over.set()
+
+    def _supervisor_is_gone(self) -> None:
+        self._loop.call_soon_threadsafe(self._end_at_once)
+
+    def _end_at_once(self) -> None:
+        self._grace = 0
+        self._over.set()
+
+    async def _stop(self, embedded: EmbeddedNode, host: WatchedHost | None, client: Client | None) -> None:
+        # What is said of the runs that are left is read when nothing changes any more.
+        embedded.closes_storage = False
+        if self._loop_watch is not None:
+            self._loop_watch.stop()
+        try:
+            await embedded.stop(self._grace)
+            if host is not None:
+                await host.stop()
+            path = database_path(self._url_of(client))
+            self._link.send(Stopped(None if path is None else str(path), await count_kept(embedded.platform)))
+        finally:
+            await embedded.storage.close()
+
+
+async def _stop_stray(node: Node) -> None:
+    await node.call(lambda _platform: node.stop())
+
+
+def _both(first: Any, second: Any) -> Any:
+    def call(run_id: str) -> None:
+        if first is not None:
+            first(run_id)
+        second(run_id)
+
+    return call
+
+
+def _shown_database(url: str) -> str:
+    path = database_path(url)
+    return "in memory" if path is None else str(path)
