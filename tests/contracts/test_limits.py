@@ -62,6 +62,7 @@ from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
 from perdure.server.http import HEADER_SECONDS
+from perdure.storage.sizes import MOST_BYTES
 from perdure.storage.stretches import LOOK
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
@@ -99,6 +100,7 @@ IN_FORCE = {
     "headers of a request to a node": f"{HEADERS_LIMIT // 1024} KiB",
     "URL of a request to a node": f"{NODE_URL_LIMIT // 1024} KiB",
     "entries in one page": f"{MAX_PAGE}",
+    "what the runs, events or tasks of one page": f"{MOST_BYTES // 1024**2} MiB",
     "rows that are looked at for one page": f"{LOOK:,}",
     "streams of changes": f"{MOST_STREAMS}",
     "changed runs that are kept": f"{MOST_CHANGED:,}",

@@ -99,6 +99,18 @@ async def test_what_is_told_adds_up_to_what_is_stored(app: App) -> None:
     assert {status.key: status for answer in answers for status in answer.statuses} == {"progress": run.statuses[0]}
 
 
+async def test_what_is_not_for_showing_is_not_told(app: App) -> None:
+    @app.job
+    async def asks(payload: Any, io: IO) -> None:
+        await io.run_task("token", lambda: {"token": "tr0ub4dor", "ok": True}, redact=["token"])
+
+    async with app.start():
+        handle = await app.client.invoke(asks)
+        answers = await every(follow(app, handle))
+        assert latest(answers) == await stored(app, handle.id)
+    assert "tr0ub4dor" not in repr(answers)
+
+
 async def test_a_line_of_the_log_is_told_while_the_run_goes_on(app: App) -> None:
     gate = Gate()
 

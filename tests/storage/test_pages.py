@@ -13,6 +13,7 @@ from perdure.protocol.statuses import RunStatus
 from perdure.storage import event_pages, run_pages
 from perdure.storage.interface import Session, Storage, Value
 from perdure.storage.run_pages import SHORT_LINE, Wanted
+from perdure.storage.sizes import MOST_BYTES, take_fitting
 from perdure.storage.sqlite.opening import named_queries
 from perdure.storage.sqlite.schema import migrate
 from perdure.storage.stretches import LOOK, NEWEST
@@ -161,3 +162,30 @@ async def test_few_events_of_very_many_are_found(values: Storage) -> None:
     assert await pages(EventFilter(is_pending=True)) == []
     assert len(await pages(EventFilter(internal=True))) == LOOK + 20
     assert (await pages(EventFilter()))[:3] == [LOOK + 20, LOOK + 18, LOOK + 16]
+
+
+async def test_what_a_page_holds_is_bounded(values: Storage) -> None:
+    seed = await fill(values, 6)
+    await values.write(_run, "give_outputs", MOST_BYTES // 4)
+    assert await every_page(values, seed, limit=50) == ([6, 5, 4, 3, 2, 1], 2)
+
+    await values.write(_run, "give_payloads", MOST_BYTES // 3)
+    found, first = await values.scan(
+        event_pages.list_page, seed.environment_no, EventFilter(internal=True), first=NEWEST, limit=50
+    )
+    assert ([event.event_no for event in found], first) == ([6, 5], 4)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken", "rest"),
+    [
+        ([], [], None),
+        ([100], [1], None),
+        ([5, 5], [1, 2], None),
+        ([5, 6], [1], 2),
+        ([0, 100, 0], [1], 2),
+        ([100, 0], [1], 2),
+    ],
+)
+def test_one_row_is_read_whatever_it_holds(sizes: list[int], taken: list[int], rest: int | None) -> None:
+    assert take_fitting([(number, size, None) for number, size in enumerate(sizes, 1)], most=10) == (taken, rest)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from perdure.engine.run_views import answer_of, read_waits
+from perdure.engine.run_views import RunView, answer_of, read_waits, without_secrets
 from perdure.errors import NotConnectedError, NotFoundError, StorageError
 from perdure.storage import run_pages, runs
 from perdure.storage.followed_tasks import Changes, Seen, read_changes
@@ -38,7 +38,7 @@ POLL = timedelta(seconds=1)
 """How often a follower looks whom nobody tells anything."""
 
 _STOPS = "The node stops; whoever follows its runs is told no more."
-_BATCH = 100
+_BATCH = 20
 _STRETCH = 5000
 _MOST_KNOWN = 1000
 
@@ -220,19 +220,19 @@ async def look_at_run(tx: Session, environment_no: int, run_id: str, seen: Seen)
     if run is None:
         return None
     changes = await read_changes(tx, run.run_no, seen)
-    return answer_of(run, [], [], await read_waits(tx, run), [], 0), changes
+    return answer_of(RunView(run, await read_waits(tx, run))), changes
 
 
 async def look_at_runs(tx: Session, environment_no: int, run_ids: Sequence[str]) -> list[RunAnswer]:
     """Read runs without their tasks, in the order in which they have changed."""
     found = await run_pages.list_by_id(tx, environment_no, run_ids)
-    return [answer_of(run, [], [], await read_waits(tx, run), [], 0) for run in found]
+    return [answer_of(RunView(run, await read_waits(tx, run))) for run in found]
 
 
 def _with(head: RunAnswer, changes: Changes) -> RunAnswer:
     return replace(
         head,
-        tasks=tuple(task for task in changes.tasks if task.operation != "log"),
+        tasks=tuple(without_secrets(task) for task in changes.tasks if task.operation != "log"),
         logs=tuple(task for task in changes.tasks if task.operation == "log"),
         statuses=tuple(changes.statuses),
     )

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.platform import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.redacted import redact_paths
+from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import run_statuses, runs, tasks
+from perdure.storage.runs import RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from perdure.protocol.state import StatusAnswer
     from perdure.storage.interface import Session
-    from perdure.storage.runs import RunRow
 
 Waits = list[tuple[str, str, "datetime | None"]]
 """What a run waits for: operation, shown key, when it is due."""
@@ -28,17 +29,39 @@ MAX_LOG_LINES = 1000
 """How many log lines a run is shown with."""
 
 
+class RunView(Struct, frozen=True):
+    """A run as it is read to be shown.
+
+    Attributes:
+        run: The run itself.
+        waits: What it waits for.
+        page: A page of its tasks.
+        following: The task with which the next page begins, if one follows.
+        log: The first lines of its log.
+        statuses: What it shows.
+    """
+
+    run: RunRow
+    waits: Waits
+    page: list[RunTaskAnswer] = []
+    following: str | None = None
+    log: list[RunTaskAnswer] = []
+    statuses: list[StatusAnswer] = []
+
+
 async def read_run(
     tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
-) -> tuple[RunRow, list[RunTaskAnswer], list[RunTaskAnswer], Waits, list[StatusAnswer]] | None:
-    """Read a run, a page of its tasks with one more, its log, what it waits for, and its statuses."""
+) -> RunView | None:
+    """Read a run, a page of its tasks, its log, what it waits for, and its statuses."""
     run = await runs.find_run(tx, environment_no, run_id=run_id)
     if run is None:
         return None
-    page = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take + 1, subtasks=subtasks) if take else []
-    log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES) if take else []
     waits = await read_waits(tx, run)
-    return run, page, log, waits, await run_statuses.list_of_run(tx, run.run_no) if take else []
+    if not take:
+        return RunView(run, waits)
+    page, following = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take, subtasks=subtasks)
+    log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES)
+    return RunView(run, waits, page, following, log, await run_statuses.list_of_run(tx, run.run_no))
 
 
 async def read_waits(tx: Session, run: RunRow) -> Waits:
@@ -68,15 +91,9 @@ def explain(run: RunRow, waits: Waits) -> str | None:
     return f"waits for {operation} {key!r}{until}{others}"
 
 
-def answer_of(
-    run: RunRow,
-    page: list[RunTaskAnswer],
-    log: list[RunTaskAnswer],
-    waits: Waits,
-    statuses: list[StatusAnswer],
-    take: int,
-) -> RunAnswer:
-    """Show a run with the tasks of a page; one more than ``take`` says that another page follows."""
+def answer_of(view: RunView) -> RunAnswer:
+    """Show a run."""
+    run = view.run
     return RunAnswer(
         run.id,
         run.status,
@@ -91,15 +108,15 @@ def answer_of(
         run.error,
         run.epoch,
         run.warnings,
-        explain(run, waits),
-        tuple(_without_secrets(task) for task in page[:take]),
-        page[take].id if len(page) > take else None,
-        tuple(log),
-        tuple(statuses),
+        explain(run, view.waits),
+        tuple(without_secrets(task) for task in view.page),
+        view.following,
+        tuple(view.log),
+        tuple(view.statuses),
     )
 
 
-def _without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
+def without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
     """Hide what the call of a task said is not for showing."""
     if task.output is None or task.details is None or '"redact"' not in task.details:
         return task
@@ -110,5 +127,5 @@ def _without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
 def page_of(found: Sequence[tuple[RunRow, Waits]], goes_on: int | None) -> RunPageAnswer:
     """Show a page of runs; ``goes_on`` is the number that the next one begins with, if one follows."""
     return RunPageAnswer(
-        tuple(answer_of(run, [], [], waits, [], 0) for run, waits in found), None if goes_on is None else str(goes_on)
+        tuple(answer_of(RunView(run, waits)) for run, waits in found), None if goes_on is None else str(goes_on)
     )

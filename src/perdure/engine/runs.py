@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.invocations import store_invocation
 from perdure.engine.lists import MAX_PAGE
-from perdure.engine.run_views import answer_of, read_run, read_statuses
+from perdure.engine.run_views import RunView, answer_of, read_run, read_statuses
 from perdure.errors import InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Runs:
         )
         if found is None:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
-        return answer_of(*found, take)
+        return answer_of(found)
 
     async def get_statuses(self, environment_no: int, run_id: str) -> RunAnswer:
         """Look a run up with its statuses, without its tasks and its log.
@@ -97,7 +97,7 @@ class Runs:
         found = await self._storage.read(read_statuses, environment_no, run_id)
         if found is None:
             raise NotFoundError(f"There is no run {run_id!r} in this environment.")
-        return answer_of(found[0], [], [], [], found[1], 0)
+        return answer_of(RunView(found[0], [], statuses=found[1]))
 
     async def wait(self, environment_no: int, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return a run, without tasks, when it has ended.

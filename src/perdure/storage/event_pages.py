@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.storage.events import EventRow, read_event_row
 from perdure.storage.json_lists import number_list
+from perdure.storage.sizes import take_fitting
 from perdure.storage.stretches import walk
 
 if TYPE_CHECKING:
@@ -21,5 +22,7 @@ async def list_page(
     numbers, goes_on = await walk(tx, query, environment_no, filter.name, filter.internal, first=first, limit=limit)
     if len(numbers) > limit:
         numbers, goes_on = numbers[:limit], numbers[limit]
+    numbers, rest = take_fitting(await tx.all("sizes_of_events", number_list(numbers)))
+    goes_on = goes_on if rest is None else rest
     rows = await tx.all("list_events_by_number", number_list(numbers))
     return [read_event_row(row) for row in rows], goes_on

@@ -14,6 +14,7 @@ from perdure.protocol.platform import RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.storage import run_statuses
 from perdure.storage.json_lists import number_list
+from perdure.storage.sizes import take_fitting
 from perdure.storage.tasks import read_answer
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ async def read_changes(tx: Session, run_no: int, seen: Seen) -> Changes:
     marks = {row[0]: tuple(row[3:]) for row in open_rows}
     changed = [row for row in open_rows if seen.open[row[0]] != marks[row[0]]]
     fresh: list[Any] = await tx.all("sizes_of_new_tasks", run_no, seen.last_no, MOST_TASKS)
-    numbers, is_whole = _cut([*changed, *fresh])
+    candidates = [*changed, *fresh]
+    numbers, rest = take_fitting([row[:3] for row in candidates[:MOST_TASKS]], most=MOST_BYTES)
+    is_whole = rest is None and len(candidates) <= MOST_TASKS
     rows: list[Any] = await tx.all("list_tasks_by_number", number_list(numbers))
     found = {cast("int", row[0]): read_answer(row[1:]) for row in rows}
     # One whose marks are gone was deleted; one that was not taken this time is, the next time.
@@ -81,18 +84,6 @@ async def read_changes(tx: Session, run_no: int, seen: Seen) -> Changes:
 
 async def _read_marks(tx: Session, task_nos: Collection[int]) -> list[Any]:
     return list(await tx.all("marks_of_tasks", number_list(task_nos))) if task_nos else []
-
-
-def _cut(rows: list[Any]) -> tuple[list[int], bool]:
-    """Take as many tasks as may be read at once, one at least; whether that is all."""
-    taken: list[int] = []
-    size = 0
-    for number, output, params, *_ in rows:
-        size += (output or 0) + (params or 0)
-        if taken and (size > MOST_BYTES or len(taken) == MOST_TASKS):
-            return taken, False
-        taken.append(number)
-    return taken, True
 
 
 async def _read_statuses(tx: Session, run_no: int, seen: Seen) -> tuple[list[StatusAnswer], dict[str, tuple[Any, ...]]]:

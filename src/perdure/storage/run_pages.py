@@ -15,6 +15,7 @@ from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import to_ms
 from perdure.storage.json_lists import number_list, text_list
 from perdure.storage.runs import RunRow, read_run_row
+from perdure.storage.sizes import take_fitting
 from perdure.storage.stretches import walk
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ async def list_page(tx: Session, wanted: Wanted) -> tuple[list[RunRow], int | No
         numbers = [number for number in numbers if number > goes_on]
     if len(numbers) > wanted.limit:
         numbers, goes_on = numbers[: wanted.limit], numbers[wanted.limit]
+    numbers, rest = take_fitting(await tx.all("sizes_of_runs", number_list(numbers)))
+    goes_on = goes_on if rest is None else rest
     rows = await tx.all("list_runs_by_number", number_list(numbers), wanted.environment_no)
     return [run for run in map(read_run_row, rows) if not wanted.statuses or run.status in wanted.statuses], goes_on
 

@@ -13,6 +13,7 @@ from perdure.protocol.platform import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list, read_error, text_list
+from perdure.storage.sizes import take_fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -179,15 +180,31 @@ async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, Ta
     return [_read_state(row) for row in await tx.all("list_tasks_by_id", text_list(task_ids))]
 
 
-async def list_page(tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool) -> list[RunTaskAnswer]:
-    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level. Log lines stand apart."""
+async def list_page(
+    tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool
+) -> tuple[list[RunTaskAnswer], str | None]:
+    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level. Log lines stand apart.
+
+    Returns:
+        The tasks, and the id that the next page begins with; ``None`` if there are no more.
+    """
     query = "page_of_tasks" if subtasks else "page_of_top_tasks"
-    return [read_answer(row) for row in await tx.all(query, run_no, cursor, limit)]
+    rows: list[Any] = await tx.all(query, run_no, cursor, limit + 1)
+    numbers, rest = take_fitting([row[:3] for row in rows[:limit]])
+    following = [row[3] for row in rows if row[0] == rest] if rest is not None else [row[3] for row in rows[limit:]]
+    return await _read_shown(tx, numbers), following[0] if following else None
 
 
 async def list_log(tx: Session, run_no: int, *, limit: int) -> list[RunTaskAnswer]:
-    """List the lines of a run's log, oldest first."""
-    return [read_answer(row) for row in await tx.all("list_log", run_no, limit)]
+    """List the first lines of a run's log, oldest first."""
+    return await _read_shown(tx, take_fitting(await tx.all("page_of_log", run_no, limit))[0])
+
+
+async def _read_shown(tx: Session, task_nos: Sequence[int]) -> list[RunTaskAnswer]:
+    """Read tasks by their numbers, in the order of their ids."""
+    if not task_nos:
+        return []
+    return [read_answer(row[1:]) for row in await tx.all("list_tasks_by_number", number_list(task_nos))]
 
 
 async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str, str, datetime | None]]:

@@ -136,6 +136,7 @@ async def test_an_attempt_of_a_poll_is_kept_only_while_the_poll_waits_for_it(sto
 
 async def _attempts(storage: Storage, seed: Seed) -> list[str]:
     async def read(tx: Session) -> list[Row]:
-        return await tx.all("page_of_tasks", seed.run_no, "", 10)
+        page, _ = await tasks.list_page(tx, seed.run_no, cursor="", limit=10, subtasks=True)
+        return [(task.id, task.parent_id) for task in page]
 
     return [str(row[0]) for row in await storage.read(read) if row[1] == "task_a"]

@@ -20,3 +20,11 @@ WHERE run_no >= :first AND run_no <= :last;
 -- name: give_environment
 -- Another environment for a run.
 UPDATE runs SET environment_no = :environment_no WHERE run_no = :run_no;
+
+-- name: give_outputs
+-- Let every run hold as much.
+UPDATE runs SET output = printf('%.*c', :size, '1');
+
+-- name: give_payloads
+-- Let every event hold as much, and a little more.
+UPDATE events SET payload = printf('%.*c', :size, '1'), context = '{}';

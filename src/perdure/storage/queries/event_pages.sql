@@ -13,6 +13,11 @@ SELECT t.subject_no, CASE WHEN e.environment_no = :environment_no AND (:name IS 
 FROM timers t JOIN events e ON e.event_no = t.subject_no WHERE t.kind = 'EVENT' AND t.subject_no <= :first
 ORDER BY t.subject_no DESC LIMIT :limit;
 
+-- name: sizes_of_events
+-- What events hold in bytes (:event_nos, a JSON array), newest first.
+SELECT event_no, octet_length(payload), octet_length(context) FROM events
+WHERE event_no IN (SELECT value FROM json_each(:event_nos)) ORDER BY event_no DESC;
+
 -- name: list_events_by_number
 -- Events by their numbers (:event_nos, a JSON array), newest first.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,

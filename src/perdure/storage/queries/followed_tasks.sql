@@ -11,13 +11,6 @@ SELECT task_no, octet_length(output), octet_length(params), status, attempts, de
   octet_length(output_properties)
 FROM tasks WHERE task_no IN (SELECT value FROM json_each(:task_nos)) ORDER BY task_no;
 
--- name: list_tasks_by_number
--- Tasks as they are shown, with their numbers (:task_nos, a JSON array), in the order of their ids.
-SELECT task_no, id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
-  output_properties, started_at, completed_at, delay_until
-FROM tasks WHERE task_no IN (SELECT value FROM json_each(:task_nos))
-ORDER BY id;
-
 -- name: marks_of_statuses
 -- By what the change of a run's statuses is seen, in the order of their creation.
 SELECT status_no, key, updated_at, octet_length(history), octet_length(data), label, state FROM run_statuses

@@ -39,6 +39,11 @@ WHERE r.job_no IN (SELECT value FROM json_each(:job_nos)) AND r.status IN (SELEC
   AND r.environment_no = :environment_no
 ORDER BY r.run_no DESC LIMIT :limit;
 
+-- name: sizes_of_runs
+-- What runs hold in bytes (:run_nos, a JSON array), newest first.
+SELECT run_no, octet_length(output), octet_length(error), octet_length(warnings) FROM runs
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) ORDER BY run_no DESC;
+
 -- name: list_runs_by_number
 -- Runs of an environment by their numbers (:run_nos, a JSON array), newest first.
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,

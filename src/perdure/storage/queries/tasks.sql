@@ -98,18 +98,24 @@ SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, 
 FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 
 -- name: page_of_top_tasks
--- The tasks at the top of a run from a cursor on, without log lines.
-SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
-  output_properties, started_at, completed_at, delay_until
+-- The numbers of the tasks at the top of a run from a cursor on, without log lines, with what they hold in bytes: of all
+-- tasks of the run only those of the page are read.
+SELECT task_no, octet_length(output), octet_length(params), id
 FROM tasks WHERE run_no = :run_no AND id >= :cursor AND parent_id IS NULL AND operation <> 'log'
 ORDER BY id LIMIT :limit;
 
 -- name: page_of_tasks
--- Every task of a run from a cursor on, without log lines.
-SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
-  output_properties, started_at, completed_at, delay_until
+-- The same of every task of a run.
+SELECT task_no, octet_length(output), octet_length(params), id
 FROM tasks WHERE run_no = :run_no AND id >= :cursor AND operation <> 'log'
 ORDER BY id LIMIT :limit;
+
+-- name: list_tasks_by_number
+-- Tasks as they are shown, with their numbers (:task_nos, a JSON array), in the order of their ids.
+SELECT task_no, id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
+  output_properties, started_at, completed_at, delay_until
+FROM tasks WHERE task_no IN (SELECT value FROM json_each(:task_nos))
+ORDER BY id;
 
 -- name: list_waits
 -- What a run waits for, first due first.
@@ -124,9 +130,7 @@ SELECT details FROM tasks WHERE id = :id AND run_no = :run_no;
 -- Replace what is only shown of a task.
 UPDATE tasks SET details = :details WHERE id = :id;
 
--- name: list_log
--- The lines of a run's log, oldest first.
-SELECT id, parent_id, display_key, name, status, noop, operation, params, output, error, attempts, details,
-  output_properties, started_at, completed_at, delay_until
-FROM tasks WHERE run_no = :run_no AND operation = 'log'
+-- name: page_of_log
+-- The numbers of the lines of a run's log, oldest first, with what they hold in bytes.
+SELECT task_no, octet_length(output), octet_length(params) FROM tasks WHERE run_no = :run_no AND operation = 'log'
 ORDER BY id LIMIT :limit;
