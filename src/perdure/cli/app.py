@@ -33,6 +33,7 @@ _COMMANDS = {
     "store": ("", "Read and set stored values."),
     "store get": ("store:get_value", "Show a stored value, as JSON."),
     "store set": ("store:set_value", "Store a value."),
+    "check": ("check.command:check", "Find mistakes in the code of jobs, without running it."),
     "prune": ("prune:prune", "Delete what ended long ago."),
     "version": ("version:show_version", "Show the version of perdure, and of the Python that it runs on."),
 }

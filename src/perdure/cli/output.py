@@ -25,6 +25,8 @@ _STYLES = {
     "EXECUTING": "cyan", "RUNNING": "cyan",
     "WAITING": "blue", "WAITING_TO_CONTINUE": "blue", "WAITING_TO_EXECUTE": "blue", "QUEUED": "blue",
     "PENDING": "blue", "DEBUG": "dim",
+    "repeated-key": "red", "forgotten-await": "red", "automatic-key": "red", "unrecorded-value": "red",
+    "syntax-error": "red",
 }  # fmt: skip
 """What is shown in colour, by the whole of its text."""
 
