@@ -10,6 +10,7 @@ _STATUSES = "Exit status: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 not c
 
 # Where each command is, and what the list of commands says of it.
 _COMMANDS = {
+    "init": ("init.command:init", "Write the first files of an app."),
     "dev": (
         "dev.command:run_dev",
         "Run an app's jobs while they are written: files that are saved are loaded at once.",
@@ -34,6 +35,10 @@ _COMMANDS = {
     "store get": ("store:get_value", "Show a stored value, as JSON."),
     "store set": ("store:set_value", "Store a value."),
     "check": ("check.command:check", "Find mistakes in the code of jobs, without running it."),
+    "doctor": ("doctor.command:examine", "Look for what may be wrong with this folder's set-up."),
+    "config": ("", "Show the settings."),
+    "config show": ("configuration:show_config", "Show the settings of this folder, and where they come from."),
+    "completion": ("completion:show_completion", "Print what completes commands and options in a shell."),
     "prune": ("prune:prune", "Delete what ended long ago."),
     "version": ("version:show_version", "Show the version of perdure, and of the Python that it runs on."),
 }

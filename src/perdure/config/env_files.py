@@ -36,7 +36,7 @@ def read_env_files(folder: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in list_env_files(folder):
-        found |= _read(folder / name)
+        found |= read_env_file(folder / name)
     return found
 
 
@@ -53,7 +53,14 @@ def with_env_files(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {**read_env_files(folder), **environ}
 
 
-def _read(path: Path) -> dict[str, str]:
+def read_env_file(path: Path) -> dict[str, str]:
+    """Read one such file; one that is not there sets nothing.
+
+    Raises:
+        InvalidArgumentError: As for `read_env_files`.
+    """
+    if not path.is_file():
+        return {}
     # Many a process reads no such file.
     from dotenv.main import DotEnv
     from dotenv.parser import parse_stream

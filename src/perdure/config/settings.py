@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, ValidationError, convert
 from msgspec.structs import replace
@@ -75,7 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     blocked_loop_after: timedelta | None = timedelta(seconds=1)
 
 
-_VARIABLES = {
+VARIABLES: Final = {
     "PERDURE_DATABASE_URL": "database_url",
     "PERDURE_PUBLIC_URL": "public_url",
     "PERDURE_ENVIRONMENT": "environment",
@@ -116,12 +116,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         InvalidArgumentError: A variable has a value of the wrong kind.
     """
     source = os.environ if environ is None else environ
-    given = {field: source[variable] for variable, field in _VARIABLES.items() if source.get(variable)}
+    given = {field: source[variable] for variable, field in VARIABLES.items() if source.get(variable)}
     try:
         settings = convert(given, Settings, strict=False)
     except ValidationError as error:
         raise InvalidArgumentError(f"An environment variable PERDURE_* has a wrong value: {error}.") from error
-    for variable, field in _VARIABLES.items():
+    for variable, field in VARIABLES.items():
         number = getattr(settings, field)
         if field in _AT_LEAST_ONE and number is not None and number < 1:
             raise InvalidArgumentError(f"{variable} must be at least 1.")
