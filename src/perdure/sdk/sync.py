@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from perdure.sdk.client import Client
     from perdure.sdk.handle import RunHandle
+    from perdure.sdk.job import Job
     from perdure.sdk.node import Connection
     from perdure.sdk.sync_io.handle import SyncRunHandle
 
@@ -52,11 +53,28 @@ class SyncClient(Blocking["Client"]):
     def __init__(self, client: Client) -> None:
         super().__init__(client, client)
 
-    def invoke(self, *args: Any, **kwargs: Any) -> SyncRunHandle[Any]:
+    def invoke(
+        self,
+        job: Job[Any, R] | str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[R]:
         """`Client.invoke`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
-        return _blocking_handle(node.run_blocking(self.client.invoke(*args, **kwargs)), node)
+        invoked = self.client.invoke(
+            job,
+            payload,
+            idempotency_key=idempotency_key,
+            context=context,
+            account_id=account_id,
+            callback_url=callback_url,
+        )
+        return _blocking_handle(node.run_blocking(invoked), node)
 
     def rerun(self, run_id: str) -> SyncRunHandle[Any]:
         """`Client.rerun`, blocking; the handle's calls block too."""
@@ -65,7 +83,7 @@ class SyncClient(Blocking["Client"]):
         return _blocking_handle(node.run_blocking(self.client.rerun(run_id)), node)
 
 
-def _blocking_handle(handle: RunHandle[Any], node: Connection) -> SyncRunHandle[Any]:
+def _blocking_handle(handle: RunHandle[R], node: Connection) -> SyncRunHandle[R]:
     from perdure.sdk.sync_io.handle import SyncRunHandle
 
     return SyncRunHandle(handle, node.run_blocking)

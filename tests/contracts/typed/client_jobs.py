@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from perdure import IO, Client, Context, Job, RunHandle, SyncIO, event_trigger, invoke_trigger
+from perdure import IO, Client, Context, Job, RunHandle, SyncIO, SyncRunHandle, event_trigger, invoke_trigger
 
 client = Client("shop")
 
@@ -25,6 +25,12 @@ async def call() -> None:
     handle = await client.invoke(pay, "card")
     assert_type(handle, RunHandle[int])
     assert_type(await handle.result(timeout=1), int)
+
+
+def call_and_wait() -> None:
+    handle = client.sync.invoke(ship, {"to": "Ada"})
+    assert_type(handle, SyncRunHandle[list[str]])
+    assert_type(handle.result(timeout=1), list[str])
 
 
 client.job(id="pay", version="1.0.0")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
