@@ -104,7 +104,7 @@ class Execution:
         self.parking = Parking(self.branches, self._suspend, loop, neutral)
         self.unwinding = Unwinding(self.branches)
         self.open_tasks: dict[str, OpenTask] = {}
-        self._being_stored: dict[str, asyncio.Future[None]] = {}
+        self._being_stored: dict[str, asyncio.Future[None]] | None = None
         # What is collected meanwhile may log, in the thread that holds the lock.
         self.lock = threading.RLock()
         self.lanes = Lanes()
@@ -118,6 +118,7 @@ class Execution:
         self.ctx: Context | None = None
         self.next_call = 0
         self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
+        self._main: AnyTask | None = None
         self._platform = host.platform
         self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
@@ -128,11 +129,11 @@ class Execution:
         """Start the job's code as the run's first branch; ``main`` gives the result, or none if interrupted."""
         context = copy_context()
         context.run(current_scope.set, self.root)
-        task = self._loop.create_task(main(), context=context)
-        task.add_done_callback(self._main_ended, context=self._neutral)
-        self.adopt(task, self.root)
+        self._main = self._loop.create_task(main(), context=context)
+        self.adopt(self._main, self.root)
 
-    def _main_ended(self, task: asyncio.Task[ExecutionResult | None]) -> None:
+    def _main_ended(self, task: AnyTask) -> None:
+        self._main = None
         if self.interrupted or self.outcome.done():
             return
         # The job's function and what it raises are dealt with in ``main``; this is an error of our own, or Ctrl-C.
@@ -140,7 +141,7 @@ class Execution:
         if error is not None:
             self.outcome.set_result(Abandoned(f"{type(error).__name__}: {error}"))
             return
-        result = task.result()
+        result: ExecutionResult | None = task.result()
         assert result is not None
         self.outcome.set_result(result)
 
@@ -236,6 +237,8 @@ class Execution:
             self.interrupt()
         elif self.parking.parks:
             self.parking.consider_soon()
+        if task is self._main:
+            self._main_ended(task)
 
     def open_call(self, operation: str, key: object, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note that an ``io`` call was made; `begin` notes that it was awaited."""
@@ -339,21 +342,12 @@ class Execution:
             self.parking.note_call()
             self.parking.consider_soon()
 
-    async def park(self, branch: Branch, task_id: str, due: datetime | None) -> TaskState:
-        """Wait until the stored task is no longer waiting; the state it is in then.
-
-        Raises:
-            Interrupt: The execution ends before that.
-        """
-        try:
-            return await self.parking.park(branch, task_id, due)
-        except Interrupt as interrupt:
-            self.unwinding.note_interrupt(branch.task, interrupt)
-            raise
-        except asyncio.CancelledError:
-            if self.parking.is_suspended and not self.interrupted:
-                self.interrupt()
-            raise
+    def was_unparked(self, branch: Branch, error: BaseException) -> None:
+        """Note that a branch that was parked goes on with an error: it was interrupted, or cancelled."""
+        if isinstance(error, Interrupt):
+            self.unwinding.note_interrupt(branch.task, error)
+        elif isinstance(error, asyncio.CancelledError) and self.parking.is_suspended and not self.interrupted:
+            self.interrupt()
 
     # Its threads.
 
@@ -417,12 +411,15 @@ class Execution:
     def _announce(self, record: TaskRecord) -> asyncio.Future[None]:
         """Note that the rows of these tasks are on their way; the future is done when they have come."""
         stored: asyncio.Future[None] = self._loop.create_future()
+        if self._being_stored is None:
+            self._being_stored = {}
         for one in (*record.ancestors, record):
             self._being_stored[one.id] = stored
         return stored
 
     def _has_come(self, record: TaskRecord, stored: asyncio.Future[None]) -> None:
         stored.set_result(None)
+        assert self._being_stored is not None
         for one in (*record.ancestors, record):
             self._being_stored.pop(one.id, None)
 
@@ -440,7 +437,7 @@ class Execution:
             await self.record(last)
         outer: OpenTask | None = task
         while outer is not None:
-            on_its_way = self._being_stored.get(outer.id)
+            on_its_way = None if self._being_stored is None else self._being_stored.get(outer.id)
             if on_its_way is not None:
                 await asyncio.shield(on_its_way)
             outer = outer.parent

@@ -21,7 +21,7 @@ class Lanes:
     def __init__(self) -> None:
         # Most runs have no threads.
         self._at_work: tuple[Lane, ...] = ()
-        self._waiting: tuple[Seating, ...] = ()
+        self._waiting: list[Seating] | None = None
 
     def __len__(self) -> int:
         return len(self._at_work)
@@ -49,8 +49,11 @@ class Lanes:
 
     def wait(self, guest: Seating) -> None:
         """Offer the guest a thread when one has nothing to do."""
-        self._waiting += (guest,)
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(guest)
 
     def leave(self, guest: Seating) -> None:
         """Wait no more."""
-        self._waiting = tuple(one for one in self._waiting if one is not guest)
+        if self._waiting is not None:
+            self._waiting.remove(guest)

@@ -72,7 +72,7 @@ class Parking:
         context: Context,
     ) -> None:
         self.parks: dict[str, Park] = {}
-        self._shares: tuple[asyncio.Future[None], ...] = ()
+        self._shares: set[asyncio.Future[None]] | None = None
         # By the ids of the tasks that are expected; ``None`` until their wait is over.
         self._early: dict[str, TaskState | None] | None = None
         self._branches = branches
@@ -145,12 +145,14 @@ class Parking:
         ask.shared.append(lambda: None if future.done() else future.set_result(None))
         self._branches.park(branch)
         self.note_call()
-        self._shares += (future,)
+        if self._shares is None:
+            self._shares = set()
+        self._shares.add(future)
         try:
             self.consider()
             await future
         finally:
-            self._shares = tuple(one for one in self._shares if one is not future)
+            self._shares.discard(future)
             self._branches.unpark(branch)
         return ask.is_settled
 
@@ -174,7 +176,7 @@ class Parking:
         self._is_over = True
         if self._quiet is not None:
             self._quiet.cancel()
-        waiting: list[asyncio.Future[Any]] = [*(park.future for park in self.parks.values()), *self._shares]
+        waiting: list[asyncio.Future[Any]] = [*(park.future for park in self.parks.values()), *(self._shares or ())]
         for future in waiting:
             if not future.done():
                 future.set_exception(Interrupt())
@@ -227,9 +229,11 @@ class Parking:
 
     def _suspend(self, cut: bool) -> None:
         # A wait that is over already has its branch in the loop's queue.
-        if not any(park.future.done() for park in self.parks.values()):
-            self._is_over = True
-            self._on_suspended(tuple(self.parks), cut)
+        for park in self.parks.values():
+            if park.future.done():
+                return
+        self._is_over = True
+        self._on_suspended(tuple(self.parks), cut)
 
 
 def _ignore(_task_ids: tuple[str, ...], _cut: bool) -> None:

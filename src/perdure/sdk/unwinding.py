@@ -21,7 +21,6 @@ SWALLOWED_LIMIT = 1000
 UNWIND_SECONDS = 5.0
 """How long an interrupted execution may take to run its ``finally`` blocks."""
 
-_TURNS = 2
 
 _NEVER_ENDING: list[AnyTask] = []
 """Tasks whose code catches everything: were they collected, it would catch even that and go on."""
@@ -35,11 +34,13 @@ class Unwinding:
     def __init__(self, branches: Branches) -> None:
         self._branches = branches
         self._calls = 0
-        self._interrupts: list[tuple[AnyTask, Interrupt]] = []
+        self._interrupts: list[tuple[AnyTask, Interrupt]] | None = None
         self._end: asyncio.Future[None] | None = None
 
     def note_interrupt(self, task: AnyTask, interrupt: Interrupt) -> None:
         """Note that a branch was handed an interrupt."""
+        if self._interrupts is None:
+            self._interrupts = []
         self._interrupts.append((task, interrupt))
 
     def count_call(self) -> bool:
@@ -68,9 +69,9 @@ class Unwinding:
 
     def release(self) -> None:
         """Let go of the interrupts, and of the frames that they have passed through."""
-        for _, interrupt in self._interrupts:
+        for _, interrupt in self._interrupts or ():
             interrupt.__traceback__ = None
-        self._interrupts.clear()
+        self._interrupts = None
 
     def branch_ended(self) -> None:
         """Note that a branch of the interrupted execution has ended."""
@@ -94,11 +95,13 @@ class Unwinding:
             loop: The event loop.
             context: What is called back gets this one.
         """
-        # Most code ends at once, and is known to have ended in the next turn; a timer costs more than that.
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-            if not self._branches.all:
-                return
+        # Most code ends at once; a timer would cost more than this turn of the loop.
+        await asyncio.sleep(0)
+        for task in list(self._branches.all):
+            if task.done():
+                self._branches.leave(task)
+        if not self._branches.all:
+            return
         if not self.is_stuck:
             self._end = loop.create_future()
             limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting, context=context)
@@ -116,7 +119,7 @@ class Unwinding:
     def warnings(self) -> tuple[str, ...]:
         """Name the places that caught an interrupt and did not let it pass."""
         found: dict[str, None] = {}
-        for task, interrupt in self._interrupts:
+        for task, interrupt in self._interrupts or ():
             if task.cancelled() or (task.done() and _carries(task.exception(), interrupt)):
                 continue
             trace = interrupt.__traceback__

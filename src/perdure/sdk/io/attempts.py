@@ -306,7 +306,12 @@ class Attempts(Struct, eq=False):
         """Wait for the engine to say that the task is due, or to settle it."""
         if not isinstance(self.call, int):
             return self.call.cross(partial(self._on_loop().wait, until))
-        state = await self.execution.park(self.branch, self.task.id, until)
+        execution = self.execution
+        try:
+            state = await execution.parking.park(self.branch, self.task.id, until)
+        except BaseException as error:
+            execution.was_unparked(self.branch, error)
+            raise
         self.task.attempts = state.attempts
         self.task.is_stored = True
         self.task.status, self.task.delay_until = state.status, state.delay_until
