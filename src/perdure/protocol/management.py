@@ -114,13 +114,17 @@ class ManagementPlatform(Protocol):
     """Lists, live changes, and the care of a database."""
 
     async def list_runs(self, filter: RunFilter = ..., *, cursor: str | None = None, take: int = 20) -> RunPageAnswer:
-        """List a page of runs, newest first, without their tasks."""
+        """List a page of runs, newest first, without their tasks.
+
+        Where few of very many runs have one of the statuses, a page may be short, even empty, and be followed by
+        others all the same: what is looked at for one page is bounded.
+        """
         ...
 
     async def list_events(
         self, filter: EventFilter = ..., *, cursor: str | None = None, take: int = 20
     ) -> EventPageAnswer:
-        """List a page of events, newest first."""
+        """List a page of events, newest first; a page may be short, as those of `list_runs`."""
         ...
 
     async def list_jobs(self) -> list[JobAnswer]:
@@ -138,16 +142,24 @@ class ManagementPlatform(Protocol):
     def follow_run(self, run_id: str) -> AsyncIterator[RunAnswer]:
         """Follow a run until it has ended: first as it is, then at each change.
 
-        Each answer has the tasks, nested ones too, that are new or have changed since the answer before, and the log
-        lines that are new. The last one is final.
+        Each answer has the tasks, nested ones too, and the statuses that are new or have changed since the answer
+        before, and the log lines that are new. The last one is final; of a run with very many tasks, others before it
+        may be, too, so whoever wants everything reads to the end.
 
         Raises:
             NotFoundError: There is no such run in this environment.
+            NotConnectedError: The node stops.
         """
         ...
 
     def follow_runs(self, filter: RunFilter = ...) -> AsyncIterator[RunAnswer]:
-        """Follow the runs that change from now on: each as it is after a change, without its tasks."""
+        """Follow the runs that change from now on: each as it is after a change, without its tasks.
+
+        "Now" is when the first answer is asked for.
+
+        Raises:
+            NotConnectedError: The node stops.
+        """
         ...
 
     async def get_node(self) -> NodeAnswer:
@@ -155,7 +167,10 @@ class ManagementPlatform(Protocol):
         ...
 
     async def prune(self, *, older_than: timedelta, dry_run: bool = False) -> PruneAnswer:
-        """Delete what ended longer ago than that, as retention does; returns when it is done."""
+        """Delete what ended longer ago than that, as retention does; returns when it is done.
+
+        The answer is what there was when it began.
+        """
         ...
 
 
