@@ -101,6 +101,30 @@ async def test_code_that_does_not_care_about_being_cancelled_stores_nothing(app:
     assert run.logs == ()
 
 
+async def test_a_node_may_stop_before_the_code_of_a_cancelled_run_has_ended(app: App) -> None:
+    """What it gives counts no more, so that it can be stored no longer is no error."""
+    gate, may_end = Gate(), asyncio.Event()
+
+    async def lingering() -> None:
+        try:
+            await gate()
+        finally:
+            await may_end.wait()
+
+    @app.job
+    async def working(payload: Any, io: IO) -> None:
+        await io.run_task("k", lingering)
+
+    async with app.start():
+        handle = await app.client.invoke(working)
+        await gate.wait()
+        await app.client.cancel_run(handle.id)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert left
+    may_end.set()
+    await asyncio.wait(left, timeout=PATIENCE)
+
+
 async def test_a_body_in_a_thread_goes_on_and_its_result_is_discarded(app: App) -> None:
     gate, ended = Gate(), asyncio.Event()
     may_end = threading.Event()

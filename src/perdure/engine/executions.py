@@ -150,7 +150,9 @@ class Executions:
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
-            await self._settle(hold, result)
+            if self._holds.find(hold.run_id) is hold:
+                await self._settle(hold, result)
+            # Otherwise its run was cancelled, and the node may even have stopped before the code had ended.
         except Exception as error:
             _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
             await self._settle(hold, Abandoned(f"its result could not be stored: {error}"))

@@ -329,9 +329,12 @@ class Lane:
 
     def _end_branch(self, task: AnyTask) -> None:
         self.joined = None
-        if task.cancelled():
-            self._reply(None, asyncio.CancelledError())
-        elif (error := task.exception()) is not None:
+        try:
+            error = task.exception()
+        except asyncio.CancelledError as cancelled:
+            # With what it was cancelled for.
+            error = cancelled
+        if error is not None:
             self._reply(None, error)
         else:
             self._reply(task.result(), None)
