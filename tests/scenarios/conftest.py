@@ -1,18 +1,65 @@
-"""Apps on fresh databases in every way of running; what they leave behind is checked."""
+"""Apps on fresh databases in every way of running; what they leave behind is checked.
+
+Each scenario is run with the jobs that it declares, and with their plain twins (`tests.plain_twins`).
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
+from tests.plain_twins import NotPlainError, make_twin
+from tests.plain_twins.async_only import DIFFERENT
 from tests.scenarios.app import App
 from tests.scenarios.oracles import check_database
 
 LOGGER = "shop.orders"
 """The logger that the code of jobs logs with."""
+
+
+PROVE = bool(os.environ.get("PERDURE_PROVE"))
+
+
+@pytest.fixture(autouse=True)
+def job_kind(request: pytest.FixtureRequest) -> str:
+    """Whether the jobs of a test are ``async``, as they are written, or ``plain``."""
+    return str(getattr(request, "param", "async"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have each test here run with jobs of both kinds, if it can."""
+    path = metafunc.definition.path
+    if path.parent != Path(__file__).parent or (path.stem, metafunc.function.__name__) in DIFFERENT:
+        return
+    with suppress(NotPlainError):
+        make_twin(metafunc.function)
+        metafunc.parametrize("job_kind", ["async", "plain"], indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the plain twin of a test in its place where its jobs are to be plain."""
+    items[:] = [item for item in items if _is_wanted(_parameters(item), item.name.partition("[")[0])]
+    for item in items:
+        if isinstance(item, pytest.Function) and _parameters(item).get("job_kind") == "plain":
+            item.obj = make_twin(item.obj)
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
+def _is_wanted(given: dict[str, object], name: str) -> bool:
+    """Plain runs are never kept; and to save time, each test has them on one kind of database only."""
+    if given.get("job_kind") != "plain":
+        return True
+    turn = ("memory", "file")[crc32(name.encode()) % 2]
+    return given.get("force_replay") != "sticky" and (PROVE or given.get("app", turn) == turn)
 
 
 @pytest.fixture(params=["sticky", "replay"])

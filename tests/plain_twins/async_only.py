@@ -1,0 +1,133 @@
+"""The scenarios that are run with async jobs only, each with the reason, and where plain code has its own."""
+
+from __future__ import annotations
+
+Scenario = tuple[str, str]
+"""A test: its file's name, without the ending, and its own."""
+
+NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
+    "its branches are tasks of asyncio; io.parallel has those of plain code: plain/test_parallel.py, test_waits.py": (
+        ("test_automatic_keys", "test_an_ambiguous_key_is_an_error_on_every_execution"),
+        ("test_automatic_keys", "test_wait_for_around_the_only_caller_works"),
+        ("test_automatic_keys", "test_concurrent_branches_may_ask_for_automatic_keys_of_different_names"),
+        ("test_automatic_keys", "test_concurrent_branches_may_not_ask_for_automatic_keys_of_one_name"),
+        ("test_background_fetch", "test_many_fetches_at_once_need_few_executions"),
+        ("test_branches", "test_a_gather_that_nobody_awaits_yet_makes_no_noise_when_the_run_is_suspended"),
+        ("test_branches", "test_a_parallel_block_that_is_given_up_goes_on_where_it_was"),
+        ("test_branches", "test_an_async_generator_that_is_left_early_is_no_branch"),
+        ("test_branches", "test_the_first_of_several_branches_wins"),
+        ("test_branches", "test_a_branch_that_is_cancelled_while_parked_leaves_the_others_alone"),
+        ("test_branches", "test_a_branch_that_makes_io_calls_all_the_time_is_not_cut"),
+        ("test_branches", "test_a_branch_that_awaits_something_else_for_a_moment_is_not_cut"),
+        ("test_branches", "test_different_waits_cost_one_execution_each"),
+        ("test_branches", "test_equal_waits_of_all_branches_cost_one_more_execution"),
+        ("test_branches", "test_hundreds_of_branches_wait_together"),
+        ("test_branches", "test_a_failing_branch_cancels_its_task_group_and_the_run_goes_on"),
+        ("test_branches", "test_as_completed_and_shield_get_through"),
+        ("test_branches", "test_branches_that_hand_over_to_each_other_get_through"),
+        ("test_branches", "test_no_branch_is_cut_while_a_plain_task_body_runs_in_its_thread"),
+        ("test_branches", "test_no_branch_is_cut_while_a_task_body_runs"),
+        ("test_branches", "test_a_branch_that_awaits_something_else_is_cut_and_executed_again"),
+        ("test_branches", "test_branches_inside_a_task_body_wait_together"),
+        ("test_branches", "test_a_wait_that_ends_while_another_branch_works_needs_no_execution"),
+        ("test_cancelling", "test_all_branches_of_a_cancelled_run_are_stopped"),
+        ("test_explicit_keys", "test_branches_that_share_a_task_that_waits_run_its_body_once"),
+        ("test_explicit_keys", "test_a_branch_takes_over_when_the_one_at_work_is_cancelled"),
+        ("test_explicit_keys", "test_branches_that_share_a_wait_go_on_together"),
+        ("test_explicit_keys", "test_branches_that_share_a_failing_task_meet_the_same_error"),
+        ("test_explicit_keys", "test_concurrent_branches_share_one_task"),
+        ("test_failures", "test_gather_raises_the_error_of_a_task_of_its"),
+        ("test_interrupts", "test_a_branch_that_swallows_a_cancellation_is_left_behind"),
+        ("test_interrupts", "test_an_interrupt_passes_a_task_group_and_except_star"),
+        ("test_interrupts", "test_what_interrupted_code_returns_or_raises_is_discarded"),
+        ("test_interrupts", "test_gather_that_returns_exceptions_does_no_harm"),
+        ("test_interrupts", "test_finally_blocks_run_whenever_an_execution_is_interrupted"),
+        ("test_invoke_and_wait", "test_several_branches_wait_for_runs_at_once"),
+        ("test_invoke_and_wait", "test_a_run_that_has_ended_lets_its_branch_go_on_while_another_works"),
+        ("test_kept_runs", "test_nothing_of_a_run_is_held_when_it_has_ended"),
+        ("test_log", "test_branches_may_log_the_same_at_the_same_time"),
+        ("test_managing_runs", "test_a_run_goes_on_though_its_cancelled_code_still_ends"),
+        ("test_memory", "test_runs_that_wait_for_long_leave_nothing_in_memory"),
+        ("test_restarts", "test_branches_and_nested_tasks_go_on_where_each_of_them_was"),
+        ("test_restarts", "test_bodies_are_cancelled_and_finally_blocks_run_when_a_node_stops"),
+        ("test_results", "test_results_of_branches_are_not_mixed_up"),
+        ("test_run_ends", "test_a_job_that_cancels_itself_and_returns_fails_its_run"),
+        ("test_run_ends", "test_a_branch_that_exits_fails_its_run_and_leaves_the_node_alone"),
+        ("test_run_ends", "test_a_branch_that_raises_what_is_no_exception_fails_its_run"),
+        ("test_store", "test_a_branch_that_was_cancelled_may_be_followed_by_the_same_call"),
+        ("test_store", "test_branches_that_leave_out_the_key_for_one_name_are_ambiguous"),
+        ("test_store", "test_the_key_may_be_left_out"),
+        ("test_unawaited", "test_a_task_group_that_fails_at_once_leaves_nothing_unawaited"),
+        ("test_unawaited", "test_a_branch_cancelled_before_it_began_is_not_unawaited"),
+        ("test_unawaited", "test_a_branch_that_has_just_ended_is_not_unfinished"),
+        ("test_unawaited", "test_the_error_of_a_job_that_fails_is_not_hidden_by_what_it_left_undone"),
+        ("test_unawaited", "test_a_branch_that_awaits_something_else_fails_the_run_too"),
+        ("test_unawaited", "test_a_branch_that_has_not_ended_fails_the_run_and_its_task_is_named"),
+        ("test_wait_for_event", "test_the_first_of_two_waits_goes_on_and_the_other_still_waits"),
+        ("test_wait_for_request", "test_waits_in_several_branches_end_in_any_order"),
+        ("test_yields", "test_concurrent_branches_may_not_ask_for_automatic_places"),
+    ),
+    "its timers are those of asyncio, which plain code does not have": (
+        ("test_timers_while_parked", "test_a_branch_that_gives_up_a_task_at_work_can_ask_for_it_again"),
+        ("test_timers_while_parked", "test_a_branch_that_gives_up_a_wait_can_wait_for_it_again"),
+        (
+            "test_timers_while_parked",
+            "test_the_timeout_of_a_task_whose_branches_are_parked_stands_still_while_others_work",
+        ),
+        ("test_timers_while_parked", "test_asyncio_wait_with_a_timeout_around_a_longer_wait_has_no_effect"),
+        ("test_timers_while_parked", "test_a_job_that_ends_by_a_timer_while_it_is_parked_has_not_ended"),
+        ("test_timers_while_parked", "test_a_timer_while_another_branch_works_takes_effect"),
+        ("test_timers_while_parked", "test_call_later_that_sets_an_event_cannot_resume_a_parked_run"),
+        ("test_timers_while_parked", "test_wait_for_around_a_longer_wait_has_no_effect"),
+        ("test_timers_while_parked", "test_asyncio_timeout_around_a_longer_wait_has_no_effect"),
+    ),
+    "it is about what async code and threads have to do with each other: plain/test_threads.py, test_interrupts.py": (
+        ("test_bodies", "test_a_body_in_a_thread_may_run_a_loop_of_its_own"),
+        ("test_bodies", "test_current_gives_io_and_ctx_to_helper_functions"),
+        ("test_bodies", "test_async_functions_run_on_the_loop_of_the_job"),
+        ("test_bodies", "test_plain_functions_run_in_threads_beside_each_other"),
+        ("test_cancelling", "test_a_body_in_a_thread_goes_on_and_its_result_is_discarded"),
+        ("test_logging_handler", "test_records_are_kept_from_all_kinds_of_code"),
+        ("test_retries", "test_a_body_in_a_thread_goes_on_after_its_timeout_and_its_result_is_discarded"),
+    ),
+    "it makes calls from a table: plain/test_library.py, test_tasks.py": (
+        ("test_outside_calls", "test_in_a_job_a_blocking_client_call_in_a_thread_is_refused_too"),
+        ("test_outside_calls", "test_in_a_job_a_client_call_is_refused_and_its_io_form_is_named"),
+        ("test_schedules", "test_plain_calls_are_refused_in_a_job_and_tasks_outside_of_runs"),
+        ("test_store", "test_in_a_job_the_client_s_store_is_refused_and_in_a_body_it_is_not"),
+        ("test_store", "test_a_value_must_be_given"),
+    ),
+    "it ends in functions from a table: plain/test_jobs.py": (
+        ("test_run_ends", "test_whatever_a_job_raises_ends_its_run_as_failed"),
+    ),
+    "its programs are of both kinds already": (
+        ("test_random_crashes", "test_a_program_gives_what_it_must_wherever_its_process_dies"),
+        ("test_random_programs", "test_a_program_gives_what_it_must_and_each_body_ends_once"),
+        ("test_random_programs", "test_a_program_that_is_interrupted_gives_what_it_must"),
+    ),
+}
+"""What `make_twin` refuses."""
+
+DIFFERENT: dict[Scenario, str] = {
+    ("test_forced_replay", "test_the_environment_forces_replay"): "no plain run is ever kept: plain/test_waits.py",
+    (
+        "test_logging_handler",
+        "test_what_is_too_much_is_counted_and_said_once",
+    ): "what a thread logs is stored while it goes on",
+    ("test_schedules", "test_each_form_says_so_where_the_other_belongs"): "it has a job of each kind",
+    (
+        "test_statuses",
+        "test_calls_give_the_status_as_it_then_is_in_every_execution",
+    ): "it expects a Status, not a SyncStatus: plain/test_library.py",
+    (
+        "test_wait_for_event",
+        "test_an_event_ends_more_waits_than_one_transaction",
+    ): "more items than there are threads wait in turns: plain/test_parallel.py",
+    ("test_unawaited", "test_a_call_that_is_never_awaited_fails_the_run_and_is_named"): "nothing is left to be awaited",
+    ("test_unawaited", "test_a_call_left_unawaited_inside_a_task_body_fails_the_run"): "nothing is left to be awaited",
+    (
+        "test_crashes_everywhere",
+        "test_requests_that_the_platform_makes",
+    ): "a thread may be slower than the answer, and its run not suspended",
+}
+"""What would be another test in its plain form."""
