@@ -37,6 +37,9 @@ class Contents(NamedTuple):
         outputs: What runs ended with, by job.
         tasks: All tasks.
         failed_attempts: Keys and numbers of attempts that failed.
+        values: What is kept in the stores, by store and name.
+        histories: How many earlier states each status has, by its key.
+        names: How many events there are of each name.
     """
 
     violations: list[str]
@@ -45,6 +48,9 @@ class Contents(NamedTuple):
     outputs: dict[str, Any]
     tasks: list[Task]
     failed_attempts: set[tuple[str, int]]
+    values: dict[str, Any]
+    histories: dict[str, int]
+    names: dict[str, int]
 
     @property
     def results(self) -> set[Task]:
@@ -57,6 +63,9 @@ class Contents(NamedTuple):
         return {(task.key, task.attempts) for task in self.results} | self.failed_attempts
 
 
+NOTHING = Contents([], [], {}, {}, [], set(), {}, {}, {})
+
+
 def read_contents(folder: Path) -> Contents:
     """Read the database in a folder; nothing, if no process has come so far as to make one."""
     with closing(_connect(folder)) as connection:
@@ -65,7 +74,7 @@ def read_contents(folder: Path) -> Contents:
             return connection.execute(query).fetchall()
 
         if not rows("SELECT 1 FROM sqlite_master"):
-            return Contents([], [], {}, {}, [], set())
+            return NOTHING
         statuses: dict[str, list[str]] = {}
         for event, status in rows("SELECT e.id, r.status FROM events e JOIN runs r USING (event_no)"):
             statuses.setdefault(event, []).append(status)
@@ -76,7 +85,16 @@ def read_contents(folder: Path) -> Contents:
             {job: json.loads(output) for job, output in rows(_OUTPUTS)},
             [Task(*row) for row in rows(_TASKS)],
             set(rows(_FAILED_ATTEMPTS)),
+            {_place(key): json.loads(value) for key, value in rows("SELECT key, value FROM key_values")},
+            dict(rows("SELECT key, json_array_length(history) FROM run_statuses")),
+            dict(rows("SELECT name, count(*) FROM events GROUP BY name")),
         )
+
+
+def _place(key: str) -> str:
+    """What a value is called in its store; the ids of runs and jobs are left out."""
+    parts = key.split(":")
+    return ":".join({parts[0]: 0, parts[-1]: 0})
 
 
 def count_ended(folder: Path) -> int:
@@ -107,9 +125,12 @@ _VIOLATIONS = {
     "I3: a run has not ended, and nothing will ever go on with it": """
         SELECT r.id, r.status FROM runs r
         WHERE r.completed_at IS NULL AND r.available_at IS NULL AND r.node_no IS NULL AND NOT EXISTS (
-          SELECT 1 FROM tasks t JOIN timers m ON m.kind = 'TASK' AND m.subject_no = t.task_no
+          SELECT 1 FROM tasks t JOIN timers m ON m.kind IN ('TASK', 'CALLBACK_TIMEOUT') AND m.subject_no = t.task_no
           WHERE t.run_no = r.run_no AND t.status = 'WAITING')
-          AND NOT EXISTS (SELECT 1 FROM tasks t JOIN operations o USING (task_no) WHERE t.run_no = r.run_no)""",
+          AND NOT EXISTS (SELECT 1 FROM tasks t JOIN operations o USING (task_no) WHERE t.run_no = r.run_no)
+          AND NOT EXISTS (SELECT 1 FROM tasks t JOIN event_waits w USING (task_no) WHERE t.run_no = r.run_no)""",
+    "I3: an event is waited for by a task that does not wait": """
+        SELECT w.task_no FROM event_waits w LEFT JOIN tasks t USING (task_no) WHERE t.status IS NOT 'WAITING'""",
     "I3: a task waits for the engine's work, which nobody is to do": """
         SELECT t.id FROM tasks t WHERE t.status = 'WAITING' AND t.operation LIKE 'background%'
           AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.task_no = t.task_no)""",
@@ -122,7 +143,7 @@ _VIOLATIONS = {
           SELECT 1 FROM timers m WHERE m.kind = 'TASK' AND m.subject_no = t.task_no)""",
     "I3: a timer belongs to no task that waits": """
         SELECT m.subject_no FROM timers m LEFT JOIN tasks t ON t.task_no = m.subject_no
-        WHERE m.kind = 'TASK' AND t.status IS NOT 'WAITING'""",
+        WHERE m.kind IN ('TASK', 'CALLBACK_TIMEOUT') AND t.status IS NOT 'WAITING'""",
     "I5: a run's executions are more than its epoch": """
         SELECT r.id, r.epoch, max(e.epoch), count(*) FROM runs r JOIN executions e USING (run_no)
         GROUP BY r.run_no HAVING max(e.epoch) > r.epoch OR count(*) > r.epoch""",

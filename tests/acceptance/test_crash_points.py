@@ -8,23 +8,25 @@ from __future__ import annotations
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.database import Contents, read_contents
+from tests.acceptance.database import NOTHING, Contents, read_contents
 from tests.acceptance.processes import Program, started
 from tests.acceptance.programs import BodyLog
-from tests.acceptance.programs.crash import ATTEMPTS, COMMITS, DEAD, OUTPUTS, WAITING_BODIES
+from tests.acceptance.programs.crash import COMMITS, DEAD, PROGRAMS
+from tests.acceptance.programs.expectation import Expectation
 from tests.acceptance.target import Target, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 5 if os.environ.get("PERDURE_PROVE") else 1
-FEWEST_COMMITS = 30
+FEWEST_POINTS = {"steps": 30, "answers": 20}
 """So many crash points there must be, or the tests have lost their subject."""
 
 ATTEMPTS_TO_LAND = 5
@@ -33,12 +35,10 @@ ATTEMPTS_TO_LAND = 5
 ENOUGH_PROBLEMS = 5
 """With so many, no further process is sent to its death: each that hangs takes its time."""
 
-NOTHING = Contents([], [], {}, {}, [], set())
-
 
 @pytest.fixture(scope="module")
 def nurseries() -> Iterator[list[Program]]:
-    with started("nursery", longest=300 * ROUNDS) as one, started("nursery", longest=300 * ROUNDS) as another:
+    with started("nursery", longest=600 * ROUNDS) as one, started("nursery", longest=600 * ROUNDS) as another:
         yield [one, another]
 
 
@@ -48,15 +48,50 @@ def target() -> Iterator[Target]:
         yield target
 
 
+@dataclass(frozen=True)
+class Life:
+    """A process that runs a program, perhaps to its death.
+
+    Attributes:
+        program: What it runs.
+        mode: How; see `tests.acceptance.programs.crash.main`.
+        moment: When it dies, if it does.
+        target: The service that it fetches from.
+    """
+
+    program: str
+    mode: str
+    moment: str
+    target: Target
+
+    @property
+    def expected(self) -> Expectation:
+        """What it, and those that follow it, leave behind."""
+        expected: Expectation = PROGRAMS[self.program].EXPECTED
+        return expected
+
+    def end(self, nursery: Program, folder: Path, number: int = 0) -> int:
+        """Have a process run until it dies at a commit, or to the end; its exit status."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.target.announce(folder)
+        nursery.tell(folder, self.program, self.mode, self.moment if number else "never", number)
+        return int(nursery.hear())
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("mode", ["sticky", "replay", "plain"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_run_survives_a_crash_at_each_of_its_commits(
-    nurseries: list[Program], target: Target, tmp_path: Path, mode: str, moment: str
+    nurseries: list[Program], target: Target, tmp_path: Path, program: str, mode: str, moment: str
 ) -> None:
+    life = Life(program, mode, moment, target)
     # A timer that fires early or late in a suspension makes a commit more or less.
-    commits = min(_count_commits(nurseries[0], target, tmp_path / f"undisturbed-{life}", mode) for life in range(3))
-    assert commits >= FEWEST_COMMITS
-    points = [(number, crash) for crash in range(ROUNDS) for number in range(1, commits + 1)]
+    counts = [_count_commits(life, nurseries[0], tmp_path / f"undisturbed-{number}") for number in range(3)]
+    commits = min(count for _, count in counts)
+    # Those before the first event are the same for every program.
+    first = 1 if program == "steps" else min(before for before, _ in counts) + 1
+    assert commits - first + 1 >= FEWEST_POINTS[program]
+    points = [(number, crash) for crash in range(ROUNDS) for number in range(first, commits + 1)]
     free: SimpleQueue[Program] = SimpleQueue()
     problems: list[str] = []
     for nursery in nurseries:
@@ -67,7 +102,7 @@ def test_a_run_survives_a_crash_at_each_of_its_commits(
         if len(problems) >= ENOUGH_PROBLEMS:
             return
         nursery = free.get()
-        found = _crash_and_go_on(nursery, target, tmp_path / f"{number}-{crash}", mode, moment, number)
+        found = _crash_and_go_on(life, nursery, tmp_path / f"{number}-{crash}", number)
         free.put(nursery)
         problems.extend(f"commit {number}: {problem}" for problem in found)
 
@@ -80,69 +115,82 @@ def test_a_run_survives_a_crash_at_each_of_its_commits(
 def test_the_check_finds_a_body_that_ran_again_although_its_result_was_recorded(
     nurseries: list[Program], target: Target, tmp_path: Path
 ) -> None:
-    _count_commits(nurseries[0], target, tmp_path, "sticky")
+    life = Life("steps", "sticky", "never", target)
+    _count_commits(life, nurseries[0], tmp_path)
     contents, lines = read_contents(tmp_path), BodyLog.lines(tmp_path)
     ran = next(line for line in lines if "key" in line)
 
-    assert _compare(contents, contents, lines, "sticky") == []
-    assert _compare(contents, contents, [*lines, ran], "sticky") == ["attempt 1 at retried ran 2 times"]
+    assert _compare(life, contents, contents, lines) == []
+    assert _compare(life, contents, contents, [*lines, ran]) == ["attempt 1 at retried ran 2 times"]
 
 
-def _count_commits(nursery: Program, target: Target, folder: Path, mode: str) -> int:
-    assert _live(nursery, target, folder, mode, "never", 0) == 0
-    assert _compare(NOTHING, read_contents(folder), BodyLog.lines(folder), mode) == []
-    return int((folder / COMMITS).read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"values": {"n": 1}}, "the values are {'n': 1}"),
+        ({"histories": {"progress": 2}}, "the histories are {'progress': 2}"),
+        ({"names": {"told": 2}}, "the names are {'told': 2}"),
+    ],
+    ids=["values", "statuses", "events"],
+)
+def test_the_check_finds_an_effect_that_is_missing_or_came_twice(
+    nurseries: list[Program], target: Target, tmp_path: Path, change: dict[str, Any], problem: str
+) -> None:
+    life = Life("answers", "sticky", "never", target)
+    _count_commits(life, nurseries[0], tmp_path)
+    contents = read_contents(tmp_path)
+    assert _compare(life, contents, contents._replace(**change), BodyLog.lines(tmp_path)) == [problem]
 
 
-def _crash_and_go_on(nursery: Program, target: Target, place: Path, mode: str, moment: str, number: int) -> list[str]:
+def _count_commits(life: Life, nursery: Program, folder: Path) -> tuple[int, int]:
+    assert life.end(nursery, folder) == 0
+    assert _compare(life, NOTHING, read_contents(folder), BodyLog.lines(folder)) == []
+    before, commits = (folder / COMMITS).read_text(encoding="utf-8").split()
+    return int(before), int(commits)
+
+
+def _crash_and_go_on(life: Life, nursery: Program, place: Path, number: int) -> list[str]:
     for attempt in range(ATTEMPTS_TO_LAND):
         folder = place / str(attempt)
-        status = _live(nursery, target, folder, mode, moment, number)
+        status = life.end(nursery, folder, number)
         if status != 0:
             break
     if status != DEAD:
         return [f"the process did not die there, but ended with {status}"]
     killed = read_contents(folder)
-    status = _live(nursery, target, folder, mode, "never", 0)
+    status = life.end(nursery, folder)
     if status != 0:
         return [f"the process that followed ended with {status}", *killed.violations]
-    return _compare(killed, read_contents(folder), BodyLog.lines(folder), mode)
+    return _compare(life, killed, read_contents(folder), BodyLog.lines(folder))
 
 
-def _live(nursery: Program, target: Target, folder: Path, mode: str, moment: str, number: int) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
-    target.announce(folder)
-    nursery.tell(folder, mode, moment, number)
-    return int(nursery.hear())
-
-
-def _compare(killed: Contents, ended: Contents, lines: list[dict[str, Any]], mode: str) -> list[str]:
+def _compare(life: Life, killed: Contents, ended: Contents, lines: list[dict[str, Any]]) -> list[str]:
     """Say what is off, from the database after the crash, that in the end, and the bodies' log."""
     problems = [f"after the crash, {violation}" for violation in killed.violations]
     problems += [f"in the end, {violation}" for violation in ended.violations]
-    if ended.outputs != OUTPUTS:
-        problems.append(f"the outputs are {ended.outputs}")
-    if ended.statuses != {"first": ["SUCCESS"], "second": ["SUCCESS"]}:
-        problems.append(f"the runs are {ended.statuses}")
+    for what in ("outputs", "statuses", "values", "histories", "names"):
+        found = getattr(ended, what)
+        if found != getattr(life.expected, what):
+            problems.append(f"the {what} are {found}")
     problems += [f"the result of {task.name} has changed" for task in killed.results - ended.results]
-    return problems + _compare_bodies(killed, ended, lines, mode)
+    return problems + _compare_bodies(life, killed, ended, lines)
 
 
-def _compare_bodies(killed: Contents, ended: Contents, lines: list[dict[str, Any]], mode: str) -> list[str]:
+def _compare_bodies(life: Life, killed: Contents, ended: Contents, lines: list[dict[str, Any]]) -> list[str]:
     names = {task.key: task.name for task in ended.tasks}
     bodies = [line for line in lines if "key" in line]
     ran = Counter((line["key"], line["attempt"]) for line in bodies)
     of_the_first = {(line["key"], line["attempt"]) for line in bodies if line["process"] == lines[0]["process"]}
     in_flight = of_the_first - killed.recorded_attempts
     found = sorted((names.get(key, "no task"), attempt) for key, attempt in ran)
-    problems = [] if found == sorted(ATTEMPTS) else [f"the attempts are {found}"]
+    problems = [] if found == sorted(life.expected.attempts) else [f"the attempts are {found}"]
     problems += [
         f"attempt {number} at {names.get(key)} ran unrecorded" for key, number in ran.keys() - ended.recorded_attempts
     ]
     for attempt, count in ran.items():
         name = names.get(attempt[0])
         # A body that waits is suspended in the middle of it, and a replay begins it again.
-        suspensions = 1 if mode != "sticky" and name in WAITING_BODIES else 0
+        suspensions = 1 if life.mode != "sticky" and name in life.expected.waiting_bodies else 0
         if count > 1 + suspensions + (attempt in in_flight):
             problems.append(f"attempt {attempt[1]} at {name} ran {count} times")
     return problems

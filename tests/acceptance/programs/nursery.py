@@ -9,27 +9,42 @@ import asyncio
 import os
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 
-# Loaded with the first request of a process; no child is to load it anew.
-import perdure.transport.exchange  # noqa: F401
 from tests.acceptance.programs import crash, say
+
+LOADED = (
+    "perdure.api.app",
+    "perdure.sdk.thread_io",
+    "perdure.server.attach",
+    "perdure.server.embedded",
+    "perdure.server.http",
+    "perdure.server.listener",
+    "perdure.storage.opening",
+    "perdure.transport.exchange",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.httptools_impl",
+)
+"""What a process loads when its node starts, with its first request and its first callback; no child loads it anew."""
 
 
 def main() -> None:
+    for module in LOADED:
+        import_module(module)
     for line in sys.stdin:
-        folder, mode, moment, number = line.split()
+        folder, program, mode, moment, number = line.split()
         child = os.fork()
         if child == 0:
-            _live(Path(folder), mode, moment, int(number))
+            _live(Path(folder), program, mode, moment, int(number))
         _, status = os.waitpid(child, 0)
         say(os.waitstatus_to_exitcode(status))
 
 
-def _live(folder: Path, mode: str, moment: str, number: int) -> None:
+def _live(folder: Path, program: str, mode: str, moment: str, number: int) -> None:
     status = 1
     try:
-        asyncio.run(crash.main(folder, mode=mode, moment=moment, number=number))
+        asyncio.run(crash.main(folder, program=program, mode=mode, moment=moment, number=number))
         status = 0
     except BaseException:
         traceback.print_exc()
