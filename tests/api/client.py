@@ -109,6 +109,18 @@ class Stream:
         """The next event: its name and what it carries; ``None`` at the end."""
         return await asyncio.to_thread(self._next)
 
+    async def comments(self, count: int) -> list[str]:
+        """The next lines that are only comments."""
+        return await asyncio.to_thread(self._comments, count)
+
+    def _comments(self, count: int) -> list[str]:
+        found: list[str] = []
+        while len(found) < count:
+            line = self._response.readline().decode().rstrip("\n")
+            if line.startswith(":"):
+                found.append(line)
+        return found
+
     def _next(self) -> tuple[str, Any] | None:
         for block in self._blocks():
             fields = [line.partition(": ")[::2] for line in block if not line.startswith(":")]

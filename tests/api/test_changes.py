@@ -6,6 +6,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
+from perdure.api import streams
 from perdure.engine.clock import SystemClock
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
 from tests.api.client import ApiClient, Stream, greets, serving
@@ -79,6 +82,48 @@ async def test_an_unknown_run_is_not_followed() -> None:
     assert (answer.status, answer.code) == (404, "not_found")
 
 
+@pytest.mark.parametrize("query", ["status=DONE", "jbo=x", "job=a&job=b"])
+async def test_a_stream_of_runs_that_cannot_be_meant_is_not_opened(query: str) -> None:
+    async with serving() as api:
+        answer = await api.get(f"/api/runs/changes?{query}")
+    assert (answer.status, answer.code) == (422, "invalid_field")
+
+
+async def test_a_stream_says_now_and_then_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.01)
+    async with serving() as api, api.stream("/api/runs/changes") as stream:
+        lines = await stream.comments(3)
+    assert lines == [": still here"] * 3
+
+
+async def test_whoever_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "STALLED_SECONDS", 0.1)
+    large = '"' + "x" * 1_000_000 + '"'
+
+    async def floods(execution: Execution) -> ExecutionResult:
+        for number in range(20):
+            await execution.run(f"step {number}", large)
+        return Succeeded(None)
+
+    async with serving(ScriptedApp(SystemClock()).job("floods", floods)) as api:
+        run_id = await invoke(api, "floods")
+        await api.get(f"/api/runs/{run_id}/end")
+        async with api.stream(f"/api/runs/{run_id}/changes") as stream:
+            assert stream.status == 200
+            # Only now is anything read beyond the head: by then the rest is no longer sent.
+            await asyncio.to_thread(_wait_until_nobody_is_served, api)
+            names: list[str] = []
+            while (event := await stream.next()) is not None:
+                names.append(event[0])
+            assert "end" not in names
+
+
+def _wait_until_nobody_is_served(api: ApiClient) -> None:
+    server = api.node._address._listener._server  # type: ignore[union-attr]
+    while server.server_state.tasks:
+        pass
+
+
 async def test_runs_are_told_as_they_change_from_then_on() -> None:
     app = ScriptedApp(SystemClock()).job("greets", greets).job("naps", naps)
     async with serving(app) as api:
@@ -114,12 +159,12 @@ async def test_streams_end_when_the_node_stops() -> None:
 
 async def test_no_more_streams_are_open_than_may_be() -> None:
     async with serving() as api:
-        streams = [api.stream("/api/runs/changes") for _ in range(100)]
-        opened = [await stream.__aenter__() for stream in streams]
+        most = [api.stream("/api/runs/changes") for _ in range(100)]
+        opened = [await stream.__aenter__() for stream in most]
         assert {stream.status for stream in opened} == {200}
         answer = await api.get("/api/runs/changes")
         assert (answer.status, answer.code) == (503, "too_many_streams")
-        for stream in streams:
+        for stream in most:
             await stream.__aexit__(None, None, None)
         async with asyncio.timeout(10):
             while not await _opens(api):

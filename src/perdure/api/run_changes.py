@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
+    from perdure.protocol.management import RunFilter
 
 
 async def follow_run(call: Call) -> Response:
@@ -27,7 +28,7 @@ async def follow_run(call: Call) -> Response:
 
 async def follow_runs(call: Call) -> Response:
     """Follow the runs that change from now on."""
-    return call.streams.open(_changes(call), stopping=call.stopping)
+    return call.streams.open(_changes(call, filter_of(call)), stopping=call.stopping)
 
 
 async def _until_end(call: Call, run_id: str) -> AsyncGenerator[tuple[str, Any], None]:
@@ -44,8 +45,8 @@ async def _until_end(call: Call, run_id: str) -> AsyncGenerator[tuple[str, Any],
         yield "end", last
 
 
-async def _changes(call: Call) -> AsyncGenerator[tuple[str, Any], None]:
-    answers = cast("AsyncGenerator[RunAnswer, None]", call.desk.follow_runs(filter_of(call)))
+async def _changes(call: Call, wanted: RunFilter) -> AsyncGenerator[tuple[str, Any], None]:
+    answers = cast("AsyncGenerator[RunAnswer, None]", call.desk.follow_runs(wanted))
     async with aclosing(answers):
         async for answer in answers:
             yield "change", answer
