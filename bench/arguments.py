@@ -23,6 +23,7 @@ WORKLOADS = {
     "TIMERS": "timers",
     "replay": "replay",
     "import": "import_time",
+    "dev": "dev",
 }
 
 

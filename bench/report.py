@@ -32,6 +32,8 @@ LOWER_IS_BETTER = (
         "start_up_s",
         "replay_ms",
         "import_ms",
+        "ready_ms",
+        "reload_ms",
         "modules",
     ),
 )

@@ -42,10 +42,15 @@ def anchors(page: Path) -> set[str]:
 
 def code_blocks(page: Path, *, language: str) -> list[CodeBlock]:
     """Return a page's fenced code blocks of one language, in order."""
+    return [block for block in all_code_blocks(page) if block.language == language]
+
+
+def all_code_blocks(page: Path) -> list[CodeBlock]:
+    """Return a page's fenced code blocks, in order."""
     return [
-        CodeBlock(language=language, text=token.content, line=(token.map or [0])[0] + 1)
+        CodeBlock(language=token.info.strip(), text=token.content, line=(token.map or [0])[0] + 1)
         for token in _tokens(page)
-        if token.type == "fence" and token.info.strip() == language
+        if token.type == "fence"
     ]
 
 

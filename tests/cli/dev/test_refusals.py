@@ -84,14 +84,14 @@ def test_a_database_that_another_process_owns_is_told_with_that_process(tmp_path
         with started(tmp_path, "app.py", terminal=False) as second:
             second.until(f"Process {node} owns .perdure/perdure.db; waiting for it to end, for 10 s at most.")
             assert f"DatabaseLockedError: Process {node} owns " in second.rest()
-            assert second.end() == 1
+            assert second.end() == 4
 
 
 def test_settings_that_are_no_good_are_told_and_end_it(tmp_path: Path) -> None:
     write_app(tmp_path)
     with started(tmp_path, "app.py", terminal=False, environ={"PERDURE_MAX_THREADS": "none"}) as dev:
         assert "PERDURE_* has a wrong value" in dev.rest()
-        assert dev.end() == 1
+        assert dev.end() == 2
 
 
 def test_settings_that_are_no_good_any_more_are_told_and_it_waits_for_better_ones(tmp_path: Path) -> None:

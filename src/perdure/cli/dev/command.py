@@ -25,13 +25,14 @@ def run_dev(
     """Run an app's jobs until Ctrl-C, loading them anew whenever a file is saved.
 
     Returns:
-        The exit status: 0 after Ctrl-C or SIGTERM; 1 if there can be no node; 2 if the command line is wrong; 130
-        after a second Ctrl-C; 141 if nobody reads what it prints.
+        The exit status: 0 after Ctrl-C, SIGTERM or SIGHUP; 130 after a second Ctrl-C, 143 or 129 after another signal;
+        what an error means, if there can be no node.
 
     Raises:
         TargetError: There is no such file or module.
         InvalidArgumentError: There is no such port.
         PortTakenError: The port cannot be listened on.
+        BrokenPipeError: Nobody reads what it prints.
     """
     began = time.monotonic()
     folder = Path.cwd()

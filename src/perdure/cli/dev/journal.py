@@ -11,6 +11,7 @@ from perdure.cli.dev.frames import show_error
 from perdure.cli.dev.waits import describe_task, describe_wait
 from perdure.protocol.execution import Abandoned, Failed, InvalidPayload, Succeeded, Suspended, Yielded
 from perdure.protocol.json_text import load
+from perdure.protocol.schedules import SCHEDULED_EVENT
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
@@ -179,9 +180,9 @@ class Journal:
 
 def _cause(request: ExecutionRequest) -> str:
     event = request.event
-    if event.name == "dev.trigger.scheduled":
+    if event.name == SCHEDULED_EVENT:
         return f"a tick of its schedule at {event.timestamp.astimezone():%H:%M:%S}"
-    return "an invocation" if event.name.startswith("dev.trigger.") or not event.name else f"event {event.name!r}"
+    return "an invocation" if event.id.startswith("invoke:") else f"event {event.name!r}"
 
 
 def _name(record: TaskRecord) -> str:

@@ -55,7 +55,7 @@ class Ready(Struct, frozen=True, tag="ready"):
 
 
 class Refused(Struct, frozen=True, tag="refused"):
-    """The node cannot be; the process ends with this status: 1, or 2 if the command line is wrong."""
+    """The node cannot be; the process ends with this status."""
 
     message: str
     status: int

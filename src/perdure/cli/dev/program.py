@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from perdure.cli.dev.console import Console
 from perdure.cli.dev.link import Link
 from perdure.cli.dev.messages import Assignment, Refused
+from perdure.cli.failures import status_of
 from perdure.cli.main import tolerate_any_encoding
-from perdure.cli.target import TargetError
 from perdure.errors import PerdureError
 
 if TYPE_CHECKING:
@@ -43,12 +43,10 @@ async def _live(assignment: Assignment, link: Link) -> int:
 
     try:
         return await Session(assignment, link, Console()).run()
-    except TargetError as error:
-        link.send(Refused(error.message, 2))
-        return 2
     except PerdureError as error:
-        link.send(Refused(error.message, 1))
-        return 1
+        status = status_of(error)
+        link.send(Refused(error.message, status))
+        return status
 
 
 def _leave_it(_number: int, _frame: FrameType | None) -> Any:

@@ -18,6 +18,7 @@ from perdure.cli.dev.journal import Journal
 from perdure.cli.dev.kept import count_kept, describe_changes, list_ticks
 from perdure.cli.dev.lifeline import watch_lifeline
 from perdure.cli.dev.messages import GRACE, Loaded, Ready, Refused, Stopped
+from perdure.cli.failures import status_of
 from perdure.cli.main import READER_GONE
 from perdure.cli.target import TargetError, parse_target
 from perdure.config.env_files import list_env_files
@@ -68,14 +69,16 @@ class Session:
         try:
             embedded, host = await self._start(target, client)
         except PerdureError as error:
-            self._link.send(Refused(f"{type(error).__name__}: {error.message}", 1))
-            return 1
+            status = status_of(error)
+            self._link.send(Refused(f"{type(error).__name__}: {error.message}", status))
+            return status
         self._loop.add_signal_handler(signal.SIGTERM, self._over.set)
         loaded = None
         if host is not None and client is not None:
             loaded = Loaded(describe_jobs(client, target.folder), self._url_of(client))
-        await self._introduce(embedded, client if host is not None else None)
+        # Whoever reads that it is ready may take the supervisor to know it.
         self._link.send(Ready(loaded, embedded.api_key))
+        await self._introduce(embedded, client if host is not None else None)
         await self._tell_of_runs(embedded, loaded)
         await self._over.wait()
         await self._stop(embedded, host, client)

@@ -15,6 +15,7 @@ from perdure.cli.dev.console import Console, ReaderGoneError
 from perdure.cli.dev.messages import GRACE, Assignment, Loaded, Ready, Refused, Report, Stopped
 from perdure.cli.dev.process import NodeProcess
 from perdure.cli.dev.watch import Watch
+from perdure.cli.failures import status_of
 from perdure.cli.main import READER_GONE
 from perdure.config.env_files import read_env_files, with_env_files
 from perdure.errors import InvalidArgumentError
@@ -183,7 +184,7 @@ class Supervisor:
         try:
             environ = with_env_files(self._environ, self._folder)
         except InvalidArgumentError as error:
-            self._refuse(Refused(error.message, 1))
+            self._refuse(Refused(error.message, status_of(error)))
             return
         assignment = Assignment(
             target=self._target.text,
