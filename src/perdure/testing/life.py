@@ -231,6 +231,8 @@ class EnvHost(Host):
             stand_ins=fakes,
         )
         self._life = life
+        # A crash point is found again only if the same waits suspend the run each time.
+        self.is_patient = False
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Run the job's function until it ends or every branch waits."""
