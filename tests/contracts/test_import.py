@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 SERVER_SIDE = ("perdure.server", "perdure.engine", "perdure.storage")
-HEAVY = ("apsw", "asyncpg", "sqlite3", "aiohttp", "uvicorn", "starlette", "aiosql", "pydantic", "cryptography")
+HEAVY = ("apsw", "asyncpg", "sqlite3", "aiohttp", "uvicorn", "starlette", "pydantic", "cryptography")
 
 
 def test_importing_perdure_loads_no_server_room_and_no_driver(tmp_path: Path) -> None:

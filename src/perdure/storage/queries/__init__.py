@@ -1,24 +1,24 @@
 """Named queries: read from .sql files once, when a database is opened.
 
-A query is written once, here, in SQL that every dialect understands. A driver's own folder may replace one by its name
-when it must, with a comment that says why.
+A query is written once, here, in SQL that every dialect understands: a line ``-- name: find_run``, lines of comment,
+and one statement that ends with a semicolon. A driver's own folder may replace one by its name when it must, with a
+comment that says why.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
-
-from aiosql.adapters.generic import GenericAdapter
-from aiosql.query_loader import QueryLoader
+from typing import TYPE_CHECKING, Final
 
 from perdure.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
 PORTABLE = files(__name__)
+
+_NAME: Final = "-- name:"
 
 
 def load_queries(*folders: Traversable) -> dict[str, str]:
@@ -50,12 +50,18 @@ def load_queries(*folders: Traversable) -> dict[str, str]:
     return queries
 
 
-def _read_folder(folder: Traversable) -> Iterable[tuple[str, str, str]]:
-    untyped: Any = GenericAdapter
-    loader = QueryLoader(untyped(), None, mandatory_parameters=False)
+def _read_folder(folder: Traversable) -> Iterator[tuple[str, str, str]]:
     if not folder.is_dir():
         return
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
-            for query in loader.load_query_data_from_sql(file.read_text(encoding="utf-8"), [], file.name):
-                yield query.query_name, query.doc_comments, query.sql.rstrip(";")
+            yield from _read_queries(file.read_text(encoding="utf-8"))
+
+
+def _read_queries(text: str) -> Iterator[tuple[str, str, str]]:
+    """Give each query of a file: its name, its comment and its SQL."""
+    for part in f"\n{text}".split(f"\n{_NAME}")[1:]:
+        name, *lines = part.splitlines()
+        comment = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
+        sql = "\n".join(line for line in lines if not line.startswith("--"))
+        yield name.strip(), "\n".join(comment), sql.strip().rstrip(";")
