@@ -39,7 +39,7 @@ def make_twin(function: F) -> F:
     assert path is not None
     space = {**function.__globals__, "SyncIO": SyncIO}
     source = read_source(path)
-    twins = write_twins(source.used_by(function.__name__), source.schedules)
+    twins = write_twins(source.used_by(function.__name__), source)
     if function.__name__.startswith("test_"):
         _show_asserts(twins, path)
     # The lines stay those of the source, which is what an error shows.

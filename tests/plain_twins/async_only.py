@@ -32,6 +32,7 @@ NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
         ("test_branches", "test_a_wait_that_ends_while_another_branch_works_needs_no_execution"),
         ("test_branches", "test_a_branch_is_not_cut_right_after_a_call_that_took_long"),
         ("test_cancelling", "test_all_branches_of_a_cancelled_run_are_stopped"),
+        ("test_crashes_everywhere", "test_branches_that_wait_and_work"),
         ("test_explicit_keys", "test_branches_that_share_a_task_that_waits_run_its_body_once"),
         ("test_explicit_keys", "test_a_branch_takes_over_when_the_one_at_work_is_cancelled"),
         ("test_explicit_keys", "test_branches_that_share_a_wait_go_on_together"),
@@ -104,7 +105,7 @@ NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
     "it ends in functions from a table: plain/test_jobs.py": (
         ("test_run_ends", "test_whatever_a_job_raises_ends_its_run_as_failed"),
     ),
-    "its programs are of both kinds already": (
+    "its random programs mix code of both kinds already": (
         ("test_random_crashes", "test_a_program_gives_what_it_must_wherever_its_process_dies"),
         ("test_random_programs", "test_a_program_gives_what_it_must_and_each_body_ends_once"),
         ("test_random_programs", "test_a_program_that_is_interrupted_gives_what_it_must"),

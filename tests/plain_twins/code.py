@@ -43,6 +43,13 @@ class Code:
         return _walk(self.node.body)
 
     @property
+    def named(self) -> Iterator[ast.AST]:
+        """What is written in it and in its decorators."""
+        yield from self.own
+        for one in self.node.decorator_list:
+            yield from ast.walk(one)
+
+    @property
     def is_job_code(self) -> bool:
         """Whether it is a job's function, or does part of its work."""
         outer = self.outer
@@ -74,12 +81,14 @@ class Source:
 
     Attributes:
         schedules: The names of dynamic schedules, which have blocking calls of their own.
+        clients: The statements at the top level that make clients.
     """
 
     def __init__(self, text: str) -> None:
         body = ast.parse(text).body
         self._top = _read(ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), body, []), None)
         codes = list(self._top.all)
+        self.clients = [node for node in body if isinstance(node, ast.Assign) and _makes_client(node.value)]
         self.schedules = {name for code in codes for name in _schedules(code)}
         for code in codes:
             _mark_jobs(code)
@@ -99,20 +108,28 @@ class Source:
     def used_by(self, name: str) -> list[Code]:
         """A function and those of the module that it uses, if they have a plain twin together.
 
+        Jobs at the top level belong to a client there, and come with all others of it.
+
         Raises:
             NotPlainError: They have none.
         """
-        used = [self._top.inner[name]]
-        for one in used:
-            names = {node.id for code in one.all for node in code.own if isinstance(node, ast.Name)}
-            used += [found for key, found in self._top.inner.items() if key in names and found not in used]
+        used = self._reach([name])
         jobs = [code for one in used for code in one.all if code.is_job and isinstance(code.node, ast.AsyncFunctionDef)]
         if not jobs:
             raise NoJobError("it declares no job that is async")
         for job in jobs:
             if job.stays:
                 raise NotPlainError(job.stays)
+        if any(one.is_job for one in used):
+            return self._reach([name, *(key for key, one in self._top.inner.items() if one.is_job)])
         return used
+
+    def _reach(self, names: list[str]) -> list[Code]:
+        found = [self._top.inner[name] for name in names]
+        for one in found:
+            used = {node.id for code in one.all for node in code.named if isinstance(node, ast.Name)}
+            found += [other for key, other in self._top.inner.items() if key in used and other not in found]
+        return found
 
 
 def _keep_more(codes: list[Code]) -> bool:
@@ -164,10 +181,14 @@ def _schedules(code: Code) -> Iterator[str]:
 
 
 def _is_declaration(node: ast.expr) -> bool:
-    """Whether it is ``app.job``, or ``app.job(…)``."""
+    """Whether it is ``app.job``, or ``app.job(…)``, or ``job(…)``."""
     while isinstance(node, ast.Call):
         node = node.func
-    return isinstance(node, ast.Attribute) and node.attr == "job"
+    return (node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else "") == "job"
+
+
+def _makes_client(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Client"
 
 
 def _learn_names(code: Code) -> None:

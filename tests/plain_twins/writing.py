@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import ast
 from copy import deepcopy
-from typing import Any
 
-from tests.plain_twins.code import Code, Function
+from tests.plain_twins.code import Code, Function, Source
 
 
-def write_twins(codes: list[Code], schedules: set[str]) -> ast.Module:
-    """Write functions of a module anew, with those in them that are to be plain; the first without its decorators."""
+def write_twins(codes: list[Code], source: Source) -> ast.Module:
+    """Write functions of a module anew, with those in them that are to be plain; the first without its decorators.
+
+    Jobs at the top level are declared anew with them, to clients of their own.
+    """
     plain = {_place(one.node) for code in codes for one in code.all if not one.stays}
-    changed = [code for code in codes if any(_place(one.node) in plain for one in code.all)]
-    twins: list[Any] = [_Writer(plain, schedules).visit(deepcopy(code.node)) for code in changed]
-    twins[0].decorator_list = []
+    writer = _Writer(plain, source.schedules)
+    clients = source.clients if any(code.is_job for code in codes) else []
+    changed = [code for code in codes if clients or any(_place(one.node) in plain for one in code.all)]
+    first, *others = [writer.visit(deepcopy(code.node)) for code in changed]
+    first.decorator_list = []
     lazily = ast.ImportFrom("__future__", [ast.alias("annotations")], 0)
-    return ast.fix_missing_locations(ast.Module([lazily, *twins], []))
+    body = sorted([*deepcopy(clients), first, *others], key=lambda node: node.lineno)
+    return ast.fix_missing_locations(ast.Module([lazily, *body], []))
 
 
 def _place(node: Function) -> tuple[int, int]:

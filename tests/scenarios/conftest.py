@@ -14,6 +14,7 @@ from zlib import crc32
 
 import pytest
 
+from perdure import Client
 from tests.plain_twins import NotPlainError, make_twin
 from tests.plain_twins.async_only import DIFFERENT
 from tests.scenarios.app import App
@@ -30,6 +31,13 @@ PROVE = bool(os.environ.get("PERDURE_PROVE"))
 def job_kind(request: pytest.FixtureRequest) -> str:
     """Whether the jobs of a test are ``async``, as they are written, or ``plain``."""
     return str(getattr(request, "param", "async"))
+
+
+@pytest.fixture
+def perdure_client(request: pytest.FixtureRequest) -> Client | None:
+    """The client of the test's module, or that of its plain twin."""
+    found = request.node.obj.__globals__.get("client")
+    return found if isinstance(found, Client) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,7 +67,7 @@ def _is_wanted(given: dict[str, object], name: str) -> bool:
     if given.get("job_kind") != "plain":
         return True
     turn = ("memory", "file")[crc32(name.encode()) % 2]
-    return given.get("force_replay") != "sticky" and (PROVE or given.get("app", turn) == turn)
+    return "sticky" not in (given.get("force_replay"), given.get("env")) and (PROVE or given.get("app", turn) == turn)
 
 
 @pytest.fixture(params=["sticky", "replay"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perdure import IO
+from perdure import IO, Client, invoke_trigger
 from tests.plain_twins import NoJobError, NotPlainError, make_twin
 
 
@@ -166,3 +166,27 @@ def plain_already(app: Any) -> None:
 def test_what_has_no_async_job_needs_no_twin() -> None:
     with pytest.raises(NoJobError):
         make_twin(plain_already)
+
+
+client = Client(id="of the module")
+
+
+@client.job(id="called", version="1.0.0", trigger=invoke_trigger())
+async def called(payload: Any, io: IO) -> None: ...
+
+
+@client.job(id="calling", version="1.0.0", trigger=invoke_trigger())
+async def calling(payload: Any, io: IO) -> None:
+    await io.invoke_and_wait("k", "called")
+
+
+def use_a_job_of_the_module() -> tuple[Client, Any]:
+    return client, calling
+
+
+def test_jobs_at_the_top_level_are_declared_anew_to_a_client_of_their_own() -> None:
+    other, job = make_twin(use_a_job_of_the_module)()
+    assert other is not client
+    assert job is not calling
+    assert {id: one.is_plain for id, one in other.jobs.items()} == {"called": True, "calling": True}
+    assert not calling.is_plain
