@@ -30,6 +30,7 @@ PerdureError
 │   ├── AlreadyDeliveredError
 │   ├── CannotContinueError
 │   ├── RunQuarantinedError
+│   ├── RunTimedOutError
 │   ├── UseIoError
 │   └── NotInRunError
 ├── JsonError                       text that is no acceptable JSON
@@ -321,6 +322,12 @@ class RunQuarantinedError(RunError):
     """Executions of the run ended with the death of their process, so often in a row that it is not executed again."""
 
     code = "run_quarantined"
+
+
+class RunTimedOutError(RunError):
+    """The run got nowhere, or has had the time that PERDURE_MAX_RUN_DURATION allows a run."""
+
+    code = "run_timed_out"
 
 
 class UseIoError(RunError):

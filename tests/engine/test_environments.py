@@ -6,11 +6,15 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import InvalidArgumentError, NotFoundError
-from perdure.protocol.execution import ExecutionResult, Succeeded
+from perdure.protocol.endpoint import ScheduleTriggerSpec
+from perdure.protocol.execution import Abandoned, ExecutionResult, Succeeded, Suspended
+from perdure.protocol.schedules import IntervalTiming
 from perdure.protocol.statuses import RunStatus
-from perdure.protocol.task_waits import InvokeRequest
+from perdure.protocol.task_waits import EventWait, InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
+from tests.engine.clock import START
+from tests.engine.ticking import until
 from tests.engine.world import world
 
 
@@ -53,6 +57,54 @@ async def test_a_run_of_another_environment_is_left_to_its_own_node(storage: Sto
     ) as prod:
         await prod.send("a")
         assert (await prod.ended(await prod.only_run())).status is RunStatus.SUCCESS
+
+
+@pytest.mark.parametrize("slug", ["dev", "stg", "prod", "prev"])
+async def test_all_environments_retry_time_out_and_tick_alike(storage: Storage, app: ScriptedApp, slug: str) -> None:
+    log: list[tuple[str, float]] = []
+    clock = app.clock
+
+    def note(what: str) -> None:
+        log.append((what, (clock.now() - START).total_seconds()))
+
+    async def fails(execution: Execution) -> ExecutionResult:
+        note(f"try {execution.epoch}")
+        return Succeeded(None) if execution.epoch == 4 else Abandoned("no")
+
+    async def waits(execution: Execution) -> ExecutionResult:
+        task_id = await execution.wait_outside("signal", EventWait("signal", "trigger.dev", None, None, None, 20))
+        if task_id is not None:
+            return Suspended((task_id,))
+        note("timed out")
+        return Succeeded(None)
+
+    async def ticks(execution: Execution) -> ExecutionResult:
+        note("tick")
+        return Succeeded(None)
+
+    app.job("fails", fails).job("waits", waits).job("ticks", ticks, ScheduleTriggerSpec(IntervalTiming(25)))
+    async with world(storage, app, settings=Settings(environment=slug)) as it:
+        await it.send("fails")
+        failing = await it.only_run()
+        for executions, delay in ((1, 0.75), (2, 1.125), (3, 1.688)):
+            await it.reach(failing, RunStatus.WAITING_TO_EXECUTE, executions=executions)
+            it.clock.advance(delay)
+        await it.ended(failing)
+        await it.send("waits")
+        waiting = (await it.run_ids())[1]
+        await it.reach(waiting, RunStatus.WAITING_TO_CONTINUE)
+        await it.advance(20, waiting, RunStatus.SUCCESS)
+        it.clock.advance(2)
+        await until(lambda: log[-1][0] == "tick")
+    assert app.executions[0].request.tenant.environment.slug == slug
+    assert log == [
+        ("try 1", 0),
+        ("try 2", 0.75),
+        ("try 3", 1.875),
+        ("try 4", 3.563),
+        ("timed out", 23.563),
+        ("tick", 25.563),
+    ]
 
 
 async def test_an_environment_that_does_not_exist_is_refused(storage: Storage, app: ScriptedApp) -> None:

@@ -38,6 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         lease_renewal: How often that claim is renewed while executions are at work.
         sweep_interval: How often a service looks at the database when nobody has told it to.
         fruitless_limit: How many executions in a row may complete no task before the run is TIMED_OUT.
+        max_run_duration: For how long a run may be executed in all, waits left out; ``None``: without limit.
         quarantine_after: How many executions in a row may end with the death of their process, and complete no task,
             before the run is a FAILURE.
         retention: How long runs that have ended, and events, are kept; ``None``: for ever.
@@ -63,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_renewal: timedelta = timedelta(seconds=3)
     sweep_interval: timedelta = timedelta(seconds=1)
     fruitless_limit: int = 250
+    max_run_duration: timedelta | None = None
     quarantine_after: int = 5
     retention: timedelta | None = timedelta(days=30)
     egress_allow: tuple[EgressRule, ...] = ()
@@ -91,7 +93,7 @@ VARIABLES: Final = {
     "PERDURE_BLOCKED_LOOP_SECONDS": "blocked_loop_after",
 }
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONGEST_RETENTION = timedelta(days=36525)
+_LONGEST_TIME = timedelta(days=36525)
 _LARGEST_OFFSET = timedelta(days=3653)
 _BLOCKED_LOOP = (timedelta(milliseconds=50), timedelta(hours=1))
 _AT_LEAST_ONE = (
@@ -131,7 +133,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings,
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
         egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
-        retention=_parse_retention(source.get("PERDURE_RETENTION", "")),
+        retention=_parse_time(source, "PERDURE_RETENTION", Settings().retention),
+        max_run_duration=_parse_time(source, "PERDURE_MAX_RUN_DURATION", None),
         blocked_loop_after=_check_blocked_loop(settings.blocked_loop_after),
     )
 
@@ -145,17 +148,18 @@ def _check_blocked_loop(limit: timedelta | None) -> timedelta | None:
     return limit
 
 
-def _parse_retention(text: str) -> timedelta | None:
-    if not text.strip():
-        return Settings().retention
-    if text.strip() in ("forever", "0"):
+def _parse_time(source: Mapping[str, str], variable: str, default: timedelta | None) -> timedelta | None:
+    text = source.get(variable, "").strip()
+    if not text:
+        return default
+    if text in ("forever", "0"):
         return None
-    found = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip())
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", text)
     if found is None or int(found[1]) == 0:
         raise InvalidArgumentError(
-            f"PERDURE_RETENTION is a time such as 30d, 12h, 90m or 3600 (seconds), or forever; it is not {text!r:.60}."
+            f"{variable} is a time such as 30d, 12h, 90m or 3600 (seconds), or forever; it is not {text!r:.60}."
         )
-    return min(timedelta(seconds=int(found[1]) * _SECONDS[found[2]]), _LONGEST_RETENTION)
+    return min(timedelta(seconds=int(found[1]) * _SECONDS[found[2]]), _LONGEST_TIME)
 
 
 def _parse_rules(text: str) -> tuple[EgressRule, ...]:

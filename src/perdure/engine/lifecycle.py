@@ -105,7 +105,7 @@ EXECUTION_CHANGES: tuple[Change, ...] = (
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.YIELD_EXECUTION, "requeue_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.UNREACHABLE, "requeue_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.LOST, "requeue_if_executing, lose_of_node"),
-    Change(ExecutionStatus.EXECUTING, ExecutionStatus.CANCELED, "cancel_if_active"),
+    Change(ExecutionStatus.EXECUTING, ExecutionStatus.CANCELED, "cancel_if_active, end_if_executing"),
 )
 
 _PAGE = """# Lifecycles

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 
-from perdure.engine.endings import Ending, conclude
+from perdure.engine.endings import Ending
 from perdure.engine.lease import Lease, renew_in
 from perdure.engine.places import Places, fill_places
 from perdure.engine.quarantine import Probation, Suspects, put_off, quarantine
 from perdure.engine.recovery import release_orphans
-from perdure.engine.results import back_off, close_tasks
-from perdure.protocol.execution import ErrorInfo
-from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.engine.results import back_off
+from perdure.engine.time_outs import end_in_line, why_timed_out
 from perdure.storage import concurrency, run_queue, runs
 from perdure.storage.run_queue import ClaimedRun, DueRun
 
@@ -72,6 +72,7 @@ class Claimant(Struct, frozen=True):
         environment_no: The environment it works for.
         environment_limit: How many executions that may have at work at once; ``None``: any number.
         fruitless_limit: How many executions in a row may complete no task.
+        max_run_duration: For how long a run may be executed in all; ``None``: without limit.
         suspects: Those at work that have lost their process repeatedly.
         lease_until: Until when the lease is renewed with the claim; ``None``: it is not.
     """
@@ -81,6 +82,7 @@ class Claimant(Struct, frozen=True):
     environment_no: int
     environment_limit: int | None
     fruitless_limit: int
+    max_run_duration: timedelta | None
     suspects: Suspects
     lease_until: datetime | None
 
@@ -191,6 +193,7 @@ class Line:
             self._environment_no,
             self._settings.concurrency_limit,
             self._settings.fruitless_limit,
+            self._settings.max_run_duration,
             suspects,
             None if renewal is None else renewal[1],
         )
@@ -268,7 +271,9 @@ async def claim_due(
         limit = max(0, min(limit, free))
     # A transition may be run again: what it changes is its own.
     look = Look(claimant, now, copy(claimant.suspects), Places(), [])
-    hosted, fruitless_limit, suspects_from = claimant.hosted, claimant.fruitless_limit, claimant.suspects.first
+    hosted, suspects_from = claimant.hosted, claimant.suspects.first
+    fruitless_limit, max_run_duration = claimant.fruitless_limit, claimant.max_run_duration
+    most_ms = inf if max_run_duration is None else max_run_duration // timedelta(milliseconds=1)
     claimed: list[ClaimedRun] = []
     seen = 0
     while True:
@@ -278,7 +283,8 @@ async def claim_due(
         take: list[int] = []
         for run in due:
             is_plain = run.limit_no is None and run.job_no in hosted and run.fruitless < fruitless_limit
-            if (is_plain and run.losses < suspects_from) or await _is_to_be_claimed(tx, run, look):
+            is_in_time = run.spent_ms < most_ms
+            if (is_plain and is_in_time and run.losses < suspects_from) or await _is_to_be_claimed(tx, run, look):
                 take.append(run.run_no)
         if take:
             claimed += await run_queue.claim_if_in_line(tx, take, node_no=claimant.node_no, now=now)
@@ -293,8 +299,9 @@ async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
     if run.losses >= look.suspects.quarantine_after:
         look.ended += await quarantine(tx, run, now=now)
         return False
-    if run.fruitless >= claimant.fruitless_limit:
-        look.ended += await _time_out(tx, run, now)
+    why = why_timed_out(run, fruitless_limit=claimant.fruitless_limit, most=claimant.max_run_duration)
+    if why is not None:
+        look.ended += await end_in_line(tx, run, why, now=now)
         return False
     if run.job_no not in claimant.hosted:
         until = now + back_off(run.failures + 1)
@@ -304,12 +311,3 @@ async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
         await put_off(tx, run, now=now)
         return False
     return run.limit_no is None or await look.places.take(tx, run.limit_no, run.run_no)
-
-
-async def _time_out(tx: Session, run: DueRun, now: datetime) -> list[tuple[str, Ending]]:
-    error = ErrorInfo("RunTimedOutError", f"{run.fruitless} executions in a row completed no task.")
-    run_id = await run_queue.end_if_in_line(tx, run.run_no, status=RunStatus.TIMED_OUT, error=error, now=now)
-    if run_id is None:
-        return []
-    await close_tasks(tx, run.run_no, TaskStatus.CANCELED, now)
-    return [(run_id, await conclude(tx, run.run_no, now=now))]

@@ -39,11 +39,13 @@ from perdure.engine.services.notifications import NotificationService
 from perdure.engine.services.operations import OperationService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.retention import RetentionService
+from perdure.engine.services.time_outs import TimeOutService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import default_tenant, open_tenant
+from perdure.engine.time_outs import Overtime
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
 from perdure.protocol.statuses import EnvironmentType
@@ -174,6 +176,12 @@ class Node:
                 shares_database=self._shares_database,
             ),
         ]
+        if self._settings.max_run_duration is not None:
+            overtime = Overtime(
+                self._storage, self._clock, self.executions, self.holds, self.hints,
+                node_no=self.lease.node_no, most=self._settings.max_run_duration,
+            )  # fmt: skip
+            parts.append(TimeOutService(self._clock, overtime, self._settings))
         if self._settings.retention is not None:
             parts.append(RetentionService(self._storage, self._clock, keep=self._settings.retention))
         if self._shares_database:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class DueRun(Struct, frozen=True, gc=False):
     """A run in line whose time has come.
 
-    ``losses`` counts the executions in a row that ended with the death of their process; ``limit_no`` is the
-    concurrency limit that its job is under.
+    ``losses`` counts the executions in a row that ended with the death of their process; ``spent_ms`` is for how long
+    it has been executed; ``limit_no`` is the concurrency limit that its job is under.
     """
 
     run_no: int
@@ -31,6 +31,7 @@ class DueRun(Struct, frozen=True, gc=False):
     fruitless: int
     failures: int
     losses: int
+    spent_ms: int
     limit_no: int | None
 
 
@@ -64,7 +65,7 @@ async def next_due(tx: Session) -> datetime | None:
 async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     """List runs in line that are due, first due first."""
     return [
-        DueRun(*cast("tuple[int, int, str, int, int, int, int | None]", row))
+        DueRun(*cast("tuple[int, int, str, int, int, int, int, int | None]", row))
         for row in await tx.all("list_due_runs", to_ms(now), limit)
     ]
 

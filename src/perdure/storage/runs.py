@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
@@ -166,6 +166,17 @@ async def cancel_if_active(tx: Session, run_no: int, *, now: datetime) -> bool:
 async def list_held(tx: Session, node_no: int) -> list[tuple[int, str, int]]:
     """List the runs a node holds: number, id, epoch."""
     return [cast("tuple[int, str, int]", row) for row in await tx.all("list_held_runs", node_no)]
+
+
+async def list_overdue(
+    tx: Session, node_no: int, *, most: timedelta, now: datetime
+) -> list[tuple[int, str, int, timedelta]]:
+    """List the runs a node holds that have been executed for so long in all: number, id, epoch, and for how long."""
+    rows = await tx.all("list_overdue_runs", to_ms(now), node_no, most // timedelta(milliseconds=1))
+    return [
+        (run_no, run_id, epoch, timedelta(milliseconds=spent_ms))
+        for run_no, run_id, epoch, spent_ms in cast("list[tuple[int, str, int, int]]", rows)
+    ]
 
 
 async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: datetime) -> list[str]:

@@ -215,3 +215,7 @@ SELECT id FROM notifications WHERE due_at <= :now OR is_out = 1;
 -- name: list_called_back
 -- Runs whose end is told to a URL.
 SELECT DISTINCT r.id FROM run_callbacks JOIN runs r USING (run_no);
+
+-- name: list_rollups
+-- How many runs have ended how, and how long they were executed for.
+SELECT status, sum(runs), sum(execution_ms) FROM rollups GROUP BY status ORDER BY status;

@@ -181,6 +181,19 @@ async def test_a_lost_execution_counts_as_fruitless_unless_it_completed_a_task(
     assert due.fruitless == count
 
 
+async def test_a_run_is_overdue_when_it_has_had_its_time_and_not_a_millisecond_before(storage: Storage) -> None:
+    seed = await sow(storage)
+    epoch = await claim(storage, seed)
+
+    async def overdue(milliseconds: int) -> list[tuple[int, str, int, timedelta]]:
+        at = NOW + timedelta(milliseconds=milliseconds)
+        return await storage.read(runs.list_overdue, seed.node_no, most=timedelta(seconds=1), now=at)
+
+    assert await overdue(999) == []
+    assert await overdue(1000) == [(seed.run_no, "run_1", epoch, timedelta(seconds=1))]
+    assert await storage.read(runs.list_overdue, seed.other_node_no, most=timedelta(), now=LATER) == []
+
+
 async def test_only_runs_that_were_put_off_are_hastened(storage: Storage) -> None:
     seed = await sow(storage)
     assert await storage.write(run_queue.hasten_postponed, [seed.job_no], now=NOW) == 0

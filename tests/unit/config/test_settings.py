@@ -89,6 +89,19 @@ def test_a_time_that_nothing_can_be_kept_for_is_refused(value: str) -> None:
         load_settings({"PERDURE_RETENTION": value})
 
 
+@pytest.mark.parametrize(
+    ("value", "most"), [("2h", timedelta(hours=2)), ("900", timedelta(minutes=15)), ("forever", None), ("", None)]
+)
+def test_how_long_a_run_may_be_executed_is_a_time_or_without_limit(value: str, most: timedelta | None) -> None:
+    assert load_settings({"PERDURE_MAX_RUN_DURATION": value}).max_run_duration == most
+
+
+@pytest.mark.parametrize("value", ["long", "-5", "1.5", "0s"])
+def test_a_time_that_no_run_can_be_executed_for_is_refused(value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="PERDURE_MAX_RUN_DURATION is a time such as 30d"):
+        load_settings({"PERDURE_MAX_RUN_DURATION": value})
+
+
 @pytest.mark.parametrize(("value", "seconds"), [("3600", 3600), ("-0.5", -0.5), ("0", 0), ("", 0)])
 def test_a_clock_offset_is_in_seconds_either_way(value: str, seconds: float) -> None:
     assert load_settings({"PERDURE_CLOCK_OFFSET": value}).clock_offset == timedelta(seconds=seconds)

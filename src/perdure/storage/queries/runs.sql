@@ -25,7 +25,8 @@ SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL AND limit_no I
 
 -- name: list_due_runs
 -- Runs in line that are due and do not stand aside, first due first, with the limits of their jobs.
-SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, j.limit_no FROM runs r JOIN jobs j USING (job_no)
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, r.execution_ms - r.earlier_ms, j.limit_no
+FROM runs r JOIN jobs j USING (job_no)
 WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
 
 -- name: claim_if_in_line
@@ -146,6 +147,11 @@ UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, 
   executing_since = NULL
 WHERE node_no = :node_no
 RETURNING id;
+
+-- name: list_overdue_runs
+-- Runs a node holds that have been executed for so long in all, with the epochs of their executions.
+SELECT run_no, id, epoch, execution_ms - earlier_ms + :now - executing_since FROM runs
+WHERE node_no = :node_no AND execution_ms - earlier_ms + :now - executing_since >= :most;
 
 -- name: list_held_runs
 -- The runs a node holds, with the epochs of their executions.

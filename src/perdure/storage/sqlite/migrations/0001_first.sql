@@ -145,6 +145,7 @@ CREATE TABLE events (
 -- (dispatcher_no 0: invoked). `epoch` numbers the executions; only the one that holds the run, by this number, may
 -- write. `available_at` is set while the run is in line, `node_no` while an execution holds it. `limit_no` is set while
 -- an execution takes a place of that limit; and while the run, in line, stands aside because no place is free.
+-- `execution_ms` counts all executions; `earlier_ms` of that was there when the run was last let go on after its end.
 CREATE TABLE runs (
   run_no INTEGER PRIMARY KEY,
   id             TEXT NOT NULL UNIQUE,
@@ -168,6 +169,7 @@ CREATE TABLE runs (
   started_at     INTEGER,
   completed_at   INTEGER,
   execution_ms   INTEGER NOT NULL DEFAULT 0,
+  earlier_ms     INTEGER NOT NULL DEFAULT 0,
   failures       INTEGER NOT NULL DEFAULT 0,
   fruitless      INTEGER NOT NULL DEFAULT 0,
   losses         INTEGER NOT NULL DEFAULT 0,
@@ -450,6 +452,6 @@ CREATE TRIGGER runs_moved AFTER UPDATE OF status ON runs WHEN new.status <> old.
 END;
 
 CREATE TRIGGER runs_ended AFTER UPDATE OF status ON runs WHEN new.completed_at IS NOT NULL AND old.completed_at IS NULL BEGIN
-  INSERT INTO rollups VALUES (new.job_no, new.completed_at / 3600000, new.status, 1, new.execution_ms)
+  INSERT INTO rollups VALUES (new.job_no, new.completed_at / 3600000, new.status, 1, new.execution_ms - new.earlier_ms)
   ON CONFLICT (job_no, hour, status) DO UPDATE SET runs = runs + 1, execution_ms = rollups.execution_ms + excluded.execution_ms;
 END;
