@@ -10,19 +10,23 @@ from msgspec import Struct
 
 from perdure.engine.endings import NOTHING, Ending, tell_end
 from perdure.engine.places import fill_place
+from perdure.engine.remote_results import settle_tasks
 from perdure.protocol.execution import (
     Abandoned,
+    AutoYielded,
     ErrorInfo,
     ExecutionResult,
     Failed,
     InvalidPayload,
     JsonText,
+    Outcome,
     Succeeded,
     Suspended,
+    UnresolvedAuth,
     Yielded,
 )
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
-from perdure.storage import executions, run_outcomes, tasks
+from perdure.storage import executions, remote_tasks, run_outcomes, tasks
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -73,17 +77,28 @@ async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, n
     if applied is REFUSED:
         return applied
     if not isinstance(result, Abandoned):
-        if result.warnings:
-            await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
-        for task_id, warning in result.task_warnings:
-            await tasks.add_warning(tx, task_id, run_no=held.run_no, warning=warning)
+        await _keep_notes(tx, held, result)
     if held.limit_no is not None and await fill_place(tx, held.limit_no):
         ending = applied.ending
         return Applied(applied.status, Ending(ending.woken, ending.is_to_be_told, True))
     return applied
 
 
+async def _keep_notes(tx: Session, held: HeldRun, result: Outcome) -> None:
+    if result.warnings:
+        await run_outcomes.add_warnings(tx, held.run_no, result.warnings)
+    for task_id, warning in result.task_warnings:
+        await tasks.add_warning(tx, task_id, run_no=held.run_no, warning=warning)
+    for task_id, properties in result.properties:
+        await remote_tasks.keep_properties(tx, task_id, run_no=held.run_no, properties=properties)
+
+
 async def _apply(tx: Session, held: HeldRun, result: ExecutionResult, now: datetime) -> Applied:
+    if not isinstance(result, Abandoned) and (result.retries or result.completed):
+        settled = await settle_tasks(tx, held, result, now=now)
+        if settled is None:
+            return REFUSED
+        held = settled
     if isinstance(result, Succeeded):
         return await _end(tx, held, RunStatus.SUCCESS, ExecutionStatus.SUCCESS, now, output=result.output)
     if isinstance(result, Suspended):
@@ -94,6 +109,10 @@ async def _apply(tx: Session, held: HeldRun, result: ExecutionResult, now: datet
         return await _refuse_payload(tx, held, result, now)
     if isinstance(result, Yielded):
         return await _yield(tx, held, result, now)
+    if isinstance(result, AutoYielded):
+        return await _go_on(tx, held, result, now)
+    if isinstance(result, UnresolvedAuth):
+        return await _miss_connections(tx, held, result, now)
     return await _give_back(tx, held, result, now)
 
 
@@ -167,10 +186,37 @@ async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> 
     return Applied(RunStatus.WAITING_TO_EXECUTE)
 
 
+async def _go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime) -> Applied:
+    """Put a run back in line whose endpoint ran out of its time (v2 protocol, section 6.7)."""
+    requeued = await run_outcomes.requeue_if_executing(
+        tx,
+        held.run_no,
+        epoch=held.epoch,
+        available_at=now if result.at is None else max(now, result.at),
+        why=None if result.at is None else result.reason,
+        was_fruitful=held.was_fruitful,
+        is_fruitless=True,
+        now=now,
+    )
+    if not requeued:
+        return REFUSED
+    rate_limited = ExecutionStatus.AUTO_YIELD_RATE_LIMIT
+    await _record(tx, held, ExecutionStatus.AUTO_YIELD_EXECUTION if result.at is None else rate_limited, now)
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
+
+
+async def _miss_connections(tx: Session, held: HeldRun, result: UnresolvedAuth, now: datetime) -> Applied:
+    error = ErrorInfo("UnresolvedAuthError", "Integrations of the job have no credential.", data=result.issues)
+    status = ExecutionStatus.UNRESOLVED_AUTH_ERROR
+    return await _end(tx, held, RunStatus.UNRESOLVED_AUTH, status, now, error=error)
+
+
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     failures, _ = await run_outcomes.find_counters(tx, held.run_no)
     if not (result.immediate or result.no_room):
         failures += 1
+    if result.limit is not None and failures >= result.limit:
+        return await _fail(tx, held, ErrorInfo("EndpointError", result.reason), None, now)
     requeued = await run_outcomes.requeue_if_executing(
         tx,
         held.run_no,

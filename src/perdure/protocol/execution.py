@@ -142,16 +142,38 @@ class ExecutionRequest(Struct, frozen=True, gc=False):
     is_complete: bool = True
 
 
+class TaskRetry(Struct, frozen=True, gc=False):
+    """A task whose body failed with this error, and is to be tried again at that time."""
+
+    task_id: str
+    error: ErrorInfo
+    at: datetime
+
+
+class TaskCompletion(Struct, frozen=True, gc=False):
+    """A task that is complete, with its output and what is shown of that: JSON text, or ``None``."""
+
+    task_id: str
+    output: JsonText | None
+    properties: JsonText | None = None
+
+
 class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """What every result of an execution may carry.
 
     Attributes:
         warnings: Sentences about the run.
         task_warnings: Sentences about tasks, each with the task's id.
+        retries: Tasks to be tried again, of endpoints that do not record that themselves.
+        completed: Tasks that the endpoint had no time left to record as complete.
+        properties: What is shown of the outputs of tasks, as JSON text, each with the task's id.
     """
 
     warnings: tuple[str, ...] = ()
     task_warnings: tuple[tuple[str, str], ...] = ()
+    retries: tuple[TaskRetry, ...] = ()
+    completed: tuple[TaskCompletion, ...] = ()
+    properties: tuple[tuple[str, JsonText], ...] = ()
 
 
 class Succeeded(Outcome, frozen=True, gc=False):
@@ -188,20 +210,35 @@ class Yielded(Outcome, frozen=True, gc=False):
     key: str
 
 
+class AutoYielded(Outcome, frozen=True, gc=False):
+    """AUTO_YIELD_EXECUTION: the endpoint ran out of its time; execute again at once, or ``at`` that time."""
+
+    reason: str
+    at: datetime | None = None
+
+
+class UnresolvedAuth(Outcome, frozen=True, gc=False):
+    """UNRESOLVED_AUTH_ERROR: integrations have no credential; ``issues`` is JSON text, by the integration's key."""
+
+    issues: JsonText
+
+
 class Abandoned(Struct, frozen=True, gc=False):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
-    Causes: no such job in this process, storage unavailable, the node stops, or all its threads are taken
-    (``no_room``), which is no failure of the run.
+    Causes: no such job in this process, storage unavailable, the node stops, all its threads are taken
+    (``no_room``), which is no failure of the run, or an endpoint that answers that it has failed: after ``limit`` of
+    those in a row the run is a FAILURE.
     """
 
     reason: str
     no_code: bool = False
     immediate: bool = False
     no_room: bool = False
+    limit: int | None = None
 
 
-ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | Abandoned
+ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | AutoYielded | UnresolvedAuth | Abandoned
 
 
 class TaskRecord(Struct, gc=False):

@@ -58,6 +58,24 @@ _FORBIDDEN_HEADERS: Final = frozenset(
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+class Bounds(Struct, frozen=True):
+    """How much a request and its answer may be.
+
+    Attributes:
+        timeout: Seconds that the request may take at most.
+        request_body: Bytes.
+        response_body: Bytes, both as sent and decompressed.
+    """
+
+    timeout: float = TIMEOUT_LIMIT
+    request_body: int = REQUEST_BODY_LIMIT
+    response_body: int = RESPONSE_BODY_LIMIT
+
+
+JOB_BOUNDS: Final = Bounds()
+"""Those of requests on behalf of jobs."""
+
+
 class OutboundRequest(Struct, frozen=True):
     """A request to be sent.
 
@@ -68,6 +86,7 @@ class OutboundRequest(Struct, frozen=True):
         body: What is sent, or ``None``.
         timeout: Seconds that everything may take: connecting, redirects and reading the whole body.
         secret_headers: Lower-case names of headers that are, like ``authorization``, not sent on to another origin.
+        bounds: How large it and its answer may be.
     """
 
     method: str
@@ -76,6 +95,7 @@ class OutboundRequest(Struct, frozen=True):
     body: bytes | None = None
     timeout: float = 120.0
     secret_headers: tuple[str, ...] = ()
+    bounds: Bounds = JOB_BOUNDS
 
     def __repr__(self) -> str:
         # It may stand in a traceback or a log, and is full of secrets.
@@ -115,11 +135,12 @@ def check_outbound(request: OutboundRequest, *, policy: EgressPolicy | None = No
     """
     if not _METHOD.fullmatch(request.method) or request.method.upper() in _REFUSED_METHODS:
         raise InvalidArgumentError(f"The method {request.method[:40]!r} cannot be requested; GET or POST can.")
-    if not (math.isfinite(request.timeout) and 0 < request.timeout <= TIMEOUT_LIMIT):
-        raise InvalidArgumentError(f"A request's timeout is more than 0 and at most {TIMEOUT_LIMIT:.0f} seconds.")
-    if request.body is not None and len(request.body) > REQUEST_BODY_LIMIT:
+    if not (math.isfinite(request.timeout) and 0 < request.timeout <= request.bounds.timeout):
+        most = request.bounds.timeout
+        raise InvalidArgumentError(f"A request's timeout is more than 0 and at most {most:.0f} seconds.")
+    if request.body is not None and len(request.body) > request.bounds.request_body:
         raise ValueTooLargeError(
-            f"The body of a request may have {REQUEST_BODY_LIMIT:,} bytes; this one has {len(request.body):,}."
+            f"The body of a request may have {request.bounds.request_body:,} bytes; this one has {len(request.body):,}."
         )
     check_headers(request.headers)
     url = parse_url(request.url)

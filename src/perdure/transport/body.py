@@ -29,12 +29,14 @@ class BodyReader:
 
     Args:
         encoding: The answer's ``Content-Encoding``, or nothing.
+        limit: Bytes that the body may have, both as sent and decompressed.
 
     Raises:
         FetchFailedError: The encoding is neither gzip nor deflate.
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, *, limit: int = RESPONSE_BODY_LIMIT) -> None:
+        self._limit = limit
         name = _ENCODINGS.get(encoding.strip().lower())
         if name is None:
             raise FetchFailedError(
@@ -57,12 +59,12 @@ class BodyReader:
             FetchFailedError: The bytes are not what the encoding says.
         """
         self._received += len(data)
-        if self._received > RESPONSE_BODY_LIMIT:
-            raise too_large()
+        if self._received > self._limit:
+            raise too_large(self._limit)
         for piece in [data] if self._inflater is None else self._inflater.inflate(data):
             self._body += piece
-            if len(self._body) > RESPONSE_BODY_LIMIT:
-                raise too_large()
+            if len(self._body) > self._limit:
+                raise too_large(self._limit)
             if len(self._body) > max(RATIO_FLOOR, RATIO_LIMIT * self._received):
                 raise ResponseTooLargeError(
                     f"The answer is more than {RATIO_LIMIT} times as large decompressed as it was sent."
@@ -79,9 +81,9 @@ class BodyReader:
         return bytes(self._body)
 
 
-def too_large() -> ResponseTooLargeError:
+def too_large(limit: int) -> ResponseTooLargeError:
     """Make the error for a body that is larger than what is read."""
-    return ResponseTooLargeError(f"The answer is larger than {RESPONSE_BODY_LIMIT // 1024**2} MiB.")
+    return ResponseTooLargeError(f"The answer is larger than {limit // 1024**2} MiB.")
 
 
 class _Inflater:

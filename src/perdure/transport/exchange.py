@@ -10,7 +10,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 from yarl import URL
 
 from perdure.errors import FetchFailedError, ResponseTooLargeError
-from perdure.protocol.outbound import RESPONSE_BODY_LIMIT, RESPONSE_HEADERS_LIMIT, OutboundRequest, OutboundResponse
+from perdure.protocol.outbound import RESPONSE_HEADERS_LIMIT, OutboundRequest, OutboundResponse
 from perdure.transport.body import BodyReader, too_large
 from perdure.transport.connector import GuardedConnector
 from perdure.transport.failures import translate
@@ -96,7 +96,7 @@ class Exchange:
                 data=request.body,
                 allow_redirects=False,
             ) as response:
-                return await self._read(response)
+                return await self._read(response, request.bounds.response_body)
         except (ClientError, OSError) as error:
             raise translate(error, url) from None
         except (RuntimeError, asyncio.CancelledError) as error:
@@ -111,21 +111,21 @@ class Exchange:
         if self._system_lookup is not None:
             self._system_lookup.close()
 
-    async def _read(self, response: ClientResponse) -> OutboundResponse:
+    async def _read(self, response: ClientResponse, limit: int) -> OutboundResponse:
         headers = tuple((_text(name).lower(), _text(value)) for name, value in response.raw_headers)
         if sum(len(name) + len(value) + 4 for name, value in response.raw_headers) > RESPONSE_HEADERS_LIMIT:
             raise ResponseTooLargeError(f"The answer has more than {RESPONSE_HEADERS_LIMIT // 1024} KiB of headers.")
         if redirect_location(response.status, headers) is not None:
             # Nothing in the body matters, and it may be endless: unread, it costs the connection.
             return OutboundResponse(response.status, headers, b"")
-        return OutboundResponse(response.status, headers, await self._read_body(response, headers))
+        return OutboundResponse(response.status, headers, await self._read_body(response, headers, limit))
 
-    async def _read_body(self, response: ClientResponse, headers: tuple[tuple[str, str], ...]) -> bytes:
+    async def _read_body(self, response: ClientResponse, headers: tuple[tuple[str, str], ...], limit: int) -> bytes:
         if response.method == "HEAD":
             return b""
-        if (response.content_length or 0) > RESPONSE_BODY_LIMIT:
-            raise too_large()
-        reader = BodyReader(", ".join(value for name, value in headers if name == "content-encoding"))
+        if (response.content_length or 0) > limit:
+            raise too_large(limit)
+        reader = BodyReader(", ".join(value for name, value in headers if name == "content-encoding"), limit=limit)
         async with AsyncExitStack() as slot:
             is_large = False
             async for data in response.content.iter_any():

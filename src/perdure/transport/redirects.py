@@ -40,7 +40,7 @@ def redirected_request(request: OutboundRequest, *, url: str, status: int, same_
         headers = tuple((name, value) for name, value in headers if not name.lower().startswith("content-"))
     if not same_origin:
         headers = tuple((name, value) for name, value in headers if not _is_credential(name, request))
-    return OutboundRequest(method, url, headers, body, request.timeout, request.secret_headers)
+    return OutboundRequest(method, url, headers, body, request.timeout, request.secret_headers, request.bounds)
 
 
 def _is_credential(name: str, request: OutboundRequest) -> bool:

@@ -1,0 +1,127 @@
+"""Tasks in the form in which an endpoint elsewhere gets them (v2 protocol, sections 4.2 and 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from perdure.protocol.json_text import JsonText, load
+from perdure.protocol.messages.instant import Instant
+from perdure.protocol.messages.tasks import CachedTask, ServerTask
+from perdure.protocol.operations import FETCH, FETCH_RESPONSE, POLL
+from perdure.protocol.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from perdure.protocol.execution import ErrorInfo
+    from perdure.protocol.messages.tasks import CreateTaskBody
+    from perdure.storage.remote_tasks import RemoteTask
+
+PLAIN_TASK = "task"
+"""The operation of a task whose body the endpoint executes."""
+
+LOG = "log"
+WAIT = "wait"
+
+_OPERATIONS = {"fetch": FETCH, "fetch-response": FETCH_RESPONSE, "fetch-poll": POLL}
+_WIRE_OPERATIONS = {ours: theirs for theirs, ours in _OPERATIONS.items()}
+_encode = msgspec.json.Encoder().encode
+
+
+def operation_of(body: CreateTaskBody) -> str:
+    """Name what a task does, in the engine's word."""
+    if body.operation is not UNSET:
+        return _OPERATIONS[body.operation]
+    if body.noop and body.delay_until is not UNSET:
+        return WAIT
+    # What io.logger makes of a line (v2 protocol, section 14).
+    is_line = body.noop and body.name == LOG and body.icon == LOG
+    return LOG if is_line else PLAIN_TASK
+
+
+def details_of(body: CreateTaskBody, properties: object) -> JsonText | None:
+    """Write what is only shown of a task, and what the endpoint is to get back as it was."""
+    shown: dict[str, Any] = {}
+    for name in ("icon", "description", "style", "redact", "connection_key"):
+        value = getattr(body, name)
+        if value is not UNSET:
+            shown[name] = value
+    if properties:
+        shown["properties"] = properties
+    if body.parallel is True:
+        shown["parallel"] = True
+    if body.callback is not UNSET and body.callback.enabled:
+        shown["callback"] = True
+    return JsonText(_encode(shown).decode()) if shown else None
+
+
+def error_output(error: ErrorInfo) -> bytes:
+    """Write what an ERRORED task came to: never nothing (v2 protocol, section 18, row 12)."""
+    shown = {"message": error.message, "name": error.name}
+    if error.stack is not None:
+        shown["stack"] = error.stack
+    return _encode(shown)
+
+
+def server_task(task: RemoteTask, callback_url: Callable[[str], str]) -> ServerTask:
+    """Show a task to its endpoint."""
+    details: dict[str, Any] = {} if task.details is None else load(task.details)
+    has_callback = details.get("callback") is True
+    return ServerTask(
+        id=task.id,
+        name=task.name,
+        icon=details.get("icon"),
+        noop=task.noop,
+        started_at=Instant.of(task.started_at),
+        completed_at=_instant(task.completed_at),
+        delay_until=_instant(task.delay_until),
+        status=task.status,
+        description=details.get("description"),
+        params=_raw(task.params),
+        output=_output(task),
+        properties=_convert(details.get("properties")),
+        output_properties=UNSET if task.output_properties is None else _convert(load(task.output_properties)),
+        style=_convert(details.get("style") or {"style": "normal"}),
+        parent_id=task.parent_id,
+        attempts=task.attempts,
+        idempotency_key=task.key,
+        operation=_WIRE_OPERATIONS.get(task.operation),
+        callback_url=callback_url(task.id) if has_callback else None,
+        force_yield=False,
+        child_execution_mode="PARALLEL" if details.get("parallel") is True else "SEQUENTIAL",
+    )
+
+
+def cached_task(task: RemoteTask) -> CachedTask:
+    """Show a completed task to its endpoint."""
+    return CachedTask(
+        id=task.key,
+        idempotency_key=task.key,
+        status=TaskStatus.COMPLETED,
+        noop=task.noop,
+        output=_output(task),
+        parent_id=task.parent_id,
+    )
+
+
+def _output(task: RemoteTask) -> Raw | UnsetType:
+    if task.status is TaskStatus.ERRORED and task.error is not None:
+        return Raw(error_output(task.error))
+    return _raw(task.output)
+
+
+def _raw(text: str | None) -> Raw | UnsetType:
+    return UNSET if text is None else Raw(text.encode())
+
+
+def _convert(value: Any) -> Any:
+    # What is stored has the names of the wire already.
+    return value
+
+
+def _instant(at: datetime | None) -> Instant | None:
+    return None if at is None else Instant.of(at)

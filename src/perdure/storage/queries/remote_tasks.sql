@@ -1,0 +1,33 @@
+-- name: find_remote_task_by_key
+-- A task of a run by its idempotency key, with all that its endpoint is told of it.
+SELECT id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
+  delay_until, params, output, error, output_properties, details
+FROM tasks WHERE run_no = :run_no AND idempotency_key = :idempotency_key;
+
+-- name: find_remote_task_by_id
+-- A task of a run by its id, likewise.
+SELECT id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
+  delay_until, params, output, error, output_properties, details
+FROM tasks WHERE id = :id AND run_no = :run_no;
+
+-- name: page_of_completed_tasks
+-- Completed tasks of a run from an id on, noops aside.
+SELECT id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
+  delay_until, params, output, error, output_properties, details
+FROM tasks WHERE run_no = :run_no AND id >= :cursor AND status = 'COMPLETED' AND noop = 0 ORDER BY id LIMIT :limit;
+
+-- name: retry_if_open
+-- A task without outcome waits for its next attempt; the number of the attempt that failed.
+UPDATE tasks SET status = 'WAITING', attempts = attempts + 1, delay_until = :delay_until
+WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING')
+RETURNING attempts - 1;
+
+-- name: complete_if_open
+-- A task without outcome becomes COMPLETED.
+UPDATE tasks SET status = 'COMPLETED', completed_at = :now, output = :output,
+  output_properties = coalesce(:output_properties, output_properties)
+WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+
+-- name: keep_properties
+-- What is shown of a task's output.
+UPDATE tasks SET output_properties = :output_properties WHERE id = :id AND run_no = :run_no;

@@ -1,0 +1,86 @@
+"""What an endpoint elsewhere declares, as the engine registers it (v2 protocol, section 3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+
+from perdure.protocol.endpoint import (
+    DynamicScheduleSpec,
+    EventTriggerSpec,
+    Index,
+    InvokeTriggerSpec,
+    JobSpec,
+    LimitSpec,
+    ScheduleTriggerSpec,
+)
+from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.limits import INTERVAL_LIMITS
+from perdure.protocol.messages.indexing import (
+    DynamicTriggerReference,
+    InvokeTrigger,
+    ScheduledTrigger,
+)
+from perdure.protocol.messages.schedules import IntervalMetadata
+from perdure.protocol.schedules import CronTiming, IntervalTiming
+
+if TYPE_CHECKING:
+    from msgspec import Raw, UnsetType
+
+    from perdure.protocol.endpoint import TriggerSpec
+    from perdure.protocol.messages.indexing import IndexAnswer, JobMetadata
+    from perdure.protocol.messages.schedules import ScheduleMetadata
+    from perdure.protocol.schedules import Timing
+
+
+def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
+    """Read an index.
+
+    Jobs whose triggers nothing here can fire yet, those of webhooks and dynamic triggers, are taken as jobs that start
+    only when they are invoked.
+    """
+    schedules = {schedule.id for schedule in answer.dynamic_schedules}
+    return Index(
+        endpoint_id,
+        tuple(_job(job, schedules) for job in answer.jobs if not job.internal),
+        tuple(sorted(schedules)),
+    )
+
+
+def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
+    limit: LimitSpec | None = None
+    if isinstance(job.concurrency_limit, int):
+        limit = LimitSpec(job.concurrency_limit)
+    elif job.concurrency_limit is not UNSET:
+        limit = LimitSpec(job.concurrency_limit.limit, job.concurrency_limit.id)
+    return JobSpec(job.id, job.name, job.version, _trigger(job, dynamic_schedules), enabled=job.enabled, limit=limit)
+
+
+def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
+    trigger = job.trigger
+    if isinstance(trigger, InvokeTrigger):
+        return InvokeTriggerSpec()
+    if isinstance(trigger, ScheduledTrigger):
+        return ScheduleTriggerSpec(_timing(trigger.schedule))
+    if isinstance(trigger, DynamicTriggerReference):
+        return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else InvokeTriggerSpec()
+    rule = trigger.rule
+    names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
+    return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context))
+
+
+def _filter(text: Raw | UnsetType) -> JsonText | None:
+    if text is UNSET:
+        return None
+    checked = check(bytes(text))
+    return None if msgspec.json.decode(checked) in ({}, None) else JsonText(checked)
+
+
+def _timing(schedule: ScheduleMetadata) -> Timing:
+    if isinstance(schedule, IntervalMetadata):
+        least, most = INTERVAL_LIMITS
+        return IntervalTiming(min(max(schedule.options.seconds, least), most))
+    zone = schedule.options.timezone
+    return CronTiming(schedule.options.cron, "UTC" if zone is UNSET else zone)

@@ -1,0 +1,191 @@
+"""What the answer of EXECUTE_JOB says, as the result of an execution (v2 protocol, sections 3.6, 6.7 and 6.8)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from msgspec import UNSET
+
+from perdure.protocol.execution import (
+    AutoYielded,
+    ErrorInfo,
+    ExecutionResult,
+    Failed,
+    InvalidPayload,
+    JsonText,
+    Succeeded,
+    Suspended,
+    TaskCompletion,
+    TaskRetry,
+    UnresolvedAuth,
+    Yielded,
+)
+from perdure.protocol.json_text import check
+from perdure.protocol.messages.codec import decode_message
+from perdure.protocol.messages.errors import ErrorWithStack
+from perdure.protocol.messages.outcomes import (
+    RunJobAutoYield,
+    RunJobAutoYieldWithTask,
+    RunJobCanceled,
+    RunJobError,
+    RunJobInvalidPayload,
+    RunJobRateLimited,
+    RunJobResponse,
+    RunJobResumeWithParallelTask,
+    RunJobResumeWithTask,
+    RunJobRetryWithTask,
+    RunJobSuccess,
+    RunJobUnresolvedAuth,
+    RunJobYield,
+    decode_run_job_response,
+)
+from perdure.protocol.messages.tasks import ServerTask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.protocol.messages.outcomes import RunJobBranchOutcome
+
+_NESTED = "Unknown error"
+_encode = msgspec.json.Encoder().encode
+
+
+def result_of(body: bytes) -> ExecutionResult:
+    """Read the answer of EXECUTE_JOB.
+
+    Raises:
+        JsonError: It is not JSON.
+        MessageShapeError: It is none of the answers.
+    """
+    answer = decode_run_job_response(body)
+    if isinstance(answer, RunJobSuccess):
+        return Succeeded(None if answer.output is UNSET else JsonText(check(bytes(answer.output))))
+    stops = _Stops()
+    stops.add(answer)
+    return stops.result()
+
+
+class _Stops:
+    """Where the branches of an execution stopped: one, or those of a parallel block, however deep."""
+
+    def __init__(self) -> None:
+        self._ends: list[ExecutionResult] = []
+        self._yields: list[ExecutionResult] = []
+        self._waits: list[str] = []
+        self._retries: list[TaskRetry] = []
+        self._completed: list[TaskCompletion] = []
+        self._properties: list[tuple[str, JsonText]] = []
+
+    def add(self, stop: RunJobResponse) -> None:
+        if isinstance(stop, RunJobResumeWithParallelTask):
+            self._keep_properties(stop.task)
+            for child in stop.child_errors:
+                self._add_child(child)
+        elif isinstance(stop, RunJobResumeWithTask):
+            self._keep_properties(stop.task)
+            self._waits.append(stop.task.id)
+        elif isinstance(stop, RunJobRetryWithTask):
+            self._waits.append(stop.task.id)
+            self._retries.append(TaskRetry(stop.task.id, error_info(stop.error), stop.retry_at))
+        elif isinstance(stop, RunJobError):
+            task_id = None if stop.task is UNSET else stop.task.id
+            self._ends.append(Failed(error_info(stop.error), task_id))
+        else:
+            self._add_other(stop)
+
+    def _add_other(self, stop: RunJobResponse) -> None:
+        if isinstance(stop, RunJobInvalidPayload):
+            issues = tuple((tuple(issue.path), issue.message) for issue in stop.errors)
+            self._ends.append(InvalidPayload(issues))
+        elif isinstance(stop, RunJobUnresolvedAuth):
+            self._ends.append(UnresolvedAuth(JsonText(_encode(stop.issues).decode())))
+        elif isinstance(stop, RunJobYield):
+            self._yields.append(Yielded(stop.key))
+        elif isinstance(stop, RunJobAutoYield):
+            self._yields.append(AutoYielded(f"ran out of its time at {stop.location}"))
+        elif isinstance(stop, RunJobAutoYieldWithTask):
+            self._complete(stop)
+        elif isinstance(stop, RunJobRateLimited):
+            at = datetime.fromtimestamp(min(max(stop.reset, 0), _LATEST_MS) / 1000, UTC)
+            self._yields.append(AutoYielded("the endpoint was refused for asking too often", at))
+        elif isinstance(stop, RunJobCanceled):
+            # The run has ended meanwhile, and what comes of it is refused; if it has not, it is executed again.
+            self._yields.append(AutoYielded("the endpoint was told that the task is cancelled"))
+
+    def _complete(self, stop: RunJobAutoYieldWithTask) -> None:
+        output = None if stop.output is UNSET else JsonText(check(stop.output))
+        properties = None if stop.properties is UNSET else JsonText(_encode(stop.properties).decode())
+        self._completed.append(TaskCompletion(stop.id, output, properties))
+        self._yields.append(AutoYielded(f"ran out of its time at {stop.data.location}"))
+
+    def _add_child(self, child: RunJobBranchOutcome) -> None:
+        nested = _nested_block(child)
+        if nested is None:
+            self.add(child)
+            return
+        for signal in nested:
+            self._add_signal(signal)
+
+    def _add_signal(self, signal: dict[str, Any]) -> None:
+        """Take the raw signal of a branch inside a nested parallel block (v2 protocol, section 18, row 2)."""
+        if "childErrors" in signal:
+            for inner in _objects(signal["childErrors"]):
+                self._add_signal(inner)
+        elif "retryAt" in signal:
+            cause = signal.get("cause")
+            error = decode_message(_encode(cause), ErrorWithStack) if isinstance(cause, dict) else None
+            task = decode_message(_encode(signal["task"]), ServerTask)
+            at = datetime.fromisoformat(str(signal["retryAt"]))
+            self._waits.append(task.id)
+            self._retries.append(TaskRetry(task.id, ErrorInfo("Error", "") if error is None else error_info(error), at))
+        elif "task" in signal:
+            self._waits.append(decode_message(_encode(signal["task"]), ServerTask).id)
+        elif "key" in signal:
+            self._yields.append(Yielded(str(signal["key"])))
+        else:
+            self._yields.append(AutoYielded(f"ran out of its time at {signal.get('location')}"))
+
+    def _keep_properties(self, task: ServerTask) -> None:
+        if task.output_properties is not UNSET and task.output_properties:
+            self._properties.append((task.id, JsonText(_encode(task.output_properties).decode())))
+
+    def result(self) -> ExecutionResult:
+        """Give what comes of all of them: an end before a yield, a yield before waits."""
+        notes: dict[str, Any] = {
+            "retries": tuple(self._retries),
+            "completed": tuple(self._completed),
+            "properties": tuple(self._properties),
+        }
+        first = [*self._ends, *self._yields]
+        if first:
+            ended: ExecutionResult = msgspec.structs.replace(cast("Any", first[0]), **notes)
+            return ended
+        return Suspended(tuple(self._waits), **notes)
+
+
+_LATEST_MS = 253_370_764_800_000
+
+
+def error_info(error: ErrorWithStack) -> ErrorInfo:
+    """Take over an error of user code."""
+    return ErrorInfo(
+        "Error" if error.name is UNSET else error.name, error.message, None if error.stack is UNSET else error.stack
+    )
+
+
+def _nested_block(child: RunJobBranchOutcome) -> list[dict[str, Any]] | None:
+    if not isinstance(child, RunJobError) or child.error.name != _NESTED:
+        return None
+    try:
+        message: Any = msgspec.json.decode(child.error.message)
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(message, dict) or "childErrors" not in message or "task" not in message:
+        return None
+    return list(_objects(cast("dict[str, Any]", message)["childErrors"]))
+
+
+def _objects(value: object) -> Sequence[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -1,0 +1,107 @@
+"""The body of EXECUTE_JOB, made from an execution request (v2 protocol, section 6.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from perdure.protocol.messages.events import ApiEventLog
+from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, RunJobBody
+from perdure.protocol.messages.instant import Instant
+from perdure.protocol.messages.tasks import CachedTask
+from perdure.protocol.messages.tenancy import (
+    AccountReference,
+    EnvironmentReference,
+    JobReference,
+    OrganizationReference,
+    ProjectReference,
+    SourceReference,
+)
+from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from perdure.protocol.execution import ExecutionRequest, TaskState
+
+CACHE_BUDGET: Final = 3_000_000
+"""How many characters of cached tasks a body carries; the app asks for the rest."""
+
+_TASK_OVERHEAD: Final = 300
+_THRESHOLDS: Final = AutoYieldConfig(
+    start_task_threshold=750,
+    before_execute_task_threshold=1500,
+    before_complete_task_threshold=750,
+    after_complete_task_threshold=750,
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int) -> RunJobBody:
+    """Make the body.
+
+    Args:
+        request: The execution.
+        now: When it begins.
+        limit_ms: Milliseconds that it may take; then the app yields by itself.
+    """
+    event, tenant = request.event, request.tenant
+    environment, organization, project = tenant.environment, tenant.organization, tenant.project
+    cached, cursor = pack_tasks(request.tasks)
+    return RunJobBody(
+        event=ApiEventLog(
+            id=event.id,
+            name=event.name,
+            payload=Raw(event.payload.encode()),
+            context=Raw(event.context.encode()),
+            timestamp=Instant.of(event.timestamp),
+        ),
+        job=JobReference(id=request.job.id, version=request.job.version),
+        run=ExecutedRun(id=request.run.id, is_test=request.run.is_test, is_retry=False, started_at=Instant.of(now)),
+        environment=EnvironmentReference(id=environment.id, slug=environment.slug, type=environment.type),
+        organization=OrganizationReference(id=organization.id, slug=organization.slug, title=organization.title),
+        project=ProjectReference(id=project.id, slug=project.slug, name=project.name),
+        account=UNSET
+        if request.account is None
+        else AccountReference(id=request.account.id, metadata=_raw(request.account.metadata)),
+        source=UNSET
+        if request.source is None
+        else SourceReference(id=request.source.id, metadata=_raw(request.source.metadata)),
+        tasks=cached,
+        cached_task_cursor=cursor,
+        noop_tasks_set=NoopFilter(
+            task.key for task in request.tasks if task.noop and task.status is TaskStatus.COMPLETED
+        ).encode(),
+        yielded_executions=list(request.yielded),
+        run_chunk_execution_limit=limit_ms,
+        auto_yield_config=_THRESHOLDS,
+    )
+
+
+def pack_tasks(states: list[TaskState]) -> tuple[list[CachedTask], str | UnsetType]:
+    """Choose the cached tasks that the body carries; with where the rest begins, if there is one."""
+    taken: list[CachedTask] = []
+    size = 0
+    for task in states:
+        if task.noop or task.status is not TaskStatus.COMPLETED:
+            continue
+        size += len(task.output or "") + _TASK_OVERHEAD
+        if size > CACHE_BUDGET:
+            return taken, task.id
+        taken.append(
+            CachedTask(
+                id=task.key,
+                idempotency_key=task.key,
+                status=task.status,
+                output=_raw(task.output),
+                parent_id=task.parent_id,
+            )
+        )
+    return taken, UNSET
+
+
+def _raw(text: str | None) -> Raw | UnsetType:
+    return UNSET if text is None else Raw(text.encode())

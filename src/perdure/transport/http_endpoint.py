@@ -1,0 +1,231 @@
+"""An app behind a URL, as the engine sees it: each call is an action of the v2 protocol, section 3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
+from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.execution import RunMetadata
+from perdure.protocol.messages.headers import (
+    ACTION_HEADER,
+    ACTION_VERSION_HEADER,
+    API_KEY_HEADER,
+    ENDPOINT_ID_HEADER,
+    LAZY_CACHED_TASKS_VERSION,
+    RUN_METADATA_HEADER,
+    SERVER_USER_AGENT,
+    Action,
+)
+from perdure.protocol.messages.indexing import IndexAnswer
+from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
+from perdure.transport.endpoint_index import index_of
+from perdure.transport.execution_answer import result_of
+from perdure.transport.execution_body import execution_body
+from perdure.transport.platform_timeouts import is_platform_timeout
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from perdure.protocol.endpoint import Index
+    from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
+
+EXECUTION_SECONDS: Final = 3600.0
+"""How long an endpoint may take to answer EXECUTE_JOB; it yields long before, between two tasks."""
+
+ACTION_SECONDS: Final = 30.0
+"""How long it may take to answer any other action."""
+
+CHUNK_MS: Final = (10_000, 60_000, 120_000)
+"""What an execution may take: at least, at first, and at most, in milliseconds."""
+
+FAILURE_LIMIT: Final = 10
+"""How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
+
+_MARGIN_MS: Final = 350
+_BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
+
+
+class Requester(Protocol):
+    """Sends requests; `perdure.transport.outbound.Outbound` is one."""
+
+    async def request(self, request: OutboundRequest) -> OutboundResponse:
+        """Send a request and read the whole answer; it raises a `RunError` if there is none."""
+        ...
+
+
+class HttpEndpoint:
+    """Speaks to an app of the v2 protocol.
+
+    Args:
+        endpoint_id: The app's id.
+        url: Where it is.
+        api_key: The private key of its environment, by which it knows who asks.
+        requester: Sends the requests.
+        now: Gives the time.
+        listens: Told which ends of a job's runs the app wants to be told of.
+
+    Attributes:
+        id: The app's id.
+        url: Where it is.
+    """
+
+    def __init__(
+        self,
+        endpoint_id: str,
+        url: str,
+        *,
+        api_key: str,
+        requester: Requester,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        listens: Callable[[str, RunMetadata], Awaitable[None]],
+    ) -> None:
+        self.id = endpoint_id
+        self.url = url
+        self._api_key = api_key
+        self._requester = requester
+        self._now = now
+        self._monotonic = monotonic
+        self._listens = listens
+        self._chunk_ms = CHUNK_MS[1]
+        self._known: dict[str, RunMetadata] = {}
+        self._at_work: dict[str, asyncio.Task[Any]] = {}
+
+    async def ping(self) -> None:
+        """Ask whether the app is there, and is the one that is meant.
+
+        Raises:
+            FetchFailedError: It is not; the message says what it answered.
+        """
+        answer = await self._post(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
+        self._check(answer)
+        said = _decode_object(answer.body)
+        if said.get("ok") is not True:
+            raise FetchFailedError(f"Endpoint {self.url} responded with error: {said.get('error')}")
+
+    async def index(self) -> Index:
+        """List what the app declares.
+
+        Raises:
+            FetchFailedError: It did not say.
+        """
+        answer = await self._post(Action.INDEX_ENDPOINT)
+        self._check(answer)
+        try:
+            return index_of(self.id, decode_message(answer.body, IndexAnswer))
+        except (JsonError, MessageShapeError) as error:
+            raise FetchFailedError(f"The index of {self.url} cannot be read. {error.message}") from error
+
+    async def execute(self, request: ExecutionRequest) -> ExecutionResult:
+        """Have the app execute the job's function until it ends or every branch waits."""
+        body = encode_message(execution_body(request, now=self._now(), limit_ms=self._chunk_ms - _MARGIN_MS))
+        began = self._monotonic()
+        try:
+            answer = await self._post(Action.EXECUTE_JOB, body=body, timeout=EXECUTION_SECONDS)
+        except FetchTimeoutError as error:
+            return Abandoned(error.message, limit=FAILURE_LIMIT)
+        except RunError:
+            # Nobody answers: that is no failure of the run, which waits until the app is back.
+            return Abandoned(f"Connection could not be established to the endpoint ({self.url})", no_code=True)
+        if 200 <= answer.status < 300:
+            await self._learn(request.job.id, answer)
+            return self._read(answer)
+        return self._refused(answer, took_ms=(self._monotonic() - began) * 1000)
+
+    def held(self, run_id: str) -> tuple[str, ...] | None:
+        """Say that the app holds no suspended run: each execution begins anew."""
+        return None
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
+        """Say that an execution at work cannot be told anything; its answer is put right by the engine."""
+        return False
+
+    async def notify(self, job_id: str, notification: JsonText) -> None:
+        """Tell the app that a run of a job has ended (v2 protocol, section 3.13)."""
+        self._check(await self._post(Action.RUN_NOTIFICATION, body=notification.encode()))
+
+    def abort(self, run_id: str, reason: str) -> None:
+        """Do nothing: the app learns from its next call that what it writes is refused."""
+
+    async def _post(
+        self,
+        action: Action,
+        *,
+        body: bytes | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        timeout: float = ACTION_SECONDS,
+    ) -> OutboundResponse:
+        sent = [
+            (API_KEY_HEADER, self._api_key),
+            (ACTION_HEADER, action.value),
+            (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
+            ("User-Agent", SERVER_USER_AGENT),
+            ("Accept", "application/json"),
+            *headers,
+        ]
+        if body is not None:
+            sent.append(("Content-Type", "application/json"))
+        request = OutboundRequest(
+            "POST", self.url, tuple(sent), b"" if body is None else body, timeout, (API_KEY_HEADER,), _BOUNDS
+        )
+        return await self._requester.request(request)
+
+    def _check(self, answer: OutboundResponse) -> None:
+        if 200 <= answer.status < 300:
+            return
+        if answer.status == 401:
+            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=401)
+        raise FetchFailedError(
+            f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
+        )
+
+    def _read(self, answer: OutboundResponse) -> ExecutionResult:
+        try:
+            return result_of(answer.body)
+        except JsonError:
+            return Failed(ErrorInfo("EndpointError", "Endpoint responded with invalid JSON"))
+        except MessageShapeError as error:
+            return Failed(ErrorInfo("EndpointError", f"Endpoint responded with an answer of another shape. {error}"))
+
+    def _refused(self, answer: OutboundResponse, *, took_ms: float) -> ExecutionResult:
+        message = _message_of(answer)
+        said = message or f"Endpoint responded with {answer.status} status code"
+        if message == "Job not found":
+            return Abandoned("no code for the job at its endpoint", no_code=True)
+        if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
+            return Failed(ErrorInfo("EndpointError", said))
+        if is_platform_timeout(answer):
+            least, _, most = CHUNK_MS
+            self._chunk_ms = int(min(max(took_ms, least), most))
+            return AutoYielded(f"the platform of the endpoint ended the execution after {took_ms / 1000:.0f} s")
+        return Abandoned(said, limit=FAILURE_LIMIT)
+
+    async def _learn(self, job_id: str, answer: OutboundResponse) -> None:
+        """Note which ends of the job's runs the app wants to be told of."""
+        text = next((value for name, value in answer.headers if name == RUN_METADATA_HEADER), None)
+        try:
+            said = RunMetadata() if text is None else decode_message(text.encode(), RunMetadata)
+        except (JsonError, MessageShapeError):
+            return
+        if self._known.get(job_id) != said:
+            await self._listens(job_id, said)
+            self._known[job_id] = said
+
+
+def _message_of(answer: OutboundResponse) -> str | None:
+    message = _decode_object(answer.body).get("message")
+    return message if isinstance(message, str) else None
+
+
+def _decode_object(body: bytes) -> dict[str, Any]:
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
