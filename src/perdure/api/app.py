@@ -14,7 +14,9 @@ from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
+from perdure.api.v2 import endpoints, sending, state, tasks
 from perdure.api.v2 import events as v2_events
+from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
+    from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.management import Desk
 
 HEADERS_LIMIT = 32 * 1024
@@ -35,11 +38,15 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
+REMOTE = (sending, tasks, state, v2_jobs, endpoints)
+"""What endpoints elsewhere ask."""
+
+
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
     # A run is not called "changes": the first route that fits a path has it.
     nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node, documents, v2_events, v2_runs)
-    return [route for noun in nouns for route in noun.ROUTES]
+    return [route for noun in (*nouns, *REMOTE) for route in noun.ROUTES]
 
 
 class NodeApp:
@@ -65,7 +72,7 @@ class NodeApp:
         await self._router(below, receive, send)
 
 
-def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.Event) -> NodeApp:
+def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.Event, remote: RemoteDesk) -> NodeApp:
     """Make the application.
 
     Args:
@@ -73,12 +80,14 @@ def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.
         callbacks: Takes what is sent to callback URLs.
         keys: Who may ask.
         stopping: Set when the node is about to stop: what waits or streams ends then.
+        remote: What endpoints elsewhere ask beside that.
     """
     streams = Streams()
     receiver = CallbackRoute(callbacks)
-    routes = [PathRoute("/api/v1/tasks/{task_id}/callback/{token}", receiver)]
+    callback = "tasks/{task_id}/callback/{token}"
+    routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
     for path, of_path in group(all_routes()).items():
-        dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping)
+        dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping, remote=remote)
         routes.append(PathRoute(path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
 

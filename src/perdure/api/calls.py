@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from perdure.api.streams import Streams
+    from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.management import Desk
 
 T = TypeVar("T")
@@ -37,16 +38,25 @@ class Call:
         is_private: Whether it came with the private key.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
+        remote: What endpoints elsewhere ask beside that.
     """
 
     def __init__(
-        self, desk: Desk, request: Request, *, is_private: bool, streams: Streams, stopping: asyncio.Event
+        self,
+        desk: Desk,
+        request: Request,
+        *,
+        is_private: bool,
+        streams: Streams,
+        stopping: asyncio.Event,
+        remote: RemoteDesk | None = None,
     ) -> None:
         self.desk = desk
         self.request = request
         self.is_private = is_private
         self.streams = streams
         self.stopping = stopping
+        self.remote = remote
 
     # Of its URL.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
+    from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.management import Desk
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
@@ -39,6 +40,7 @@ class Dispatcher:
         keys: Who may ask.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
+        remote: What endpoints elsewhere ask beside that.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Dispatcher:
         keys: Keys,
         streams: Streams,
         stopping: asyncio.Event,
+        remote: RemoteDesk | None = None,
     ) -> None:
         self._routes: dict[str, Route] = {route.method: route for route in routes}
         if "GET" in self._routes:
@@ -58,6 +61,7 @@ class Dispatcher:
         self._keys = keys
         self._streams = streams
         self._stopping = stopping
+        self._remote = remote
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -82,7 +86,14 @@ class Dispatcher:
             sentence = f"This path takes {allowed}, not {request.method[:20]}."
             raise Refusal(405, "method_not_allowed", sentence, headers={"Allow": allowed})
         is_private = route.is_open or self._keys.check(request, allows_public=route.allows_public)
-        call = Call(self._desk, request, is_private=is_private, streams=self._streams, stopping=self._stopping)
+        call = Call(
+            self._desk,
+            request,
+            is_private=is_private,
+            streams=self._streams,
+            stopping=self._stopping,
+            remote=self._remote,
+        )
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])
         return await route.handler(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from perdure.engine.waits import Settlement, Waking, settle_waits
@@ -40,6 +41,11 @@ class Callbacks:
         """Give a task's callback URL, the same each time."""
         return f"{self._origin()}/api/v1/tasks/{task_id}/callback/{self._secrets.token(task_id)}"
 
+    def find(self, url: str) -> str | None:
+        """Find the task whose callback URL this is; only the path counts (v2 protocol, section 4.2)."""
+        found = _PATH.search(url.partition("?")[0])
+        return found["task"] if found is not None and self._secrets.is_token(found["task"], found["token"]) else None
+
     async def receive(self, task_id: str, token: str, body: bytes) -> None:
         """Give a waiting task its result; the first request wins, later ones change nothing.
 
@@ -55,6 +61,10 @@ class Callbacks:
         """
         if not self._secrets.is_token(task_id, token):
             raise NotFoundError(_UNKNOWN)
+        await self.complete(task_id, body)
+
+    async def complete(self, task_id: str, body: bytes) -> None:
+        """Give a waiting task its result, as `receive` does for whoever knows its URL."""
         if len(body) > OUTPUT_LIMIT:
             raise ValueTooLargeError(f"The body has {len(body):,} bytes; at most {OUTPUT_LIMIT:,} are stored.")
         output = JsonText(check(body)) if body.strip() else None
@@ -70,4 +80,5 @@ async def settle_callback(tx: Session, task_id: str, output: JsonText | None, *,
     return Waking(True, await settle_waits(tx, [Settlement(task_no, output)], now=now))
 
 
+_PATH = re.compile(r"/api/v1/(?:runs/[^/]+/)?tasks/(?P<task>[^/]+)/callback/(?P<token>[^/]+)$")
 _UNKNOWN = "There is no such callback URL."

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from perdure.errors import StorageError
+from perdure.errors import NotFoundError, StorageError
 from perdure.storage import notifications
 
 if TYPE_CHECKING:
+    from perdure.engine.callbacks import Callbacks
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
@@ -47,12 +49,15 @@ def delay_after(attempts: int) -> timedelta:
 class Deliveries:
     """Tells what is due, a bounded number at once."""
 
-    def __init__(self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster, callbacks: Callbacks
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._directory = directory
         self._hints = hints
         self._poster = poster
+        self._callbacks = callbacks
         self._at_work: dict[asyncio.Task[None], Notification] = {}
 
     async def begin_due(self) -> datetime | None:
@@ -102,6 +107,12 @@ class Deliveries:
     async def _try(self, notification: Notification) -> bool:
         """Tell it; ``False`` if there is nobody here to be told."""
         if notification.url is not None:
+            task_id = self._callbacks.find(notification.url)
+            if task_id is not None:
+                # A task of this server waits for it: no request need be made.
+                with suppress(NotFoundError):
+                    await self._callbacks.complete(task_id, notification.body.encode())
+                return True
             await self._poster.post(notification)
             return True
         endpoint = self._directory.hosts.get(notification.job_no)

@@ -14,6 +14,7 @@ from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries
 from perdure.engine.desk import DirectDesk
 from perdure.engine.directory import AWAITED_LIMIT, Directory
+from perdure.engine.endpoints import Endpoints
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.following import Following
@@ -29,6 +30,8 @@ from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
+from perdure.engine.remote_desk import RemoteDesk
+from perdure.engine.remote_tasks import RemoteTasks
 from perdure.engine.repeats import Repeats
 from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
@@ -75,6 +78,7 @@ class Node:
     Attributes:
         environment_no: That environment.
         platform: All that it can be asked.
+        remote: What endpoints elsewhere ask beside that.
         signing_key: Gives what its notifications are signed with.
     """
 
@@ -92,6 +96,7 @@ class Node:
         origin: Callable[[], str],
         poster: Poster,
         signing_key: Callable[[], str],
+        requester: Requester,
         attempts: Attempts,
         about: NodeAnswer,
     ) -> None:
@@ -116,7 +121,7 @@ class Node:
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
-        self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster)
+        self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
         self.operations = Operations(
             storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=settings.max_fetches
         )
@@ -128,7 +133,13 @@ class Node:
         self._schedules = Schedules(
             storage, clock, ids, self.directory, starts, self.hints, self._attendance, most=settings.max_schedules
         )
+        self._tasks = Tasks(
+            storage, clock, self.directory, self.holds, self.hints,
+            invocations=Invocations(storage, clock, ids, self.directory), starts=starts, executions=self.executions,
+            operations=self.operations,
+        )  # fmt: skip
         self.platform = self._open_desk(ids, starts, about)
+        self.remote = self._open_remote(ids, requester, signing_key)
         self._loops: list[asyncio.Task[None]] = []
 
     def _open_desk(self, ids: IdGenerator, starts: Starts, about: NodeAnswer) -> DirectDesk:
@@ -147,13 +158,23 @@ class Node:
             ),
             cancellations=Cancellations(storage, clock, invocations, directory, self._line, holds, hints),
             repeats=Repeats(storage, clock, ids, hints),
-            tasks=Tasks(
-                storage, clock, directory, holds, hints,
-                invocations=invocations, starts=starts, executions=self.executions, operations=self.operations,
-            ),
+            tasks=self._tasks,
             state=State(storage, clock, holds, hints, max_schedules=self._settings.max_schedules),
             schedules=self._schedules,
         )  # fmt: skip
+
+    def _open_remote(self, ids: IdGenerator, requester: Requester, signing_key: Callable[[], str]) -> RemoteDesk:
+        storage, clock = self._storage, self._clock
+        return RemoteDesk(
+            self.environment_no,
+            storage,
+            self.directory,
+            tasks=RemoteTasks(storage, clock, ids, self.holds, self._tasks),
+            callbacks=self.callbacks,
+            endpoints=Endpoints(
+                storage, clock, self._registration, requester, environment_no=self.environment_no, api_key=signing_key
+            ),
+        )
 
     async def add(self, endpoint: Endpoint) -> None:
         """Register an app and execute its jobs from now on; see `Registration.register`."""
@@ -216,6 +237,7 @@ class Node:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
         self.hints.stop()
         self.executions.is_open = False
+        await self.remote.endpoints.stop()
         left = [*self._loops, *self.at_work()]
         for task in left:
             task.cancel()
@@ -229,6 +251,7 @@ class Node:
         """
         self.hints.stop()
         self.executions.is_open = False
+        await self.remote.endpoints.stop()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -317,6 +340,7 @@ async def open_node(
         origin=origin,
         poster=Poster(requester, clock, signing_key),
         signing_key=signing_key,
+        requester=requester,
         attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
         about=about,
     )

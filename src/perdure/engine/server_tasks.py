@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from perdure.protocol.json_text import JsonText, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask, ServerTask
-from perdure.protocol.operations import FETCH, FETCH_RESPONSE, POLL
+from perdure.protocol.operation_bounds import FETCH, FETCH_RESPONSE, POLL
 from perdure.protocol.statuses import TaskStatus
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ def split_params(params: object) -> tuple[Any, JsonText | None]:
     if not isinstance(params, dict):
         raise InvalidArgumentError(f"The params of a fetch are an object, not {type_name(params)}.")
     given = cast("dict[str, Any]", params)
-    init = given.get("requestInit") or {}
+    init: object = given.get("requestInit") or {}
     if not isinstance(init, dict):
         raise InvalidArgumentError(f"params.requestInit is an object, not {type_name(init)}.")
     request: dict[str, Any] = cast("dict[str, Any]", init)
-    headers = request.get("headers") or {}
+    headers: object = request.get("headers") or {}
     if not isinstance(headers, dict):
         raise InvalidArgumentError(f"params.requestInit.headers is an object, not {type_name(headers)}.")
     url, body = _text(given.get("url"), "url"), request.get("body")

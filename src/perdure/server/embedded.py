@@ -84,7 +84,7 @@ class EmbeddedNode:
 
         engine = self.engine
         keys = Keys(self.api_key, self._public_key)
-        return node_app(engine.platform, engine.callbacks, keys=keys, stopping=engine.stopping)
+        return node_app(engine.platform, engine.callbacks, keys=keys, stopping=engine.stopping, remote=engine.remote)
 
     def announce(self, database: Path, *, started_at: datetime) -> None:
         """Let other processes of this machine find the node by its database, until it stops."""

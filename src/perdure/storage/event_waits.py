@@ -59,3 +59,8 @@ async def list_event_waits(
 async def list_names(tx: Session, *, limit: int) -> list[tuple[int, str]]:
     """List the events that are waited for, by environment and name."""
     return [cast("tuple[int, str]", row) for row in await tx.all("list_event_wait_names", limit)]
+
+
+async def delete_event_wait(tx: Session, *, task_no: int) -> None:
+    """Let a task wait for no event any more."""
+    await tx.run("delete_event_wait", task_no)

@@ -117,3 +117,8 @@ def _read_dispatcher(row: Any) -> DispatcherRow:
     return DispatcherRow(
         number, read_texts(names), source, filter_text, context_text, account, job_no, job_id, version_no, version
     )
+
+
+async def keep_listening(tx: Session, environment_no: int, job_id: str, *, success: bool, failure: bool) -> None:
+    """Note which ends of a job's runs its endpoint wants to be told of."""
+    await tx.run("keep_listening", success, failure, environment_no, job_id)

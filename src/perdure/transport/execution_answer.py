@@ -188,4 +188,6 @@ def _nested_block(child: RunJobBranchOutcome) -> list[dict[str, Any]] | None:
 
 
 def _objects(value: object) -> Sequence[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [cast("dict[str, Any]", one) for one in cast("list[object]", value) if isinstance(one, dict)]

@@ -40,15 +40,18 @@ async def _get_run(call: Call, *, is_v1: bool) -> Response:
         )
     except NotFoundError:
         raise not_found("Run not found") from None
+    return message_answer(run_message(run, is_v1=is_v1, has_details=has_details, has_subtasks=has_subtasks))
+
+
+def run_message(run: RunAnswer, *, is_v1: bool, has_details: bool = False, has_subtasks: bool = False) -> Run:
+    """Write a run as messages have it."""
     tasks = [_task(task, has_details=has_details, has_subtasks=has_subtasks) for task in run.tasks]
-    return message_answer(
-        Run(
-            **_summary(run, is_v1=is_v1),
-            output=raw(run.output),
-            tasks=_fold(run.tasks, tasks) if has_subtasks else tasks,
-            statuses=status_records(run.statuses),
-            next_cursor=UNSET if run.next_cursor is None else run.next_cursor,
-        )
+    return Run(
+        **_summary(run, is_v1=is_v1),
+        output=raw(run.output),
+        tasks=_fold(run.tasks, tasks) if has_subtasks else tasks,
+        statuses=status_records(run.statuses),
+        next_cursor=UNSET if run.next_cursor is None else run.next_cursor,
     )
 
 

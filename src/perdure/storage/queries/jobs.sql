@@ -75,3 +75,7 @@ JOIN job_versions v ON v.version_no = (
 LEFT JOIN accounts a ON a.account_no = d.account_no
 WHERE d.environment_no = :environment_no AND d.subscriber_type = 'JOB' AND d.enabled = 1 AND d.manual = 0
 ORDER BY d.dispatcher_no;
+
+-- name: keep_listening
+-- Note which ends of a job's runs its endpoint wants to be told of.
+UPDATE jobs SET notify_success = :success, notify_failure = :failure WHERE environment_no = :environment_no AND id = :id;

@@ -1,0 +1,161 @@
+"""Events, as clients of the v2 protocol send and cancel them (section 4.1), and wait for them (section 4.9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Raw
+
+from perdure.api.answers import JsonAnswer
+from perdure.api.refusals import Refusal, unfit
+from perdure.api.routes import Route
+from perdure.api.v2.shapes import instant, message_answer, not_found
+from perdure.api.v2.tasks import read_message
+from perdure.errors import AlreadyDeliveredError, NotFoundError
+from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer
+from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
+from perdure.protocol.messages.events import ApiEventLog, SendEventBody, SendEventsBody
+from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.task_waits import EventWait
+
+if TYPE_CHECKING:
+    from msgspec import UnsetType
+    from starlette.responses import Response
+
+    from perdure.api.calls import Call
+    from perdure.protocol.messages.events import RawEvent, SendEventOptions
+    from perdure.protocol.platform import EventAnswer
+
+BULK_LIMIT = 1000
+"""How many events one call may send."""
+
+
+async def send_event(call: Call) -> Response:
+    """Send an event."""
+    body = await read_message(call, SendEventBody)
+    sent = await call.desk.send_events([_request(body.event)], _options(body.options))
+    return message_answer(event_log(sent[0]))
+
+
+async def send_events(call: Call) -> Response:
+    """Send several events, all or none."""
+    body = await read_message(call, SendEventsBody)
+    if len(body.events) > BULK_LIMIT:
+        raise unfit("events", f"One call sends at most {BULK_LIMIT:,} events.")
+    sent = await call.desk.send_events([_request(event) for event in body.events], _options(body.options))
+    return JsonAnswer(encode_message([event_log(one) for one in sent]))
+
+
+async def cancel_event(call: Call) -> Response:
+    """Cancel an event; one that was delivered is answered as it is, for clients that would ask again after a 4xx."""
+    event_id = call.part("event_id")
+    try:
+        return message_answer(event_log(await call.desk.cancel_event(event_id)))
+    except NotFoundError:
+        raise not_found("Event not found") from None
+    except AlreadyDeliveredError:
+        return message_answer(event_log((await call.desk.get_event(event_id)).event))
+
+
+async def cancel_runs(call: Call) -> Response:
+    """Cancel the runs of an event."""
+    try:
+        done = await call.desk.cancel_runs_for_event(call.part("event_id"))
+    except NotFoundError:
+        raise not_found("Event not found") from None
+    return message_answer(
+        CancelRunsAnswer(
+            cancelled_run_ids=list(done.cancelled_run_ids),
+            failed_to_cancel_run_ids=list(done.failed_to_cancel_run_ids),
+        )
+    )
+
+
+async def await_event(call: Call) -> Response:
+    """Have the first matching event sent to the callback URL of a task."""
+    assert call.remote is not None
+    body = await read_message(call, EphemeralDispatcherBody)
+    names = [body.name] if isinstance(body.name, str) else body.name
+    if len(names) != 1:
+        raise unfit("name", "A task waits for events of one name.")
+    wait = EventWait(
+        names[0],
+        "trigger.dev" if body.source is UNSET else body.source,
+        _filter(body.filter),
+        _filter(body.context_filter),
+        None if body.account_id is UNSET else body.account_id,
+        None,
+    )
+    return message_answer(IdAnswer(id=await call.remote.await_event(body.url, wait)))
+
+
+def event_log(event: EventAnswer) -> ApiEventLog:
+    """Write an event as messages have it."""
+    return ApiEventLog(
+        id=event.id,
+        name=event.name,
+        payload=Raw(event.payload.encode()),
+        context=Raw(event.context.encode()),
+        timestamp=instant(event.timestamp),
+        deliver_at=instant(event.deliver_at),
+        delivered_at=instant(event.delivered_at),
+        cancelled_at=instant(event.cancelled_at),
+    )
+
+
+def _request(event: RawEvent) -> EventRequest:
+    if event.payload_type == "REQUEST":
+        raise unfit("event.payloadType", "Events of requests are made by this server alone.")
+    return EventRequest(
+        event.name,
+        _json(event.payload),
+        None if event.id is UNSET else event.id,
+        _json(event.context),
+        "trigger.dev" if event.source is UNSET else event.source,
+        None if event.timestamp is UNSET else event.timestamp,
+    )
+
+
+def _options(options: SendEventOptions | UnsetType) -> EventOptions:
+    if options is UNSET:
+        return EventOptions()
+    deliver_at = None if options.deliver_at is UNSET else options.deliver_at
+    deliver_after = None if options.deliver_after is UNSET else options.deliver_after
+    if deliver_at is not None and deliver_after is not None:
+        raise Refusal(422, "conflicting_fields", "Give deliverAt or deliverAfter, not both.")
+    return EventOptions(deliver_at, deliver_after, None if options.account_id is UNSET else options.account_id)
+
+
+def _json(text: Raw | UnsetType) -> JsonText:
+    return JsonText("{}") if text is UNSET else JsonText(check(bytes(text)))
+
+
+def _filter(text: Raw | UnsetType) -> JsonText | None:
+    return None if text is UNSET or bytes(text).strip() in (b"null", b"{}") else _json(text)
+
+
+ROUTES = (
+    Route(
+        method="POST", path="/api/v1/events", handler=send_event, summary="Send an event", body=SendEventBody,
+        answer=ApiEventLog, has_v2_form=True,
+    ),
+    Route(
+        method="POST", path="/api/v1/events/bulk", handler=send_events, summary="Send several events, all or none",
+        body=SendEventsBody, answer=list[ApiEventLog], has_v2_form=True,
+    ),
+    Route(
+        method="POST", path="/api/v1/events/{event_id}/cancel", handler=cancel_event, summary="Cancel an event",
+        answer=ApiEventLog, errors=(404,), has_v2_form=True,
+    ),
+    Route(
+        method="POST", path="/api/v1/events/{event_id}/cancel-runs", handler=cancel_runs,
+        summary="Cancel the runs of an event", answer=CancelRunsAnswer, errors=(404,), has_v2_form=True,
+    ),
+    Route(
+        method="POST", path="/api/v1/event-dispatchers/ephemeral", handler=await_event,
+        summary="Have the first matching event sent to the callback URL of a task", body=EphemeralDispatcherBody,
+        answer=IdAnswer, has_v2_form=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,145 @@
+"""Tasks, as endpoints of the v2 protocol create, complete and fail them (section 4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import UNSET
+
+from perdure.api.answers import JsonAnswer
+from perdure.api.refusals import Refusal
+from perdure.api.routes import Route
+from perdure.api.v2.shapes import message_answer, not_found
+from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.protocol.execution import ErrorInfo
+from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.messages.codec import decode_message, encode_message
+from perdure.protocol.messages.headers import (
+    CACHED_TASKS_CURSOR_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    LAZY_CACHED_TASKS_VERSION,
+    SERIALIZED_OUTPUT_VERSION,
+    VERSION_HEADER,
+)
+from perdure.protocol.messages.tasks import (
+    CachedTasksPage,
+    CompleteTaskBody,
+    CompleteTaskRawBody,
+    CreateTaskAnswer,
+    CreateTaskBody,
+    FailTaskBody,
+    ServerTask,
+)
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from perdure.api.calls import Call
+    from perdure.engine.remote_desk import RemoteDesk
+
+T = TypeVar("T")
+
+BODY_LIMIT = 8 * 1024 * 1024
+"""How many bytes the body of a call of a task may have: its output travels as text inside JSON."""
+
+_DEPTH = 4
+
+
+async def create_task(call: Call) -> Response:
+    """Create a task; one that is there under its idempotency key is answered unchanged."""
+    remote = _remote(call)
+    key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
+    if not key:
+        raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
+    body = await read_message(call, CreateTaskBody)
+    if key != body.idempotency_key:
+        raise Refusal(400, "invalid_idempotency_key", "The idempotency keys of header and body differ.")
+    run_id = call.part("run_id")
+    try:
+        task = await remote.tasks.create(remote.environment_no, run_id, body)
+    except InvalidArgumentError as error:
+        raise Refusal(400, "invalid_idempotency_key", error.message) from error
+    except NotFoundError as error:
+        raise not_found(error.message) from error
+    shown = remote.show(task)
+    if call.request.headers.get(VERSION_HEADER) != LAZY_CACHED_TASKS_VERSION:
+        return message_answer(shown)
+    cursor = call.request.headers.get(CACHED_TASKS_CURSOR_HEADER, "")
+    page: Any = UNSET if not cursor else await _page(remote, run_id, cursor)
+    answer = CreateTaskAnswer(task=shown, cached_tasks=page)
+    return JsonAnswer(encode_message(answer), headers={VERSION_HEADER: LAZY_CACHED_TASKS_VERSION})
+
+
+async def complete_task(call: Call) -> Response:
+    """Complete a task; one that has its outcome is answered unchanged."""
+    remote = _remote(call)
+    if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
+        body = await read_message(call, CompleteTaskBody)
+        output = None if body.output is UNSET else JsonText(check(body.output))
+        properties = body.properties
+    else:
+        raw_body = await read_message(call, CompleteTaskRawBody)
+        output = JsonText("{}" if raw_body.output is UNSET else check(bytes(raw_body.output)))
+        properties = raw_body.properties
+    shown = None if properties is UNSET else JsonText(encode_message(properties).decode())
+    return await _settled(
+        remote,
+        remote.tasks.complete(
+            remote.environment_no, call.part("run_id"), call.part("task_id"), output=output, properties=shown
+        ),
+    )
+
+
+async def fail_task(call: Call) -> Response:
+    """Fail a task; one that has its outcome is answered unchanged."""
+    remote = _remote(call)
+    given = (await read_message(call, FailTaskBody)).error
+    error = ErrorInfo(
+        "Error" if given.name is UNSET else given.name, given.message, None if given.stack is UNSET else given.stack
+    )
+    return await _settled(
+        remote, remote.tasks.fail(remote.environment_no, call.part("run_id"), call.part("task_id"), error=error)
+    )
+
+
+async def read_message(call: Call, kind: type[T]) -> T:
+    """Read the body as a message of the protocol; members that it has not are tolerated (section 4.0)."""
+    text = await call.json_text(limit=BODY_LIMIT, depth=_DEPTH)
+    return decode_message(text.encode(), kind)
+
+
+async def _settled(remote: RemoteDesk, settling: Any) -> Response:
+    try:
+        return message_answer(remote.show(await settling))
+    except NotFoundError as error:
+        raise not_found(error.message) from error
+
+
+async def _page(remote: RemoteDesk, run_id: str, cursor: str) -> CachedTasksPage:
+    from perdure.engine.server_tasks import cached_task
+
+    tasks, beyond = await remote.tasks.list_completed(remote.environment_no, run_id, cursor=cursor)
+    return CachedTasksPage(tasks=[cached_task(task) for task in tasks], cursor=UNSET if beyond is None else beyond)
+
+
+def _remote(call: Call) -> RemoteDesk:
+    assert call.remote is not None
+    return call.remote
+
+
+_PATH = "/api/v1/runs/{run_id}/tasks"
+
+ROUTES = (
+    Route(
+        method="POST", path=_PATH, handler=create_task, summary="Create a task of a run", body=CreateTaskBody,
+        answer=CreateTaskAnswer, errors=(400, 404, 409), has_v2_form=True,
+    ),
+    Route(
+        method="POST", path=f"{_PATH}/{{task_id}}/complete", handler=complete_task, summary="Complete a task",
+        body=CompleteTaskBody, answer=ServerTask, errors=(404, 409), has_v2_form=True,
+    ),
+    Route(
+        method="POST", path=f"{_PATH}/{{task_id}}/fail", handler=fail_task, summary="Fail a task", body=FailTaskBody,
+        answer=ServerTask, errors=(404, 409), has_v2_form=True,
+    ),
+)  # fmt: skip

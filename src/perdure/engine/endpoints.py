@@ -1,0 +1,147 @@
+"""Apps behind URLs: registered, asked what they declare, and remembered for when the node starts again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from perdure.engine.results import back_off
+from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.protocol.outbound import OutboundRequest, check_outbound
+from perdure.storage import endpoints, jobs
+from perdure.transport.http_endpoint import HttpEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.engine.clock import Clock
+    from perdure.engine.registration import Registration
+    from perdure.protocol.endpoint import Index
+    from perdure.protocol.messages.execution import RunMetadata
+    from perdure.storage.endpoints import EndpointRow
+    from perdure.storage.interface import Storage
+    from perdure.transport.http_endpoint import Requester
+
+MOST = 1000
+"""How many endpoints an environment may have."""
+
+LONGEST_ID = 512
+
+_log = logging.getLogger(__name__)
+
+
+class Endpoints:
+    """The endpoints of an environment.
+
+    Args:
+        storage: The database.
+        clock: The time.
+        registration: Takes apps in.
+        requester: Sends requests to them.
+        environment_no: The environment.
+        api_key: Gives what they know the server by.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        registration: Registration,
+        requester: Requester,
+        *,
+        environment_no: int,
+        api_key: Callable[[], str],
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._registration = registration
+        self._requester = requester
+        self._environment_no = environment_no
+        self._api_key = api_key
+        self._finding: set[asyncio.Task[None]] = set()
+
+    async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Index]:
+        """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
+
+        Raises:
+            InvalidArgumentError: The id or the URL is none, or there are too many endpoints.
+            BlockedAddressError: The URL leads to a closed address.
+            FetchFailedError: The app does not answer, or is another one.
+            DuplicateJobError: It declares a job id that another endpoint has.
+        """
+        if not 0 < len(endpoint_id) <= LONGEST_ID or not endpoint_id.isprintable():
+            raise InvalidArgumentError(f"The id of an endpoint has 1 to {LONGEST_ID} printable characters.")
+        check_outbound(OutboundRequest("POST", url))
+        app = self._open(endpoint_id, url)
+        await app.ping()
+        index = await self._registration.register(self._environment_no, app)
+        row = await self._storage.write(
+            endpoints.keep_url, self._environment_no, endpoint_id, url=url, now=self._clock.now()
+        )
+        return row, index
+
+    async def index(self, endpoint_id: str) -> Index:
+        """Ask an app anew what it declares.
+
+        Raises:
+            NotFoundError: There is no such endpoint.
+            FetchFailedError: The app does not answer.
+        """
+        for row in await self.list():
+            if row.id == endpoint_id and row.url is not None:
+                return await self._registration.register(self._environment_no, self._open(row.id, row.url))
+        raise NotFoundError("Endpoint not found")
+
+    async def list(self) -> list[EndpointRow]:
+        """List the endpoints that have a URL, by id."""
+        return await self._storage.read(endpoints.list_with_url, self._environment_no, limit=MOST)
+
+    async def begin(self) -> None:
+        """Find the apps that were registered once; those that do not answer are asked again until they do."""
+        for row in await self.list():
+            if row.url is not None:
+                task = asyncio.create_task(self._find(self._open(row.id, row.url)))
+                self._finding.add(task)
+                task.add_done_callback(self._finding.discard)
+
+    async def stop(self) -> None:
+        """Look for apps no more."""
+        for task in list(self._finding):
+            task.cancel()
+        await asyncio.gather(*self._finding, return_exceptions=True)
+
+    async def _find(self, app: HttpEndpoint) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._registration.register(self._environment_no, app)
+                return
+            except PerdureError as error:
+                failures += 1
+                _log.warning("Endpoint %s is not there yet: %s", app.id, error)
+                await self._clock.wait(asyncio.Event(), self._clock.now() + max(back_off(failures), _PAUSE))
+
+    def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
+        return HttpEndpoint(
+            endpoint_id,
+            url,
+            api_key=self._api_key(),
+            requester=self._requester,
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+            listens=self._keep_listening,
+        )
+
+    async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:
+        await self._storage.write(
+            jobs.keep_listening,
+            self._environment_no,
+            job_id,
+            success=listens.success_subscription,
+            failure=listens.failed_subscription,
+        )
+
+
+_PAUSE = timedelta(seconds=1)

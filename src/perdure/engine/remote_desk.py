@@ -1,0 +1,89 @@
+"""What endpoints elsewhere ask of the platform beside what any app does (v2 protocol, sections 4.2, 4.9 and 4.12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.engine.event_waits import register_event_wait
+from perdure.engine.server_tasks import server_task
+from perdure.errors import InvalidArgumentError
+from perdure.protocol.event_filter import compile_event_filter
+from perdure.protocol.json_text import load
+from perdure.protocol.statuses import TaskStatus
+from perdure.storage import event_waits, tasks
+
+if TYPE_CHECKING:
+    from perdure.engine.callbacks import Callbacks
+    from perdure.engine.directory import Directory
+    from perdure.engine.endpoints import Endpoints
+    from perdure.engine.remote_tasks import RemoteTasks
+    from perdure.protocol.execution import Tenant
+    from perdure.protocol.messages.tasks import ServerTask
+    from perdure.protocol.task_waits import EventWait
+    from perdure.storage.interface import Session, Storage
+    from perdure.storage.remote_tasks import RemoteTask
+
+
+class RemoteDesk:
+    """Serves the endpoints of one environment.
+
+    Attributes:
+        environment_no: That environment.
+        tasks: Creates, completes and fails tasks.
+        endpoints: Registers them.
+    """
+
+    def __init__(
+        self,
+        environment_no: int,
+        storage: Storage,
+        directory: Directory,
+        *,
+        tasks: RemoteTasks,
+        callbacks: Callbacks,
+        endpoints: Endpoints,
+    ) -> None:
+        self.environment_no = environment_no
+        self._storage = storage
+        self._directory = directory
+        self.tasks = tasks
+        self._callbacks = callbacks
+        self.endpoints = endpoints
+
+    @property
+    def tenant(self) -> Tenant:
+        """The environment with its project and organization."""
+        return self._directory.tenants[self.environment_no]
+
+    def show(self, task: RemoteTask) -> ServerTask:
+        """Show a task to its endpoint."""
+        return server_task(task, self._callbacks.url)
+
+    async def await_event(self, url: str, wait: EventWait) -> str:
+        """Let the task whose callback URL that is wait for an event, and not only for a request.
+
+        Returns:
+            The task's id.
+
+        Raises:
+            InvalidArgumentError: The URL is no callback URL of this server, or a filter cannot be compiled.
+        """
+        found = self._callbacks.find(url)
+        if found is None:
+            raise InvalidArgumentError("An event can only be sent to the callback URL of a task of this server.")
+        for path, text in (("filter", wait.filter), ("contextFilter", wait.context_filter)):
+            if text is not None:
+                compile_event_filter(load(text), path=path)
+        self._directory.event_is_awaited(self.environment_no, wait.name)
+        await self._storage.write(_await_event, self.environment_no, found, wait)
+        return found
+
+
+async def _await_event(tx: Session, environment_no: int, task_id: str, wait: EventWait) -> None:
+    task_no = await tasks.find_number(tx, task_id)
+    rows = [] if task_no is None else await tasks.list_by_id(tx, [task_id])
+    if task_no is None or not rows or rows[0][1].status is not TaskStatus.WAITING:
+        # It has got its result meanwhile.
+        return
+    await event_waits.delete_event_wait(tx, task_no=task_no)
+    await register_event_wait(tx, environment_no, task_id, wait)

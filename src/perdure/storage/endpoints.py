@@ -1,0 +1,43 @@
+"""Endpoints: apps behind URLs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from perdure.storage.instants import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from perdure.storage.interface import Session
+
+
+class EndpointRow(Struct, frozen=True, gc=False):
+    """An endpoint; ``url=None``: an app of the node's own process."""
+
+    number: int
+    id: str
+    url: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def keep_url(tx: Session, environment_no: int, endpoint_id: str, *, url: str, now: datetime) -> EndpointRow:
+    """Create an endpoint, or change where it is."""
+    return _read(await tx.one("keep_endpoint_url", environment_no, endpoint_id, url, to_ms(now)))
+
+
+async def list_with_url(tx: Session, environment_no: int, *, limit: int) -> list[EndpointRow]:
+    """List the endpoints that have a URL, by id."""
+    return [_read(row) for row in await tx.all("list_endpoints_with_url", environment_no, limit)]
+
+
+async def remove_url(tx: Session, environment_no: int, endpoint_id: str) -> bool:
+    """Forget where an endpoint is; whether there was one."""
+    return await tx.run("remove_endpoint_url", environment_no, endpoint_id) == 1
+
+
+def _read(row: Any) -> EndpointRow:
+    number, endpoint_id, url, created_at, updated_at = row
+    return EndpointRow(number, endpoint_id, url, from_ms(created_at), from_ms(updated_at))
