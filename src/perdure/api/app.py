@@ -44,9 +44,9 @@ REMOTE = (sending, tasks, state, v2_jobs, endpoints)
 
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
-    # A run is not called "changes": the first route that fits a path has it.
-    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node, documents, v2_events, v2_runs)
-    return [route for noun in (*nouns, *REMOTE) for route in noun.ROUTES]
+    # No run is called "changes", no event "bulk": the first route that fits a path has it.
+    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node, documents)
+    return [route for noun in (*nouns, *REMOTE, v2_events, v2_runs) for route in noun.ROUTES]
 
 
 class NodeApp:

@@ -15,6 +15,7 @@ _COMMANDS = {
         "dev.command:run_dev",
         "Run an app's jobs while they are written: files that are saved are loaded at once.",
     ),
+    "serve": ("serve:run_server", "Serve apps that register with it, in any language."),
     "run": ("run:run_job", "Start a run of a job."),
     "runs": ("", "List runs, show them, follow, cancel and repeat them."),
     "runs list": ("runs:list_runs", "List runs, newest first."),

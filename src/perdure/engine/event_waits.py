@@ -122,7 +122,7 @@ class _Search(Struct):
 
 @lru_cache(maxsize=4096)
 def _compiled(text: JsonText) -> CompiledFilter:
-    return compile_event_filter(load(text))
+    return compile_event_filter(load(text), lenient=True)
 
 
 def _output(event: NewEvent | EventRow) -> JsonText:

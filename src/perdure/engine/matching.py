@@ -66,4 +66,5 @@ def _holds(subscription: Subscription, payload: Any, context: Any) -> bool:
 
 
 def _compile(text: str | None) -> CompiledFilter | None:
-    return None if text is None else compile_event_filter(load(text))
+    # What is stored has been accepted, some of it from endpoints of v2, whose mixed lists keep their meaning.
+    return None if text is None else compile_event_filter(load(text), lenient=True)

@@ -77,6 +77,7 @@ class Node:
 
     Attributes:
         environment_no: That environment.
+        about: Who answers.
         platform: All that it can be asked.
         remote: What endpoints elsewhere ask beside that.
         signing_key: Gives what its notifications are signed with.
@@ -103,6 +104,7 @@ class Node:
         self._storage = storage
         self._clock = clock
         self.environment_no = environment_no
+        self.about = about
         self.signing_key = signing_key
         self._settings = settings
         self._shares_database = shares_database

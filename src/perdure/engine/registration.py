@@ -89,7 +89,7 @@ def check_filters(spec: JobSpec) -> None:
     if isinstance(spec.trigger, EventTriggerSpec):
         for text, path in ((spec.trigger.filter, "filter"), (spec.trigger.context_filter, "context_filter")):
             if text is not None:
-                compile_event_filter(load(text), path=path)
+                compile_event_filter(load(text), path=path, lenient=spec.trigger.is_lenient)
 
 
 class StoredIndex(Struct, frozen=True):

@@ -73,7 +73,7 @@ class RemoteDesk:
             raise InvalidArgumentError("An event can only be sent to the callback URL of a task of this server.")
         for path, text in (("filter", wait.filter), ("contextFilter", wait.context_filter)):
             if text is not None:
-                compile_event_filter(load(text), path=path)
+                compile_event_filter(load(text), path=path, lenient=True)
         self._directory.event_is_awaited(self.environment_no, wait.name)
         await self._storage.write(_await_event, self.environment_no, found, wait)
         return found

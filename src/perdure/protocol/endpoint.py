@@ -11,12 +11,16 @@ from perdure.protocol.schedules import CatchUp, Timing
 
 
 class EventTriggerSpec(Struct, frozen=True):
-    """A job that starts when an event matches: any of the names, the source, and both filters."""
+    """A job that starts when an event matches: any of the names, the source, and both filters.
+
+    ``is_lenient``: filters that are refused otherwise keep the meaning that v2 gives them.
+    """
 
     names: tuple[str, ...]
     source: str = "trigger.dev"
     filter: JsonText | None = None
     context_filter: JsonText | None = None
+    is_lenient: bool = False
 
 
 class InvokeTriggerSpec(Struct, frozen=True):

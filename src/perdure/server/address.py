@@ -102,10 +102,10 @@ async def open_address(
         if inherited is None and not always_listens:
             return Address(storage, public_url, None, None)
     if inherited is not None:
-        listener = Listener(inherited=inherited)
+        listener = Listener(inherited=inherited, public_url=public_url)
         return Address(storage, public_url, listener, None, is_known_to_be_local=is_known_to_be_local)
     last_port = await storage.read(nodes.find_last_port)
-    listener = Listener(port=last_port or 0)
+    listener = Listener(port=last_port or 0, public_url=public_url)
     return Address(storage, public_url, listener, last_port, is_known_to_be_local=is_known_to_be_local)
 
 

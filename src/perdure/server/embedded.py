@@ -268,6 +268,7 @@ async def start_on(
         if endpoint is not None:
             await engine.add(endpoint)
         engine.begin()
+        await engine.remote.endpoints.begin()
         if announced_at is not None:
             embedded.announce(announced_at, started_at=clock.now())
     except BaseException:

@@ -24,9 +24,11 @@ class Listener:
     Args:
         port: The port to listen on if it is free, so that URLs handed out before a restart stay right; 0: any.
         inherited: A socket that listens already; this process's copy of it is closed in the end.
+        public_url: The URL under which it is known beside its loopback one, if there is one.
     """
 
-    def __init__(self, *, port: int = 0, inherited: socket.socket | None = None) -> None:
+    def __init__(self, *, port: int = 0, inherited: socket.socket | None = None, public_url: str | None = None) -> None:
+        self._public_url = public_url
         self._make_app: Callable[[], Any] | None = None
         if inherited is not None:
             inherited.setblocking(False)
@@ -61,7 +63,11 @@ class Listener:
         from perdure.server.http import make_server
 
         assert self._make_app is not None
-        self._server = make_server(HostGuard(self._make_app()), keep_alive=_KEEP_ALIVE_SECONDS)
+        app = self._make_app()
+        # What listens for other machines is known to them by whatever name.
+        if str(self._socket.getsockname()[0]).startswith("127."):
+            app = HostGuard(app, public_url=self._public_url)
+        self._server = make_server(app, keep_alive=_KEEP_ALIVE_SECONDS)
         try:
             await self._server.startup(sockets=[self._socket])
         except Exception:

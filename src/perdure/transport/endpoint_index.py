@@ -68,7 +68,7 @@ def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
         return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else InvokeTriggerSpec()
     rule = trigger.rule
     names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
-    return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context))
+    return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context), is_lenient=True)
 
 
 def _filter(text: Raw | UnsetType) -> JsonText | None:

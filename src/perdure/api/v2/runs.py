@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import replace
 
 from perdure.api.refusals import Refusal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from perdure.protocol.platform import RunAnswer, RunTaskAnswer
 
 _MOST = 50
+_encode = msgspec.json.Encoder().encode
 _DEFAULT = 20
 
 
@@ -48,7 +50,7 @@ def run_message(run: RunAnswer, *, is_v1: bool, has_details: bool = False, has_s
     tasks = [_task(task, has_details=has_details, has_subtasks=has_subtasks) for task in run.tasks]
     return Run(
         **_summary(run, is_v1=is_v1),
-        output=raw(run.output),
+        output=_output(run),
         tasks=_fold(run.tasks, tasks) if has_subtasks else tasks,
         statuses=status_records(run.statuses),
         next_cursor=UNSET if run.next_cursor is None else run.next_cursor,
@@ -74,6 +76,14 @@ async def list_runs(call: Call) -> Response:
             next_cursor=UNSET if page.next_cursor is None else page.next_cursor,
         )
     )
+
+
+def _output(run: RunAnswer) -> Raw | UnsetType:
+    """Give what a run came to: of one that failed its error (v2 protocol, section 6.7)."""
+    if run.error is None:
+        return raw(run.output)
+    shown = {"name": run.error.name, "message": run.error.message}
+    return Raw(_encode(shown if run.error.stack is None else {**shown, "stack": run.error.stack}))
 
 
 def _take(call: Call) -> int:

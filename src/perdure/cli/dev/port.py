@@ -20,11 +20,12 @@ class PortTakenError(PerdureError):
     """The port cannot be listened on."""
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on a port of this machine's loopback address.
+def listen(port: int, *, host: str = HOST) -> socket.socket:
+    """Listen on a port.
 
     Args:
         port: Its number; 0: any that is free.
+        host: The address; by default that which only this machine reaches.
 
     Raises:
         InvalidArgumentError: There is no such port.
@@ -35,7 +36,7 @@ def listen(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()

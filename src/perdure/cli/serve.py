@@ -1,0 +1,46 @@
+"""``perdure serve``: a server for apps that register with it, in any language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from perdure.cli.options import COMMON, Common
+
+if TYPE_CHECKING:
+    from perdure.server.embedded import EmbeddedNode
+
+DEFAULT_PORT = 3030
+
+
+def run_server(
+    *,
+    host: Annotated[str, Parameter(help="The address it listens on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="The port it listens on; 0: any that is free.")] = DEFAULT_PORT,
+    public_url: Annotated[str | None, Parameter(help="Under which URL apps and others reach it.")] = None,
+    common: Common = COMMON,
+) -> int:
+    """Serve apps that register with it, in any language; until SIGTERM or Ctrl-C.
+
+    Raises:
+        InvalidArgumentError: PERDURE_API_KEY is not set, or an option is wrong.
+        PortTakenError: The port cannot be listened on.
+        DatabaseLockedError: Another process owns the database.
+    """
+    import asyncio
+
+    from perdure.cli.dev.port import listen
+    from perdure.cli.output import Output
+    from perdure.server.serve import serve
+
+    out = Output(as_json=common.json)
+
+    def is_ready(node: EmbeddedNode) -> None:
+        out.record(
+            {"url": node.url, "database": node.engine.about.database, "environment": node.engine.about.environment}
+        )
+
+    with listen(port, host=host) as listening:
+        asyncio.run(serve(listening, database_url=common.database_url, public_url=public_url, is_ready=is_ready))
+    return 0

@@ -1,0 +1,257 @@
+"""What endpoints of the v2 protocol write, and what is refused of it: nothing is half-written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from perdure.engine.clock import SystemClock
+from perdure.protocol.execution import ExecutionResult, Succeeded
+from tests.api.client import Answer, ApiClient, serving
+from tests.api.test_runs import invoke
+from tests.engine.app import Execution, ScriptedApp
+
+KEY = "a" * 64
+OTHER = "b" * 64
+LAZY = {"Trigger-Version": "2023-09-29"}
+
+
+class Endpoint:
+    """A run that an endpoint executes until the test has done with it."""
+
+    def __init__(self, api: ApiClient, run_id: str) -> None:
+        self.api = api
+        self.run_id = run_id
+
+    async def create(self, key: str = KEY, *, header: str | None = None, **members: Any) -> Answer:
+        sent = {**LAZY, "Idempotency-Key": key if header is None else header, "X-Cached-Tasks-Cursor": ""}
+        return await self.api.post(f"/api/v1/runs/{self.run_id}/tasks", {"idempotencyKey": key, **members}, **sent)
+
+    async def complete(self, task_id: str, body: Any, **headers: str) -> Answer:
+        headers = headers or {"Trigger-Version": "2023-11-01"}
+        return await self.api.post(f"/api/v1/runs/{self.run_id}/tasks/{task_id}/complete", body, **headers)
+
+
+@asynccontextmanager
+async def executing() -> AsyncIterator[Endpoint]:
+    done = asyncio.Event()
+
+    async def waits(execution: Execution) -> ExecutionResult:
+        await done.wait()
+        return Succeeded(None)
+
+    async with serving(ScriptedApp(SystemClock()).job("waits", waits)) as api:
+        try:
+            yield Endpoint(api, await invoke(api, "waits"))
+        finally:
+            done.set()
+
+
+async def test_a_task_is_created_once_and_answered_unchanged() -> None:
+    async with executing() as endpoint:
+        first = await endpoint.create(name="Load", icon="star", params={"a": 1}, displayKey="load")
+        assert (first.status, first.headers["trigger-version"]) == (200, "2023-09-29")
+        task = first.body["task"]
+        assert (task["status"], task["name"], task["icon"], task["params"]) == ("RUNNING", "Load", "star", {"a": 1})
+        assert "cachedTasks" not in first.body
+        again = await endpoint.create(name="Other")
+        assert (again.body["task"]["id"], again.body["task"]["name"]) == (task["id"], "Load")
+
+
+async def test_without_a_version_the_answer_is_the_plain_task() -> None:
+    async with executing() as endpoint:
+        path = f"/api/v1/runs/{endpoint.run_id}/tasks"
+        answer = await endpoint.api.post(path, {"idempotencyKey": KEY}, **{"Idempotency-Key": KEY})
+    assert (answer.body["idempotencyKey"], answer.body["name"]) == (KEY, "Task")
+    assert "trigger-version" not in answer.headers
+
+
+async def test_an_outcome_stays_as_it_is() -> None:
+    async with executing() as endpoint:
+        task_id = (await endpoint.create()).body["task"]["id"]
+        for output in ('{"a":1}', '{"a":2}'):
+            answer = await endpoint.complete(task_id, {"output": output})
+            assert (answer.status, answer.body["status"], answer.body["output"]) == (200, "COMPLETED", {"a": 1})
+        failed = await endpoint.api.post(
+            f"/api/v1/runs/{endpoint.run_id}/tasks/{task_id}/fail", {"error": {"message": "late"}}
+        )
+        assert (failed.status, failed.body["status"]) == (200, "COMPLETED")
+
+
+async def test_an_output_that_is_undefined_is_left_out() -> None:
+    async with executing() as endpoint:
+        task_id = (await endpoint.create()).body["task"]["id"]
+        assert "output" not in (await endpoint.complete(task_id, {})).body
+        other = (await endpoint.create(OTHER)).body["task"]["id"]
+        assert (await endpoint.complete(other, {}, Accept="*/*")).body["output"] == {}
+
+
+async def test_a_failed_task_shows_its_error_as_its_output() -> None:
+    async with executing() as endpoint:
+        task_id = (await endpoint.create()).body["task"]["id"]
+        error = {"name": "TypeError", "message": "boom", "stack": "at x"}
+        answer = await endpoint.api.post(f"/api/v1/runs/{endpoint.run_id}/tasks/{task_id}/fail", {"error": error})
+    assert (answer.body["status"], answer.body["output"]) == ("ERRORED", error)
+
+
+async def test_the_tasks_that_an_execution_has_not_got_come_in_pages() -> None:
+    async with executing() as endpoint:
+        for number in range(3):
+            key = f"{number:064}"
+            task_id = (await endpoint.create(key)).body["task"]["id"]
+            await endpoint.complete(task_id, {"output": f'"{number}" '})
+        sent = {**LAZY, "Idempotency-Key": KEY, "X-Cached-Tasks-Cursor": "task_"}
+        body = {"idempotencyKey": KEY}
+        answer = await endpoint.api.post(f"/api/v1/runs/{endpoint.run_id}/tasks", body, **sent)
+    cached = answer.body["cachedTasks"]
+    assert [(one["idempotencyKey"], one["output"]) for one in cached["tasks"]] == [
+        (f"{n:064}", f"{n}") for n in range(3)
+    ]
+    assert "cursor" not in cached
+
+
+async def test_in_a_run_that_has_ended_a_task_is_cancelled_and_not_stored() -> None:
+    async with executing() as endpoint:
+        open_task = (await endpoint.create(OTHER)).body["task"]["id"]
+        await endpoint.api.post(f"/api/v1/runs/{endpoint.run_id}/cancel")
+        assert (await endpoint.create()).body["task"]["status"] == "CANCELED"
+        assert (await endpoint.complete(open_task, {"output": "1"})).body["status"] == "CANCELED"
+        run = await endpoint.api.get(f"/api/v2/runs/{endpoint.run_id}")
+    assert [task["id"] for task in run.body["tasks"]] == [open_task]
+
+
+@pytest.mark.parametrize(
+    ("members", "header", "status", "code"),
+    [
+        ({}, "", 400, "missing_idempotency_key"),
+        ({}, OTHER, 400, "invalid_idempotency_key"),
+        ({"parentId": "task_nobody"}, None, 404, "not_found"),
+        ({"operation": "format-disk"}, None, 422, "invalid_field"),
+        ({"noop": "yes"}, None, 422, "invalid_field"),
+        ({"delayUntil": "tomorrow"}, None, 422, "invalid_field"),
+    ],
+)
+async def test_a_task_that_cannot_be_is_refused(members: Any, header: str | None, status: int, code: str) -> None:
+    async with executing() as endpoint:
+        answer = await endpoint.create(header=header, **members)
+        assert (answer.status, answer.code) == (status, code)
+        assert (await endpoint.api.get(f"/api/v2/runs/{endpoint.run_id}")).body["tasks"] == []
+
+
+@pytest.mark.parametrize("key", ["k", "A" * 64, "g" * 64, "é" * 64])
+async def test_a_key_that_is_no_hash_is_refused(key: str) -> None:
+    async with executing() as endpoint:
+        sent = {**LAZY, "Idempotency-Key": key.encode().decode("latin-1")}
+        answer = await endpoint.api.post(f"/api/v1/runs/{endpoint.run_id}/tasks", {"idempotencyKey": key}, **sent)
+    assert (answer.status, answer.code) == (400, "invalid_idempotency_key")
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[::ffff:7f00:1]/", "file:///etc/passwd", 7])
+async def test_a_fetch_that_may_not_be_fails_its_task_and_not_the_call(url: Any) -> None:
+    async with executing() as endpoint:
+        answer = await endpoint.create(operation="fetch", params={"url": url})
+        assert answer.status == 200
+        async with asyncio.timeout(10):
+            while (answer := await endpoint.create()).body["task"]["status"] != "ERRORED":
+                pass
+    assert answer.body["task"]["output"]["message"]
+
+
+async def test_nothing_of_another_run_or_of_none_can_be_written() -> None:
+    async with executing() as endpoint:
+        task_id = (await endpoint.create()).body["task"]["id"]
+        nobody = Endpoint(endpoint.api, "run_nobody")
+        assert (await nobody.create()).status == 404
+        assert (await nobody.complete(task_id, {"output": "1"})).status == 404
+        assert (await endpoint.complete("task_nobody", {"output": "1"})).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"event": {"name": ""}}, 422, "invalid_argument"),
+        ({"event": {"payload": 1}}, 422, "invalid_field"),
+        ({"event": {"name": "n"}, "options": {"deliverAfter": "5"}}, 422, "invalid_field"),
+        ({"event": {"name": "n"}, "options": {"deliverAfter": -5}}, 422, "invalid_argument"),
+        ({"event": {"name": "n", "timestamp": "yesterday"}}, 422, "invalid_field"),
+        (
+            {"event": {"name": "n"}, "options": {"deliverAfter": 5, "deliverAt": "2030-01-01T00:00:00Z"}},
+            422,
+            "conflicting_fields",
+        ),
+        ({"event": {"name": "n", "payloadType": "REQUEST"}}, 422, "invalid_field"),
+    ],
+)
+async def test_an_event_that_cannot_be_is_refused(body: Any, status: int, code: str) -> None:
+    async with serving() as api:
+        answer = await api.post("/api/v1/events", body)
+        assert (answer.status, answer.code) == (status, code)
+        assert (await api.get("/api/events")).body["events"] == []
+
+
+async def test_of_a_bulk_all_are_stored_or_none() -> None:
+    async with serving() as api:
+        events = [{"name": "n", "id": f"e{number}"} for number in range(3)]
+        stored = await api.post("/api/v1/events/bulk", {"events": events})
+        assert [event["id"] for event in stored.body] == ["e0", "e1", "e2"]
+        bad = await api.post("/api/v1/events/bulk", {"events": [{"name": "n", "id": "e3"}, {"name": ""}]})
+        assert bad.status == 422
+        many = await api.post("/api/v1/events/bulk", {"events": [{"name": "n"}] * 1001})
+        assert (many.status, many.code) == (422, "invalid_field")
+        assert len((await api.get("/api/events")).body["events"]) == 3
+
+
+async def test_a_delivered_event_is_answered_when_it_is_cancelled() -> None:
+    async with serving() as api:
+        await api.post("/api/v1/events", {"event": {"name": "n", "id": "e"}})
+        answer = await api.post("/api/v1/events/e/cancel")
+        assert (answer.status, answer.body["cancelledAt"]) == (200, None)
+        assert answer.body["deliveredAt"] is not None
+        assert (await api.post("/api/v1/events/nobody/cancel")).body["error"] == "Event not found"
+
+
+async def test_a_value_is_text_that_comes_back_as_it_was() -> None:
+    async with serving() as api:
+        path = "/api/v1/store/a%2Fb"
+        stored = await api.ask("PUT", path, body=b'{"a": 1.50}', headers={"Content-Type": "text/plain"})
+        assert stored.body == {"action": "SET", "key": "a/b", "value": '{"a": 1.50}'}
+        assert (await api.get(path)).body == {"action": "GET", "key": "a/b", "value": '{"a": 1.50}'}
+        assert (await api.ask("HEAD", path)).status == 200
+        assert (await api.delete(path)).body == {"action": "DELETE", "key": "a/b", "deleted": True}
+        assert (await api.get(path)).body == {"action": "GET", "key": "a/b"}
+        assert (await api.ask("HEAD", path)).status == 404
+        assert (await api.ask("PUT", path, body=b"NaN", headers={"Content-Type": "text/plain"})).code == "invalid_json"
+
+
+async def test_an_unknown_job_cannot_be_invoked() -> None:
+    async with serving() as api:
+        answer = await api.post("/api/v1/jobs/nobody/invoke", {"payload": {}})
+    assert (answer.status, answer.body["error"], answer.body["message"]) == (404, "Job not found", "Job not found")
+
+
+async def test_events_are_sent_to_callback_urls_of_this_server_alone() -> None:
+    async with serving() as api:
+        body = {"url": "https://example.com/api/v1/tasks/task_1/callback/guess", "name": "n"}
+        answer = await api.post("/api/v1/event-dispatchers/ephemeral", body)
+    assert (answer.status, answer.code) == (422, "invalid_argument")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"id": "app", "url": "http://169.254.169.254/"}, 422),
+        ({"id": "app", "url": "ftp://example.com/"}, 400),
+        ({"id": "", "url": "http://127.0.0.1:1/"}, 400),
+        ({"id": "app", "url": "http://127.0.0.1:1/"}, 400),
+    ],
+)
+async def test_an_app_that_cannot_be_asked_is_not_registered(body: Any, status: int) -> None:
+    async with serving() as api:
+        answer = await api.post("/api/v1/endpoints", body)
+        assert answer.status == status
+        assert answer.body["error"]
+        assert await api.node.engine.remote.endpoints.list() == []

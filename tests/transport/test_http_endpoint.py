@@ -1,0 +1,298 @@
+"""What an app behind a URL is asked, and what its answers mean (v2 protocol, sections 3 and 6.7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from perdure.errors import FetchFailedError
+from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, InvokeTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.execution import (
+    Abandoned,
+    AutoYielded,
+    EnvironmentInfo,
+    EventInfo,
+    ExecutionRequest,
+    ExecutionResult,
+    Failed,
+    InvalidPayload,
+    JobRef,
+    JsonText,
+    OrganizationInfo,
+    ProjectInfo,
+    RunInfo,
+    Succeeded,
+    Suspended,
+    TaskState,
+    Tenant,
+    UnresolvedAuth,
+    Yielded,
+)
+from perdure.protocol.messages.execution import RunMetadata
+from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.statuses import EnvironmentType, TaskStatus
+from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
+from tests.transport.sending import sending
+from tests.transport.server import Handler, Server, response, serving
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+TASK = {"id": "task_1", "name": "t", "noop": False, "status": "WAITING", "attempts": 1, "idempotencyKey": "k" * 64}
+TASK_2 = {**TASK, "id": "task_2"}
+TENANT = Tenant(
+    EnvironmentInfo("env_1", "dev", EnvironmentType.DEVELOPMENT),
+    ProjectInfo("proj_1", "default", "Default"),
+    OrganizationInfo("org_1", "default", "Default"),
+)
+STATES = [
+    TaskState(
+        "task_a", "a" * 64, None, "task", "done", TaskStatus.COMPLETED, False, 1, JsonText("1"), None, None, None
+    ),
+    TaskState("task_b", "b" * 64, None, "wait", "nap", TaskStatus.COMPLETED, True, 1, None, None, None, None),
+    TaskState("task_c", "c" * 64, None, "task", "open", TaskStatus.RUNNING, False, 2, None, None, None, None),
+]
+REQUEST = ExecutionRequest(
+    2,
+    RunInfo("run_1", False, False, NOW),
+    JobRef("job", "1.0.0"),
+    EventInfo("e1", "user.created", JsonText('{"n":1}'), JsonText("{}"), NOW),
+    TENANT,
+    None,
+    None,
+    STATES,
+    ("before",),
+)
+
+
+@asynccontextmanager
+async def asking(answer: Handler | bytes) -> AsyncIterator[tuple[HttpEndpoint, Server, list[tuple[str, RunMetadata]]]]:
+    told: list[tuple[str, RunMetadata]] = []
+
+    async def listens(job_id: str, metadata: RunMetadata) -> None:
+        told.append((job_id, metadata))
+
+    async with serving(answer) as server, sending() as outbound:
+        endpoint = HttpEndpoint(
+            "shop", f"{server.origin}/api/trigger", api_key="tr_dev_key", requester=outbound, now=lambda: NOW,
+            monotonic=lambda: 0.0, listens=listens,
+        )  # fmt: skip
+        yield endpoint, server, told
+
+
+async def execute(body: Any, *, status: str = "200 OK", headers: dict[str, str] | None = None) -> ExecutionResult:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with asking(response(data, status=status, headers=headers)) as (endpoint, _, _):
+        return await endpoint.execute(REQUEST)
+
+
+async def test_an_execution_is_asked_for_with_all_that_replay_needs() -> None:
+    async with asking(response(b'{"status":"SUCCESS","output":{"a":1}}')) as (endpoint, server, _):
+        assert await endpoint.execute(REQUEST) == Succeeded(JsonText('{"a":1}'))
+    (received,) = server.requests
+    assert (received.method, received.target) == ("POST", "/api/trigger")
+    assert received.headers["x-trigger-action"] == "EXECUTE_JOB"
+    assert received.headers["x-trigger-api-key"] == "tr_dev_key"
+    assert received.headers["x-trigger-version"] == "2023-09-29"
+    body = json.loads(received.body)
+    assert body["event"]["payload"] == {"n": 1}
+    assert body["tasks"] == [
+        {
+            "id": "a" * 64,
+            "idempotencyKey": "a" * 64,
+            "status": "COMPLETED",
+            "noop": False,
+            "output": 1,
+            "parentId": None,
+        }
+    ]
+    assert "b" * 64 in NoopFilter.decode(body["noopTasksSet"])
+    assert body["yieldedExecutions"] == ["before"]
+    assert body["runChunkExecutionLimit"] == 59650
+    assert body["run"] == {"id": "run_1", "isTest": False, "isRetry": False, "startedAt": "2026-01-02T03:04:05.000Z"}
+    assert "cachedTaskCursor" not in body
+
+
+AT_START = {"location": "start_task", "timeRemaining": 1.5, "timeElapsed": 2}
+ISSUES = {"gh": {"id": "github", "error": "none"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "members", "expected"),
+    [
+        ("SUCCESS", {}, Succeeded(None)),
+        ("RESUME_WITH_TASK", {"task": TASK}, Suspended(("task_1",))),
+        ("YIELD_EXECUTION", {"key": "y"}, Yielded("y")),
+        ("AUTO_YIELD_EXECUTION", AT_START, AutoYielded("ran out of its time at start_task")),
+        ("INVALID_PAYLOAD", {"errors": [{"path": ["a"], "message": "no"}]}, InvalidPayload(((("a",), "no"),))),
+        ("UNRESOLVED_AUTH_ERROR", {"issues": ISSUES}, UnresolvedAuth(JsonText(json.dumps(ISSUES).replace(" ", "")))),
+    ],
+)
+async def test_each_answer_means_a_result(status: str, members: Any, expected: ExecutionResult) -> None:
+    assert await execute({"status": status, **members}) == expected
+
+
+async def test_an_error_names_the_task_that_it_is_of() -> None:
+    result = await execute({"status": "ERROR", "error": {"name": "TypeError", "message": "boom"}, "task": TASK})
+    assert isinstance(result, Failed)
+    assert (result.error.name, result.error.message, result.task_id) == ("TypeError", "boom", "task_1")
+
+
+async def test_a_retry_waits_for_its_time() -> None:
+    at = "2026-01-02T03:05:00.000Z"
+    result = await execute({"status": "RETRY_WITH_TASK", "task": TASK, "error": {"message": "no"}, "retryAt": at})
+    assert isinstance(result, Suspended)
+    (retry,) = result.retries
+    assert (result.task_ids, retry.task_id, retry.error.message) == (("task_1",), "task_1", "no")
+    assert retry.at == datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+
+
+async def test_a_task_is_completed_with_a_yield() -> None:
+    data = {"location": "before_complete_task", "timeRemaining": 1, "timeElapsed": 2}
+    result = await execute(
+        {"status": "AUTO_YIELD_EXECUTION_WITH_COMPLETED_TASK", "id": "task_1", "output": '{"a":1}', "data": data}
+    )
+    assert isinstance(result, AutoYielded)
+    assert [(done.task_id, done.output) for done in result.completed] == [("task_1", '{"a":1}')]
+
+
+async def test_an_endpoint_that_was_refused_for_asking_too_often_is_left_alone_until_then() -> None:
+    result = await execute({"status": "AUTO_YIELD_RATE_LIMIT", "reset": 1767323045000})
+    assert isinstance(result, AutoYielded)
+    assert result.at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+async def test_branches_of_a_parallel_block_wait_together() -> None:
+    children = [
+        {"status": "RESUME_WITH_TASK", "task": TASK},
+        {
+            "status": "RETRY_WITH_TASK",
+            "task": TASK_2,
+            "error": {"message": "no"},
+            "retryAt": "2026-01-02T03:05:00.000Z",
+        },
+    ]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
+    assert isinstance(result, Suspended)
+    assert (result.task_ids, len(result.retries)) == (("task_1", "task_2"), 1)
+
+
+async def test_a_parallel_block_inside_another_waits_too() -> None:
+    inner = json.dumps({"task": TASK, "childErrors": [{"task": {**TASK, "id": "task_3"}}]})
+    children = [{"status": "ERROR", "error": {"name": "Unknown error", "message": inner}}]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
+    assert result == Suspended(("task_3",))
+
+
+async def test_one_failed_branch_fails_the_run() -> None:
+    children = [{"status": "RESUME_WITH_TASK", "task": TASK}, {"status": "ERROR", "error": {"message": "boom"}}]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
+    assert isinstance(result, Failed)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        ("401 Unauthorized", b'{"message":"Forbidden: client apiKey mismatch"}', "Forbidden: client apiKey mismatch"),
+        ("418 Teapot", b"<html>", "Endpoint responded with 418 status code"),
+        ("200 OK", b"<html>", "Endpoint responded with invalid JSON"),
+        ("200 OK", b'{"status":"NEVER_HEARD"}', "Endpoint responded with an answer of another shape"),
+        ("200 OK", b'{"status":"RESUME_WITH_TASK"}', "Endpoint responded with an answer of another shape"),
+        ("200 OK", b'{"status":"SUCCESS","output":' + b"[" * 100_000, "Endpoint responded with invalid JSON"),
+    ],
+)
+async def test_a_wrong_answer_fails_the_run(status: str, body: bytes, message: str) -> None:
+    result = await execute(body, status=status)
+    assert isinstance(result, Failed)
+    assert result.error.message.startswith(message)
+
+
+async def test_an_endpoint_that_fails_is_asked_again_some_times() -> None:
+    result = await execute(b"oops", status="500 Error")
+    assert result == Abandoned("Endpoint responded with 500 status code", limit=FAILURE_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        ("504 Gateway Timeout", b"", {}),
+        ("408 Request Timeout", b"", {}),
+        ("500 Error", b"", {"x-vercel-error": "FUNCTION_INVOCATION_TIMEOUT"}),
+        ("502 Bad Gateway", b"TIME_LIMIT_EXCEEDED", {}),
+        ("503 Unavailable", b"Worker exceeded resource limits", {"cf-ray": "1"}),
+    ],
+)
+async def test_the_limit_of_a_platform_is_learnt(status: str, body: bytes, headers: dict[str, str]) -> None:
+    async with asking(response(body, status=status, headers=headers)) as (endpoint, server, _):
+        assert isinstance(await endpoint.execute(REQUEST), AutoYielded)
+        await endpoint.execute(REQUEST)
+    assert json.loads(server.requests[1].body)["runChunkExecutionLimit"] == 10_000 - 350
+
+
+async def test_a_run_waits_for_an_endpoint_that_is_not_there() -> None:
+    async with asking(b"") as (endpoint, _, _):
+        endpoint.url = "http://127.0.0.1:1/"
+        result = await endpoint.execute(REQUEST)
+    assert isinstance(result, Abandoned)
+    assert result.no_code
+    assert result.limit is None
+
+
+async def test_a_run_waits_for_a_job_that_its_endpoint_does_not_have() -> None:
+    result = await execute({"message": "Job not found"}, status="404 Not Found")
+    assert isinstance(result, Abandoned)
+    assert result.no_code
+
+
+async def test_it_is_noted_once_which_ends_the_app_listens_for() -> None:
+    headers = {"x-trigger-run-metadata": '{"successSubscription":true}'}
+    async with asking(response(b'{"status":"SUCCESS"}', headers=headers)) as (endpoint, _, told):
+        for _ in range(2):
+            await endpoint.execute(REQUEST)
+    assert told == [("job", RunMetadata(success_subscription=True))]
+
+
+async def test_another_app_is_not_taken_for_the_one_that_is_meant() -> None:
+    async with asking(response(b'{"ok":false,"error":"Endpoint ID mismatch error"}')) as (endpoint, server, _):
+        with pytest.raises(FetchFailedError, match="Endpoint ID mismatch error"):
+            await endpoint.ping()
+    assert server.requests[0].headers["x-trigger-endpoint-id"] == "shop"
+
+
+def _job(id: str, trigger: dict[str, Any], **more: Any) -> dict[str, Any]:
+    event = {"name": "e", "title": "Event", "source": "trigger.dev", "icon": "i"}
+    return {
+        "id": id, "name": id, "version": "1.0.0", "event": event, "trigger": trigger, "integrations": {},
+        "startPosition": "latest", "enabled": True, "preprocessRuns": False, **more,
+    }  # fmt: skip
+
+
+async def test_an_index_is_read_with_its_triggers() -> None:
+    rule = {"event": ["a", "b"], "source": "s", "payload": {"x": [1, {"$gt": 2}]}}
+    jobs = [
+        _job("static", {"type": "static", "title": "T", "rule": rule}),
+        _job("invoked", {"type": "invoke"}, concurrencyLimit=3),
+        _job("interval", {"type": "scheduled", "schedule": {"type": "interval", "options": {"seconds": 1}}}),
+        _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}}}),
+        _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
+        _job("internal", {"type": "invoke"}, internal=True),
+    ]
+    answer = {"jobs": jobs, "sources": [], "dynamicTriggers": [], "dynamicSchedules": [{"id": "d", "jobs": []}]}
+    async with asking(response(msgspec.json.encode(answer))) as (endpoint, _, _):
+        index = await endpoint.index()
+    assert [job.trigger for job in index.jobs] == [
+        EventTriggerSpec(("a", "b"), "s", JsonText('{"x":[1,{"$gt":2}]}'), None, is_lenient=True),
+        InvokeTriggerSpec(),
+        ScheduleTriggerSpec(IntervalTiming(20)),
+        ScheduleTriggerSpec(CronTiming("0 3 * * *")),
+        DynamicScheduleSpec("d"),
+    ]
+    assert index.jobs[1].limit is not None
+    assert index.jobs[1].limit.most == 3
+    assert not index.jobs[4].enabled
+    assert index.dynamic_schedules == ("d",)
