@@ -172,3 +172,16 @@ async def test_properties_of_a_result_that_cannot_be_shown_fail_their_task(app: 
     run = await app.run(showing)
     assert (run.status, run.output) == ("SUCCESS", "refused")
     assert [task.properties for task in run.tasks] == [()]
+
+
+async def test_a_function_in_place_of_the_key_is_told_how_to_be_named(app: App) -> None:
+    def load_user() -> int:
+        return 1
+
+    @app.job
+    async def forgetting(payload: Any, io: IO) -> str:
+        with pytest.raises(InvalidArgumentError, match=r"fn=.*load_user"):
+            await io.run_task(load_user)  # type: ignore[call-overload]
+        return "refused"
+
+    assert (await app.run(forgetting)).output == "refused"

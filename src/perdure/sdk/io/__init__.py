@@ -14,6 +14,7 @@ from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
 from perdure.sdk.io.background_fetch import FetchCalls
 from perdure.sdk.io.background_poll import PollCalls
+from perdure.sdk.io.body import name_of
 from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.invoke_and_wait import AwaitedInvokeCalls
 from perdure.sdk.io.logger import Logger
@@ -284,6 +285,11 @@ class IO(
             raise InvalidArgumentError(
                 f"io.{operation}({key!r}, …) was given a coroutine, which could run only once; give it the function: "
                 "load, or lambda: load(x), in place of load(x)."
+            )
+        if callable(key):
+            raise InvalidArgumentError(
+                f"io.{operation} takes its cache key first; to get an automatic one, name the function: "
+                f"io.{operation}(fn={name_of(key)})."
             )
         what = "no function" if fn is None else f"{fn!r:.60}"
         raise InvalidArgumentError(
