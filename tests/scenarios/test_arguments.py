@@ -185,3 +185,32 @@ async def test_a_function_in_place_of_the_key_is_told_how_to_be_named(app: App) 
         return "refused"
 
     assert (await app.run(forgetting)).output == "refused"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda io, child: io.send_events([{"name": "e"}]),
+        lambda io, child: io.parallel([1, 2], fn=_item),
+        lambda io, child: io.batch_invoke_and_wait("b", child),
+        lambda io, child: io.batch_invoke_and_wait(job=child),
+    ],
+    ids=["send_events", "parallel", "batch", "batch by name"],
+)
+async def test_a_list_in_place_of_the_key_does_not_pass_for_an_empty_one(
+    app: App, call: Callable[[IO, Any], Any]
+) -> None:
+    @app.job
+    async def child(payload: Any) -> None: ...
+
+    @app.job
+    async def forgetting(payload: Any, io: IO) -> str:
+        with pytest.raises(InvalidArgumentError, match="needs"):
+            await call(io, child)
+        return "refused"
+
+    assert (await app.run(forgetting)).output == "refused"
+
+
+async def _item(value: int, index: int) -> int:
+    return value

@@ -142,7 +142,7 @@ class AwaitedInvokeCalls(Part):
         self,
         key: CacheKey | None,
         job: Job[Any, T],
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> Coroutine[Any, Any, list[T]]: ...
@@ -152,7 +152,7 @@ class AwaitedInvokeCalls(Part):
         self,
         *,
         job: Job[Any, T],
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> Coroutine[Any, Any, list[T]]: ...
 
@@ -161,7 +161,7 @@ class AwaitedInvokeCalls(Part):
         self,
         key: CacheKey | None = None,
         job: str | None = None,
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> Coroutine[Any, Any, list[Any]]: ...
@@ -170,7 +170,7 @@ class AwaitedInvokeCalls(Part):
         self,
         key: CacheKey | None = None,
         job: Job[Any, Any] | str | None = None,
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> Coroutine[Any, Any, list[Any]]:
@@ -232,9 +232,9 @@ class _Outputs:
         return [stand_in_of(self._job_id, codec.encode(output)) for output in outputs]
 
 
-def _requests(job: Job[Any, Any] | str | None, payloads: Sequence[Any]) -> tuple[InvokeRequest, ...]:
+def _requests(job: Job[Any, Any] | str | None, payloads: Sequence[Any] | None) -> tuple[InvokeRequest, ...]:
     given = cast("object", payloads)
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
+    if payloads is None or isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
         raise InvalidArgumentError(f"io.batch_invoke_and_wait needs a list of payloads; it was given {payloads!r:.60}.")
     if len(payloads) > BATCH_LIMIT:
         raise InvalidArgumentError(

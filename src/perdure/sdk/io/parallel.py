@@ -33,7 +33,7 @@ class ParallelCalls(Part):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Item] = (),
+        items: Sequence[Item] | None = None,
         fn: Callable[[Item, int], Awaitable[T]] | None = None,
         *,
         name: str | None = None,
@@ -44,7 +44,7 @@ class ParallelCalls(Part):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Item] = (),
+        items: Sequence[Item] | None = None,
         fn: Callable[[Item, int], T] | None = None,
         *,
         name: str | None = None,
@@ -54,7 +54,7 @@ class ParallelCalls(Part):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Any] = (),
+        items: Sequence[Any] | None = None,
         fn: Callable[[Any, int], Any] | None = None,
         *,
         name: str | None = None,
@@ -80,6 +80,10 @@ class ParallelCalls(Part):
 
         See also: v2 protocol, section 6.8.
         """
+        if items is None:
+            raise InvalidArgumentError(
+                'io.parallel needs its items: io.parallel("key", items, fn), or io.parallel(items=items, fn=fn).'
+            )
         given = cast("object", items)
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):
             raise InvalidArgumentError(f"io.parallel needs a sequence of items; it was given {items!r:.60}.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from perdure.errors import InvalidArgumentError
 from perdure.sdk.answers import record_of
 from perdure.sdk.events import event_options, event_request, event_requests
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
@@ -77,7 +78,7 @@ class EventCalls(Part):
     def send_events(
         self,
         key: CacheKey | None = None,
-        events: Sequence[Event | Mapping[str, Any]] = (),
+        events: Sequence[Event | Mapping[str, Any]] | None = None,
         *,
         deliver_at: datetime | None = None,
         deliver_after: float | timedelta | None = None,
@@ -96,6 +97,10 @@ class EventCalls(Part):
             InvalidArgumentError: A field of one is outside its limits; none is sent.
             ValueTooLargeError: A payload is over 512 KiB; none is sent.
         """
+        if events is None:
+            raise InvalidArgumentError(
+                'io.send_events needs its events: io.send_events("key", [...]), or io.send_events(events=[...]).'
+            )
         requests = event_requests(events)
         options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
         task = TaskOptions(

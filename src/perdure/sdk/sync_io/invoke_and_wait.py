@@ -126,14 +126,18 @@ class SyncAwaitedInvokeCalls(SyncPart):
         self,
         key: CacheKey | None,
         job: Job[Any, T],
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> list[T]: ...
 
     @overload
     def batch_invoke_and_wait(
-        self, *, job: Job[Any, T], payloads: Sequence[Any] = (), timeout: float | timedelta | None = DEFAULT_TIMEOUT
+        self,
+        *,
+        job: Job[Any, T],
+        payloads: Sequence[Any] | None = None,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> list[T]: ...
 
     @overload
@@ -141,7 +145,7 @@ class SyncAwaitedInvokeCalls(SyncPart):
         self,
         key: CacheKey | None = None,
         job: str | None = None,
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> list[Any]: ...
@@ -150,7 +154,7 @@ class SyncAwaitedInvokeCalls(SyncPart):
         self,
         key: CacheKey | None = None,
         job: Job[Any, Any] | str | None = None,
-        payloads: Sequence[Any] = (),
+        payloads: Sequence[Any] | None = None,
         *,
         timeout: float | timedelta | None = DEFAULT_TIMEOUT,
     ) -> list[Any]:

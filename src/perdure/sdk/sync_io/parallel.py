@@ -28,7 +28,7 @@ class SyncParallelCalls(SyncPart):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Item] = (),
+        items: Sequence[Item] | None = None,
         fn: Callable[[Item, int], Awaitable[T]] | None = None,
         *,
         name: str | None = None,
@@ -39,7 +39,7 @@ class SyncParallelCalls(SyncPart):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Item] = (),
+        items: Sequence[Item] | None = None,
         fn: Callable[[Item, int], T] | None = None,
         *,
         name: str | None = None,
@@ -49,7 +49,7 @@ class SyncParallelCalls(SyncPart):
     def parallel(
         self,
         key: CacheKey | None = None,
-        items: Sequence[Any] = (),
+        items: Sequence[Any] | None = None,
         fn: Callable[[Any, int], Any] | None = None,
         *,
         name: str | None = None,

@@ -76,7 +76,7 @@ class SyncEventCalls(SyncPart):
     def send_events(
         self,
         key: CacheKey | None = None,
-        events: Sequence[Event | Mapping[str, Any]] = (),
+        events: Sequence[Event | Mapping[str, Any]] | None = None,
         *,
         deliver_at: datetime | None = None,
         deliver_after: float | timedelta | None = None,
