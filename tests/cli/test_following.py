@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from tests.cli.command import PROGRAM, Commands
+from tests.cli.shop import Shop
 
 
 def test_a_terminal_shows_what_a_run_does_and_ctrl_c_leaves_the_run_alone(live: Commands) -> None:
@@ -92,3 +93,28 @@ def _line_within(process: subprocess.Popen[str], seconds: float) -> str:
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], seconds)
     return process.stdout.readline() if ready else ""
+
+
+def test_a_run_is_followed_across_a_restart_of_its_node(perdure: Commands, shop: Shop) -> None:
+    (run_id,) = perdure("run", "slow").lines
+    following = perdure.begin("runs", "tail", run_id, "--json")
+    assert following.stdout is not None
+    while "⏰" not in following.stdout.readline():
+        assert following.poll() is None
+    shop.kill()
+    shop.open()
+    perdure("runs", "cancel", run_id)
+    rest, errors = following.communicate(timeout=30)
+    assert '"status":"CANCELED"' in rest.splitlines()[-1]
+    assert (following.returncode, errors) == (1, "")
+
+
+def test_when_its_node_does_not_come_back_the_command_says_so(perdure: Commands, shop: Shop) -> None:
+    (run_id,) = perdure("run", "slow").lines
+    following = perdure.begin("runs", "tail", run_id)
+    assert following.stdout is not None
+    following.stdout.readline()
+    shop.kill()
+    _, errors = following.communicate(timeout=30)
+    assert following.returncode == 4
+    assert "perdure.db" in errors

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS: Final = 5.0
 """How long a command waits for a node that does not answer, or for the owner of a database to end or speak."""
 
+_RESTART_SECONDS: Final = 10.0
+"""How long it waits for the node of a database that goes away, for one that is just restarted."""
+
 _PAUSE: Final = 0.05
-_GONE: Final = "The process that owned the database has just ended. Try again."
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ async def _at(
     while True:
         said = find_node(database)
         if said is not None:
-            return _over_http(stack, AnnouncedNode(database, otherwise=_GONE), settings, url=said.url)
+            return _over_http(stack, AnnouncedNode(database), settings, url=said.url, patience=_RESTART_SECONDS)
         is_late = time.monotonic() >= deadline
         if find_owner(database) is not None:
             if is_late:
@@ -165,11 +167,13 @@ async def _at(
         await asyncio.sleep(_PAUSE)
 
 
-def _over_http(stack: AsyncExitStack, finder: Finder, settings: Settings, *, url: str) -> Connection:
+def _over_http(
+    stack: AsyncExitStack, finder: Finder, settings: Settings, *, url: str, patience: float = _PATIENCE_SECONDS
+) -> Connection:
     from perdure.transport.http_desk import HttpDesk
     from perdure.transport.node_link import NodeLink
 
-    desk = HttpDesk(NodeLink(finder, patience=_PATIENCE_SECONDS))
+    desk = HttpDesk(NodeLink(finder, patience=patience))
     stack.push_async_callback(desk.close)
     return Connection(desk, url, settings)
 

@@ -103,7 +103,8 @@ def list_events(
             page = await connection.desk.list_events(chosen, cursor=at, take=size)
             return page.events, page.next_cursor
 
-        events, following = await collect(read, take=take, cursor=cursor)
+        with output.working("Looking through the events …"):
+            events, following = await collect(read, take=take, cursor=cursor)
         if output.as_json:
             output.value({"events": [record_of(event) for event in events], "next_cursor": following})
             return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -47,7 +48,12 @@ class Output:
 
     def value(self, value: Any) -> None:
         """Print a record or a JSON value as one line of JSON."""
-        self._write(msgspec.json.encode(value, enc_hook=str).decode())
+        try:
+            text = msgspec.json.encode(value).decode()
+        except UnicodeEncodeError:
+            # Half a surrogate pair, which JSON may hold as an escape.
+            text = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+        self._write(text)
 
     def record(self, members: Mapping[str, Any]) -> None:
         """Print what something consists of: one line for each member that is not ``None``."""
@@ -84,8 +90,9 @@ class Output:
 
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, head in enumerate(columns):
-            # The first column is the id, which is copied to the next command: it may be broken, but never cut.
-            table.add_column(head, overflow="fold" if number == 0 else "ellipsis", no_wrap=number != 0)
+            # The first column is the id, which is copied to the next command: it is never cut.
+            widest = max(len(row[number]) for row in cells) if number == 0 else None
+            table.add_column(head, overflow="ellipsis", no_wrap=True, min_width=widest)
         for row in cells:
             table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
         self._rich().print(table)

@@ -50,7 +50,11 @@ def _agrees(older_than: str | None, output: Output, common: Common) -> bool:
 
     ask(common, lambda connection: _prune(connection, older_than, output, "Counting …", dry_run=True))
     note("This is what would be deleted.")
-    if input("Delete it? [y/N] ").strip().lower() in ("y", "yes"):
+    try:
+        answer = input("Delete it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes"):
         return True
     note("Nothing was deleted.")
     return False

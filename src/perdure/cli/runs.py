@@ -51,7 +51,8 @@ def list_runs(
             page = await desk.list_runs(chosen, cursor=at, take=size)
             return page.runs, page.next_cursor
 
-        runs, following = await collect(read, take=take, cursor=cursor)
+        with output.working("Looking through the runs …"):
+            runs, following = await collect(read, take=take, cursor=cursor)
         if output.as_json:
             from perdure.sdk.answers import page_of
 
