@@ -83,7 +83,8 @@ def test_what_a_dead_process_has_said_does_not_count(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", program, str(database)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert int(process.stdout.read()) == process.pid
-    # Nobody has asked how it ended: its entry in the table of processes is still there.
+    # It has ended, and nobody has asked how: its entry in the table of processes is still there.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert find_owner(database) is None
     process.stdout.close()
     assert process.wait() < 0
