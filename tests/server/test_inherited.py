@@ -25,10 +25,11 @@ def listening() -> Iterator[socket.socket]:
         yield held
 
 
-async def answers(url: str) -> int:
+async def answers(url: str, *, host: str | None = None) -> int:
     def ask() -> int:
         try:
-            with urllib.request.urlopen(f"{url}/nothing", timeout=10) as answer:
+            asked = urllib.request.Request(f"{url}/nothing", headers={} if host is None else {"Host": host})
+            with urllib.request.urlopen(asked, timeout=10) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -55,7 +56,11 @@ async def test_a_node_with_a_public_url_serves_its_socket_all_the_same(listening
         None, database_url="sqlite://", public_url="https://example.com/", inherited=listening.dup()
     )
     assert node.url == "https://example.com"
-    assert await answers(f"http://127.0.0.1:{listening.getsockname()[1]}") == 404
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    assert await answers(url) == 404
+    # As a tunnel hands requests on.
+    assert await answers(url, host="example.com") == 404
+    assert await answers(url, host="example.org") == 421
     await node.stop()
 
 

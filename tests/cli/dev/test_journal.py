@@ -38,6 +38,26 @@ def test_the_key_of_the_environment_is_wanted_if_there_is_one_and_is_not_shown_w
         assert dev.ask("/api/jobs", key="tr_dev_another").status == 401
 
 
+def test_the_public_url_is_shown_beside_that_of_the_port_and_is_that_of_callbacks(tmp_path: Path) -> None:
+    write_app(
+        tmp_path,
+        """
+from perdure import IO, Client, event_trigger
+
+client = Client(id="calls")
+
+
+@client.job(id="calls", version="1.0.0", trigger=event_trigger("call"))
+async def calls(payload: dict, io: IO) -> dict:
+    return await io.wait_for_request("call", lambda url: print("call back at", url))
+""",
+    )
+    with started(tmp_path, "app.py", environ={"PERDURE_PUBLIC_URL": "https://shop.example/"}) as dev:
+        assert re.search(r"URL +http://127\.0\.0\.1:\d+\n +public URL +https://shop\.example/", dev.ready())
+        dev.send("call", {})
+        dev.until("call back at https://shop.example/api/")
+
+
 def test_a_run_is_told_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     write_app(tmp_path)
     with started(tmp_path, "app.py") as dev:

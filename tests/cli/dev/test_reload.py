@@ -168,6 +168,16 @@ async def calls(payload: dict, io: IO) -> dict:
         assert statuses == [200]
 
 
+def test_a_job_that_is_new_or_is_started_by_something_else_is_told_with_what_starts_it(tmp_path: Path) -> None:
+    app = write_app(tmp_path)
+    with started(tmp_path, "app.py") as dev:
+        dev.ready()
+        edit(app, 'event_trigger("long.begins")', "invoke_trigger()")
+        dev.until_match(r"Reloaded in [0-9.]+ s: 4 jobs\.\n  long  1\.0\.0  invoked")
+        edit(app, 'id="careless"', 'id="careful"')
+        dev.until_match(r"Reloaded in [0-9.]+ s: 4 jobs\.\n  careful  1\.0\.0  event careless\.begins")
+
+
 def test_environment_files_are_read_again(tmp_path: Path) -> None:
     write_app(
         tmp_path,

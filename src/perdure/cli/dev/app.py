@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.cli.dev.fingerprints import fingerprint
 from perdure.cli.dev.frames import show_error
 from perdure.cli.dev.messages import JobState
+from perdure.cli.dev.triggers import describe_trigger
 from perdure.cli.target import TargetError, find_client, load_module
 from perdure.sdk.stacks import stack_text
 
@@ -74,8 +75,11 @@ def broken(error: BaseException, target: Target, console: Console) -> BrokenAppE
 
 
 def describe_jobs(client: Client, folder: Path) -> dict[str, JobState]:
-    """Give the versions of a client's jobs, and digests of their code."""
-    return {job.id: JobState(job.version, fingerprint(job, folder)) for job in client.jobs.values()}
+    """Say what is to be known of a client's jobs when its module is loaded again."""
+    return {
+        job.id: JobState(job.version, fingerprint(job, folder), describe_trigger(job.trigger.spec()))
+        for job in client.jobs.values()
+    }
 
 
 def _message(error: BaseException) -> str:

@@ -52,7 +52,7 @@ def show_banner(console: Console, facts: Facts) -> list[str]:
         rows.append(("settings", ", ".join(facts.env_files)))
     lines = ["", f"  {paint('perdure dev', 'bold')} {facts.target}", ""]
     lines += [f"  {paint(f'{name:<11}', 'dim')}{value}" for name, value in rows]
-    listed = show_jobs(console, facts.jobs, facts.ticks)
+    listed = show_jobs(console, facts.jobs, facts.ticks) or ["none"]
     head, gap = paint(f"{'jobs':<11}", "dim"), " " * 13
     lines += [f"  {head}{line}" if number == 0 else f"{gap}{line}" for number, line in enumerate(listed)]
     return [*lines, ""]
@@ -60,9 +60,7 @@ def show_banner(console: Console, facts: Facts) -> list[str]:
 
 def show_jobs(console: Console, jobs: Sequence[JobSpec], ticks: Mapping[str, datetime]) -> list[str]:
     """List jobs with what starts them, one a line."""
-    if not jobs:
-        return ["none"]
-    widest = max(len(job.id) for job in jobs)
+    widest = max((len(job.id) for job in jobs), default=0)
     lines: list[str] = []
     for job in jobs:
         tick = f", next at {show_time(ticks[job.id])}" if job.id in ticks else ""

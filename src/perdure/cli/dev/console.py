@@ -50,6 +50,8 @@ class Console:
             ReaderGoneError: Nobody reads them.
         """
         text = "".join(f"{line}\n" for line in lines)
+        if not text:
+            return
         try:
             with self._lock:
                 self._stream.write(text)

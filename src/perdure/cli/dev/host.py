@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
+from perdure.errors import PerdureError
 from perdure.protocol.execution import Failed, InvalidPayload, Succeeded
 from perdure.sdk.host import Host
+from perdure.sdk.start import is_replay_forced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -15,30 +18,41 @@ if TYPE_CHECKING:
     from perdure.protocol.execution import ExecutionRequest, ExecutionResult, TaskRecord
     from perdure.protocol.platform import Platform
     from perdure.protocol.state import StateCall, StateOutcome
+    from perdure.sdk.client import Client
     from perdure.sdk.host import Clock
 
 
 class WatchedHost(Host):
     """Executes a client's jobs, and tells a journal what they do.
 
-    Attributes:
+    Args:
+        client: The client.
         journal: Is told.
+        max_threads: How many threads plain jobs have at most.
     """
 
-    journal: Journal
+    def __init__(self, client: Client, journal: Journal, *, max_threads: int) -> None:
+        super().__init__(
+            client.id,
+            client.jobs,
+            force_replay=is_replay_forced(),
+            max_threads=max_threads,
+            dynamic_schedules=client.dynamic_schedules,
+        )
+        self._journal = journal
+        self._epochs: dict[str, int] = {}
+        self._ended: set[str] = set()
+        self._telling: set[asyncio.Task[None]] = set()
 
     def connect(self, platform: Platform, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
         """Give the host its platform, whose records are written down, and sources of time and chance."""
-        self._ends: dict[str, bool] = {}
-        self._telling: set[asyncio.Task[None]] = set()
         self._unwatched = platform
-        super().connect(WatchedPlatform(platform, self.journal).platform, clock, random_bytes)
+        super().connect(WatchedPlatform(platform, self._journal).platform, clock, random_bytes)
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Run the job's function until it ends or every branch waits."""
-        run_id = request.run.id
-        self._ends[run_id] = False
-        self.journal.begins(request)
+        self._epochs[request.run.id] = request.epoch
+        self._journal.begins(request)
         task = asyncio.current_task()
         assert task is not None
         results: list[ExecutionResult] = []
@@ -49,20 +63,26 @@ class WatchedHost(Host):
 
     def run_has_ended(self, run_id: str) -> None:
         """Write down that a run has ended; it may not have been executed here."""
-        if run_id in self._ends:
-            self._ends[run_id] = True
+        if run_id in self._epochs:
+            self._ended.add(run_id)
         else:
             self._tell_later(run_id)
 
     def _has_settled(self, request: ExecutionRequest, results: list[ExecutionResult]) -> None:
-        has_ended = self._ends.pop(request.run.id, False)
+        run_id = request.run.id
+        if self._epochs.get(run_id) != request.epoch:
+            # It goes on already; what it waited for was over at once.
+            return
+        del self._epochs[run_id]
+        has_ended = run_id in self._ended
+        self._ended.discard(run_id)
         result = results[0] if results else None
         if has_ended and isinstance(result, Succeeded | Failed | InvalidPayload):
-            self.journal.ends(request, result)
+            self._journal.ends(request, result)
         elif has_ended:
-            self._tell_later(request.run.id)
+            self._tell_later(run_id)
         elif result is not None:
-            self.journal.pauses(request, result)
+            self._journal.pauses(request, result)
 
     def _tell_later(self, run_id: str) -> None:
         task = self._loop.create_task(self._tell(run_id))
@@ -70,7 +90,9 @@ class WatchedHost(Host):
         task.add_done_callback(self._telling.discard)
 
     async def _tell(self, run_id: str) -> None:
-        self.journal.ended(await self._unwatched.get_run(run_id, take=1))
+        # It may have been deleted meanwhile, or the database closed.
+        with contextlib.suppress(PerdureError):
+            self._journal.ended(await self._unwatched.get_run(run_id, take=1))
 
 
 class WatchedPlatform:

@@ -66,7 +66,7 @@ async def describe_changes(lists: Lists, before: Mapping[str, JobState], now: Ma
     lines: list[str] = []
     for job_id, was in before.items():
         job = now.get(job_id)
-        if job == was:
+        if job is not None and (job.version, job.code) == (was.version, was.code):
             continue
         page = await lists.list_runs(RunFilter(job_id=job_id, statuses=_OPEN), take=_MOST)
         begun = [run for run in page.runs if run.executions]

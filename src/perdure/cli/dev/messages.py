@@ -9,10 +9,17 @@ GRACE = 5.0
 
 
 class JobState(Struct, frozen=True):
-    """A job as it was loaded: its version, and a digest of its code."""
+    """A job as it was loaded.
+
+    Attributes:
+        version: Its version.
+        code: A digest of its code.
+        trigger: What starts it, in words.
+    """
 
     version: str
     code: str
+    trigger: str
 
 
 class Loaded(Struct, frozen=True):

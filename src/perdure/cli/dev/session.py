@@ -6,28 +6,24 @@ import asyncio
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perdure.cli.dev.app import BrokenAppError, broken, describe_jobs, load_app
-from perdure.cli.dev.banner import Facts, show_banner
 from perdure.cli.dev.console import ReaderGoneError
 from perdure.cli.dev.host import WatchedHost
+from perdure.cli.dev.introduction import introduce, tell_of_runs
 from perdure.cli.dev.journal import Journal
-from perdure.cli.dev.kept import count_kept, describe_changes, list_ticks
+from perdure.cli.dev.kept import count_kept
 from perdure.cli.dev.lifeline import watch_lifeline
 from perdure.cli.dev.messages import GRACE, Loaded, Ready, Refused, Stopped
 from perdure.cli.failures import status_of
 from perdure.cli.main import READER_GONE
 from perdure.cli.target import TargetError, parse_target
-from perdure.config.env_files import list_env_files
-from perdure.config.secret_key import load_api_key
 from perdure.config.settings import load_settings
 from perdure.errors import DuplicateJobError, PerdureError, RunError, StorageError
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.sdk.node import Node
-from perdure.sdk.start import is_replay_forced
 from perdure.server.embedded import start_embedded
 from perdure.storage.opening import database_path, find_owner
 
@@ -78,8 +74,7 @@ class Session:
             loaded = Loaded(describe_jobs(client, target.folder), self._url_of(client))
         # Whoever reads that it is ready may take the supervisor to know it.
         self._link.send(Ready(loaded, embedded.api_key))
-        await self._introduce(embedded, client if host is not None else None)
-        await self._tell_of_runs(embedded, loaded)
+        await self._introduce(embedded, loaded, client if host is not None else None)
         await self._over.wait()
         await self._stop(embedded, host, client)
         return self._status
@@ -127,16 +122,8 @@ class Session:
         return await self._embed(None, None), None
 
     def _make_host(self, target: Target, client: Client) -> WatchedHost:
-        host = WatchedHost(
-            client.id,
-            client.jobs,
-            force_replay=is_replay_forced(),
-            max_threads=self._settings.max_threads,
-            dynamic_schedules=client.dynamic_schedules,
-        )
-        host.journal = Journal(
-            self._console, target.folder, now=lambda: host.now(), on_reader_gone=self._reader_is_gone
-        )
+        journal = Journal(self._console, target.folder, now=lambda: host.now(), on_reader_gone=self._reader_is_gone)
+        host = WatchedHost(client, journal, max_threads=self._settings.max_threads)
         return host
 
     def _watch_loop(self, client: Client) -> LoopWatch | None:
@@ -160,43 +147,18 @@ class Session:
 
     # What it says.
 
-    async def _introduce(self, embedded: EmbeddedNode, client: Client | None) -> None:
-        assignment, paint = self._assignment, self._console.paint
-        took = f"{time.monotonic() - assignment.began:.2f} s"
-        if not assignment.is_reload:
-            jobs = [] if client is None else [job.spec() for job in client.jobs.values()]
-            facts = Facts(
-                target=assignment.target,
-                url=f"http://127.0.0.1:{self._listening.getsockname()[1]}",
-                public_url=self._settings.public_url,
-                api_key=embedded.api_key,
-                is_key_given=load_api_key() is not None,
-                database=_shown_database(self._url_of(client)),
-                env_files=list_env_files(Path.cwd()),
-                jobs=jobs,
-                ticks=await list_ticks(embedded.platform),
-            )
-            self._write(*show_banner(self._console, facts))
-        if client is None:
-            self._write(paint(f"Ready in {took}, without jobs: runs wait until the app loads again.", "yellow"))
-        elif assignment.is_reload:
-            count = len(client.jobs)
-            self._write(paint(f"Reloaded in {took}: {count} {'job' if count == 1 else 'jobs'}.", "green"))
-        else:
-            self._write(
-                f"{paint(f'Ready in {took}.', 'green')} "
-                + paint("Files that you save are loaded at once. Ctrl-C ends; every run is kept.", "dim")
-            )
-
-    async def _tell_of_runs(self, embedded: EmbeddedNode, loaded: Loaded | None) -> None:
-        """Say which runs there are at the beginning, or, after a change, which it concerns."""
-        if not self._assignment.is_reload:
-            kept = await count_kept(embedded.platform)
-            if kept is not None:
-                self._write(f"From before: {kept}.")
-        elif loaded is not None:
-            lines = await describe_changes(embedded.platform, self._assignment.before.jobs, loaded.jobs)
-            self._write(*(self._console.paint(line, "yellow") for line in lines))
+    async def _introduce(self, embedded: EmbeddedNode, loaded: Loaded | None, client: Client | None) -> None:
+        lines = await introduce(
+            self._console,
+            self._assignment,
+            embedded,
+            client=client,
+            url=f"http://127.0.0.1:{self._listening.getsockname()[1]}",
+            public_url=self._settings.public_url,
+            database_url=self._url_of(client),
+        )
+        self._write(*lines)
+        self._write(*await tell_of_runs(self._console, self._assignment, embedded, loaded))
 
     def _show_broken(self, lines: list[str]) -> None:
         self._write("", *(f"  {line}" if line else "" for line in lines), "")
@@ -255,8 +217,3 @@ def _both(first: Any, second: Any) -> Any:
         second(run_id)
 
     return call
-
-
-def _shown_database(url: str) -> str:
-    path = database_path(url)
-    return "in memory" if path is None else str(path)
