@@ -9,10 +9,11 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from perdure.cli.dev.console import Console, ReaderGoneError
 from perdure.cli.dev.messages import GRACE, Assignment, Loaded, Ready, Refused, Report, Stopped
+from perdure.cli.dev.news import Changed, Ended, News, Signalled, Told
 from perdure.cli.dev.process import NodeProcess
 from perdure.cli.dev.watch import Watch
 from perdure.cli.failures import status_of
@@ -38,35 +39,6 @@ _STEADY = 30.0
 
 _LONGEST_PAUSE = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Changed(NamedTuple):
-    """Files were saved."""
-
-    paths: list[Path]
-
-
-class Told(NamedTuple):
-    """A process has sent a report."""
-
-    process: NodeProcess
-    report: Report
-
-
-class Ended(NamedTuple):
-    """A process has ended."""
-
-    process: NodeProcess
-    status: int
-
-
-class Signalled(NamedTuple):
-    """A signal has come."""
-
-    number: int
-
-
-News = Changed | Told | Ended | Signalled
 
 
 class Supervisor:
