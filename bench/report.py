@@ -23,6 +23,8 @@ UNKNOWN = "–"
 HIGHER_IS_BETTER = ("commits_per_s", "steps_per_s", "runs_per_s", "signals_per_s", "starts_per_s", "jobs_per_s")
 LOWER_IS_BETTER = (
     *("p50_ms", "p95_ms", "p99_ms", "all_s", "rss_mb", "db_bytes_per_run", "idle_cpu_pct"),
+    *("request_p50_ms", "fetch_p50_ms", "overhead_p50_ms", "step_p50_ms"),
+    *("set_p50_ms", "get_p50_ms", "outside_set_p50_ms", "outside_get_p50_ms"),
     *(
         "fired_s",
         "early",
@@ -30,7 +32,9 @@ LOWER_IS_BETTER = (
         "executed_twice",
         "recorded_twice",
         "start_up_s",
+        "first_run_s",
         "replay_ms",
+        "resume_ms",
         "import_ms",
         "ready_ms",
         "reload_ms",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.settings import Settings
 
 BATCH = 200
-LEAD_S = 5
+LEAD_S = 20
 """How long after the first event the waits begin to end; by then all of them must be asleep."""
 
 
