@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Final, Literal, TextIO
@@ -22,8 +21,6 @@ _CODES: Final[dict[Style, str]] = {
     "blue": "34",
     "cyan": "36",
 }
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal would obey, line ends and tabs aside."""
 
 
 class ReaderGoneError(Exception):
@@ -65,11 +62,6 @@ class Console:
         if not self._has_colours or not text:
             return text
         return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
-
-
-def make_harmless(text: str) -> str:
-    """Show the characters that a terminal would obey as what they are: nothing that is shown hides other things."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def indent(lines: Iterable[str], *, by: int) -> list[str]:

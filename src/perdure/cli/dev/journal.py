@@ -6,9 +6,10 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.cli.dev.console import ReaderGoneError, indent, make_harmless
+from perdure.cli.dev.console import ReaderGoneError, indent
 from perdure.cli.dev.frames import show_error
 from perdure.cli.dev.waits import describe_task, describe_wait
+from perdure.cli.text import make_harmless
 from perdure.protocol.execution import Abandoned, Failed, InvalidPayload, Succeeded, Suspended, Yielded
 from perdure.protocol.json_text import load
 from perdure.protocol.schedules import SCHEDULED_EVENT
