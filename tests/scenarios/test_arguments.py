@@ -214,3 +214,17 @@ async def test_a_list_in_place_of_the_key_does_not_pass_for_an_empty_one(
 
 async def _item(value: int, index: int) -> int:
     return value
+
+
+@pytest.mark.parametrize("call", ["invoke", "invoke_and_wait", "batch_invoke_and_wait"])
+async def test_a_job_in_place_of_the_key_is_told_where_the_key_goes(app: App, call: str) -> None:
+    @app.job
+    async def child(payload: Any) -> None: ...
+
+    @app.job
+    async def forgetting(payload: Any, io: IO) -> str:
+        with pytest.raises(InvalidArgumentError, match=f"io.{call} takes its cache key first"):
+            await getattr(io, call)(child, [1])
+        return "refused"
+
+    assert (await app.run(forgetting)).output == "refused"

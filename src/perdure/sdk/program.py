@@ -53,7 +53,7 @@ class Program:
                 value = await job.call(payload, execution.io, execution.ctx)
             if execution.interrupted:
                 return None
-            await _meet_cancellation()
+            await self._meet_cancellation()
             self._check_finished()
             return Succeeded(job.encode_output(value))
         except NoThreadError:
@@ -80,6 +80,13 @@ class Program:
                 "make the wrapper async, too."
             )
         return value
+
+    async def _meet_cancellation(self) -> None:
+        """Raise the cancellation that the job's code has asked for itself, without awaiting anything since."""
+        task = asyncio.current_task()
+        # With a branch that waits, the run could be suspended meanwhile; it fails anyway.
+        if task is not None and task.cancelling() and not self._execution.parking.parks:
+            await asyncio.sleep(0)
 
     def _check_finished(self) -> None:
         """Refuse to end while something the run began is not done.
@@ -111,13 +118,6 @@ class Program:
         for task in list(execution.branches.all):
             if task is not current:
                 task.cancel()
-
-
-async def _meet_cancellation() -> None:
-    """Raise the cancellation that the job's code has asked for itself, without awaiting anything since."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        await asyncio.sleep(0)
 
 
 def _shown(key: object) -> str:

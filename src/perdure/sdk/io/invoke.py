@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from perdure.errors import InvalidArgumentError
 from perdure.sdk.events import invoke_request
 from perdure.sdk.handle import RunHandle
 from perdure.sdk.io.options import TaskOptions, params_text
@@ -58,6 +59,7 @@ class InvokeCalls(Part):
 
         See also: v2 protocol, section 8.4.
         """
+        refuse_job_as_key(key, "io.invoke")
         platform = self._execution.host.platform
         request = invoke_request(
             job,
@@ -75,6 +77,18 @@ class InvokeCalls(Part):
             wrap=_Handles(platform, job.output_codec if isinstance(job, Job) else None),
         )
         return self._start("invoke", key, _Invoke(self._execution, request), options, _Invoke)
+
+
+def refuse_job_as_key(key: object, call: str) -> None:
+    """Refuse a job that was given in place of the key.
+
+    Raises:
+        InvalidArgumentError: It was.
+    """
+    if isinstance(key, Job):
+        raise InvalidArgumentError(
+            f'{call} takes its cache key first: {call}("key", job, …); to get an automatic key, name job=.'
+        )
 
 
 def invoke_params(request: InvokeRequest) -> JsonText | None:

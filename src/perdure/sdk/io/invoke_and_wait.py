@@ -11,7 +11,7 @@ from perdure.protocol.limits import BATCH_LIMIT
 from perdure.protocol.task_waits import InvokeRequest, RunsWait
 from perdure.sdk.durations import seconds_of
 from perdure.sdk.events import invoke_request
-from perdure.sdk.io.invoke import invoke_params
+from perdure.sdk.io.invoke import invoke_params, refuse_job_as_key
 from perdure.sdk.io.options import TaskOptions, details_text, params_text
 from perdure.sdk.io.part import Part
 from perdure.sdk.io.wait_for_request import DEFAULT_TIMEOUT, timeout_property
@@ -116,6 +116,7 @@ class AwaitedInvokeCalls(Part):
 
         See also: v2 protocol, section 8.4.
         """
+        refuse_job_as_key(key, "io.invoke_and_wait")
         request = invoke_request(
             job,
             payload,
@@ -198,6 +199,7 @@ class AwaitedInvokeCalls(Part):
 
         See also: v2 protocol, section 8.4.
         """
+        refuse_job_as_key(key, "io.batch_invoke_and_wait")
         requests = _requests(job, payloads)
         limit = None if timeout is None else seconds_of(timeout, what="timeout")
         job_id = requests[0].job_id if requests else invoke_request(job, None).job_id
