@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw
 from perdure.api.answers import JsonAnswer
 from perdure.api.routes import Route
 from perdure.api.v2.runs import run_message
-from perdure.api.v2.shapes import message_answer, not_found
+from perdure.api.v2.shapes import cancelled_runs, message_answer, not_found
 from perdure.api.v2.tasks import BODY_LIMIT, read_message
 from perdure.errors import NotFoundError
 from perdure.protocol.json_text import JsonText, check
@@ -62,12 +62,7 @@ async def cancel_runs(call: Call) -> Response:
         done = await call.desk.cancel_runs_for_job(call.part("job_id"))
     except NotFoundError:
         raise not_found("Job not found") from None
-    return message_answer(
-        CancelRunsAnswer(
-            cancelled_run_ids=list(done.cancelled_run_ids),
-            failed_to_cancel_run_ids=list(done.failed_to_cancel_run_ids),
-        )
-    )
+    return cancelled_runs(done)
 
 
 async def cancel_run(call: Call) -> Response:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw
 from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import Route
-from perdure.api.v2.shapes import instant, message_answer, not_found
+from perdure.api.v2.shapes import cancelled_runs, instant, message_answer, not_found
 from perdure.api.v2.tasks import read_message
 from perdure.errors import AlreadyDeliveredError, NotFoundError
 from perdure.protocol.json_text import JsonText, check
@@ -65,12 +65,7 @@ async def cancel_runs(call: Call) -> Response:
         done = await call.desk.cancel_runs_for_event(call.part("event_id"))
     except NotFoundError:
         raise not_found("Event not found") from None
-    return message_answer(
-        CancelRunsAnswer(
-            cancelled_run_ids=list(done.cancelled_run_ids),
-            failed_to_cancel_run_ids=list(done.failed_to_cancel_run_ids),
-        )
-    )
+    return cancelled_runs(done)
 
 
 async def await_event(call: Call) -> Response:

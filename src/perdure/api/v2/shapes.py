@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw
 
 from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal
+from perdure.protocol.messages.answers import CancelRunsAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.run_statuses import JobRunStatusRecord, StatusUpdate
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.protocol.json_text import JsonText
+    from perdure.protocol.platform import CancelAnswer
     from perdure.protocol.state import StatusAnswer
 
 _STARTED = frozenset({RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, RunStatus.WAITING_TO_EXECUTE})
@@ -29,6 +31,16 @@ _STARTED = frozenset({RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, RunSta
 def message_answer(message: Struct) -> Response:
     """Answer with a message of the protocol."""
     return JsonAnswer(encode_message(message))
+
+
+def cancelled_runs(done: CancelAnswer) -> Response:
+    """Answer with what came of cancelling several runs."""
+    return message_answer(
+        CancelRunsAnswer(
+            cancelled_run_ids=list(done.cancelled_run_ids),
+            failed_to_cancel_run_ids=list(done.failed_to_cancel_run_ids),
+        )
+    )
 
 
 def not_found(sentence: str) -> Refusal:
