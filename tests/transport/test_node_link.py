@@ -120,6 +120,22 @@ async def test_a_stream_that_breaks_off_is_begun_anew() -> None:
     assert found == [("change", Deleted(False)), ("end", Deleted(True))]
 
 
+async def test_a_stream_whose_node_stops_is_begun_anew() -> None:
+    stops = b'event: error\ndata: {"error":"It is stopping.","code":"not_connected"}\n\n'
+    ends = b'event: end\ndata: {"deleted":true}\n\n'
+    streams = [reply(200, body, kind="text/event-stream") for body in (stops, ends)]
+    async with serving(*streams) as node, link_to(Places(node.target)) as link:
+        followed = aiter(link.follow(NodeRequest("GET", "/api/runs/changes"), Deleted))
+        assert await anext(followed) == ("end", Deleted(True))
+
+
+async def test_a_stream_that_ends_with_an_error_raises_it() -> None:
+    fails = b'event: error\ndata: {"error":"The run is gone.","code":"not_found"}\n\n'
+    async with serving(reply(200, fails, kind="text/event-stream")) as node, link_to(Places(node.target)) as link:
+        with pytest.raises(NotFoundError, match="The run is gone"):
+            await anext(aiter(link.follow(NodeRequest("GET", "/api/runs/changes"), Deleted)))
+
+
 async def test_a_stream_that_is_refused_raises() -> None:
     refused = reply(404, b'{"error":"There is none.","code":"not_found"}')
     async with serving(refused) as node, link_to(Places(node.target)) as link:

@@ -85,6 +85,9 @@ class NodeLink:
             try:
                 _body(reply, target)
                 async for name, data in read_events(parts):
+                    if name == "error":
+                        _check_error(data, target)
+                        break
                     yield name, decode(data, kind)
             except LostError:
                 continue
@@ -136,6 +139,13 @@ class NodeLink:
         if self._session is None:
             self._session = NodeSession(perdure_version())
         return self._session
+
+
+def _check_error(data: bytes, target: Target) -> None:
+    """Raise the error that a stream has ended with, unless it is only that the node stops."""
+    refused = read_refusal(data)
+    if refused is None or refused.code != NotConnectedError.code:
+        raise error_of(500, refused, url=target.url)
 
 
 def path_of(*segments: str, query: Sequence[tuple[str, str | int | None]] = ()) -> str:
