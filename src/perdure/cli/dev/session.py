@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perdure.cli.dev.app import BrokenAppError, broken, describe_jobs, load_app
 from perdure.cli.dev.console import ReaderGoneError
@@ -28,6 +28,8 @@ from perdure.server.embedded import start_embedded
 from perdure.storage.opening import database_path, find_owner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.cli.dev.console import Console
     from perdure.cli.dev.link import Link
     from perdure.cli.dev.messages import Assignment
@@ -210,7 +212,7 @@ async def _stop_stray(node: Node) -> None:
     await node.call(lambda _platform: node.stop())
 
 
-def _both(first: Any, second: Any) -> Any:
+def _both(first: Callable[[str], None] | None, second: Callable[[str], None]) -> Callable[[str], None]:
     def call(run_id: str) -> None:
         if first is not None:
             first(run_id)
