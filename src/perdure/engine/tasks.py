@@ -79,17 +79,19 @@ class Tasks:
         completed = record.status is TaskStatus.COMPLETED
         if not completed and hold is not None:
             hold.has_open_tasks = True
-        if isinstance(record.wait, Operation):
-            await self._record_operation(run_no, run_id, epoch, record, record.wait)
-        elif record.wait is not None:
-            await self._record_wait(environment_no, run_no, epoch, record, record.wait)
-        elif not (
-            completed
-            and record.is_new
-            and not record.ancestors
-            and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record)
-        ):
-            await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
+        wait = record.wait
+        if wait is None:
+            if not (
+                completed
+                and record.is_new
+                and not record.ancestors
+                and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record)
+            ):
+                await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
+        elif isinstance(wait, Operation):
+            await self._record_operation(run_no, run_id, epoch, record, wait)
+        else:
+            await self._record_wait(environment_no, run_no, epoch, record, wait)
         if completed:
             if hold is not None and hold.epoch == epoch:
                 hold.is_fruitful = True

@@ -50,7 +50,8 @@ class Ask(Struct, eq=False):
         self.output = output
         self.error = error
         self.is_settled = True
-        self.wake()
+        if self.shared is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Let the branches look again that wait for the outcome; on the event loop."""
