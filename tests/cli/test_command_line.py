@@ -111,3 +111,17 @@ def test_ctrl_c_while_it_still_loads_is_no_stack_trace(perdure: Commands) -> Non
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "Stopped by Ctrl-C.\n")
+
+
+def test_in_a_folder_that_is_gone_it_says_so(perdure: Commands) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'mkdir gone && cd gone && rmdir ../gone && "{PROGRAM}" runs list'],
+        cwd=perdure.folder,
+        env=perdure.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr

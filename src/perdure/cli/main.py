@@ -57,7 +57,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return explain(error)
     try:
         status = make_app()(arguments)
-    except (CycloptsError, PerdureError, TimeoutError) as error:
+    except BrokenPipeError:
+        raise
+    except (CycloptsError, PerdureError, OSError) as error:
         return explain(error, as_json="--json" in arguments)
     return status if isinstance(status, int) else 0
 
