@@ -5,9 +5,6 @@ The threads are daemons: code that never returns must not keep the process from 
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import threading
 from collections import OrderedDict
 from contextvars import copy_context
@@ -112,7 +109,6 @@ class Worker:
 
     def _run(self) -> None:
         here.worker = self
-        _give_way()
         while True:
             work, self._work = self._work, None
             if work is not None:
@@ -123,17 +119,6 @@ class Worker:
                 return
             else:
                 self._bell.wait()
-
-
-def _give_way() -> None:
-    """Keep this thread from taking the processor from whoever wakes it.
-
-    Who wakes it still has Python to itself, so it could do nothing but wait again.
-    """
-    if sys.platform == "linux":
-        # What the thread starts, such as other processes, is not meant; and a container may forbid it.
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 class Here(threading.local):
