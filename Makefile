@@ -9,6 +9,10 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 # pyright otherwise asks the package registry whether it is the newest.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
+# Tests that start programs, and mostly wait for them. They run where Ctrl-C arrives: a shell lets what it runs in the
+# background ignore it.
+PROGRAMS := tests/acceptance tests/benchmarks tests/cli tests/contracts tests/npm tests/server tests/transport
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo generate test check bench prove lock clean
 
@@ -23,8 +27,11 @@ demo: $(READY) ## Run 200 orders, kill the process half-way, and count what was 
 generate: $(READY) ## Write anew what is written from other sources: the library for plain functions
 	@$(BIN)/python -m tools.sync_io
 
-test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## Run the tests: those that compute beside those that wait
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(PROGRAMS)) > .pytest_beside 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest $(PROGRAMS); programs=$$?; \
+	wait $$beside; beside=$$?; cat .pytest_beside; rm -f .pytest_beside; \
+	test $$programs -eq 0 -a $$beside -eq 0
 
 check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
 	$(BIN)/ruff format --check .
