@@ -41,6 +41,7 @@ from perdure.protocol.limits import (
     LONGEST_DELAY,
     NAME_LIMIT,
     PAYLOAD_LIMIT,
+    REQUEST_LIMIT,
     RESULTS_LIMIT,
     SCHEDULE_METADATA_LIMIT,
     STATUS_DATA_LIMIT,
@@ -48,6 +49,7 @@ from perdure.protocol.limits import (
     TICK_YEARS,
     VALUE_LIMIT,
 )
+from perdure.protocol.limits import REQUEST_BODY_LIMIT as HTTP_BODY_LIMIT
 from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
 from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUEST_HEADERS_LIMIT, RESPONSE_HEADERS_LIMIT
 from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
@@ -97,6 +99,7 @@ IN_FORCE = {
     "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
+    "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
     "headers of a request to a node": f"{HEADERS_LIMIT // 1024} KiB",
     "URL of a request to a node": f"{NODE_URL_LIMIT // 1024} KiB",
     "entries in one page": f"{MAX_PAGE}",

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from perdure.engine.clock import Clock
-from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec, LimitSpec, TriggerSpec
+from perdure.protocol.endpoint import (
+    EventTriggerSpec,
+    HttpEndpointSpec,
+    Index,
+    JobSpec,
+    LimitSpec,
+    TriggerSpec,
+)
 from perdure.protocol.execution import (
     Abandoned,
     ErrorInfo,
@@ -24,6 +31,7 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.json_text import load
 from perdure.protocol.platform import Platform
+from perdure.protocol.received import GivenResponse, ReceivedRequest
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_waits import EventWait, InvokeRequest, RunsWait, TaskWait
 
@@ -144,6 +152,8 @@ class ScriptedApp:
         self.endpoint_id = endpoint_id
         self.jobs: list[JobSpec] = []
         self.dynamic_schedules: list[str] = []
+        self.http_endpoints: list[HttpEndpointSpec] = []
+        self.responses: dict[str, GivenResponse | Exception] = {}
         self.scripts: dict[str, Script] = {}
         self.executions: list[Execution] = []
         self.failures: list[BaseException] = []
@@ -177,7 +187,13 @@ class ScriptedApp:
         return self
 
     async def index(self) -> Index:
-        return Index(self.endpoint_id, tuple(self.jobs), tuple(self.dynamic_schedules))
+        return Index(self.endpoint_id, tuple(self.jobs), tuple(self.dynamic_schedules), tuple(self.http_endpoints))
+
+    async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
+        response = self.responses[key]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         execution = Execution(self, request)

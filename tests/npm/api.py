@@ -83,3 +83,23 @@ class Api:
         deadline = time.monotonic() + PATIENCE
         while self.ask("GET", f"/api/v2/runs/{run_id}").body["status"] != "WAITING_TO_CONTINUE":
             assert time.monotonic() < deadline
+
+    def url_of(self, key: str) -> str:
+        """Where the requests of an HTTP endpoint of the app go."""
+        (url,) = [one["url"] for one in self.ask("GET", "/api/http-endpoints").body if one["id"] == key]
+        return str(url)
+
+    def runs_of(self, job: str) -> list[str]:
+        """The ids of a job's runs, newest first."""
+        return [str(run["id"]) for run in self.ask("GET", f"/api/jobs/{job}/runs?take=50").body["runs"]]
+
+
+def request(method: str, url: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Send a request as anybody would; status, headers, body."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urlopen(Request(url, body, sent, method=method), timeout=PATIENCE) as answer:
+            return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

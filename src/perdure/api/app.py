@@ -12,6 +12,7 @@ from perdure.api import documents, events, jobs, node, run_changes, runs, schedu
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
+from perdure.api.http_endpoints import HttpEndpointRoute
 from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
 from perdure.api.v2 import endpoints, sending, state, tasks
@@ -86,6 +87,8 @@ def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.
     receiver = CallbackRoute(callbacks)
     callback = "tasks/{task_id}/callback/{token}"
     routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
+    requests = HttpEndpointRoute(remote.http_endpoints)
+    routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
     for path, of_path in group(all_routes()).items():
         dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping, remote=remote)
         routes.append(PathRoute(path, dispatcher))

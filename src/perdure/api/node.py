@@ -9,7 +9,7 @@ from perdure.api.answers import answer
 from perdure.api.routes import Route
 from perdure.errors import InvalidArgumentError, StorageError
 from perdure.protocol.api_bodies import Health, Prune
-from perdure.protocol.management import NodeAnswer, PruneAnswer
+from perdure.protocol.management import HttpEndpointAnswer, NodeAnswer, PruneAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -34,6 +34,11 @@ async def prune(call: Call) -> Response:
     return answer(await call.desk.prune(older_than=older_than, dry_run=body.dry_run))
 
 
+async def list_http_endpoints(call: Call) -> Response:
+    """List the HTTP endpoints that apps declare."""
+    return answer(await call.desk.list_http_endpoints())
+
+
 async def is_alive(_call: Call) -> Response:
     """Say that the process answers."""
     return answer(Health("ok"))
@@ -56,6 +61,10 @@ ROUTES = (
         method="POST", path="/api/prune", handler=prune,
         summary="Delete what ended long ago, as retention does; answers when it is done", body=Prune,
         answer=PruneAnswer,
+    ),
+    Route(
+        method="GET", path="/api/http-endpoints", handler=list_http_endpoints,
+        summary="List the HTTP endpoints that apps declare, with their URLs, by id", answer=list[HttpEndpointAnswer],
     ),
     Route(
         method="GET", path="/healthz", handler=is_alive, summary="Say that the process answers", answer=Health,

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from perdure.engine.following import Following
+    from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.lists import Lists
     from perdure.engine.pruning import Pruning
     from perdure.protocol.management import (
         EventPageAnswer,
+        HttpEndpointAnswer,
         JobAnswer,
         NodeAnswer,
         PruneAnswer,
@@ -39,12 +41,14 @@ class DirectDesk(DirectPlatform):
         following: Following,
         pruning: Pruning,
         about: NodeAnswer,
+        http_endpoints: HttpEndpoints,
         **parts: Any,
     ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
         self._following = following
         self._pruning = pruning
         self._about = about
+        self._http_endpoints = http_endpoints
 
     async def list_runs(
         self, filter: RunFilter = _ALL_RUNS, *, cursor: str | None = None, take: int = 20
@@ -61,6 +65,10 @@ class DirectDesk(DirectPlatform):
     async def list_jobs(self) -> list[JobAnswer]:
         """List every job that was ever registered; see `Lists.jobs`."""
         return await self._lists.jobs(self._environment_no)
+
+    async def list_http_endpoints(self) -> list[HttpEndpointAnswer]:
+        """List the HTTP endpoints that apps declare; see `HttpEndpoints.list`."""
+        return await self._http_endpoints.list(self._environment_no)
 
     async def list_schedules(self, *, cursor: str | None = None, take: int = 20) -> SchedulePageAnswer:
         """List a page of schedules, oldest first; see `Lists.schedules`."""

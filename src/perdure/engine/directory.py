@@ -41,6 +41,7 @@ class Directory:
         self._awaited: set[tuple[int, str]] = set()
         self.any_may_be_awaited = False
         self._job_ids: dict[tuple[int, str], dict[int, str]] = {}
+        self._apps: dict[tuple[int, str], Endpoint] = {}
 
     def subscriptions(self, environment_no: int) -> Subscriptions:
         """The subscriptions in force in an environment."""
@@ -61,6 +62,10 @@ class Directory:
         """Whether a task may wait for an event of one of these names: asking the database costs each event a little."""
         awaited = self._awaited
         return self.any_may_be_awaited or any((environment_no, name) in awaited for name in names)
+
+    def app(self, environment_no: int, endpoint_id: str) -> Endpoint | None:
+        """The app that was registered last under an id, if it is here."""
+        return self._apps.get((environment_no, endpoint_id))
 
     def endpoints(self) -> set[Endpoint]:
         """The endpoints that host a job."""
@@ -103,6 +108,7 @@ class Directory:
             self.hosts.pop(job_no, None)
             self.limits.pop(job_no, None)
         self._job_ids[environment_no, endpoint_id] = jobs
+        self._apps[environment_no, endpoint_id] = endpoint
         self.limits |= limits
         for job_no in jobs:
             self.hosts[job_no] = endpoint

@@ -12,8 +12,11 @@ from perdure.engine.event_views import answer_of_event, details_of_event, read_e
 from perdure.engine.event_waits import BATCH, end_more_waits, end_waits
 from perdure.engine.starts import create_runs
 from perdure.engine.waits import Waking, Woken
-from perdure.errors import AlreadyDeliveredError, NotFoundError
+from perdure.errors import AlreadyDeliveredError, NotFoundError, ValueTooLargeError
+from perdure.protocol.execution import JsonText
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
+from perdure.protocol.limits import REQUEST_LIMIT
+from perdure.protocol.received import REQUEST, request_payload, request_view
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.instants import from_ms, to_ms
@@ -28,9 +31,11 @@ if TYPE_CHECKING:
     from perdure.engine.executions import Reservation
     from perdure.engine.hints import Hints
     from perdure.engine.line import Line
+    from perdure.engine.matching import Subscription
     from perdure.engine.starts import Starts
     from perdure.protocol.execution import AccountInfo
     from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
+    from perdure.protocol.received import ReceivedRequest
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -90,7 +95,42 @@ class Events:
         deliver_at = delivery_time(options, now)
         check_account(options.account_id)
         ingests = [self._plan(environment_no, request, options.account_id, deliver_at, now) for request in requests]
-        if self._directory.may_be_awaited(environment_no, [request.name for request in requests]):
+        return await self._take_in(environment_no, ingests, now)
+
+    async def receive(
+        self, environment_no: int, request: ReceivedRequest, *, name: str, source: str, event_id: str | None
+    ) -> EventAnswer:
+        """Store a request as an event, delivered at once; one whose id is known is stored and delivered once.
+
+        Args:
+            environment_no: The environment.
+            request: The request.
+            name: The event's name.
+            source: Its source.
+            event_id: Its id; ``None``: a new one.
+
+        Returns:
+            The event, which is the first one of its id.
+
+        Raises:
+            ValueTooLargeError: As JSON the request has more than 2 MiB.
+        """
+        now = self._clock.now()
+        payload = request_payload(request)
+        if len(payload) > REQUEST_LIMIT:
+            raise ValueTooLargeError(
+                f"As JSON the request has {len(payload):,} characters; at most {REQUEST_LIMIT:,} are stored."
+            )
+        event = NewEvent(
+            self._ids.ulid() if event_id is None else event_id, name, source, payload, JsonText("{}"), now, now, now,
+            payload_type=REQUEST,
+        )  # fmt: skip
+        subscriptions = self._directory.subscriptions(environment_no)
+        matches = subscriptions.match_request(name, source=source, view=request_view(request))
+        return (await self._take_in(environment_no, [Ingest(event, self._new_runs(matches))], now))[0]
+
+    async def _take_in(self, environment_no: int, ingests: Sequence[Ingest], now: datetime) -> list[EventAnswer]:
+        if self._directory.may_be_awaited(environment_no, [ingest.event.name for ingest in ingests]):
             # Waits end in the commit that stores the event, and what they wake is claimed in it.
             count = sum(len(ingest.runs) + 1 for ingest in ingests)
             stored = await self._line.wake(count, store_awaited_events, environment_no, ingests, now=now)
@@ -131,6 +171,9 @@ class Events:
             payload=event.payload,
             context=event.context,
         )
+        return self._new_runs(matches)
+
+    def _new_runs(self, matches: Sequence[Subscription]) -> tuple[NewRun, ...]:
         new = self._ids.new
         return tuple(
             [

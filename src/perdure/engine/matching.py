@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from perdure.protocol.event_filter import CompiledFilter, compile_event_filter
-from perdure.protocol.json_text import load
+from perdure.protocol.json_text import JsonText, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from perdure.protocol.execution import JsonText
     from perdure.storage.jobs import DispatcherRow
+
+_NO_CONTEXT = JsonText("{}")
 
 
 class Subscription(Struct, frozen=True):
@@ -47,15 +48,28 @@ class Subscriptions:
         self, name: str, *, source: str, account_id: str | None, payload: JsonText, context: JsonText
     ) -> list[Subscription]:
         """List what an event starts (v2 protocol, section 9); the account is looked at first, also without filters."""
-        candidates = [
-            one
-            for one in self._by_name.get(name, ())
-            if one.source == source and (one.account_id is None or one.account_id == account_id)
-        ]
+        candidates = self._candidates(name, source, account_id)
         if all(one.filter is None and one.context_filter is None for one in candidates):
             return candidates
         payload_value, context_value = load(payload), load(context)
         return [one for one in candidates if _holds(one, payload_value, context_value)]
+
+    def match_request(self, name: str, *, source: str, view: JsonText | None) -> list[Subscription]:
+        """List what a request starts: filters see its view; without one only who has no filter is started."""
+        if view is not None:
+            return self.match(name, source=source, account_id=None, payload=view, context=_NO_CONTEXT)
+        return [
+            one
+            for one in self._candidates(name, source, None)
+            if one.filter is None and (one.context_filter is None or one.context_filter.matches({}))
+        ]
+
+    def _candidates(self, name: str, source: str, account_id: str | None) -> list[Subscription]:
+        return [
+            one
+            for one in self._by_name.get(name, ())
+            if one.source == source and (one.account_id is None or one.account_id == account_id)
+        ]
 
 
 def _holds(subscription: Subscription, payload: Any, context: Any) -> bool:

@@ -20,6 +20,7 @@ from perdure.engine.executions import Executions
 from perdure.engine.following import Following
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
+from perdure.engine.http_endpoints import HttpEndpoints
 from perdure.engine.invocations import Invocations
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
@@ -140,6 +141,7 @@ class Node:
             invocations=Invocations(storage, clock, ids, self.directory), starts=starts, executions=self.executions,
             operations=self.operations,
         )  # fmt: skip
+        self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, secrets, origin)
         self.platform = self._open_desk(ids, starts, about)
         self.remote = self._open_remote(ids, requester, signing_key)
         self._loops: list[asyncio.Task[None]] = []
@@ -150,6 +152,7 @@ class Node:
         return DirectDesk(
             self.environment_no,
             about=about,
+            http_endpoints=self._http_endpoints,
             lists=Lists(storage),
             following=Following(storage, clock, hints),
             pruning=Pruning(storage, clock),
@@ -176,6 +179,7 @@ class Node:
             endpoints=Endpoints(
                 storage, clock, self._registration, requester, environment_no=self.environment_no, api_key=signing_key
             ),
+            http_endpoints=self._http_endpoints,
         )
 
     async def add(self, endpoint: Endpoint) -> None:

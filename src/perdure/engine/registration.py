@@ -14,7 +14,8 @@ from perdure.engine.triggers import trigger_text
 from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
-from perdure.storage import concurrency, jobs, notifications, run_queue
+from perdure.protocol.request_filter import compile_request_filter
+from perdure.storage import concurrency, http_endpoints, jobs, notifications, run_queue
 from perdure.storage.jobs import DispatcherRow
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Registration:
         )
         for spec in index.jobs:
             check_filters(spec)
+        for one in index.http_endpoints:
+            if one.response_filter is not None:
+                compile_request_filter(load(one.response_filter), lenient=True, path=f"{one.key}.filter")
         check_schedules(index)
         directory = self._directory
         directory.let_start(is_allowed=False)
@@ -124,6 +128,10 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
         await concurrency.put_job_under(tx, number, limit_no)
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
     await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
+    for one in index.http_endpoints:
+        await http_endpoints.put(tx, environment_no, endpoint_no=endpoint_no, spec=one)
+    keys = [one.key for one in index.http_endpoints]
+    await http_endpoints.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=keys)
     return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no))
 
 

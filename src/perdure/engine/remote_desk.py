@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
+    from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
     from perdure.protocol.execution import Tenant
     from perdure.protocol.messages.tasks import ServerTask
@@ -31,6 +32,7 @@ class RemoteDesk:
         environment_no: That environment.
         tasks: Creates, completes and fails tasks.
         endpoints: Registers them.
+        http_endpoints: Takes requests in for them.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class RemoteDesk:
         tasks: RemoteTasks,
         callbacks: Callbacks,
         endpoints: Endpoints,
+        http_endpoints: HttpEndpoints,
     ) -> None:
         self.environment_no = environment_no
         self._storage = storage
@@ -49,6 +52,7 @@ class RemoteDesk:
         self.tasks = tasks
         self._callbacks = callbacks
         self.endpoints = endpoints
+        self.http_endpoints = http_endpoints
 
     @property
     def tenant(self) -> Tenant:

@@ -35,6 +35,18 @@ class SecretBox:
         """Whether a token is that of a task; takes as long for a wrong one."""
         return hmac.compare_digest(self.token(task_id).encode(), token.encode(errors="replace"))
 
+    def environment_code(self, environment_id: str) -> str:
+        """Derive the secret part of an environment's HTTP endpoints: 32 hexadecimal digits, stored nowhere."""
+        return hmac.new(self._code_key, environment_id.encode(), sha256).hexdigest()[:32]
+
+    def is_environment_code(self, environment_id: str, code: str) -> bool:
+        """Whether that is the code of an environment; takes as long for a wrong one."""
+        return hmac.compare_digest(self.environment_code(environment_id).encode(), code.encode(errors="replace"))
+
+    def receiving_secret(self, name: str) -> str:
+        """Derive the secret that those who send to a receiver may sign with: 64 hexadecimal digits, stored nowhere."""
+        return hmac.new(self._code_key, f"secret of {name}".encode(), sha256).hexdigest()
+
     def signing_key(self) -> str:
         """Give the key that notifications to callback URLs are signed with: 64 hexadecimal digits."""
         return self._derive("notifications").hex()
@@ -64,6 +76,10 @@ class SecretBox:
     @cached_property
     def _token_key(self) -> bytes:
         return self._derive("callback tokens")
+
+    @cached_property
+    def _code_key(self) -> bytes:
+        return self._derive("http endpoints")
 
     @cached_property
     def _cipher(self) -> AESGCM:

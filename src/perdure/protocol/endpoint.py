@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from perdure.protocol.execution import ExecutionRequest, ExecutionResult, JsonText, TaskState
 from perdure.protocol.schedules import CatchUp, Timing
+
+if TYPE_CHECKING:
+    from perdure.protocol.received import GivenResponse, ReceivedRequest
 
 
 class EventTriggerSpec(Struct, frozen=True):
@@ -67,12 +70,28 @@ class JobSpec(Struct, frozen=True):
     notify_failure: bool = False
 
 
+class HttpEndpointSpec(Struct, frozen=True):
+    """A URL of the platform's that takes requests for an app (v2 protocol, section 11.1).
+
+    ``response_filter``: which requests the app itself answers, none if ``None``; if ``skips_runs``, these start no run.
+    ``delivery_id``: the member of a JSON body that names a delivery, for senders who name it there.
+    """
+
+    key: str
+    source: str
+    enabled: bool = True
+    response_filter: JsonText | None = None
+    skips_runs: bool = False
+    delivery_id: str | None = None
+
+
 class Index(Struct, frozen=True):
     """Everything an app declares."""
 
     endpoint_id: str
     jobs: tuple[JobSpec, ...]
     dynamic_schedules: tuple[str, ...] = ()
+    http_endpoints: tuple[HttpEndpointSpec, ...] = ()
 
 
 class Endpoint(Protocol):
@@ -103,4 +122,17 @@ class Endpoint(Protocol):
 
     def abort(self, run_id: str, reason: str) -> None:
         """Stop an execution at work, or forget a held run: nothing it writes from now on is accepted."""
+        ...
+
+
+@runtime_checkable
+class Responder(Protocol):
+    """An app that answers requests from outside itself; every `Endpoint` that has HTTP endpoints is one."""
+
+    async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
+        """Answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).
+
+        Raises:
+            PerdureError: It did not say how.
+        """
         ...

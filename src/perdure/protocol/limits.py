@@ -63,3 +63,9 @@ TICK_YEARS: Final = 5
 
 SCHEDULE_METADATA_LIMIT: Final = 64 * 1024
 """Bytes of UTF-8 that the metadata of a schedule may have as JSON."""
+
+REQUEST_BODY_LIMIT: Final = 1024 * 1024
+"""How many bytes the body of a request to an HTTP endpoint may have."""
+
+REQUEST_LIMIT: Final = 2 * 1024 * 1024
+"""How many characters of JSON such a request may be when it is stored."""

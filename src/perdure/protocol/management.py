@@ -91,6 +91,15 @@ class ValuePageAnswer(Struct, frozen=True, gc=False):
     next_cursor: str | None
 
 
+class HttpEndpointAnswer(Struct, frozen=True, gc=False):
+    """A URL that takes requests for an app, whose id is ``endpoint_id``; whoever knows the URL may send to it."""
+
+    id: str
+    url: str
+    source: str
+    endpoint_id: str
+
+
 class NodeAnswer(Struct, frozen=True, gc=False):
     """A node: who answers."""
 
@@ -129,6 +138,10 @@ class ManagementPlatform(Protocol):
 
     async def list_jobs(self) -> list[JobAnswer]:
         """List every job that was ever registered, by id."""
+        ...
+
+    async def list_http_endpoints(self) -> list[HttpEndpointAnswer]:
+        """List the HTTP endpoints that apps declare, with their URLs, by id."""
         ...
 
     async def list_schedules(self, *, cursor: str | None = None, take: int = 20) -> SchedulePageAnswer:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class NewEvent(Struct, frozen=True, gc=False):
-    """An event about to be stored; ``delivered_at`` is set if it is delivered in the same transaction."""
+    """An event about to be stored; ``delivered_at`` is set if it is delivered in the same transaction.
+
+    ``payload_type`` is ``REQUEST`` if it is an HTTP request.
+    """
 
     id: str
     name: str
@@ -28,6 +31,7 @@ class NewEvent(Struct, frozen=True, gc=False):
     delivered_at: datetime | None
     account_id: str | None = None
     is_internal: bool = False
+    payload_type: str | None = None
 
 
 class EventRow(Struct, frozen=True, gc=False):
@@ -76,8 +80,8 @@ async def insert_event(
     delivered_at = event.delivered_at
     row = await tx.one(
         "insert_event", environment_no, event.id, event.name, event.source, event.payload, event.context,
-        to_ms(event.timestamp), account_no, event.is_internal, to_ms(now), to_due_ms(event.deliver_at),
-        None if delivered_at is None else to_ms(delivered_at),
+        event.payload_type, to_ms(event.timestamp), account_no, event.is_internal, to_ms(now),
+        to_due_ms(event.deliver_at), None if delivered_at is None else to_ms(delivered_at),
     )  # fmt: skip
     return None if row is None else cast("tuple[int]", row)[0]
 

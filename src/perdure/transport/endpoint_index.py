@@ -10,6 +10,7 @@ from msgspec import UNSET
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
     EventTriggerSpec,
+    HttpEndpointSpec,
     Index,
     InvokeTriggerSpec,
     JobSpec,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from msgspec import Raw, UnsetType
 
     from perdure.protocol.endpoint import TriggerSpec
-    from perdure.protocol.messages.indexing import IndexAnswer, JobMetadata
+    from perdure.protocol.messages.indexing import HttpEndpointMetadata, IndexAnswer, JobMetadata
     from perdure.protocol.messages.schedules import ScheduleMetadata
     from perdure.protocol.schedules import Timing
 
@@ -46,6 +47,20 @@ def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
         endpoint_id,
         tuple(_job(job, schedules) for job in answer.jobs if not job.internal),
         tuple(sorted(schedules)),
+        () if answer.http_endpoints is UNSET else tuple(_http_endpoint(one) for one in answer.http_endpoints),
+    )
+
+
+def _http_endpoint(endpoint: HttpEndpointMetadata) -> HttpEndpointSpec:
+    response_filter = endpoint.immediate_response_filter
+    return HttpEndpointSpec(
+        endpoint.id,
+        endpoint.source,
+        endpoint.enabled,
+        None
+        if response_filter is UNSET or bytes(response_filter) == b"null"
+        else JsonText(check(bytes(response_filter))),
+        endpoint.skip_triggering_runs is True,
     )
 
 

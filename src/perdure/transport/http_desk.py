@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from perdure.errors import PerdureError
 from perdure.protocol.api_bodies import Prune
-from perdure.protocol.management import JobAnswer, NodeAnswer, PruneAnswer
+from perdure.protocol.management import HttpEndpointAnswer, JobAnswer, NodeAnswer, PruneAnswer
 from perdure.transport.http_events import HttpEvents
 from perdure.transport.http_runs import HttpRuns
 from perdure.transport.http_state import HttpState
@@ -24,6 +24,10 @@ class HttpDesk(HttpEvents, HttpRuns, HttpState):
     async def list_jobs(self) -> list[JobAnswer]:
         """List every job that was ever registered, by id."""
         return await self._get(list[JobAnswer], "jobs")
+
+    async def list_http_endpoints(self) -> list[HttpEndpointAnswer]:
+        """List the HTTP endpoints that apps declare, with their URLs, by id."""
+        return await self._get(list[HttpEndpointAnswer], "http-endpoints")
 
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""

@@ -9,6 +9,7 @@ import msgspec
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.delivery import Delivery, write_delivery_headers
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
@@ -22,6 +23,7 @@ from perdure.protocol.messages.headers import (
 )
 from perdure.protocol.messages.indexing import IndexAnswer
 from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
+from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.endpoint import Index
     from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
+    from perdure.protocol.received import GivenResponse, ReceivedRequest
 
 EXECUTION_SECONDS: Final = 3600.0
 """How long an endpoint may take to answer EXECUTE_JOB; it yields long before, between two tasks."""
@@ -153,6 +156,21 @@ class HttpEndpoint:
     def abort(self, run_id: str, reason: str) -> None:
         """Do nothing: the app learns from its next call that what it writes is refused."""
 
+    async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
+        """Have the app answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).
+
+        Raises:
+            FetchFailedError: It does not say what to answer.
+        """
+        delivery = Delivery(key=key, **delivered(request))
+        return response_of(await self._deliver(Action.DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE, delivery, request))
+
+    async def _deliver(self, action: Action, delivery: Delivery, request: ReceivedRequest) -> bytes:
+        headers = (*write_delivery_headers(delivery).items(), ("Content-Type", "application/octet-stream"))
+        answer = await self._post(action, body=request.body, headers=headers, kind=None)
+        self._check(answer)
+        return answer.body
+
     async def _post(
         self,
         action: Action,
@@ -160,6 +178,7 @@ class HttpEndpoint:
         body: bytes | None = None,
         headers: tuple[tuple[str, str], ...] = (),
         timeout: float = ACTION_SECONDS,
+        kind: str | None = "application/json",
     ) -> OutboundResponse:
         sent = [
             (API_KEY_HEADER, self._api_key),
@@ -169,8 +188,8 @@ class HttpEndpoint:
             ("Accept", "application/json"),
             *headers,
         ]
-        if body is not None:
-            sent.append(("Content-Type", "application/json"))
+        if body is not None and kind is not None:
+            sent.append(("Content-Type", kind))
         request = OutboundRequest(
             "POST", self.url, tuple(sent), b"" if body is None else body, timeout, (API_KEY_HEADER,), _BOUNDS
         )

@@ -73,6 +73,7 @@ def _indexed(endpoint_id: str, index: Index) -> EndpointIndexRecord:
         dynamic_triggers=0,
         dynamic_schedules=len(index.dynamic_schedules),
         disabled_jobs=sum(not job.enabled for job in index.jobs),
+        http_endpoints=len(index.http_endpoints),
     )
     return EndpointIndexRecord(id=f"index_{endpoint_id}", status="SUCCESS", stats=stats, error=UNSET)
 

@@ -1,8 +1,8 @@
 -- name: insert_event
 -- Store an event unless its id exists; its number.
-INSERT INTO events (environment_no, id, name, source, payload, context, timestamp, account_no, is_internal,
+INSERT INTO events (environment_no, id, name, source, payload, context, payload_type, timestamp, account_no, is_internal,
   created_at, updated_at, deliver_at, delivered_at)
-VALUES (:environment_no, :id, :name, :source, :payload, :context, :timestamp, :account_no, :is_internal,
+VALUES (:environment_no, :id, :name, :source, :payload, :context, :payload_type, :timestamp, :account_no, :is_internal,
   :now, :now, :deliver_at, :delivered_at)
 ON CONFLICT DO NOTHING
 RETURNING event_no;

@@ -362,6 +362,22 @@ CREATE TABLE schedule_ticks (
   PRIMARY KEY (schedule_no, tick_at)
 ) WITHOUT ROWID;
 
+-- A URL that takes requests for an app: its secret part is derived from the environment's id. `response_filter`: which
+-- requests the app itself answers; `skips_runs`: these start no run. `delivery_id`: the member of a JSON body that names a
+-- delivery.
+CREATE TABLE http_endpoints (
+  http_endpoint_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  endpoint_no INTEGER NOT NULL REFERENCES endpoints,
+  key     TEXT NOT NULL,
+  source  TEXT NOT NULL,
+  enabled INTEGER NOT NULL,
+  response_filter TEXT,
+  skips_runs  INTEGER NOT NULL DEFAULT 0,
+  delivery_id TEXT,
+  UNIQUE (environment_no, key)
+);
+
 CREATE TABLE sources (
   source_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
