@@ -375,7 +375,7 @@ class SyncInAsyncError(PerdureError):
 
 
 class ForkedProcessError(PerdureError):
-    """This process was forked after the client had started; start it in the child, such as in gunicorn's post_fork.
+    """This process was forked after the client had started; start it in the child: in gunicorn's post_worker_init.
 
     A fork has the memory of its parent, but none of its threads: the node is not there.
     """

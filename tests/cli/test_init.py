@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from tests.cli.command import Commands
+from tests.contracts.markdown import code_blocks
+from tests.contracts.tree import ROOT
 
 
 def test_the_first_files_are_written_and_their_jobs_work(perdure: Commands) -> None:
@@ -84,6 +86,14 @@ def test_the_web_framework_of_the_folder_is_found(
     if framework is not None:
         compile(glue.read_text(), "perdure_start.py", "exec")
         assert "from jobs import client" in glue.read_text()
+
+
+@pytest.mark.parametrize("framework", ["django", "fastapi", "flask"])
+def test_what_starts_the_jobs_is_what_the_page_of_the_framework_shows(framework: str, perdure: Commands) -> None:
+    perdure("init", "--framework", framework)
+    blocks = code_blocks(ROOT / "docs" / "how-to" / f"use-with-{framework}.md", language="python")
+    (shown,) = [block.text for block in blocks if block.text.startswith("# perdure_start.py\n")]
+    assert shown == "# perdure_start.py\n" + (perdure.folder / "perdure_start.py").read_text()
 
 
 def test_the_framework_and_the_file_may_be_named(perdure: Commands) -> None:

@@ -60,7 +60,7 @@ GLUE: Final = {
 USE: Final = {
     "fastapi": "from perdure_start import lifespan; app = FastAPI(lifespan=lifespan)",
     "starlette": "from perdure_start import lifespan; app = Starlette(lifespan=lifespan)",
-    "flask": "import perdure_start, in the module that makes the Flask app",
+    "flask": "in gunicorn.conf.py: def post_worker_init(worker): import perdure_start",
     "django": "import perdure_start, at the end of wsgi.py or asgi.py",
 }
 """What is to be added to the app."""
