@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from perdure import errors
 
 if TYPE_CHECKING:
+    from perdure import webhooks
     from perdure.protocol.redacted import redact_string
     from perdure.sdk.client import Client
     from perdure.sdk.concurrency import ConcurrencyLimit
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from perdure.sdk.current import current
     from perdure.sdk.failures import register_error
     from perdure.sdk.handle import RunHandle
+    from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith
+    from perdure.sdk.http_request import HttpRequest, HttpResponse, VerifyResult
     from perdure.sdk.io import IO
     from perdure.sdk.io.statuses import Status
     from perdure.sdk.job import Job, job
@@ -58,9 +61,13 @@ __all__ = [
     "EventRecord",
     "EventRun",
     "FetchResponse",
+    "HttpEndpoint",
+    "HttpRequest",
+    "HttpResponse",
     "Job",
     "LogLine",
     "ReceivedEvent",
+    "RespondWith",
     "Retry",
     "RetryAt",
     "Run",
@@ -77,6 +84,7 @@ __all__ = [
     "SyncIO",
     "SyncRunHandle",
     "SyncStatus",
+    "VerifyResult",
     "cron_trigger",
     "current",
     "errors",
@@ -87,6 +95,7 @@ __all__ = [
     "logging_handler",
     "redact_string",
     "register_error",
+    "webhooks",
 ]
 
 # Loaded when somebody asks: most programs need a part of the library, and the command line hardly any of it.
@@ -103,9 +112,13 @@ _HOMES = {
     "EventRecord": "perdure.sdk.records",
     "EventRun": "perdure.sdk.records",
     "FetchResponse": "perdure.sdk.records",
+    "HttpEndpoint": "perdure.sdk.http_endpoint",
+    "HttpRequest": "perdure.sdk.http_request",
+    "HttpResponse": "perdure.sdk.http_request",
     "Job": "perdure.sdk.job",
     "LogLine": "perdure.sdk.records",
     "ReceivedEvent": "perdure.sdk.records",
+    "RespondWith": "perdure.sdk.http_endpoint",
     "Retry": "perdure.sdk.retry",
     "RetryAt": "perdure.sdk.retry",
     "Run": "perdure.sdk.records",
@@ -122,6 +135,7 @@ _HOMES = {
     "SyncIO": "perdure.sdk.sync_io",
     "SyncRunHandle": "perdure.sdk.sync_io.handle",
     "SyncStatus": "perdure.sdk.sync_io.statuses",
+    "VerifyResult": "perdure.sdk.http_request",
     "cron_trigger": "perdure.sdk.schedules",
     "current": "perdure.sdk.current",
     "event_trigger": "perdure.sdk.triggers",
@@ -137,6 +151,8 @@ _HOMES = {
 if not TYPE_CHECKING:
     # Type checkers would take any name for one of the package's.
     def __getattr__(name: str) -> object:
+        if name == "webhooks":
+            return importlib.import_module("perdure.webhooks")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return globals().setdefault(name, getattr(importlib.import_module(_HOMES[name]), name))

@@ -10,6 +10,7 @@ PerdureError
 │   │   ├── CronNeverFiresError
 │   │   └── UnsupportedTypeError
 │   ├── PayloadValidationError
+│   ├── PayloadVerificationError
 │   ├── CacheKeyMismatchError
 │   ├── DuplicateCacheKeyError
 │   ├── AmbiguousCacheKeyError
@@ -157,6 +158,12 @@ class PayloadValidationError(RunError):
     def __init__(self, message: str | None = None, *, issues: Sequence[Issue] = ()) -> None:
         super().__init__(message)
         self.issues = tuple(issues)
+
+
+class PayloadVerificationError(RunError):
+    """A request that was to start a run is not what it says it is."""
+
+    code = "payload_verification_failed"
 
 
 class CacheKeyMismatchError(RunError):

@@ -56,6 +56,7 @@ from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRA
 from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
+from perdure.sdk.http_responses import RESPONSE_LIMIT, RESPONSE_SECONDS
 from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
 from perdure.sdk.log_lines import MOST_CHARACTERS, MOST_WAITING
 from perdure.sdk.notifications import KEPT_LIMIT
@@ -100,6 +101,8 @@ IN_FORCE = {
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
+    "how long a handler of `respond_with` may take": f"{RESPONSE_SECONDS:.0f} s",
+    "body of what `respond_with` answers": f"{RESPONSE_LIMIT // 1024**2} MiB",
     "headers of a request to a node": f"{HEADERS_LIMIT // 1024} KiB",
     "URL of a request to a node": f"{NODE_URL_LIMIT // 1024} KiB",
     "entries in one page": f"{MAX_PAGE}",

@@ -28,7 +28,7 @@ async def send_events(call: Call) -> Response:
 
 async def list_events(call: Call) -> Response:
     """List a page of events, newest first."""
-    wanted = EventFilter(call.text("name"), call.flag("pending"), call.flag("internal"))
+    wanted = EventFilter(call.text("name"), call.flag("pending"), call.flag("internal"), call.flag("requests"))
     return answer(await call.desk.list_events(wanted, **page_of(call)))
 
 
@@ -47,6 +47,11 @@ async def cancel_runs(call: Call) -> Response:
     return answer(await call.desk.cancel_runs_for_event(call.part("event_id")))
 
 
+async def replay_request(call: Call) -> Response:
+    """Take in a request once more that an HTTP endpoint has received."""
+    return answer(await call.desk.replay_request(call.part("event_id")))
+
+
 ROUTES = (
     Route(
         method="POST", path="/api/events", handler=send_events, summary="Send events, all or none",
@@ -59,6 +64,7 @@ ROUTES = (
             Parameter("name", str, "Only events of this name."),
             Parameter("pending", bool, "Only events whose delivery lies ahead."),
             Parameter("internal", bool, "Also the events that ticks and invocations are."),
+            Parameter("requests", bool, "Only events that are requests to HTTP endpoints."),
             CURSOR,
             take("events"),
         ),
@@ -74,5 +80,9 @@ ROUTES = (
     Route(
         method="POST", path="/api/events/{event_id}/cancel-runs", handler=cancel_runs,
         summary="Cancel the runs of an event that have not ended", answer=CancelAnswer, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/api/events/{event_id}/replay", handler=replay_request,
+        summary="Take in a request once more that an HTTP endpoint has received", answer=EventAnswer, errors=(404,),
     ),
 )  # fmt: skip

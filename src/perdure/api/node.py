@@ -9,7 +9,8 @@ from perdure.api.answers import answer
 from perdure.api.routes import Route
 from perdure.errors import InvalidArgumentError, StorageError
 from perdure.protocol.api_bodies import Health, Prune
-from perdure.protocol.management import HttpEndpointAnswer, NodeAnswer, PruneAnswer
+from perdure.protocol.management import NodeAnswer, PruneAnswer
+from perdure.protocol.platform import HttpEndpointAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -39,6 +40,11 @@ async def list_http_endpoints(call: Call) -> Response:
     return answer(await call.desk.list_http_endpoints())
 
 
+async def get_http_endpoint(call: Call) -> Response:
+    """Look an HTTP endpoint up."""
+    return answer(await call.desk.get_http_endpoint(call.part("key")))
+
+
 async def is_alive(_call: Call) -> Response:
     """Say that the process answers."""
     return answer(Health("ok"))
@@ -65,6 +71,10 @@ ROUTES = (
     Route(
         method="GET", path="/api/http-endpoints", handler=list_http_endpoints,
         summary="List the HTTP endpoints that apps declare, with their URLs, by id", answer=list[HttpEndpointAnswer],
+    ),
+    Route(
+        method="GET", path="/api/http-endpoints/{key}", handler=get_http_endpoint,
+        summary="Look an HTTP endpoint up, with its URL", answer=HttpEndpointAnswer, errors=(404,),
     ),
     Route(
         method="GET", path="/healthz", handler=is_alive, summary="Say that the process answers", answer=Health,

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from perdure.engine.pruning import Pruning
     from perdure.protocol.management import (
         EventPageAnswer,
-        HttpEndpointAnswer,
         JobAnswer,
         NodeAnswer,
         PruneAnswer,
         SchedulePageAnswer,
         ValuePageAnswer,
     )
-    from perdure.protocol.platform import RunAnswer, RunPageAnswer
+    from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, RunAnswer, RunPageAnswer
 
 _ALL_RUNS = RunFilter()
 _ALL_EVENTS = EventFilter()
@@ -69,6 +68,14 @@ class DirectDesk(DirectPlatform):
     async def list_http_endpoints(self) -> list[HttpEndpointAnswer]:
         """List the HTTP endpoints that apps declare; see `HttpEndpoints.list`."""
         return await self._http_endpoints.list(self._environment_no)
+
+    async def get_http_endpoint(self, id: str) -> HttpEndpointAnswer:
+        """Look an HTTP endpoint up; see `HttpEndpoints.get`."""
+        return await self._http_endpoints.get(self._environment_no, id)
+
+    async def replay_request(self, event_id: str) -> EventAnswer:
+        """Take in a request once more; see `HttpEndpoints.replay`."""
+        return await self._http_endpoints.replay(self._environment_no, event_id)
 
     async def list_schedules(self, *, cursor: str | None = None, take: int = 20) -> SchedulePageAnswer:
         """List a page of schedules, oldest first; see `Lists.schedules`."""

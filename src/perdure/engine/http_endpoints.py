@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from msgspec import Struct
 
-from perdure.errors import NotConnectedError, NotFoundError
+from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError
 from perdure.protocol.endpoint import Responder
 from perdure.protocol.json_text import load
-from perdure.protocol.management import HttpEndpointAnswer
-from perdure.protocol.received import EVENT_PREFIX, GivenResponse, ReceivedRequest, delivery_id, json_body
+from perdure.protocol.platform import HttpEndpointAnswer
+from perdure.protocol.received import EVENT_PREFIX, GivenResponse, ReceivedRequest, delivery_id, json_body, request_of
 from perdure.protocol.request_filter import NOT_JSON, CompiledRequestFilter, compile_request_filter
 from perdure.storage import http_endpoints
 from perdure.storage.http_endpoints import HttpEndpointRow
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.events import Events
     from perdure.engine.secret_box import SecretBox
+    from perdure.protocol.platform import EventAnswer
     from perdure.storage.interface import Storage
 
 MOST = 1000
@@ -30,6 +32,7 @@ MOST = 1000
 
 UNKNOWN = "Could not find http endpoint"
 _NO_ENVIRONMENT = "Could not find environment"
+_REPLAYED = re.compile(r":replay:[0-9]+$")
 
 
 class Target(Struct, frozen=True):
@@ -91,6 +94,37 @@ class HttpEndpoints:
         return [
             HttpEndpointAnswer(row.key, self.url(environment_no, row.key), row.source, row.endpoint_id) for row in rows
         ]
+
+    async def get(self, environment_no: int, key: str) -> HttpEndpointAnswer:
+        """Look an HTTP endpoint up.
+
+        Raises:
+            NotFoundError: There is none of that id, or its app no longer declares it.
+        """
+        row = await self._storage.read(http_endpoints.find, environment_no, key=key)
+        if row is None:
+            raise NotFoundError(f"There is no HTTP endpoint {key!r:.80} in this environment.")
+        return HttpEndpointAnswer(row.key, self.url(environment_no, row.key), row.source, row.endpoint_id)
+
+    async def replay(self, environment_no: int, event_id: str) -> EventAnswer:
+        """Take in a request once more that was received as an event; it starts runs as it would now.
+
+        Raises:
+            NotFoundError: There is no such event in this environment.
+            InvalidArgumentError: It is no request.
+        """
+        event = (await self._events.get(environment_no, event_id)).event
+        request = request_of(event.payload) if event.name.startswith(EVENT_PREFIX) else None
+        if request is None:
+            raise InvalidArgumentError(f"The event {event_id!r:.80} is no request that an HTTP endpoint has received.")
+        first = _REPLAYED.sub("", event_id)
+        return await self._events.receive(
+            environment_no,
+            request,
+            name=event.name,
+            source=event.source,
+            event_id=f"{first}:replay:{self._clock.now_ms()}",
+        )
 
     async def receive(self, target: Target, request: ReceivedRequest) -> GivenResponse:
         """Have a request answered by its app, if that wants to, and store it as an event that starts runs.

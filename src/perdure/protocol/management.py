@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.platform import EventAnswer, Platform, RunAnswer, RunPageAnswer
+from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, Platform, RunAnswer, RunPageAnswer
 from perdure.protocol.schedules import Timing
 from perdure.protocol.statuses import RunStatus
 
@@ -35,6 +35,7 @@ class EventFilter(Struct, frozen=True, gc=False):
     name: str | None = None
     is_pending: bool = False
     internal: bool = False
+    is_request: bool = False
 
 
 class JobAnswer(Struct, frozen=True, gc=False):
@@ -89,15 +90,6 @@ class ValuePageAnswer(Struct, frozen=True, gc=False):
 
     values: tuple[ValueAnswer, ...]
     next_cursor: str | None
-
-
-class HttpEndpointAnswer(Struct, frozen=True, gc=False):
-    """A URL that takes requests for an app, whose id is ``endpoint_id``; whoever knows the URL may send to it."""
-
-    id: str
-    url: str
-    source: str
-    endpoint_id: str
 
 
 class NodeAnswer(Struct, frozen=True, gc=False):

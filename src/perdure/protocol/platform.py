@@ -133,6 +133,15 @@ class CancelAnswer(Struct, frozen=True, gc=False):
     failed_to_cancel_run_ids: tuple[str, ...]
 
 
+class HttpEndpointAnswer(Struct, frozen=True, gc=False):
+    """A URL that takes requests for an app, whose id is ``endpoint_id``; whoever knows the URL may send to it."""
+
+    id: str
+    url: str
+    source: str
+    endpoint_id: str
+
+
 class TasksPlatform(Protocol):
     """What an execution may write. Every call names the execution by run id and epoch."""
 
@@ -278,5 +287,19 @@ class SchedulesPlatform(Protocol):
         ...
 
 
-class Platform(TasksPlatform, EventsPlatform, RunsPlatform, StatePlatform, SchedulesPlatform, Protocol):
+class RequestsPlatform(Protocol):
+    """Requests from outside (v2 protocol, section 11.1)."""
+
+    async def get_http_endpoint(self, id: str) -> HttpEndpointAnswer:
+        """Look an HTTP endpoint up."""
+        ...
+
+    async def replay_request(self, event_id: str) -> EventAnswer:
+        """Take in a request once more that was received as this event; the new event."""
+        ...
+
+
+class Platform(
+    TasksPlatform, EventsPlatform, RunsPlatform, StatePlatform, SchedulesPlatform, RequestsPlatform, Protocol
+):
     """All of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct
 
 from perdure.errors import JsonError
 from perdure.protocol.json_text import JsonText, check, load
-from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.requests import RequestPayload
 
@@ -90,6 +90,20 @@ def request_payload(request: ReceivedRequest) -> JsonText:
         received_at=Instant.of(request.received_at),
     )
     return JsonText(encode_message(payload).decode())
+
+
+def request_of(payload: JsonText) -> ReceivedRequest | None:
+    """Read a request from the payload of the event that it is; ``None`` if it is none."""
+    try:
+        read = decode_message(payload.encode(), RequestPayload)
+        body = (
+            read.raw_body.encode() if read.raw_body_base64 is UNSET else b64decode(read.raw_body_base64, validate=True)
+        )
+    except (MessageShapeError, JsonError, ValueError):
+        return None
+    if read.received_at is UNSET:
+        return None
+    return ReceivedRequest(read.method, read.url, read.headers, body, read.received_at)
 
 
 def request_view(request: ReceivedRequest) -> JsonText | None:

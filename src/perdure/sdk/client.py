@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
 from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
+from perdure.sdk.client_requests import ClientRequests
 from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.client_schedules import ClientSchedules
 from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from perdure.sdk.codec import Codec
     from perdure.sdk.hooks import RunEvent
+    from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith, Verify
     from perdure.sdk.job import Declare
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client(ClientEvents, ClientRuns, ClientSchedules):
+class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
     """The jobs of one app, under one id.
 
     Args:
@@ -57,6 +59,7 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
     Attributes:
         jobs: The jobs by id.
         dynamic_schedules: The dynamic schedules by id.
+        http_endpoints: The HTTP endpoints by id.
         node: The node that the client has started, or ``None``.
     """
 
@@ -76,6 +79,7 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
         self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
         self.dynamic_schedules: dict[str, DynamicSchedule] = {}
+        self.http_endpoints: dict[str, HttpEndpoint] = {}
         self.hooks = Hooks()
         self.node: Node | None = None
         self._limits: dict[str, ConcurrencyLimit] = {}
@@ -203,6 +207,45 @@ class Client(ClientEvents, ClientRuns, ClientSchedules):
         made = DynamicSchedule(id=check_dynamic_id(id))
         self._refuse_if_started("the dynamic schedule", "define it")
         return self.dynamic_schedules.setdefault(made.id, made)
+
+    def define_http_endpoint(
+        self,
+        id: str,
+        *,
+        source: str,
+        verify: Verify | None = None,
+        respond_with: RespondWith | None = None,
+        enabled: bool = True,
+    ) -> HttpEndpoint:
+        """Define a URL that takes requests: ``trigger=endpoint.on_request()`` of any number of jobs takes them.
+
+        A request is stored before it is answered with 200. One that names its delivery, as those of vendors do, is
+        stored and starts runs once, however often it comes.
+
+        Args:
+            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
+            source: Who sends there, such as ``"github.com"``.
+            verify: Says whether a request is what it says it is: takes an `HttpRequest` and gives ``True``, ``False``
+                or a `VerifyResult`; `perdure.webhooks` has those of vendors. It is asked before the job's function is
+                called, each time that is; a run whose request does not pass ends as a ``FAILURE``, a test is not asked.
+            respond_with: How this app itself answers requests, while their senders wait.
+            enabled: Whether it takes requests at all.
+
+        Raises:
+            InvalidArgumentError: The client has an HTTP endpoint of that id, an argument is outside what it may be, or
+                the client is started.
+            InvalidFilterError: The filter of ``respond_with`` cannot be compiled.
+
+        See also: v2 protocol, section 11.1.
+        """
+        from perdure.sdk.http_endpoint import HttpEndpoint
+
+        made = HttpEndpoint(id, source=source, verify=verify, respond_with=respond_with, enabled=enabled)
+        self._refuse_if_started("the HTTP endpoint", "define it")
+        if made.id in self.http_endpoints:
+            raise InvalidArgumentError(f"The client {self.id!r} has an HTTP endpoint {made.id!r} already.")
+        self.http_endpoints[made.id] = made
+        return made
 
     # Running.
 
@@ -444,6 +487,8 @@ class SyncCalls(SyncClient):
     update_status = blocking(Client.update_status)
     register_schedule = blocking(Client.register_schedule)
     unregister_schedule = blocking(Client.unregister_schedule)
+    get_http_endpoint_url = blocking(Client.get_http_endpoint_url)
+    replay_request = blocking(Client.replay_request)
 
     @property
     def store(self) -> SyncStore:

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from contextvars import Context
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
@@ -33,10 +34,12 @@ from perdure.sdk.reports import LoopReports
 from perdure.sdk.threads import ThreadPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.platform import Platform
+    from perdure.protocol.received import GivenResponse, ReceivedRequest
+    from perdure.sdk.http_endpoint import HttpEndpoint
     from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.job import Job
 
@@ -46,6 +49,8 @@ ITEM_THREADS = 8
 """How many threads items of parallel blocks may have for each that jobs may have: they wait there, too."""
 TICK_SECONDS = 0.1
 """How often log lines are stored that no task took along, and tasks that take long are shown as running."""
+
+NO_ENDPOINTS: Mapping[str, HttpEndpoint] = MappingProxyType({})
 
 
 class Clock(Protocol):
@@ -68,6 +73,7 @@ class Host:
         jobs: The jobs by id; looked up at each execution, so they may change.
         force_replay: Keep nothing: every suspension replays.
         dynamic_schedules: The ids of the client's dynamic schedules.
+        http_endpoints: The client's HTTP endpoints by id.
         stand_ins: What answers tasks in place of their bodies, in tests.
         max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
     """
@@ -79,11 +85,13 @@ class Host:
         *,
         force_replay: bool = False,
         dynamic_schedules: Collection[str] = (),
+        http_endpoints: Mapping[str, HttpEndpoint] = NO_ENDPOINTS,
         stand_ins: StandIns | None = None,
         max_threads: int = MAX_THREADS,
     ) -> None:
         self._client_id = client_id
         self._dynamic_schedules = dynamic_schedules
+        self._http_endpoints = http_endpoints
         self._jobs = jobs
         self._force_replay = force_replay
         # Every wait is to be a suspension then.
@@ -145,9 +153,25 @@ class Host:
     # Endpoint.
 
     async def index(self) -> Index:
-        """List the client's jobs and dynamic schedules."""
+        """List the client's jobs, dynamic schedules and HTTP endpoints."""
         jobs = tuple(job.spec() for job in self._jobs.values())
-        return Index(self._client_id, jobs, tuple(self._dynamic_schedules))
+        endpoints = tuple(endpoint.spec() for endpoint in self._http_endpoints.values())
+        return Index(self._client_id, jobs, tuple(self._dynamic_schedules), endpoints)
+
+    async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
+        """Answer a request to an HTTP endpoint whose app wants to answer it.
+
+        Raises:
+            PerdureError: It does not say what to answer.
+        """
+        from perdure.sdk.http_responses import respond
+
+        endpoint = self._http_endpoints.get(key)
+        if endpoint is None or endpoint.respond_with is None:
+            raise NotFoundError(f"There is no HTTP endpoint {key!r} in this process that answers requests.")
+        # In a context of its own: whoever asks is outside of every run.
+        task = self._loop.create_task(respond(endpoint, request, self.body_threads.run), context=Context())
+        return await task
 
     def held(self, run_id: str) -> tuple[str, ...] | None:
         """Name the tasks a kept run waits for."""

@@ -7,7 +7,13 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import InvalidArgumentError, PayloadValidationError, PerdureError, UnawaitedTaskError
+from perdure.errors import (
+    InvalidArgumentError,
+    PayloadValidationError,
+    PayloadVerificationError,
+    PerdureError,
+    UnawaitedTaskError,
+)
 from perdure.protocol.execution import Abandoned, ExecutionResult, Failed, InvalidPayload, Succeeded
 from perdure.protocol.keys import display_key
 from perdure.sdk.context import Context
@@ -19,6 +25,7 @@ from perdure.sdk.seating import NoThreadError
 
 if TYPE_CHECKING:
     from perdure.sdk.execution import Execution
+    from perdure.sdk.http_endpoint import Verify
     from perdure.sdk.job import Job
 
 PATIENCE = 10.0
@@ -44,6 +51,9 @@ class Program:
                 payload = job.parse_payload(execution.request.event.payload)
             except PayloadValidationError as error:
                 return InvalidPayload(tuple((issue.path, issue.message) for issue in error.issues))
+            verify = job.trigger.verifier()
+            if verify is not None and not execution.request.run.is_test:
+                await self._verify(verify, payload)
             execution.log_threshold = LEVELS[job.log_level.upper()] if job.log_level is not None else 0
             execution.io = IO(execution)
             execution.ctx = Context.of(execution.request)
@@ -68,6 +78,18 @@ class Program:
             return Failed(describe(_as_exception(error)))
         finally:
             self._leave_no_branch()
+
+    async def _verify(self, verify: Verify, payload: Any) -> None:
+        """Refuse a request that is not what it says it is.
+
+        Raises:
+            PayloadVerificationError: It is not.
+        """
+        from perdure.sdk.http_endpoint import verify_request
+
+        result = await verify_request(verify, payload, self._execution.host.body_threads.run)
+        if not result.success:
+            raise PayloadVerificationError(f"Payload verification failed. {result.reason or ''}".rstrip())
 
     async def _call_in_thread(self, payload: Any, context: Context) -> Any:
         execution, job = self._execution, self._job

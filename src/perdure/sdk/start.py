@@ -52,6 +52,7 @@ async def start_node(client: Client, options: StartOptions) -> Node:
         force_replay=options.force_replay or is_replay_forced(),
         max_threads=settings.max_threads,
         dynamic_schedules=client.dynamic_schedules,
+        http_endpoints=client.http_endpoints,
     )
     try:
         embedded: Embedded = await assembly.start_library(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from msgspec import Struct
 
@@ -13,6 +13,9 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.names import check_name
+
+if TYPE_CHECKING:
+    from perdure.sdk.http_endpoint import Verify
 
 T = TypeVar("T")
 
@@ -32,6 +35,10 @@ class Trigger(Struct, Generic[T], frozen=True, kw_only=True):
     def spec(self) -> TriggerSpec:
         """Give the trigger as the platform registers it."""
         return InvokeTriggerSpec()
+
+    def verifier(self) -> Verify | None:
+        """Give what every payload must pass before the job's function is called, if there is something."""
+        return None
 
 
 class InvokeTrigger(Trigger[T], frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ async def list_page(
 ) -> tuple[list[EventRow], int | None]:
     """List a page of events from a number downwards; and with which number to go on, ``None`` if there are no more."""
     query = "pending_events_from" if filter.is_pending else "events_from"
-    numbers, goes_on = await walk(tx, query, environment_no, filter.name, filter.internal, first=first, limit=limit)
+    wanted = (environment_no, filter.name, filter.internal, filter.is_request)
+    numbers, goes_on = await walk(tx, query, *wanted, first=first, limit=limit)
     if len(numbers) > limit:
         numbers, goes_on = numbers[:limit], numbers[limit]
     numbers, rest = take_fitting(await tx.all("sizes_of_events", number_list(numbers)))

@@ -228,6 +228,7 @@ class EnvHost(Host):
             client.jobs,
             force_replay=force_replay,
             dynamic_schedules=client.dynamic_schedules,
+            http_endpoints=client.http_endpoints,
             stand_ins=fakes,
         )
         self._life = life

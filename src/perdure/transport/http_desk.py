@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from perdure.errors import PerdureError
 from perdure.protocol.api_bodies import Prune
-from perdure.protocol.management import HttpEndpointAnswer, JobAnswer, NodeAnswer, PruneAnswer
+from perdure.protocol.management import JobAnswer, NodeAnswer, PruneAnswer
+from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer
 from perdure.transport.http_events import HttpEvents
 from perdure.transport.http_runs import HttpRuns
 from perdure.transport.http_state import HttpState
@@ -28,6 +29,14 @@ class HttpDesk(HttpEvents, HttpRuns, HttpState):
     async def list_http_endpoints(self) -> list[HttpEndpointAnswer]:
         """List the HTTP endpoints that apps declare, with their URLs, by id."""
         return await self._get(list[HttpEndpointAnswer], "http-endpoints")
+
+    async def get_http_endpoint(self, id: str) -> HttpEndpointAnswer:
+        """Look an HTTP endpoint up."""
+        return await self._get(HttpEndpointAnswer, "http-endpoints", id)
+
+    async def replay_request(self, event_id: str) -> EventAnswer:
+        """Take in a request once more that was received as this event; the new event."""
+        return await self._post(EventAnswer, "events", event_id, "replay", repeats=False)
 
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""

@@ -62,6 +62,7 @@ class HttpEvents(HttpPart):
             name=filter.name,
             pending="true" if filter.is_pending else None,
             internal="true" if filter.internal else None,
+            requests="true" if filter.is_request else None,
             cursor=cursor,
             take=take,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from perdure import IO, Client, cron_trigger, event_trigger, interval_trigger, invoke_trigger
+from perdure import IO, Client, HttpRequest, cron_trigger, event_trigger, interval_trigger, invoke_trigger
 
 client = Client(id="shop")
 
@@ -20,6 +20,14 @@ async def greet(payload: dict, io: IO) -> dict:
 @client.job(id="echo", name="Echo", version="1.0.0", trigger=invoke_trigger())
 async def echo(payload: dict) -> dict:
     return payload
+
+
+hook = client.define_http_endpoint("hook", source="vendor.example")
+
+
+@client.job(id="take", name="Take", version="1.0.0", trigger=hook.on_request())
+async def take(payload: HttpRequest) -> str:
+    return payload.text()
 
 
 @client.job(id="slow", name="Slow", version="1.0.0", trigger=invoke_trigger())

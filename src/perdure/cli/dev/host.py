@@ -38,6 +38,7 @@ class WatchedHost(Host):
             force_replay=is_replay_forced(),
             max_threads=max_threads,
             dynamic_schedules=client.dynamic_schedules,
+            http_endpoints=client.http_endpoints,
         )
         self._journal = journal
         self._epochs: dict[str, int] = {}
