@@ -47,7 +47,7 @@ _DEPTH = 4
 
 async def create_task(call: Call) -> Response:
     """Create a task; one that is there under its idempotency key is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
         raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
@@ -72,7 +72,7 @@ async def create_task(call: Call) -> Response:
 
 async def complete_task(call: Call) -> Response:
     """Complete a task; one that has its outcome is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
         body = await read_message(call, CompleteTaskBody)
         output = None if body.output is UNSET else JsonText(check(body.output))
@@ -92,7 +92,7 @@ async def complete_task(call: Call) -> Response:
 
 async def fail_task(call: Call) -> Response:
     """Fail a task; one that has its outcome is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     given = (await read_message(call, FailTaskBody)).error
     error = ErrorInfo(
         "Error" if given.name is UNSET else given.name, given.message, None if given.stack is UNSET else given.stack
@@ -120,11 +120,6 @@ async def _page(remote: RemoteDesk, run_id: str, cursor: str) -> CachedTasksPage
 
     tasks, beyond = await remote.tasks.list_completed(remote.environment_no, run_id, cursor=cursor)
     return CachedTasksPage(tasks=[cached_task(task) for task in tasks], cursor=UNSET if beyond is None else beyond)
-
-
-def _remote(call: Call) -> RemoteDesk:
-    assert call.remote is not None
-    return call.remote
 
 
 _PATH = "/api/v1/runs/{run_id}/tasks"
