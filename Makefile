@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # Tests that start programs, and mostly wait for them. They run where Ctrl-C arrives: a shell lets what it runs in the
 # background ignore it.
-PROGRAMS := tests/acceptance tests/benchmarks tests/cli tests/contracts tests/npm tests/server tests/transport
+PROGRAMS := tests/acceptance tests/adapters tests/benchmarks tests/cli tests/contracts tests/npm tests/server tests/transport
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo generate test check bench prove lock clean

@@ -59,9 +59,9 @@ class RemoteDesk:
         """The environment with its project and organization."""
         return self._directory.tenants[self.environment_no]
 
-    def show(self, task: RemoteTask) -> ServerTask:
+    def show(self, task: RemoteTask, *, is_native: bool = False) -> ServerTask:
         """Show a task to its endpoint."""
-        return server_task(task, self._callbacks.url)
+        return server_task(task, self._callbacks.url, is_native=is_native)
 
     async def await_event(self, url: str, wait: EventWait) -> str:
         """Let the task whose callback URL that is wait for an event, and not only for a request.

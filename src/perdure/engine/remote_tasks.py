@@ -64,10 +64,13 @@ class RemoteTasks:
         self._holds = holds
         self._tasks = tasks
 
-    async def create(self, environment_no: int, run_id: str, body: CreateTaskBody) -> RemoteTask:
+    async def create(
+        self, environment_no: int, run_id: str, body: CreateTaskBody, *, epoch: int | None = None
+    ) -> RemoteTask:
         """Create a task; one that the run has already under that idempotency key is given back unchanged.
 
         In a run that has ended nothing is created: the answer is a CANCELED task, by which the endpoint learns of it.
+        ``epoch`` is the execution that asks, if it has said so.
 
         Raises:
             NotFoundError: The environment has no such run, or the run no such parent task.
@@ -85,7 +88,7 @@ class RemoteTasks:
         record = self._record(body, key)
         if writing.status.is_final:
             return _canceled(record, self._clock.now())
-        epoch = self._epoch(run_id)
+        epoch = self._epoch(run_id, epoch)
         try:
             await self._tasks.record(environment_no, run_id, epoch, record)
         except IdempotencyConflictError:
@@ -102,7 +105,14 @@ class RemoteTasks:
         return found
 
     async def complete(
-        self, environment_no: int, run_id: str, task_id: str, *, output: JsonText | None, properties: JsonText | None
+        self,
+        environment_no: int,
+        run_id: str,
+        task_id: str,
+        *,
+        output: JsonText | None,
+        properties: JsonText | None,
+        epoch: int | None = None,
     ) -> RemoteTask:
         """Complete a task; one that has its outcome is given back unchanged.
 
@@ -114,12 +124,15 @@ class RemoteTasks:
         if output is not None and len(output.encode()) > OUTPUT_LIMIT:
             raise ValueTooLargeError("Output must be less than 3MB")
         return await self._settle(
-            environment_no, run_id, task_id, status=TaskStatus.COMPLETED, output=output, properties=properties
-        )
+            environment_no, run_id, task_id, status=TaskStatus.COMPLETED, output=output, properties=properties,
+            epoch=epoch,
+        )  # fmt: skip
 
-    async def fail(self, environment_no: int, run_id: str, task_id: str, *, error: ErrorInfo) -> RemoteTask:
+    async def fail(
+        self, environment_no: int, run_id: str, task_id: str, *, error: ErrorInfo, epoch: int | None = None
+    ) -> RemoteTask:
         """Fail a task; errors are those of `complete`."""
-        return await self._settle(environment_no, run_id, task_id, status=TaskStatus.ERRORED, error=error)
+        return await self._settle(environment_no, run_id, task_id, status=TaskStatus.ERRORED, error=error, epoch=epoch)
 
     async def list_completed(
         self, environment_no: int, run_id: str, *, cursor: str
@@ -186,6 +199,7 @@ class RemoteTasks:
         output: JsonText | None = None,
         error: ErrorInfo | None = None,
         properties: JsonText | None = None,
+        epoch: int | None,
     ) -> RemoteTask:
         writing, task = await self._storage.read(_look_by_id, environment_no, run_id, task_id)
         if writing is None or task is None:
@@ -199,7 +213,7 @@ class RemoteTasks:
             completed_at=now, output_properties=properties, is_new=False,
         )  # fmt: skip
         try:
-            await self._tasks.record(environment_no, run_id, self._epoch(run_id), record)
+            await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record)
         except RunError:
             # It may have got its outcome from elsewhere in between, by the end of its run for instance.
             found = await self._storage.read(remote_tasks.find_by_id, writing.run_no, task_id=task_id)
@@ -210,9 +224,9 @@ class RemoteTasks:
         assert found is not None
         return found
 
-    def _epoch(self, run_id: str) -> int:
+    def _epoch(self, run_id: str, epoch: int | None) -> int:
         hold = self._holds.find(run_id)
-        if hold is None:
+        if hold is None or epoch not in (None, hold.epoch):
             raise StaleExecutionError
         return hold.epoch
 

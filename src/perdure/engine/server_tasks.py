@@ -59,16 +59,18 @@ def details_of(body: CreateTaskBody, properties: object) -> JsonText | None:
     return JsonText(_encode(shown).decode()) if shown else None
 
 
-def error_output(error: ErrorInfo) -> bytes:
+def error_output(error: ErrorInfo, *, is_native: bool = False) -> bytes:
     """Write what an ERRORED task came to: never nothing (v2 protocol, section 18, row 12)."""
     shown = {"message": error.message, "name": error.name}
     if error.stack is not None:
         shown["stack"] = error.stack
+    if is_native and error.data is not None:
+        shown["data"] = error.data
     return _encode(shown)
 
 
-def server_task(task: RemoteTask, callback_url: Callable[[str], str]) -> ServerTask:
-    """Show a task to its endpoint."""
+def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_native: bool = False) -> ServerTask:
+    """Show a task to its endpoint; to one of perdure's also what its exception is made again from."""
     details: dict[str, Any] = {} if task.details is None else load(task.details)
     has_callback = details.get("callback") is True
     return ServerTask(
@@ -82,7 +84,7 @@ def server_task(task: RemoteTask, callback_url: Callable[[str], str]) -> ServerT
         status=task.status,
         description=details.get("description"),
         params=_raw(task.params),
-        output=_output(task),
+        output=_output(task, is_native=is_native),
         properties=_convert(details.get("properties")),
         output_properties=UNSET if task.output_properties is None else _convert(load(task.output_properties)),
         style=_convert(details.get("style") or {"style": "normal"}),
@@ -108,9 +110,9 @@ def cached_task(task: RemoteTask) -> CachedTask:
     )
 
 
-def _output(task: RemoteTask) -> Raw | UnsetType:
+def _output(task: RemoteTask, *, is_native: bool = False) -> Raw | UnsetType:
     if task.status is TaskStatus.ERRORED and task.error is not None:
-        return Raw(error_output(task.error))
+        return Raw(error_output(task.error, is_native=is_native))
     return _raw(task.output)
 
 

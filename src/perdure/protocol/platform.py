@@ -13,6 +13,7 @@ from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
+    from perdure.protocol.execution import TaskState
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome
     from perdure.protocol.task_waits import InvokeRequest
@@ -174,6 +175,22 @@ class TasksPlatform(Protocol):
             StaleExecutionError: A newer execution has begun.
             RunNotActiveError: The run has ended or was cancelled.
         """
+        ...
+
+
+class TaskRegister(Protocol):
+    """Where a task is made before its body runs, and gets its id: a platform of the v2 protocol (section 6.5)."""
+
+    async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
+        """Give the stored task of a key; if the run has none yet, it is made as the record says, with another id.
+
+        Raises:
+            ExecutionError: The execution is over.
+        """
+        ...
+
+    def has_line(self, run_id: str, epoch: int, key: str) -> bool:
+        """Whether the run's log has the line with that idempotency key already."""
         ...
 
 

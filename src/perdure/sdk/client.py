@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
@@ -61,6 +62,7 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         dynamic_schedules: The dynamic schedules by id.
         http_endpoints: The HTTP endpoints by id.
         node: The node that the client has started, or ``None``.
+        connecting: Knows which node or server the client belongs to.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         log_level: str | None = None,
     ) -> None:
         self.id = check_name(id, what="A client's id")
-        self._connecting = Connecting(id, api_key=api_key, api_url=api_url, database_url=database_url)
+        self.connecting = Connecting(id, api_key=api_key, api_url=api_url, database_url=database_url)
         self.api_key = api_key
         self.database_url = database_url
         self.log_level = None if log_level is None else as_log_level(log_level)
@@ -315,10 +317,38 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         """
         node = self.node
         if node is None:
-            return self._connecting.remote()
+            return self.connecting.remote()
         if node.is_inherited:
             raise ForkedProcessError
         return node
+
+    # Behind HTTP.
+
+    def asgi(self, *, path: str = "/api/trigger") -> Any:
+        """Make an ASGI application of the client's jobs, for a server that executes runs by requests to this app.
+
+        It answers at ``path`` if it is served by itself, and at any path that another application mounts it at. Jobs
+        run on the event loop that serves it. The server is that of ``api_url`` and ``api_key``.
+
+        Args:
+            path: The path.
+
+        See also: v2 protocol, section 3.
+        """
+        # The other way into what an app is behind HTTP; which needs the SDK.
+        return importlib.import_module("perdure.adapters.asgi").AsgiJobs(self, path=path)
+
+    def wsgi(self, *, path: str = "/api/trigger") -> Any:
+        """Make a WSGI application of the client's jobs, as `asgi` makes an ASGI one.
+
+        Jobs run on an event loop in a thread of its own, one for each process.
+
+        Args:
+            path: The path.
+
+        See also: v2 protocol, section 3.
+        """
+        return importlib.import_module("perdure.adapters.wsgi").WsgiJobs(self, path=path)
 
     # Calling.
 

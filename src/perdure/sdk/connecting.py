@@ -49,6 +49,36 @@ class Connecting:
         remote.check()
         return remote
 
+    def server(self) -> tuple[str, str]:
+        """Give the URL and the key of the server that executes runs by this app.
+
+        Raises:
+            NotConnectedError: Either is not said.
+            InvalidArgumentError: What the environment says is no URL or no key.
+        """
+        url, key = _first(self._api_url, _URLS, check_node_url), self.server_key()
+        if url is None:
+            raise NotConnectedError(
+                f"The jobs of client {self._client_id!r} do not know their server: give the client api_url=, or set "
+                "PERDURE_API_URL."
+            )
+        return url, key
+
+    def server_key(self) -> str:
+        """Give the key by which that server and this app know each other.
+
+        Raises:
+            NotConnectedError: It is not said.
+            InvalidArgumentError: What the environment says is no key.
+        """
+        key = _first(self._api_key, _KEYS, check_api_key)
+        if key is None:
+            raise NotConnectedError(
+                f"The jobs of client {self._client_id!r} have no API key: give the client api_key=, or set "
+                "PERDURE_API_KEY."
+            )
+        return key
+
     def _connect(self, url: str | None, key: str | None) -> RemoteNode:
         from perdure.sdk.remote import announced_node, named_node
 

@@ -37,7 +37,7 @@ from perdure.sdk.unwinding import Unwinding
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from perdure.protocol.platform import Platform
+    from perdure.protocol.platform import Platform, TaskRegister
     from perdure.protocol.state import StateCall, StateOutcome
     from perdure.sdk.context import Context
     from perdure.sdk.crossing import Crossing
@@ -62,6 +62,7 @@ class Surroundings(Protocol):
     """What an execution needs of its host."""
 
     platform: Platform
+    register: TaskRegister | None
     is_patient: bool
     stand_ins: StandIns | None
     crossing: Crossing
@@ -90,6 +91,7 @@ class Execution:
         lock: Held by whoever looks into or changes the memo or the log lines: threads may do so beside the loop.
         lanes: The threads at work for the run.
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
+        register: Where tasks are made before their bodies run; ``None``: nowhere, they are stored when they have ended.
     """
 
     def __init__(self, request: ExecutionRequest, host: Surroundings, loop: asyncio.AbstractEventLoop) -> None:
@@ -120,6 +122,7 @@ class Execution:
         self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
         self._main: AnyTask | None = None
         self._platform = host.platform
+        self.register = host.register
         self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
 
@@ -388,6 +391,23 @@ class Execution:
                 self._has_come(record, stored)
         if self.interrupted:
             raise Interrupt
+
+    async def register_task(self, record: TaskRecord) -> TaskState:
+        """Have a task made before its body runs, on the event loop; gives what is stored of it.
+
+        Raises:
+            Interrupt: It could not be made, or the execution ended meanwhile.
+        """
+        if self.interrupted:
+            raise Interrupt
+        assert self.register is not None
+        try:
+            state = await self.register.begin_task(self.run_id, self.epoch, record)
+        except (ExecutionError, StorageError) as error:
+            raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
+        if self.interrupted:
+            raise Interrupt
+        return state
 
     async def perform(self, record: TaskRecord, call: StateCall) -> StateOutcome:
         """Let the platform do a task's work on state and store what came of it; returns when it is durable.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from perdure.protocol.execution import JsonText
-    from perdure.protocol.platform import Platform
+    from perdure.protocol.platform import Platform, TaskRegister
     from perdure.protocol.received import GivenResponse, ReceivedRequest
     from perdure.sdk.http_endpoint import HttpEndpoint
     from perdure.sdk.io.stand_ins import StandIns
@@ -76,6 +76,7 @@ class Host:
         http_endpoints: The client's HTTP endpoints by id.
         stand_ins: What answers tasks in place of their bodies, in tests.
         max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
+        register: Where each task is made before its body runs; ``None``: nowhere.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Host:
         http_endpoints: Mapping[str, HttpEndpoint] = NO_ENDPOINTS,
         stand_ins: StandIns | None = None,
         max_threads: int = MAX_THREADS,
+        register: TaskRegister | None = None,
     ) -> None:
         self._client_id = client_id
         self._dynamic_schedules = dynamic_schedules
@@ -97,6 +99,7 @@ class Host:
         # Every wait is to be a suspension then.
         self.is_patient = not force_replay
         self.stand_ins = stand_ins
+        self.register = register
         self._active: dict[str, Execution] = {}
         self._held: OrderedDict[str, tuple[Execution, float]] = OrderedDict()
         self._max_threads = max_threads

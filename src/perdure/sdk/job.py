@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, 
 
 from perdure.errors import InvalidArgumentError, NotConnectedError, UnsupportedTypeError
 from perdure.protocol.endpoint import JobSpec
+from perdure.protocol.json_text import JsonText, dump, load
 from perdure.protocol.value_paths import type_name
 from perdure.sdk.annotations import return_annotation
 from perdure.sdk.codec import Codec, codec_for
@@ -19,7 +20,6 @@ from perdure.sdk.triggers import Trigger, example_payloads
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from perdure.protocol.execution import JsonText
     from perdure.sdk.client import Client
     from perdure.sdk.concurrency import ConcurrencyLimit
     from perdure.sdk.context import Context
@@ -133,6 +133,13 @@ class Job(Generic[P, R]):
             notify_success=bool(self.hooks(ok=True)),
             notify_failure=bool(self.hooks(ok=False)),
         )
+
+    def all_examples(self) -> JsonText | None:
+        """Give JSON of its example payloads and of those of its trigger; ``None`` if there are none."""
+        own, trigger = self.examples, getattr(self.trigger, "examples", None)
+        if own is None or trigger is None:
+            return own or trigger
+        return JsonText(dump([*load(trigger), *load(own)], root="examples"))
 
     def hooks(self, *, ok: bool) -> list[Callable[[RunNotification], Any]]:
         """List what is called when a run of it has succeeded, or has not: its own first, then its client's."""

@@ -128,20 +128,26 @@ class Memo:
             ask.params_hash = sha256(compared.encode()).hexdigest()[:16]
         state = self.known.get(task_key)
         if state is not None:
-            self._check_stored(ask, state)
-            ask.state = state
-            if state.status is TaskStatus.COMPLETED:
-                ask.output = state.output
-                ask.is_settled = True
-            elif state.status is TaskStatus.ERRORED:
-                ask.error = state.error
-                ask.is_settled = True
+            self.learn(ask, state)
         self._asked[task_key] = ask
         if task is not None:
             if self._inner is None:
                 self._inner = {}
             self._inner.setdefault(task.id, []).append(task_key)
         return ask, True
+
+    def learn(self, ask: Ask, state: TaskState) -> None:
+        """Take in what is stored of a task that is asked for; one that has its outcome is settled.
+
+        Raises:
+            CacheKeyMismatchError: It is that of another call.
+        """
+        self._check_stored(ask, state)
+        ask.state = state
+        if state.status is TaskStatus.COMPLETED:
+            ask.settle(state.output)
+        elif state.status is TaskStatus.ERRORED:
+            ask.settle(None, state.error)
 
     def _automatic_key(self, scope: Scope, operation: str, name: str, asker: object) -> list[object]:
         counters = scope.automatic
@@ -184,6 +190,9 @@ class Memo:
         self.warn(f"key {shown} was asked for twice; the second call got the first result")
 
     def _check_stored(self, ask: Ask, state: TaskState) -> None:
+        if not state.operation and state.name in ("", ask.name):
+            # A platform of the v2 protocol says no more of it.
+            return
         if state.operation != ask.operation or state.name != ask.name:
             raise CacheKeyMismatchError(
                 f"The cache key {display_key(ask.key)!r} belongs to {state.operation} {state.name!r}, stored by an "

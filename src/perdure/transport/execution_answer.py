@@ -31,6 +31,7 @@ from perdure.protocol.messages.outcomes import (
     RunJobCanceled,
     RunJobError,
     RunJobInvalidPayload,
+    RunJobOutcome,
     RunJobRateLimited,
     RunJobResponse,
     RunJobResumeWithParallelTask,
@@ -61,7 +62,8 @@ def result_of(body: bytes) -> ExecutionResult:
     """
     answer = decode_run_job_response(body)
     if isinstance(answer, RunJobSuccess):
-        return Succeeded(None if answer.output is UNSET else JsonText(check(bytes(answer.output))))
+        output = None if answer.output is UNSET else JsonText(check(bytes(answer.output)))
+        return Succeeded(output=output, warnings=_warnings(answer))
     stops = _Stops()
     stops.add(answer)
     return stops.result()
@@ -91,7 +93,7 @@ class _Stops:
             self._retries.append(TaskRetry(stop.task.id, error_info(stop.error), stop.retry_at))
         elif isinstance(stop, RunJobError):
             task_id = None if stop.task is UNSET else stop.task.id
-            self._ends.append(Failed(error_info(stop.error), task_id))
+            self._ends.append(Failed(error=error_info(stop.error), task_id=task_id, warnings=_warnings(stop)))
         else:
             self._add_other(stop)
 
@@ -165,13 +167,20 @@ class _Stops:
         return Suspended(tuple(self._waits), **notes)
 
 
+def _warnings(outcome: RunJobOutcome) -> tuple[str, ...]:
+    return () if outcome.warnings is UNSET else tuple(outcome.warnings[:100])
+
+
 _LATEST_MS = 253_370_764_800_000
 
 
 def error_info(error: ErrorWithStack) -> ErrorInfo:
     """Take over an error of user code."""
     return ErrorInfo(
-        "Error" if error.name is UNSET else error.name, error.message, None if error.stack is UNSET else error.stack
+        "Error" if error.name is UNSET else error.name,
+        error.message,
+        None if error.stack is UNSET else error.stack,
+        None if error.data is UNSET else JsonText(check(error.data)),
     )
 
 

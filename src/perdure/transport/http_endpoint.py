@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed
@@ -17,6 +18,7 @@ from perdure.protocol.messages.headers import (
     API_KEY_HEADER,
     ENDPOINT_ID_HEADER,
     LAZY_CACHED_TASKS_VERSION,
+    NATIVE_HEADER,
     RUN_METADATA_HEADER,
     SERVER_USER_AGENT,
     Action,
@@ -27,11 +29,12 @@ from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body
+from perdure.transport.node_link import perdure_version
 from perdure.transport.platform_timeouts import is_platform_timeout
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from perdure.protocol.endpoint import Index
@@ -50,10 +53,6 @@ CHUNK_MS: Final = (10_000, 60_000, 120_000)
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
-KEYS_TRIED: Final = 5
-"""How many keys of its environment an endpoint is shown, until it takes one."""
-
-_WRONG_KEY: Final = 401
 _MARGIN_MS: Final = 350
 _BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
 
@@ -72,7 +71,7 @@ class HttpEndpoint:
     Args:
         endpoint_id: The app's id.
         url: Where it is.
-        api_keys: Gives the private keys of its environment, by one of which it knows who asks, likeliest first.
+        api_key: The private key of its environment, by which it knows who asks.
         requester: Sends the requests.
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
@@ -87,7 +86,7 @@ class HttpEndpoint:
         endpoint_id: str,
         url: str,
         *,
-        api_keys: Callable[[], Sequence[str]],
+        api_key: str,
         requester: Requester,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -95,13 +94,13 @@ class HttpEndpoint:
     ) -> None:
         self.id = endpoint_id
         self.url = url
-        self._api_keys = api_keys
-        self._accepted: str | None = None
+        self._api_key = api_key
         self._requester = requester
         self._now = now
         self._monotonic = monotonic
         self._listens = listens
         self._chunk_ms = CHUNK_MS[1]
+        self._is_native = False
         self._known: dict[str, RunMetadata] = {}
         self._at_work: dict[str, asyncio.Task[Any]] = {}
 
@@ -132,7 +131,8 @@ class HttpEndpoint:
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""
-        body = encode_message(execution_body(request, now=self._now(), limit_ms=self._chunk_ms - _MARGIN_MS))
+        made = execution_body(request, now=self._now(), limit_ms=self._chunk_ms - _MARGIN_MS)
+        body = encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
         began = self._monotonic()
         try:
             answer = await self._post(Action.EXECUTE_JOB, body=body, timeout=EXECUTION_SECONDS)
@@ -185,29 +185,8 @@ class HttpEndpoint:
         timeout: float = ACTION_SECONDS,
         kind: str | None = "application/json",
     ) -> OutboundResponse:
-        # The key of an environment may have been exchanged, and the app not know it yet.
-        *others, last = sorted(self._api_keys()[:KEYS_TRIED], key=lambda key: key != self._accepted)
-        for key in others:
-            answer = await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
-            if answer.status != _WRONG_KEY:
-                self._accepted = key
-                return answer
-        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind)
-        self._accepted = last if answer.status != _WRONG_KEY else None
-        return answer
-
-    async def _send(
-        self,
-        action: Action,
-        key: str,
-        *,
-        body: bytes | None,
-        headers: tuple[tuple[str, str], ...],
-        timeout: float,
-        kind: str | None,
-    ) -> OutboundResponse:
         sent = [
-            (API_KEY_HEADER, key),
+            (API_KEY_HEADER, self._api_key),
             (ACTION_HEADER, action.value),
             (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
             ("User-Agent", SERVER_USER_AGENT),
@@ -216,16 +195,22 @@ class HttpEndpoint:
         ]
         if body is not None and kind is not None:
             sent.append(("Content-Type", kind))
+        if self._is_native:
+            sent.append((NATIVE_HEADER, perdure_version()))
         request = OutboundRequest(
             "POST", self.url, tuple(sent), b"" if body is None else body, timeout, (API_KEY_HEADER,), _BOUNDS
         )
-        return await self._requester.request(request)
+        answer = await self._requester.request(request)
+        # An app may be written anew in another language; a failure of what stands before it says nothing of it.
+        if 200 <= answer.status < 300:
+            self._is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
+        return answer
 
     def _check(self, answer: OutboundResponse) -> None:
         if 200 <= answer.status < 300:
             return
-        if answer.status == _WRONG_KEY:
-            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=_WRONG_KEY)
+        if answer.status == 401:
+            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=401)
         raise FetchFailedError(
             f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
         )

@@ -173,12 +173,8 @@ class NodeSession:
 
 
 def _headers(target: Target, request: NodeRequest) -> Mapping[str, str]:
-    headers = {"Authorization": f"Bearer {target.api_key}"}
-    if target.environment is not None:
-        headers["Perdure-Environment"] = target.environment
-    if request.body is not None:
-        headers["Content-Type"] = "application/json"
-    return headers
+    authorization = {"Authorization": f"Bearer {target.api_key}"}
+    return authorization if request.body is None else {**authorization, "Content-Type": "application/json"}
 
 
 async def _read(response: ClientResponse) -> bytes:

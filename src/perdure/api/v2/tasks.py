@@ -11,13 +11,14 @@ from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
 from perdure.errors import InvalidArgumentError, NotFoundError
-from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
+    EPOCH_HEADER,
     IDEMPOTENCY_KEY_HEADER,
     LAZY_CACHED_TASKS_VERSION,
+    NATIVE_HEADER,
     SERIALIZED_OUTPUT_VERSION,
     VERSION_HEADER,
 )
@@ -30,6 +31,7 @@ from perdure.protocol.messages.tasks import (
     FailTaskBody,
     ServerTask,
 )
+from perdure.transport.execution_answer import error_info
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -43,11 +45,12 @@ BODY_LIMIT = 8 * 1024 * 1024
 """How many bytes the body of a call of a task may have: its output travels as text inside JSON."""
 
 _DEPTH = 4
+_EPOCH_DIGITS = 18
 
 
 async def create_task(call: Call) -> Response:
     """Create a task; one that is there under its idempotency key is answered unchanged."""
-    remote = call.remote
+    remote = _remote(call)
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
         raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
@@ -56,12 +59,12 @@ async def create_task(call: Call) -> Response:
         raise Refusal(400, "invalid_idempotency_key", "The idempotency keys of header and body differ.")
     run_id = call.part("run_id")
     try:
-        task = await remote.tasks.create(remote.environment_no, run_id, body)
+        task = await remote.tasks.create(remote.environment_no, run_id, body, epoch=_epoch(call))
     except InvalidArgumentError as error:
         raise Refusal(400, "invalid_idempotency_key", error.message) from error
     except NotFoundError as error:
         raise not_found(error.message) from error
-    shown = remote.show(task)
+    shown = remote.show(task, is_native=_is_native(call))
     if call.request.headers.get(VERSION_HEADER) != LAZY_CACHED_TASKS_VERSION:
         return message_answer(shown)
     cursor = call.request.headers.get(CACHED_TASKS_CURSOR_HEADER, "")
@@ -72,7 +75,7 @@ async def create_task(call: Call) -> Response:
 
 async def complete_task(call: Call) -> Response:
     """Complete a task; one that has its outcome is answered unchanged."""
-    remote = call.remote
+    remote = _remote(call)
     if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
         body = await read_message(call, CompleteTaskBody)
         output = None if body.output is UNSET else JsonText(check(body.output))
@@ -83,23 +86,25 @@ async def complete_task(call: Call) -> Response:
         properties = raw_body.properties
     shown = None if properties is UNSET else JsonText(encode_message(properties).decode())
     return await _settled(
-        remote,
+        call,
         remote.tasks.complete(
-            remote.environment_no, call.part("run_id"), call.part("task_id"), output=output, properties=shown
+            remote.environment_no, call.part("run_id"), call.part("task_id"), output=output, properties=shown,
+            epoch=_epoch(call),
         ),
-    )
+    )  # fmt: skip
 
 
 async def fail_task(call: Call) -> Response:
     """Fail a task; one that has its outcome is answered unchanged."""
-    remote = call.remote
+    remote = _remote(call)
     given = (await read_message(call, FailTaskBody)).error
-    error = ErrorInfo(
-        "Error" if given.name is UNSET else given.name, given.message, None if given.stack is UNSET else given.stack
-    )
     return await _settled(
-        remote, remote.tasks.fail(remote.environment_no, call.part("run_id"), call.part("task_id"), error=error)
-    )
+        call,
+        remote.tasks.fail(
+            remote.environment_no, call.part("run_id"), call.part("task_id"), error=error_info(given),
+            epoch=_epoch(call),
+        ),
+    )  # fmt: skip
 
 
 async def read_message(call: Call, kind: type[T]) -> T:
@@ -108,9 +113,9 @@ async def read_message(call: Call, kind: type[T]) -> T:
     return decode_message(text.encode(), kind)
 
 
-async def _settled(remote: RemoteDesk, settling: Any) -> Response:
+async def _settled(call: Call, settling: Any) -> Response:
     try:
-        return message_answer(remote.show(await settling))
+        return message_answer(_remote(call).show(await settling, is_native=_is_native(call)))
     except NotFoundError as error:
         raise not_found(error.message) from error
 
@@ -120,6 +125,25 @@ async def _page(remote: RemoteDesk, run_id: str, cursor: str) -> CachedTasksPage
 
     tasks, beyond = await remote.tasks.list_completed(remote.environment_no, run_id, cursor=cursor)
     return CachedTasksPage(tasks=[cached_task(task) for task in tasks], cursor=UNSET if beyond is None else beyond)
+
+
+def _is_native(call: Call) -> bool:
+    return NATIVE_HEADER in call.request.headers
+
+
+def _epoch(call: Call) -> int | None:
+    """Read which execution asks: apps of perdure's say so."""
+    text = call.request.headers.get(EPOCH_HEADER)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > _EPOCH_DIGITS:
+        raise Refusal(400, "invalid_field", f"{EPOCH_HEADER} is a whole number.")
+    return int(text)
+
+
+def _remote(call: Call) -> RemoteDesk:
+    assert call.remote is not None
+    return call.remote
 
 
 _PATH = "/api/v1/runs/{run_id}/tasks"

@@ -8,11 +8,18 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 
 class ErrorWithStack(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An error of user code (v2 protocol, section 5)."""
+    """An error of user code (v2 protocol, section 5).
+
+    Attributes:
+        data: Native. JSON text from which the exception may be made again.
+    """
 
     message: str
     name: str | UnsetType = UNSET
     stack: str | UnsetType = UNSET
+
+    # Native.
+    data: str | UnsetType = UNSET
 
 
 class FieldIssue(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -19,6 +19,13 @@ VERSION_HEADER = "trigger-version"
 SDK_VERSION_HEADER = "trigger-sdk-version"
 IDEMPOTENCY_KEY_HEADER = "idempotency-key"
 CACHED_TASKS_CURSOR_HEADER = "x-cached-tasks-cursor"
+
+NATIVE_HEADER = "perdure-version"
+"""Sent by perdure, and by nobody else: what follows may hold the members of messages that are native."""
+
+EPOCH_HEADER = "perdure-epoch"
+"""Native. The number of the execution that writes."""
+
 RUN_SIGNATURE_HEADER = "x-trigger-signature-256"
 RATE_LIMIT_HEADER = "x-ratelimit-limit"
 RATE_REMAINING_HEADER = "x-ratelimit-remaining"

@@ -57,6 +57,10 @@ class Instant(datetime):
             raise ValueError(f"Expected an ISO-8601 date, got {text[:64]!r}") from None
         return moment if moment.tzinfo is UTC else _in_utc(moment)
 
+    def plain(self) -> datetime:
+        """Return the same moment as a ``datetime`` of no class of its own, as records have it."""
+        return datetime.combine(self.date(), self.time(), UTC)
+
     def wire_text(self) -> str:
         """Return the text that travels, for example ``2024-01-01T00:00:01.500Z``."""
         moment = self if self.tzinfo is UTC else _in_utc(self)

@@ -128,6 +128,9 @@ def add_line(execution: Execution, level: str, message: str, data: Any, *, can_w
         task_key = idempotency_key(execution.run_id, parent_id, key)
         if task_key in execution.memo.known:
             return False
+        register = execution.register
+        if register is not None and register.has_line(execution.run_id, execution.epoch, task_key):
+            return False
     line = _line(execution, task_key, parent_id, level, message, data)
     with execution.lock:
         return (execution.lines.add if can_wait else execution.lines.offer)(line, scope.task)

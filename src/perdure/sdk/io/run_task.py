@@ -16,6 +16,7 @@ from perdure.sdk.codec import return_codec
 from perdure.sdk.io.attempts import Attempts, as_failure, note_failure, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
+from perdure.sdk.io.registered import for_register, register_task
 from perdure.sdk.io.stand_ins import replace_body
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
@@ -44,6 +45,8 @@ async def run_task(
     branch = execution.begin(call)
     if branch is None:
         return await execution.never()
+    if execution.register is not None:
+        fn, options = for_register(execution, fn, options)
     first: Ask | None = None
     try:
         scope = current_scope.get(execution.root)
@@ -68,13 +71,15 @@ async def run_task(
                 first = ask
             if is_first or ask.is_settled or await execution.share(call, branch, ask):
                 break
+        if execution.register is not None and ask.state is None and not ask.is_settled:
+            await execution.on_loop(call, partial(register_task, execution, scope, ask, options))
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else _wrapped(scope, options.wrap, result)
         stand_ins = execution.host.stand_ins
         if stand_ins is not None and (found := stand_ins.find(execution.memo.path(scope, ask))) is not None:
             fn, options = replace_body(found, ask, options)
-        task = ask.task = _open_task(execution, scope, ask, options)
+        task = ask.task = open_task(execution, scope, ask, options)
         attempts = Attempts(execution, call, branch, scope, ask, codec, fn, options, task)
         if options is PLAIN and ask.state is None and type(fn) is FunctionType and _takes_nothing(fn):
             if not isinstance(call, int):
@@ -167,7 +172,8 @@ def _takes_nothing(fn: FunctionType) -> bool:
     return fn.__code__.co_argcount == len(fn.__defaults__ or ())
 
 
-def _open_task(execution: Execution, scope: Scope, ask: Ask, options: TaskOptions) -> OpenTask:
+def open_task(execution: Execution, scope: Scope, ask: Ask, options: TaskOptions) -> OpenTask:
+    """Make the task of a request that has no outcome yet."""
     state, shown, key = ask.state, options.display_key, ask.key
     return OpenTask(
         execution.host.new_task_id() if state is None else state.id,

@@ -1,0 +1,101 @@
+"""The handler for hosts without an event loop: jobs run on one in a thread, one for each process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Final
+
+from perdure.adapters.handler import AppHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.adapters.exchange import AppAnswer, AppRequest
+    from perdure.sdk.client import Client
+
+_CLOSING_SECONDS: Final = 5.0
+
+
+class BlockingHandler:
+    """Answers what servers ask of a client's jobs, from any number of threads; each blocks until it has its answer.
+
+    Processes that are forked from this one have a thread of their own each.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._handler = AppHandler(client)
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+
+    def handle(self, request: AppRequest) -> AppAnswer:
+        """Answer a request; see `AppHandler.handle`."""
+        loop = self._open().loop
+        answering = asyncio.run_coroutine_threadsafe(self._handler.handle(request), loop)
+        try:
+            return answering.result()
+        except BaseException:
+            answering.cancel()
+            raise
+
+    def _open(self) -> LoopThread:
+        thread = self._thread
+        if thread is None or thread.pid != os.getpid():
+            with self._lock:
+                thread = self._thread
+                if thread is None or thread.pid != os.getpid():
+                    thread = self._thread = LoopThread()
+        return thread
+
+
+class LoopThread:
+    """A thread with an event loop, until the process ends.
+
+    Attributes:
+        loop: The loop.
+        pid: The process.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="perdure-jobs", daemon=True)
+        self._thread.start()
+        _at_exit(self)
+
+    def close(self) -> None:
+        """End what is at work, and the thread."""
+        if self.pid != os.getpid() or not self._thread.is_alive():
+            return
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(_CLOSING_SECONDS)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            left = asyncio.all_tasks(self.loop)
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+
+def _at_exit(thread: LoopThread) -> None:
+    """Close a thread before the interpreter ends: what `atexit` calls comes too late to start any."""
+    reference = weakref.ref(thread)
+
+    def close() -> None:
+        left = reference()
+        if left is not None:
+            left.close()
+
+    register: Callable[[Callable[[], None]], None] = vars(threading)["_register_atexit"]
+    register(close)

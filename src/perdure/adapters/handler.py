@@ -1,0 +1,281 @@
+"""What an app answers to a server: one request in, one answer out (v2 protocol, section 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import weakref
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from perdure.adapters.exchange import AppAnswer, AppRequest
+from perdure.errors import InvalidArgumentError, JsonError, NotConnectedError, NotFoundError
+from perdure.protocol.endpoint import Index
+from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.messages.answers import OkAnswer
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.delivery import (
+    Delivery,
+    NormalizedResponse,
+    SourceDelivery,
+    SourceDeliveryAnswer,
+    WebhookDelivery,
+    WebhookDeliveryAnswer,
+    read_delivery_headers,
+)
+from perdure.protocol.messages.endpoints import PingAnswer, ProbeBody, ValidateAnswer
+from perdure.protocol.messages.errors import EndpointErrorAnswer
+from perdure.protocol.messages.execution import RunJobBody, RunMetadata
+from perdure.protocol.messages.headers import (
+    ACTION_HEADER,
+    API_KEY_HEADER,
+    ENDPOINT_ID_HEADER,
+    LAZY_CACHED_TASKS_VERSION,
+    NATIVE_HEADER,
+    RUN_METADATA_HEADER,
+    Action,
+)
+from perdure.protocol.messages.notifications import RunNotification
+from perdure.protocol.messages.preprocessing import PreprocessRunAnswer, PreprocessRunBody
+from perdure.protocol.messages.triggers import InitializeTriggerBody
+from perdure.protocol.received import ReceivedRequest
+from perdure.transport.index_answer import index_answer
+from perdure.transport.node_link import perdure_version
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from msgspec import Struct
+
+    from perdure.adapters.runtime import Runtime
+    from perdure.sdk.client import Client
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LONGEST_PROBE: Final = 900.0
+"""How many seconds PROBE_EXECUTION_TIMEOUT waits at most before it answers."""
+
+_JSON: Final = {"content-type": "application/json"}
+_FAILED: Final = b'{"message":"The app failed; its log says how."}'
+_OK: Final = NormalizedResponse(status=200, body=Raw(b'{"ok":true}'))
+
+
+class Refusal(Exception):
+    """An action that is not done.
+
+    Attributes:
+        status: The status of the answer.
+        message: Its sentence.
+        has_versions: Whether the answer names versions, as others do.
+    """
+
+    def __init__(self, status: int, message: str, *, has_versions: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.has_versions = has_versions
+
+
+class AppHandler:
+    """Answers what servers ask of a client's jobs, on any number of event loops.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
+        self._actions: dict[str, Callable[[AppRequest], Awaitable[AppAnswer]]] = {
+            Action.PING: self._ping,
+            Action.VALIDATE: self._validate,
+            Action.INDEX_ENDPOINT: self._index,
+            Action.EXECUTE_JOB: self._execute,
+            Action.PREPROCESS_RUN: self._preprocess,
+            Action.INITIALIZE_TRIGGER: self._initialize,
+            Action.DELIVER_HTTP_SOURCE_REQUEST: self._deliver_source,
+            Action.DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE: self._deliver_request,
+            Action.DELIVER_WEBHOOK_REQUEST: self._deliver_webhook,
+            Action.PROBE_EXECUTION_TIMEOUT: self._probe,
+            Action.RUN_NOTIFICATION: self._notify,
+        }
+
+    async def handle(self, request: AppRequest) -> AppAnswer:
+        """Answer a request. Cancel this when nobody waits for the answer any more: what it executes ends then."""
+        if request.method == "HEAD":
+            return AppAnswer(200, _JSON)
+        began = monotonic()
+        try:
+            self._check_key(request.headers)
+            if request.method != "POST":
+                raise Refusal(405, "Method not allowed (only POST is allowed)")
+            action = request.headers.get(ACTION_HEADER)
+            if not action:
+                raise Refusal(400, "Missing x-trigger-action header")
+            act = self._actions.get(action)
+            if act is None:
+                raise Refusal(405, "Method not allowed")
+            answer = await act(request)
+        except Refusal as refusal:
+            headers = {**_JSON, **_versions()} if refusal.has_versions else _JSON
+            return AppAnswer(refusal.status, headers, encode_message(EndpointErrorAnswer(message=refusal.message)))
+        except Exception:
+            # Code of the app outside of runs, such as a hook: the server asks again.
+            _log.exception("What the server asked of client %r failed.", self._client.id)
+            return AppAnswer(500, {**_JSON, **_versions()}, _FAILED)
+        timing = {"x-trigger-request-timing": f"dur={(monotonic() - began) * 1000:.3f}"}
+        return AppAnswer(answer.status, {**_JSON, **_versions(), **timing, **answer.headers}, answer.body)
+
+    async def close(self) -> None:
+        """End what executes on this event loop; a further request begins anew."""
+        runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
+        if runtime is not None:
+            await runtime.close()
+
+    def _check_key(self, headers: Mapping[str, str]) -> None:
+        given = headers.get(API_KEY_HEADER)
+        if not given:
+            raise Refusal(401, "Unauthorized: missing x-trigger-api-key header")
+        try:
+            key = self._client.connecting.server_key()
+        except NotConnectedError:
+            raise Refusal(401, "Unauthorized: client missing apiKey") from None
+        if not hmac.compare_digest(given.encode(), key.encode()):
+            raise Refusal(
+                401,
+                "Forbidden: client apiKey mismatch: Make sure you are using the correct API Key for your environment",
+            )
+
+    # Being found and indexed.
+
+    async def _ping(self, request: AppRequest) -> AppAnswer:
+        asked, own = request.headers.get(ENDPOINT_ID_HEADER), self._client.id
+        if not asked:
+            return _answer(PingAnswer(ok=False, error="Missing endpoint ID"))
+        if asked != own:
+            error = f"Endpoint ID mismatch error. Expected {own}, got {asked}"
+            return _answer(PingAnswer(ok=False, error=error))
+        return _answer(PingAnswer(ok=True))
+
+    async def _validate(self, _request: AppRequest) -> AppAnswer:
+        return _answer(ValidateAnswer(ok=True, endpoint_id=self._client.id))
+
+    async def _index(self, _request: AppRequest) -> AppAnswer:
+        examples = {job.id: text for job in self._client.jobs.values() if (text := job.all_examples()) is not None}
+        return _answer(index_answer(_index_of(self._client), examples))
+
+    # Runs.
+
+    async def _execute(self, request: AppRequest) -> AppAnswer:
+        body = _read(request.body, RunJobBody, "Invalid execution")
+        job = self._client.jobs.get(body.job.id)
+        if job is None:
+            raise Refusal(404, "Job not found")
+        runtime = await self._runtime()
+        try:
+            answer = await runtime.execute(
+                body, is_native=NATIVE_HEADER in request.headers, time_left_ms=request.time_left_ms
+            )
+        except (JsonError, InvalidArgumentError):
+            raise Refusal(400, "Invalid execution") from None
+        listens = RunMetadata(
+            success_subscription=bool(job.hooks(ok=True)), failed_subscription=bool(job.hooks(ok=False))
+        )
+        return _answer(answer, {RUN_METADATA_HEADER: encode_message(listens).decode()})
+
+    async def _preprocess(self, request: AppRequest) -> AppAnswer:
+        body = _read(request.body, PreprocessRunBody, "Invalid body")
+        if body.job.id not in self._client.jobs:
+            raise Refusal(404, "Job not found")
+        return _answer(PreprocessRunAnswer(abort=False, properties=[]))
+
+    async def _probe(self, request: AppRequest) -> AppAnswer:
+        body = _read(request.body or b"{}", ProbeBody, "Invalid body")
+        await asyncio.sleep(min(max(body.timeout / 1000, 0.0), LONGEST_PROBE))
+        return _answer(OkAnswer())
+
+    async def _notify(self, request: AppRequest) -> AppAnswer:
+        told = _read(request.body, RunNotification, "Invalid body")
+        runtime = await self._runtime()
+        try:
+            await runtime.host.notify(told.job.id, JsonText(check(request.body)))
+        except NotFoundError:
+            raise Refusal(404, "Job not found", has_versions=True) from None
+        return _answer(OkAnswer())
+
+    # Requests from outside, and what this client has none of.
+
+    async def _initialize(self, request: AppRequest) -> AppAnswer:
+        _read(request.body, InitializeTriggerBody, "Invalid trigger body")
+        raise Refusal(404, "Dynamic trigger not found")
+
+    async def _deliver_source(self, request: AppRequest) -> AppAnswer:
+        _read_headers(request, SourceDelivery)
+        return _answer(SourceDeliveryAnswer(events=[], response=_OK))
+
+    async def _deliver_request(self, request: AppRequest) -> AppAnswer:
+        delivery: Delivery = _read_headers(request, Delivery)
+        endpoint = self._client.http_endpoints.get(delivery.key)
+        if endpoint is None or endpoint.respond_with is None:
+            return _answer(_OK)
+        runtime = await self._runtime()
+        received = ReceivedRequest(
+            delivery.http_method, delivery.http_url, delivery.http_headers, request.body, runtime.now()
+        )
+        given = await runtime.host.respond(delivery.key, received)
+        body = Raw(msgspec.json.encode(given.body.decode(errors="replace")))
+        return _answer(NormalizedResponse(status=given.status, headers=dict(given.headers), body=body))
+
+    async def _deliver_webhook(self, request: AppRequest) -> AppAnswer:
+        _read_headers(request, WebhookDelivery)
+        return _answer(WebhookDeliveryAnswer(response=_OK, verified=False))
+
+    async def _runtime(self) -> Runtime:
+        """Give what executes on this event loop."""
+        loop = asyncio.get_running_loop()
+        runtime = self._runtimes.get(loop)
+        if runtime is None:
+            # Large, and not before the first run.
+            from perdure.adapters.runtime import Runtime
+
+            try:
+                runtime = self._runtimes[loop] = Runtime(self._client)
+            except NotConnectedError as error:
+                raise Refusal(500, error.message, has_versions=True) from error
+            await runtime.begin()
+        return runtime
+
+
+def _answer(message: Struct | Any, headers: Mapping[str, str] | None = None) -> AppAnswer:
+    return AppAnswer(200, {} if headers is None else headers, encode_message(message))
+
+
+def _index_of(client: Client) -> Index:
+    endpoints = tuple(endpoint.spec() for endpoint in client.http_endpoints.values())
+    return Index(
+        client.id, tuple(job.spec() for job in client.jobs.values()), tuple(client.dynamic_schedules), endpoints
+    )
+
+
+def _versions() -> dict[str, str]:
+    version = perdure_version()
+    return {"trigger-version": LAZY_CACHED_TASKS_VERSION, "trigger-sdk-version": version, NATIVE_HEADER: version}
+
+
+def _read(body: bytes, kind: type[T], refusal: str) -> T:
+    try:
+        return decode_message(body, kind)
+    except (JsonError, MessageShapeError, msgspec.ValidationError):
+        raise Refusal(400, refusal) from None
+
+
+def _read_headers(request: AppRequest, kind: type[Any]) -> Any:
+    try:
+        return read_delivery_headers(request.headers, kind)
+    except (JsonError, MessageShapeError):
+        raise Refusal(400, "Invalid headers") from None

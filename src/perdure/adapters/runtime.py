@@ -1,0 +1,120 @@
+"""What executes an app's jobs on one event loop, for a platform elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+
+from perdure.config.settings import load_settings
+from perdure.protocol.noop_filter import NoopFilter
+from perdure.sdk.host import Host
+from perdure.transport.execution_outcome import answer_of
+from perdure.transport.execution_request import execution_request
+from perdure.transport.wire_execution import WireExecution
+from perdure.transport.wire_platform import WirePlatform
+
+if TYPE_CHECKING:
+    from perdure.protocol.messages.execution import RunJobBody
+    from perdure.protocol.messages.outcomes import RunJobResponse
+    from perdure.sdk.client import Client
+
+_UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WallClock:
+    """The clock of the machine, in whole milliseconds."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return _UNIX + timedelta(milliseconds=self.now_ms())
+
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+
+class Runtime:
+    """Executes jobs on the running event loop, until that is shut down.
+
+    Args:
+        client: Whose jobs.
+
+    Raises:
+        NotConnectedError: The client does not know its server.
+    """
+
+    def __init__(self, client: Client) -> None:
+        url, api_key = client.connecting.server()
+        self._clock = WallClock()
+        self._numbers = itertools.count(1)
+        self.platform = WirePlatform(url, api_key, endpoint_id=client.id)
+        self.host = Host(
+            client.id,
+            client.jobs,
+            force_replay=True,
+            dynamic_schedules=client.dynamic_schedules,
+            http_endpoints=client.http_endpoints,
+            max_threads=load_settings().max_threads,
+            register=self.platform,
+        )
+        self.host.connect(self.platform, self._clock, os.urandom)
+        self._end = _until_shut_down(self)
+
+    async def begin(self) -> None:
+        """Be closed when the event loop is shut down, if not before."""
+        await anext(self._end)
+
+    async def execute(self, body: RunJobBody, *, is_native: bool, time_left_ms: float | None = None) -> RunJobResponse:
+        """Execute a run.
+
+        Args:
+            body: What is asked for.
+            is_native: Whether the platform is perdure's.
+            time_left_ms: How many milliseconds that may take, if the host of the app says so.
+
+        Raises:
+            JsonError, InvalidArgumentError: The body holds what is not taken.
+        """
+        number = next(self._numbers)
+        request = execution_request(body, number=number)
+        limits = [one for one in (body.run_chunk_execution_limit, time_left_ms) if one is not UNSET and one]
+        execution = WireExecution(
+            body.run.id,
+            number,
+            limit_ms=min(limits, default=None),
+            noops=NoopFilter.decode(body.noop_tasks_set) if body.noop_tasks_set else None,
+            epoch=body.epoch if is_native and body.epoch is not UNSET else None,
+            is_native=is_native,
+            monotonic=time.monotonic,
+        )
+        # Whatever executes this run here has lost it.
+        self.host.abort(body.run.id, "the run is executed again")
+        self.platform.take_up(execution)
+        try:
+            return answer_of(await self.host.execute(request), execution, now_ms=self._clock.now_ms)
+        finally:
+            self.platform.forget(execution)
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return self._clock.now()
+
+    async def close(self) -> None:
+        """End what executes, and close every connection."""
+        await self.host.stop()
+        await self.platform.close()
+
+
+async def _until_shut_down(runtime: Runtime) -> AsyncGenerator[None, Any]:
+    # An event loop that is shut down closes the generators that were begun on it.
+    try:
+        yield
+    finally:
+        await asyncio.shield(runtime.close())

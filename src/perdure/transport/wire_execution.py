@@ -1,0 +1,135 @@
+"""One execution of a run whose platform is elsewhere: its time, its tasks, and why it has to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET
+
+from perdure.errors import StaleExecutionError
+from perdure.protocol.messages.outcomes import (
+    AutoYieldData,
+    RunJobAutoYield,
+    RunJobAutoYieldWithTask,
+    RunJobCanceled,
+    RunJobRateLimited,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from perdure.protocol.execution import ErrorInfo, JsonText
+    from perdure.protocol.messages.tasks import ServerTask
+    from perdure.protocol.noop_filter import NoopFilter
+
+    Stop = RunJobAutoYield | RunJobAutoYieldWithTask | RunJobCanceled | RunJobRateLimited
+
+START_MS: Final = 500
+BODY_MS: Final = 1500
+END_MS: Final = 500
+"""How many milliseconds must be left before a task is asked for, before its body runs, and after it (section 6.6)."""
+
+
+class WireExecution:
+    """What is known of an execution beside its code.
+
+    Args:
+        run_id: The run.
+        number: Tells executions of this process apart.
+        limit_ms: How long it may take, in milliseconds; ``None``: as long as it likes.
+        noops: The log lines that the run has.
+        epoch: The number that the platform gave it, which its writes name; ``None``: it gave none.
+        is_native: Whether the platform is perdure's.
+        monotonic: Gives the time in seconds.
+
+    Attributes:
+        tasks: The tasks that it has asked for, by id, as the platform sent them last.
+        retries: Those that are to be tried again, with what their attempt failed with and when.
+        stop: Why it ends, if the platform or the time says so.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        number: int,
+        *,
+        limit_ms: float | None,
+        noops: NoopFilter | None,
+        epoch: int | None,
+        is_native: bool,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.run_id = run_id
+        self.number = number
+        self.noops = noops
+        self.epoch = epoch
+        self.is_native = is_native
+        self.tasks: dict[str, ServerTask] = {}
+        self.retries: dict[str, tuple[ErrorInfo, datetime]] = {}
+        self.stop: Stop | None = None
+        self._limit_ms = limit_ms
+        self._monotonic = monotonic
+        self._began = monotonic()
+
+    def check_time(self, needed_ms: float, location: str) -> None:
+        """Stop if less time than that is left.
+
+        Raises:
+            StaleExecutionError: It is.
+        """
+        if self._limit_ms and self._limit_ms - self._elapsed_ms() < needed_ms:
+            raise self.auto_yield(location)
+
+    def check_task(self, task: ServerTask, location: str) -> None:
+        """Note a task as the platform sent it, and stop if that says so.
+
+        Raises:
+            StaleExecutionError: The run was cancelled, or the platform wants the execution to end.
+        """
+        self.tasks[task.id] = task
+        if task.status == "CANCELED":
+            raise self._stop(RunJobCanceled(task=task), "the run was cancelled")
+        if task.force_yield is True:
+            raise self.auto_yield(location)
+
+    def auto_yield(self, location: str) -> StaleExecutionError:
+        """Note that the execution ends here; the error to raise."""
+        data = self._data(location)
+        stop = RunJobAutoYield(
+            location=data.location, time_remaining=data.time_remaining, time_elapsed=data.time_elapsed, limit=data.limit
+        )
+        return self._stop(stop, f"the execution ends at {location}")
+
+    def yield_completed(self, task_id: str, output: JsonText | None) -> StaleExecutionError:
+        """Note that the execution ends before it could report that task as completed; the error to raise."""
+        stop = RunJobAutoYieldWithTask(
+            id=task_id, output=UNSET if output is None else output, data=self._data("before_complete_task")
+        )
+        return self._stop(stop, "the execution ends before a task was recorded as complete")
+
+    def yield_until(self, reset: int) -> StaleExecutionError:
+        """Note that the platform was asked too often, and when to go on; the error to raise."""
+        return self._stop(RunJobRateLimited(reset=reset), "the server was asked too often")
+
+    def stop_now(self) -> Stop:
+        """Say why the execution ends, if nothing else has said so."""
+        if self.stop is None:
+            self.auto_yield("failed_task_run")
+        assert self.stop is not None
+        return self.stop
+
+    def _stop(self, stop: Stop, why: str) -> StaleExecutionError:
+        if self.stop is None:
+            self.stop = stop
+        return StaleExecutionError(why)
+
+    def _elapsed_ms(self) -> float:
+        return (self._monotonic() - self._began) * 1000
+
+    def _data(self, location: str) -> AutoYieldData:
+        elapsed, limit = self._elapsed_ms(), self._limit_ms
+        left = 0.0 if limit is None else max(0.0, limit - elapsed)
+        return AutoYieldData(
+            location=location, time_remaining=left, time_elapsed=elapsed, limit=UNSET if limit is None else limit
+        )

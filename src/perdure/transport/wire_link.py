@@ -1,0 +1,183 @@
+"""The link to a platform of the v2 protocol: asks it, and again if it fails (v2 protocol, section 4.0)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from msgspec import Struct
+from yarl import URL
+
+from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError, PerdureError, ValueTooLargeError
+from perdure.protocol.messages.headers import RATE_RESET_HEADER
+from perdure.transport.node_errors import error_of, read_refusal
+from perdure.transport.node_link import perdure_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ATTEMPTS: Final = 9
+"""How often a request is sent at most; together with the pauses that takes some ten seconds."""
+
+REQUEST_SECONDS: Final = 30.0
+"""How long a platform may take for one answer."""
+
+ANSWER_LIMIT: Final = 16 * 1024 * 1024
+"""How many bytes of an answer are read."""
+
+_CONNECTIONS: Final = 100
+_KEEP_SECONDS: Final = 3.0
+_FIRST_MS: Final = 80
+_LONGEST_MS: Final = 2000
+_JITTER_MS: Final = 50
+
+
+class RateLimitedError(NotConnectedError):
+    """The platform was asked too often.
+
+    Attributes:
+        reset: When to go on, in Unix time in milliseconds.
+    """
+
+    def __init__(self, reset: int) -> None:
+        super().__init__("The server was asked too often.")
+        self.reset = reset
+
+
+class WireRequest(Struct, frozen=True):
+    """What a platform is asked: a path, percent-encoded, and a body of that type."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+class WireReply(Struct, frozen=True):
+    """What it answered; ``is_native``: whether it is a platform of perdure's."""
+
+    status: int
+    body: bytes
+    is_native: bool
+
+
+class WireLink:
+    """Asks the platform at a URL; for one event loop.
+
+    Args:
+        url: Its URL, without a slash at the end.
+        api_key: What it is asked with.
+
+    Attributes:
+        is_native: Whether what answered last is a platform of perdure's.
+    """
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self.url = url
+        self.is_native = False
+        self._api_key = api_key
+        self._session: ClientSession | None = None
+
+    async def ask(self, request: WireRequest) -> WireReply:
+        """Send a request, again while the platform cannot be reached or fails; what it answers then.
+
+        Raises:
+            NotConnectedError: It does not answer, or is asked too often (`RateLimitedError`).
+            PerdureError: It refuses: what the same call raises in a node's own process.
+        """
+        problem = ""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                reply = await self._send(request)
+            except (ClientError, OSError, TimeoutError) as error:
+                problem = type(error).__name__
+            else:
+                if reply.status < 500:
+                    self.is_native = reply.is_native
+                    return reply if reply.status < 400 else _refuse(reply, self.url, request)
+                problem = f"status {reply.status}"
+            if attempt < ATTEMPTS:
+                pause = min(2**attempt * _FIRST_MS, _LONGEST_MS) + random.uniform(0, _JITTER_MS)
+                await asyncio.sleep(pause / 1000)
+        raise NotConnectedError(
+            f"The server at {self.url} did not answer {request.method} {request.path}, in {ATTEMPTS} attempts: "
+            f"{problem}."
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _send(self, request: WireRequest) -> WireReply:
+        headers = {"Authorization": f"Bearer {self._api_key}", **dict(request.headers)}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        async with self._open().request(
+            request.method,
+            URL(self.url + request.path, encoded=True),
+            headers=headers,
+            data=request.body,
+            allow_redirects=False,
+        ) as response:
+            reset = response.headers.get(RATE_RESET_HEADER, "")
+            if response.status == 429 and reset.isdecimal():
+                raise RateLimitedError(int(reset))
+            body = await response.content.read(ANSWER_LIMIT)
+            while len(body) < ANSWER_LIMIT and (more := await response.content.read(ANSWER_LIMIT - len(body))):
+                body += more
+            return WireReply(response.status, body, "Perdure-Version" in response.headers)
+
+    def _open(self) -> ClientSession:
+        if self._session is None:
+            version = perdure_version()
+            self._session = ClientSession(
+                connector=TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_SECONDS),
+                cookie_jar=DummyCookieJar(),
+                trust_env=False,
+                timeout=ClientTimeout(total=REQUEST_SECONDS, sock_connect=5),
+                headers={"Perdure-Version": version, "User-Agent": f"perdure/{version}"},
+            )
+        return self._session
+
+
+def quoted(segment: str) -> str:
+    """Write a segment of a path."""
+    return segment.replace(".", "%2E") if segment in (".", "..") else quote(segment, safe="")
+
+
+def _refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
+    """Raise the error that a refusal is; that there is no such thing is an answer to HEAD."""
+    if request.method == "HEAD" and reply.status == 404:
+        return reply
+    refused = read_refusal(reply.body)
+    if refused is not None:
+        raise error_of(reply.status, refused, url=url)
+    said = _sentence(reply.body) or f"The server at {url} answered with status {reply.status}."
+    if reply.status in (401, 403):
+        raise NotConnectedError(f"The server at {url} does not take the API key of this app. {said}")
+    kinds: Mapping[int, type[PerdureError]] = {
+        400: InvalidArgumentError,
+        404: NotFoundError,
+        413: ValueTooLargeError,
+        422: InvalidArgumentError,
+    }
+    raise kinds.get(reply.status, PerdureError)(said)
+
+
+def _sentence(body: bytes) -> str | None:
+    try:
+        members: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(members, dict):
+        return None
+    given = cast("dict[str, object]", members)
+    said = given.get("error") or given.get("message")
+    return said if isinstance(said, str) else None

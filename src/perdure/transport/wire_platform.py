@@ -1,0 +1,148 @@
+"""The platform of executions in another process than it: any platform of the v2 protocol, or one of perdure's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perdure.transport.http_desk import HttpDesk
+from perdure.transport.node_link import NodeLink
+from perdure.transport.node_target import NamedNode
+from perdure.transport.wire_calls import WireCalls
+from perdure.transport.wire_link import WireLink
+from perdure.transport.wire_tasks import WireTasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perdure.protocol.json_text import JsonText
+    from perdure.protocol.platform import (
+        CancelAnswer,
+        EventAnswer,
+        EventDetailsAnswer,
+        EventOptions,
+        EventRequest,
+        HttpEndpointAnswer,
+        RunAnswer,
+        RunPageAnswer,
+    )
+    from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
+    from perdure.protocol.state import PutStatus, StatusAnswer
+    from perdure.protocol.task_waits import InvokeRequest
+
+
+class WirePlatform(WireTasks):
+    """Implements `perdure.protocol.platform.Platform` and its ``TaskRegister``; for one event loop.
+
+    What any platform knows is asked in the forms of the v2 protocol. One of perdure's is asked by its own API where
+    that tells more; calls about runs are known to that alone.
+
+    Args:
+        url: The platform's URL, without a slash at the end.
+        api_key: What it is asked with.
+        endpoint_id: The app's id.
+    """
+
+    def __init__(self, url: str, api_key: str, *, endpoint_id: str) -> None:
+        link = WireLink(url, api_key)
+        self._wire = WireCalls(link, endpoint_id)
+        self._desk = HttpDesk(NodeLink(NamedNode(url, api_key)))
+        super().__init__(link, self._wire, lambda: self._any)
+
+    @property
+    def _any(self) -> HttpDesk | WireCalls:
+        return self._desk if self._link.is_native else self._wire
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._link.close()
+        await self._desk.close()
+
+    async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
+        """Send events, all or none if the platform is perdure's."""
+        return await self._any.send_events(events, options)
+
+    async def get_event(self, event_id: str) -> EventDetailsAnswer:
+        """Look an event up with the runs that it started."""
+        return await self._any.get_event(event_id)
+
+    async def cancel_event(self, event_id: str) -> EventAnswer:
+        """Cancel an event whose delivery lies ahead."""
+        return await self._any.cancel_event(event_id)
+
+    async def invoke_job(self, request: InvokeRequest) -> str:
+        """Start a run of a job; its id."""
+        return await self._any.invoke_job(request)
+
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> RunAnswer:
+        """Look a run up with one page of its tasks."""
+        return await self._desk.get_run(run_id, cursor=cursor, take=take, subtasks=subtasks)
+
+    async def cancel_run(self, run_id: str) -> RunAnswer:
+        """Cancel a run that has not ended."""
+        return await self._desk.cancel_run(run_id)
+
+    async def get_runs(self, job_id: str, *, cursor: str | None = None, take: int = 20) -> RunPageAnswer:
+        """List a page of a job's runs."""
+        return await self._desk.get_runs(job_id, cursor=cursor, take=take)
+
+    async def cancel_runs_for_event(self, event_id: str) -> CancelAnswer:
+        """Cancel the runs of an event."""
+        return await self._desk.cancel_runs_for_event(event_id)
+
+    async def cancel_runs_for_job(self, job_id: str) -> CancelAnswer:
+        """Cancel the runs of a job."""
+        return await self._desk.cancel_runs_for_job(job_id)
+
+    async def rerun(self, run_id: str) -> RunAnswer:
+        """Run a run once more."""
+        return await self._desk.rerun(run_id)
+
+    async def continue_run(self, run_id: str) -> RunAnswer:
+        """Let a run go on that has ended without success."""
+        return await self._desk.continue_run(run_id)
+
+    async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
+        """Return a run when it has ended."""
+        return await self._desk.wait_for_run(run_id, timeout=timeout)
+
+    async def get_value(self, key: str) -> JsonText | None:
+        """Look a value up."""
+        return await self._any.get_value(key)
+
+    async def has_value(self, key: str) -> bool:
+        """Whether there is a value."""
+        return await self._any.has_value(key)
+
+    async def set_value(self, key: str, value: JsonText) -> None:
+        """Store a value."""
+        await self._any.set_value(key, value)
+
+    async def delete_value(self, key: str) -> bool:
+        """Delete a value."""
+        return await self._any.delete_value(key)
+
+    async def put_status(self, run_id: str, call: PutStatus) -> StatusAnswer:
+        """Create a status of a run or change it."""
+        return await self._any.put_status(run_id, call)
+
+    async def get_run_statuses(self, run_id: str) -> RunAnswer:
+        """Look a run up with its statuses."""
+        return await self._desk.get_run_statuses(run_id)
+
+    async def get_http_endpoint(self, id: str) -> HttpEndpointAnswer:
+        """Tell where requests to an HTTP endpoint go."""
+        return await self._desk.get_http_endpoint(id)
+
+    async def replay_request(self, event_id: str) -> EventAnswer:
+        """Take in a request from outside once more."""
+        return await self._desk.replay_request(event_id)
+
+    async def register_schedule(self, call: RegisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick under a key."""
+        return await self._any.register_schedule(call)
+
+    async def unregister_schedule(self, call: UnregisterSchedule) -> ScheduleAnswer:
+        """Let a dynamic schedule tick no more under a key."""
+        return await self._any.unregister_schedule(call)

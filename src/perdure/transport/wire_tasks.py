@@ -1,0 +1,243 @@
+"""What executions write, by the routes of the v2 protocol: tasks are made, completed and failed (section 4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from perdure.errors import (
+    ExecutionError,
+    NotConnectedError,
+    NotFoundError,
+    PerdureError,
+    RunError,
+    RunNotActiveError,
+    StaleExecutionError,
+)
+from perdure.protocol.execution import ErrorInfo
+from perdure.protocol.failures import failure_of
+from perdure.protocol.messages.codec import decode_message, encode_message
+from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
+from perdure.protocol.messages.display import DisplayProperty
+from perdure.protocol.messages.errors import ErrorWithStack
+from perdure.protocol.messages.headers import (
+    CACHED_TASKS_CURSOR_HEADER,
+    EPOCH_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    LAZY_CACHED_TASKS_VERSION,
+    SERIALIZED_OUTPUT_VERSION,
+    VERSION_HEADER,
+)
+from perdure.protocol.messages.tasks import CompleteTaskBody, CreateTaskAnswer, FailTaskBody, ServerTask
+from perdure.protocol.state import StateOutcome
+from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.task_waits import EventWait, RunsWait
+from perdure.transport.wire_execution import BODY_MS, END_MS, START_MS
+from perdure.transport.wire_link import RateLimitedError, WireRequest, quoted
+from perdure.transport.wire_messages import create_body, dispatcher_seconds, state_of
+from perdure.transport.wire_state import perform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perdure.protocol.execution import JsonText, TaskRecord, TaskState
+    from perdure.protocol.state import StateCall
+    from perdure.transport.wire_calls import WireCalls
+    from perdure.transport.wire_execution import WireExecution
+    from perdure.transport.wire_link import WireLink
+    from perdure.transport.wire_state import StateAndSchedules
+
+T = TypeVar("T")
+
+
+class WireTasks:
+    """Writes the tasks of executions; implements what `perdure.protocol.platform` has of tasks.
+
+    Args:
+        link: The way to the platform.
+        calls: What else it is asked, in forms that any platform knows.
+        state: Gives what does work on state.
+    """
+
+    def __init__(self, link: WireLink, calls: WireCalls, state: Callable[[], StateAndSchedules]) -> None:
+        self._link = link
+        self._calls = calls
+        self._state = state
+        self._executions: dict[int, WireExecution] = {}
+
+    def take_up(self, execution: WireExecution) -> None:
+        """Take up an execution; its number is the epoch that its calls name."""
+        self._executions[execution.number] = execution
+
+    def forget(self, execution: WireExecution) -> None:
+        """Forget an execution, which has ended."""
+        self._executions.pop(execution.number, None)
+
+    async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
+        """Make a task, unless the run has it; see `perdure.protocol.platform.TaskRegister`."""
+        execution = self._find(epoch)
+        await self._write_lines(execution, record)
+        execution.check_time(START_MS, "start_task")
+        task = await self._create(execution, record)
+        wait = record.wait
+        if task.status is TaskStatus.WAITING and isinstance(wait, EventWait | RunsWait):
+            task = await self._ask_outside(execution, record, task)
+        if task.status is TaskStatus.RUNNING:
+            execution.check_time(BODY_MS, "before_execute_task")
+        return state_of(task, record)
+
+    def has_line(self, run_id: str, epoch: int, key: str) -> bool:
+        """Whether the run's log has a line already, as far as can be known; a few new lines may be taken for old."""
+        noops = self._find(epoch).noops
+        return noops is not None and key in noops
+
+    async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
+        """Store what has become of a task that was made, or a log line."""
+        execution = self._find(epoch)
+        await self._write_lines(execution, record)
+        if record.is_new:
+            await self._create(execution, record)
+        elif record.status is TaskStatus.COMPLETED:
+            await self._complete(execution, record, record.output)
+        elif record.status is TaskStatus.ERRORED:
+            await self._fail(execution, record.id, record.error)
+        elif record.attempt_error is not None and record.delay_until is not None:
+            # The answer to the execution says so.
+            execution.retries[record.id] = (record.attempt_error, record.delay_until)
+
+    async def perform_task(self, run_id: str, epoch: int, record: TaskRecord, call: StateCall) -> StateOutcome:
+        """Do a task's work on state, and store what came of it."""
+        execution = self._find(epoch)
+        await self._write_lines(execution, record)
+        try:
+            output = await perform(self._state(), run_id, call)
+        except NotConnectedError as error:
+            raise self._lost(execution, error) from error
+        except RunError as error:
+            info = failure_of(error)
+            await self._fail(execution, record.id, info)
+            return StateOutcome(error=info)
+        await self._complete(execution, record, output)
+        return StateOutcome(output)
+
+    async def callback_url(self, task_id: str) -> str:
+        """Give the URL where a request completes a task."""
+        for execution in self._executions.values():
+            task = execution.tasks.get(task_id)
+            if task is not None and isinstance(task.callback_url, str):
+                return task.callback_url
+        raise StaleExecutionError
+
+    def _find(self, epoch: int) -> WireExecution:
+        execution = self._executions.get(epoch)
+        if execution is None:
+            raise StaleExecutionError
+        return execution
+
+    async def _write_lines(self, execution: WireExecution, record: TaskRecord) -> None:
+        for line in record.ancestors:
+            await self._create(execution, line)
+
+    async def _create(self, execution: WireExecution, record: TaskRecord) -> ServerTask:
+        path = f"/api/v1/runs/{quoted(execution.run_id)}/tasks"
+        headers = (
+            (IDEMPOTENCY_KEY_HEADER, record.key),
+            (VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
+            (CACHED_TASKS_CURSOR_HEADER, ""),
+        )
+        body = encode_message(create_body(record))
+        task = (await self._write(execution, path, body, headers, CreateTaskAnswer)).task
+        execution.check_task(task, "after_run_task")
+        return task
+
+    async def _complete(self, execution: WireExecution, record: TaskRecord, output: JsonText | None) -> None:
+        properties: Any = UNSET
+        if record.output_properties is not None:
+            properties = msgspec.json.decode(record.output_properties, type=list[DisplayProperty])
+        body = CompleteTaskBody(output=UNSET if output is None else output, properties=properties)
+        headers = ((VERSION_HEADER, SERIALIZED_OUTPUT_VERSION),)
+        path = self._path(execution, record.id, "complete")
+        try:
+            task = await self._write(execution, path, encode_message(body), headers, ServerTask)
+        except StaleExecutionError as error:
+            if isinstance(error.__cause__, NotConnectedError):
+                raise execution.yield_completed(record.id, output) from error
+            raise
+        execution.check_task(task, "after_complete_task")
+        execution.check_time(END_MS, "after_complete_task")
+
+    async def _fail(self, execution: WireExecution, task_id: str, error: ErrorInfo | None) -> ServerTask:
+        given = ErrorInfo("Error", "The task failed.") if error is None else error
+        body = FailTaskBody(
+            error=ErrorWithStack(
+                message=given.message,
+                name=given.name,
+                stack=UNSET if given.stack is None else given.stack,
+                data=UNSET if given.data is None else given.data,
+            )
+        )
+        path = self._path(execution, task_id, "fail")
+        task = await self._write(execution, path, encode_message(body), (), ServerTask)
+        execution.check_task(task, "after_complete_task")
+        return task
+
+    async def _ask_outside(self, execution: WireExecution, record: TaskRecord, task: ServerTask) -> ServerTask:
+        """Have what a task waits for sent to its callback URL: an event, or the end of a run that is started."""
+        wait, url = record.wait, task.callback_url
+        assert isinstance(url, str)
+        try:
+            if isinstance(wait, EventWait):
+                await self._calls.await_event(
+                    EphemeralDispatcherBody(
+                        url=url,
+                        name=wait.name,
+                        source=wait.source,
+                        filter=UNSET if wait.filter is None else msgspec.Raw(wait.filter.encode()),
+                        context_filter=UNSET
+                        if wait.context_filter is None
+                        else msgspec.Raw(wait.context_filter.encode()),
+                        account_id=UNSET if wait.account_id is None else wait.account_id,
+                        timeout_in_seconds=dispatcher_seconds(wait.timeout),
+                    )
+                )
+            elif isinstance(wait, RunsWait):
+                request = wait.requests[0]
+                key = request.idempotency_key or record.key
+                await self._calls.invoke_job(replace(request, idempotency_key=key, callback_url=url))
+        except NotConnectedError as error:
+            raise self._lost(execution, error) from error
+        except RunError as error:
+            # What the task waits for cannot be begun: that is what it fails with.
+            return await self._fail(execution, task.id, failure_of(error))
+        return task
+
+    async def _write(
+        self, execution: WireExecution, path: str, body: bytes, headers: tuple[tuple[str, str], ...], kind: type[T]
+    ) -> T:
+        if execution.epoch is not None:
+            headers = (*headers, (EPOCH_HEADER, str(execution.epoch)))
+        try:
+            reply = await self._link.ask(WireRequest("POST", path, body, headers))
+            return decode_message(reply.body, kind)
+        except NotConnectedError as error:
+            raise self._lost(execution, error) from error
+        except NotFoundError as error:
+            raise RunNotActiveError(error.message) from error
+        except ExecutionError:
+            raise
+        except PerdureError as error:
+            raise execution.auto_yield("failed_task_run") from error
+
+    def _lost(self, execution: WireExecution, error: NotConnectedError) -> StaleExecutionError:
+        if isinstance(error, RateLimitedError):
+            lost = execution.yield_until(error.reset)
+        else:
+            lost = StaleExecutionError(error.message)
+        lost.__cause__ = error
+        return lost
+
+    def _path(self, execution: WireExecution, task_id: str, verb: str) -> str:
+        return f"/api/v1/runs/{quoted(execution.run_id)}/tasks/{quoted(task_id)}/{verb}"

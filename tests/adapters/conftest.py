@@ -1,0 +1,16 @@
+"""A server, and a Python app behind HTTP that has registered with it: two real programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.adapters.programs_at_work import Pair
+
+
+@pytest.fixture(scope="session", params=["native", "plain"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Both programs, for tests that leave them as they are; in plain v2, neither knows that the other is perdure's."""
+    with Pair(tmp_path_factory.mktemp("adapters"), is_native=request.param == "native") as started:
+        yield started
