@@ -43,6 +43,12 @@ class RunHandle(Generic[T]):
     def __repr__(self) -> str:
         return f"RunHandle({self.id!r})"
 
+    def _repr_html_(self) -> str:
+        # A look at how the run stands would have to be awaited.
+        from perdure.sdk.html import handle_html
+
+        return handle_html(self.id)
+
     async def result(self, *, timeout: float | timedelta | None = None) -> T:
         """Wait for the run's end and return its output.
 

@@ -42,6 +42,11 @@ def run_html(run: Run) -> str:
     return "".join(parts)
 
 
+def handle_html(run_id: str) -> str:
+    """Show the handle of a run: its id, and how to learn more."""
+    return f"<div>run {_code(run_id)} <small>await {_code('handle.result()')} for its output</small></div>"
+
+
 def page_html(runs: Iterable[Run]) -> str:
     """Show a page of runs: a row for each."""
     rows = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from perdure import ErrorInfo, LogLine, Run, RunPage, RunTask
+from perdure import ErrorInfo, LogLine, Run, RunHandle, RunPage, RunTask
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.sdk.html import run_html
 
@@ -113,3 +113,12 @@ def test_what_is_long_is_cut() -> None:
     html = run_html(replace(RUN, output="x" * 10_000, tasks=(task(key="k" * 999),) * 60))
     assert len(html) < 60_000
     assert "… and 10 more" in Page(html).text
+
+
+def test_a_handle_shows_its_run_and_how_to_wait_for_it() -> None:
+    async def call(_: Any) -> Any:
+        raise AssertionError("nothing is to be asked")
+
+    page = Page(RunHandle("run_<1>", call)._repr_html_())
+    assert "run_<1>" in page.text
+    assert "handle.result()" in page.text
