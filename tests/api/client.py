@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perdure.config.settings import Settings
 from perdure.engine.clock import SystemClock
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import dump, load
@@ -147,14 +148,19 @@ async def greets(execution: Execution) -> ExecutionResult:
 
 @asynccontextmanager
 async def serving(
-    app: ScriptedApp | None = None, *, url: str = "sqlite://", api_key: str | None = KEY
+    app: ScriptedApp | None = None,
+    *,
+    url: str = "sqlite://",
+    api_key: str | None = KEY,
+    serves_all: bool = False,
+    settings: Settings | None = None,
 ) -> AsyncIterator[ApiClient]:
     """A node at work on a database, and a client of it."""
     if app is None:
         app = ScriptedApp(SystemClock()).job("greets", greets)
-    node = await start_embedded(app, database_url=url, api_key=api_key)
+    node = await start_embedded(app, database_url=url, api_key=api_key, serves_all=serves_all, settings=settings)
     app.platform = node.platform
     try:
-        yield ApiClient(node)
+        yield ApiClient(node, node.api_key if serves_all else KEY)
     finally:
         await node.stop()

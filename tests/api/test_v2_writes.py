@@ -254,4 +254,4 @@ async def test_an_app_that_cannot_be_asked_is_not_registered(body: Any, status: 
         answer = await api.post("/api/v1/endpoints", body)
         assert answer.status == status
         assert answer.body["error"]
-        assert await api.node.engine.remote.endpoints.list() == []
+        assert await api.node.engine.own.remote.endpoints.list() == []

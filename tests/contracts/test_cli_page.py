@@ -17,7 +17,7 @@ from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "cli.md"
-COMMON = {"--json", "--database-url"}
+COMMON = {"--json", "--database-url", "--environment"}
 
 
 def _commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, App]]:

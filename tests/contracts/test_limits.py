@@ -10,6 +10,7 @@ from perdure.api.calls import BODY_LIMIT
 from perdure.api.runs import LONGEST_WAIT
 from perdure.api.streams import HEARTBEAT_SECONDS, MOST_STREAMS, STALLED_SECONDS
 from perdure.config.settings import Settings
+from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
 from perdure.engine.deliveries import AT_ONCE, ATTEMPTS, TELLING, delay_after
@@ -23,6 +24,7 @@ from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
 from perdure.engine.services.retention import PASS_INTERVAL
+from perdure.engine.tenancy import MOST as MOST_ENVIRONMENTS
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.engine.watches import MOST_CHANGED
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
@@ -70,6 +72,7 @@ from perdure.storage.stretches import LOOK
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
+from perdure.transport.http_endpoint import KEYS_TRIED
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
 
@@ -82,6 +85,9 @@ IN_FORCE = {
     "metadata of a schedule": f"{SCHEDULE_METADATA_LIMIT // 1024} KiB",
     "schedules registered with dynamic schedules": f"{Settings().max_schedules} (",
     "schedules, or runs that they start": f"{SCHEDULES_AT_ONCE}, {Settings().timer_batch};",
+    "environments of a server": f"{MOST_ENVIRONMENTS}, {MOST_KEYS:,}",
+    "keys of its environment": f"{KEYS_TRIED}",
+    "how long a key stays valid": f"at most {LONGEST_OVERLAP // timedelta(hours=1)} h",
     "dates and months looked at": f"{CRON_STEPS:,}",
     "seconds between two ticks": f"{INTERVAL_LIMITS[0]} to {INTERVAL_LIMITS[1]:,} (",
     "time within which a new cron must fire": f"{TICK_YEARS} years",

@@ -213,7 +213,7 @@ async def test_ten_thousand_schedules_that_are_due_at_once_fire_in_bounded_steps
     morning = cron("0 9 * * *", "Europe/Berlin")
     async with world(storage, ticks.dynamic("reminders", "remind")) as it:
         calls = [RegisterSchedule("reminders", str(key), morning) for key in range(10_000)]
-        await storage.write(register_all, it.node.environment_no, calls)
+        await storage.write(register_all, it.node.own.number, calls)
         it.clock.advance(9 * 3600)
         sizes = measure_steps(it)
         await settle(it)

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from perdure.config.settings import Settings
-from perdure.engine.attempts import Requester
 from perdure.engine.lifecycle import RUN_CHANGES, is_allowed
 from perdure.engine.node import Node, open_node
+from perdure.engine.requesters import Requester
 from perdure.protocol.execution import JsonText
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer
 from perdure.protocol.statuses import RunStatus

@@ -79,8 +79,8 @@ async def asking(answer: Handler | bytes) -> AsyncIterator[tuple[HttpEndpoint, S
 
     async with serving(answer) as server, sending() as outbound:
         endpoint = HttpEndpoint(
-            "shop", f"{server.origin}/api/trigger", api_key="tr_dev_key", requester=outbound, now=lambda: NOW,
-            monotonic=lambda: 0.0, listens=listens,
+            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=outbound,
+            now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
         )  # fmt: skip
         yield endpoint, server, told
 

@@ -8,17 +8,31 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.websockets import WebSocketClose
 
-from perdure.api import documents, events, jobs, node, run_changes, runs, schedules, statuses, store
+from perdure.api import (
+    documents,
+    endpoints,
+    environments,
+    events,
+    jobs,
+    node,
+    operator_keys,
+    run_changes,
+    runs,
+    schedules,
+    statuses,
+    store,
+)
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.http_endpoints import HttpEndpointRoute
 from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
-from perdure.api.v2 import endpoints, sending, state, tasks
+from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
 from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
+from perdure.api.v2 import sending, state, tasks
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,8 +43,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
-    from perdure.engine.remote_desk import RemoteDesk
-    from perdure.protocol.management import Desk
+    from perdure.engine.http_endpoints import HttpEndpoints
 
 HEADERS_LIMIT = 32 * 1024
 """How many bytes the headers of a request may have."""
@@ -39,14 +52,27 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, v2_jobs, endpoints)
+REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints)
 """What endpoints elsewhere ask."""
 
 
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
     # No run is called "changes", no event "bulk": the first route that fits a path has it.
-    nouns = (events, run_changes, runs, statuses, jobs, schedules, store, node, documents)
+    nouns = (
+        events,
+        run_changes,
+        runs,
+        statuses,
+        jobs,
+        schedules,
+        store,
+        endpoints,
+        operator_keys,
+        environments,
+        node,
+        documents,
+    )
     return [route for noun in (*nouns, *REMOTE, v2_events, v2_runs) for route in noun.ROUTES]
 
 
@@ -73,24 +99,23 @@ class NodeApp:
         await self._router(below, receive, send)
 
 
-def node_app(desk: Desk, callbacks: Callbacks, *, keys: Keys, stopping: asyncio.Event, remote: RemoteDesk) -> NodeApp:
+def node_app(callbacks: Callbacks, http_endpoints: HttpEndpoints, *, keys: Keys, stopping: asyncio.Event) -> NodeApp:
     """Make the application.
 
     Args:
-        desk: What the node can be asked.
         callbacks: Takes what is sent to callback URLs.
-        keys: Who may ask.
+        http_endpoints: Takes what is sent to URLs of HTTP endpoints.
+        keys: Who may ask, and whom.
         stopping: Set when the node is about to stop: what waits or streams ends then.
-        remote: What endpoints elsewhere ask beside that.
     """
     streams = Streams()
     receiver = CallbackRoute(callbacks)
     callback = "tasks/{task_id}/callback/{token}"
     routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
-    requests = HttpEndpointRoute(remote.http_endpoints)
+    requests = HttpEndpointRoute(http_endpoints)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
     for path, of_path in group(all_routes()).items():
-        dispatcher = Dispatcher(of_path, desk=desk, keys=keys, streams=streams, stopping=stopping, remote=remote)
+        dispatcher = Dispatcher(of_path, keys=keys, streams=streams, stopping=stopping)
         routes.append(PathRoute(path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from perdure.api.keys import Access
     from perdure.api.streams import Streams
     from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.management import Desk
@@ -33,30 +34,21 @@ class Call:
     """What the function of a route is given.
 
     Attributes:
-        desk: What the node can be asked.
+        access: What it may do, and where.
+        desk: What its environment can be asked.
+        remote: What endpoints elsewhere ask beside that.
         request: The request.
-        is_private: Whether it came with the private key.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
-        remote: What endpoints elsewhere ask beside that.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        request: Request,
-        *,
-        is_private: bool,
-        streams: Streams,
-        stopping: asyncio.Event,
-        remote: RemoteDesk | None = None,
-    ) -> None:
-        self.desk = desk
+    def __init__(self, access: Access, request: Request, *, streams: Streams, stopping: asyncio.Event) -> None:
+        self.access = access
+        self.desk: Desk = access.environment.desk
+        self.remote: RemoteDesk = access.environment.remote
         self.request = request
-        self.is_private = is_private
         self.streams = streams
         self.stopping = stopping
-        self.remote = remote
 
     # Of its URL.
 

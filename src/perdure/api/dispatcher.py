@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
-    from perdure.engine.remote_desk import RemoteDesk
-    from perdure.protocol.management import Desk
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = {
@@ -36,32 +34,26 @@ class Dispatcher:
 
     Args:
         routes: They differ in their methods.
-        desk: What the node can be asked.
-        keys: Who may ask.
+        keys: Who may ask, and whom.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
-        remote: What endpoints elsewhere ask beside that.
     """
 
     def __init__(
         self,
         routes: Sequence[Route],
         *,
-        desk: Desk,
         keys: Keys,
         streams: Streams,
         stopping: asyncio.Event,
-        remote: RemoteDesk | None = None,
     ) -> None:
         self._routes: dict[str, Route] = {route.method: route for route in routes}
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
         self._has_cors = any(route.has_cors for route in routes)
-        self._desk = desk
         self._keys = keys
         self._streams = streams
         self._stopping = stopping
-        self._remote = remote
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -85,15 +77,11 @@ class Dispatcher:
             allowed = ", ".join(sorted(self._routes))
             sentence = f"This path takes {allowed}, not {request.method[:20]}."
             raise Refusal(405, "method_not_allowed", sentence, headers={"Allow": allowed})
-        is_private = route.is_open or self._keys.check(request, allows_public=route.allows_public)
-        call = Call(
-            self._desk,
-            request,
-            is_private=is_private,
-            streams=self._streams,
-            stopping=self._stopping,
-            remote=self._remote,
-        )
+        keys = self._keys
+        access = keys.nobody() if route.is_open else keys.check(request, allows_public=route.allows_public)
+        if route.is_for_owner and not access.is_owner:
+            raise Refusal(403, "owner_only", "Only the user whose server this is may do that, on its machine.")
+        call = Call(access, request, streams=self._streams, stopping=self._stopping)
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])
         return await route.handler(call)

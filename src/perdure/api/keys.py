@@ -1,52 +1,93 @@
-"""Who may ask: the keys of an environment (v2 protocol, section 2)."""
+"""Who may ask: a key opens one environment (v2 protocol, section 2)."""
 
 from __future__ import annotations
 
-from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from perdure.api.refusals import Refusal
+from perdure.engine.environments import Environment
+from perdure.errors import NotFoundError
+from perdure.protocol.api_keys import digest_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from perdure.engine.node import Node
+
+ENVIRONMENT_HEADER = "Perdure-Environment"
+"""Names the environment that is meant, by its slug."""
+
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _SCHEME = "bearer "
+
+
+class Access(Struct, frozen=True):
+    """What a request may do.
+
+    Attributes:
+        environment: Where.
+        is_private: Whether it has a private key, which may do everything there.
+        is_owner: Whether it is of the server's own user, who may open every environment, and make keys.
+        digest: The SHA-256 of its key; ``None``: it has none, and needs none.
+    """
+
+    environment: Environment
+    is_private: bool
+    is_owner: bool
+    digest: bytes | None
 
 
 class Keys:
     """The keys that a node's routes are asked with.
 
     Args:
-        private: The private key, which may do everything.
-        public: The public key, which may only read, on the routes that say so; ``None``: there is none.
+        node: Knows them, and the environments that they open.
+        owner: The key of the server's own user, which opens every environment; ``None``: there is none.
     """
 
-    def __init__(self, private: str, public: str | None = None) -> None:
-        self._private = _digest(private)
-        self._public = None if public is None else _digest(public)
+    def __init__(self, node: Node, *, owner: str | None = None) -> None:
+        self._node = node
+        self._owner = None if owner is None else digest_of(owner)
 
-    def check(self, request: Request, *, allows_public: bool = False) -> bool:
-        """Let a request pass with a key that the route takes; whether that is the private one.
+    def nobody(self) -> Access:
+        """Give what a request may do that needs no key."""
+        return Access(self._node.own, False, False, None)
+
+    def check(self, request: Request, *, allows_public: bool = False) -> Access:
+        """Let a request pass with a key that the route takes.
 
         Raises:
-            Refusal: It has none, an unknown one, or the public one where that may not ask.
+            Refusal: It has none, an unknown one, a public one where that may not ask, or that of another environment
+                than the one that it names.
         """
         given = request.headers.get("authorization", "")
         if given[: len(_SCHEME)].lower() != _SCHEME or not given[len(_SCHEME) :].strip():
             sentence = "Send the API key of this environment: Authorization: Bearer <key>."
             raise Refusal(401, "missing_api_key", sentence, headers=_CHALLENGE)
-        # Digests are compared, so that the time tells nothing of a key, not even its length.
-        digest = _digest(given[len(_SCHEME) :].strip())
-        is_private = compare_digest(digest, self._private)
-        is_public = self._public is not None and compare_digest(digest, self._public)
-        if not (is_private or is_public):
+        # What is looked up is a digest, so that the time tells nothing of a key, not even its length.
+        digest = digest_of(given[len(_SCHEME) :].strip())
+        named = request.headers.get(ENVIRONMENT_HEADER)
+        if self._owner is not None and compare_digest(digest, self._owner):
+            return Access(self._own(named), True, True, digest)
+        key = self._node.keys.find(digest)
+        if key is None:
             raise Refusal(401, "invalid_api_key", "Invalid or Missing API key", headers=_CHALLENGE)
-        if not is_private and not allows_public:
+        environment = self._node.environments.of(key.environment_no)
+        if named is not None and named != environment.slug:
+            sentence = f"This key opens the environment {environment.slug!r}, not the one that is named."
+            raise Refusal(403, "wrong_environment", sentence)
+        if key.is_public and not allows_public:
             raise Refusal(403, "public_key_not_allowed", "This needs the private API key, not a public one.")
-        return is_private
+        self._node.administration.note_use(key)
+        return Access(environment, not key.is_public, False, digest)
 
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode(errors="surrogateescape")).digest()
+    def _own(self, named: str | None) -> Environment:
+        if named is None:
+            return self._node.own
+        try:
+            return self._node.environments.named(named)
+        except NotFoundError as error:
+            raise Refusal(404, error.code, error.message) from error

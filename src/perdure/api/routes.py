@@ -43,6 +43,7 @@ class Route(Struct, frozen=True, kw_only=True):
         errors: The statuses of its refusals, beside 401, 421 and those of bodies.
         is_open: Whether it needs no key.
         allows_public: Whether the public key will do.
+        is_for_owner: Whether only the server's own user may ask.
         has_cors: Whether pages in browsers may ask.
         is_stream: Whether it answers with server-sent events, each with the struct.
         has_v2_form: Whether members have the names of the v2 protocol.
@@ -59,6 +60,7 @@ class Route(Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     is_open: bool = False
     allows_public: bool = False
+    is_for_owner: bool = False
     has_cors: bool = False
     is_stream: bool = False
     has_v2_form: bool = False

@@ -69,18 +69,21 @@ def ask(common: Common, work: Callable[[Connection], Awaitable[int]], *, creates
     """
 
     async def connected() -> int:
-        async with connect(common.database_url, creates=creates) as connection:
+        async with connect(common.database_url, environment=common.environment, creates=creates) as connection:
             return await work(connection)
 
     return asyncio.run(connected())
 
 
 @asynccontextmanager
-async def connect(database_url: str | None, *, creates: bool = False) -> AsyncGenerator[Connection]:
+async def connect(
+    database_url: str | None, *, environment: str | None = None, creates: bool = False
+) -> AsyncGenerator[Connection]:
     """Find what is to be asked.
 
     Args:
         database_url: The database; ``None``: that of the settings, unless they name a node.
+        environment: The environment; ``None``: that of the settings, of a node at a URL that of its key.
         creates: Whether the database is created if it is missing.
 
     Raises:
@@ -90,8 +93,10 @@ async def connect(database_url: str | None, *, creates: bool = False) -> AsyncGe
         InvalidArgumentError: A setting has a wrong value.
     """
     environ = surroundings(database_url)
+    if environment is not None:
+        environ["PERDURE_ENVIRONMENT"] = environment
     settings = load_settings(environ)
-    named = None if database_url is not None else _named(environ)
+    named = None if database_url is not None else _named(environ, environment)
     async with AsyncExitStack() as stack:
         if named is not None:
             yield _over_http(stack, named, settings, url=named.find().url)
@@ -112,7 +117,7 @@ def surroundings(database_url: str | None = None) -> dict[str, str]:
     return environ if database_url is None else {**environ, "PERDURE_DATABASE_URL": database_url}
 
 
-def _named(environ: Mapping[str, str]) -> NamedNode | None:
+def _named(environ: Mapping[str, str], environment: str | None) -> NamedNode | None:
     from perdure.transport.node_target import NamedNode
 
     url = next((name for name in ("PERDURE_API_URL", "TRIGGER_API_URL") if environ.get(name)), None)
@@ -122,7 +127,7 @@ def _named(environ: Mapping[str, str]) -> NamedNode | None:
     key = next((name for name in ("PERDURE_API_KEY", "TRIGGER_API_KEY") if environ.get(name)), None)
     if key is None:
         raise NotConnectedError(f"{url} names the node at {checked}, which wants an API key: set PERDURE_API_KEY.")
-    return NamedNode(checked, check_api_key(environ[key], key))
+    return NamedNode(checked, check_api_key(environ[key], key), environment=environment)
 
 
 def _file_of(settings: Settings) -> Path:
@@ -146,7 +151,8 @@ async def _at(
     while True:
         said = find_node(database)
         if said is not None:
-            return _over_http(stack, AnnouncedNode(database), settings, url=said.url, patience=_RESTART_SECONDS)
+            finder = AnnouncedNode(database, environment=environ.get("PERDURE_ENVIRONMENT") or None)
+            return _over_http(stack, finder, settings, url=said.url, patience=_RESTART_SECONDS)
         is_late = time.monotonic() >= deadline
         if find_owner(database) is not None:
             if is_late:

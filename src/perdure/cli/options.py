@@ -32,10 +32,14 @@ class Common(Form):
 
     Attributes:
         database_url: The database whose node is asked, or that is opened; ``None``: as the settings say.
+        environment: The environment that is meant; ``None``: as the settings say.
     """
 
     database_url: Annotated[
         str | None, Parameter(help="The database, such as sqlite:///jobs.db, in place of PERDURE_DATABASE_URL.")
+    ] = None
+    environment: Annotated[
+        str | None, Parameter(help="The environment that is meant, such as prod, in place of PERDURE_ENVIRONMENT.")
     ] = None
 
 

@@ -24,7 +24,7 @@ def run_server(
     """Serve apps that register with it, in any language; until SIGTERM or Ctrl-C.
 
     Raises:
-        InvalidArgumentError: PERDURE_API_KEY is not set, or an option is wrong.
+        InvalidArgumentError: No environment has a key, or an option is wrong.
         PortTakenError: The port cannot be listened on.
         DatabaseLockedError: Another process owns the database.
     """
@@ -37,9 +37,10 @@ def run_server(
     out = Output(as_json=common.json)
 
     def is_ready(node: EmbeddedNode) -> None:
-        out.record(
-            {"url": node.url, "database": node.engine.about.database, "environment": node.engine.about.environment}
-        )
+        about = node.engine.about
+        slugs = [one.slug for one in node.engine.environments.all()]
+        said = {"url": node.url, "database": about.database}
+        out.record({**said, "environments": slugs if common.json else ", ".join(slugs)})
 
     with listen(port, host=host) as listening:
         asyncio.run(serve(listening, database_url=common.database_url, public_url=public_url, is_ready=is_ready))

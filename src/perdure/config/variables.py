@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.config import api_keys
 from perdure.config.settings import VARIABLES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SECRETS: Final = frozenset({"PERDURE_API_KEY", "PERDURE_SECRET_KEY", "TRIGGER_API_KEY"})
+SECRETS: Final = frozenset(
+    {"PERDURE_API_KEY", "PERDURE_SECRET_KEY", "TRIGGER_API_KEY"}
+    | {name for name in api_keys.NAMES if name.endswith("_API_KEY")}
+)
 """Those whose values are not shown."""
 
 NAMES: Final = (
@@ -26,6 +30,7 @@ NAMES: Final = (
     "PERDURE_API_KEY",
     "TRIGGER_API_URL",
     "TRIGGER_API_KEY",
+    *api_keys.NAMES,
 )
 """All of them; an empty value counts as none."""
 

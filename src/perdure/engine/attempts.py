@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.engine.clock import Clock
+    from perdure.engine.requesters import Requesters
     from perdure.engine.secret_box import SecretBox
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.outbound import OutboundRequest, OutboundResponse
@@ -36,23 +37,11 @@ _KEY_HEADER = "Idempotency-Key"
 _log = logging.getLogger(__name__)
 
 
-class Requester(Protocol):
-    """Sends requests; `perdure.transport.outbound.Outbound` is one."""
-
-    async def request(self, request: OutboundRequest) -> OutboundResponse:
-        """Send a request and read the whole answer; it raises a `RunError` if there is none."""
-        ...
-
-    async def close(self) -> None:
-        """Send no more."""
-        ...
-
-
 class Attempts:
     """Makes attempts.
 
     Args:
-        requester: Sends the requests.
+        requesters: Send the requests.
         clock: The time.
         secrets: Decrypts what the params of tasks show masked.
         ids: Makes the ids of the tasks that show the attempts of a poll.
@@ -61,13 +50,13 @@ class Attempts:
 
     def __init__(
         self,
-        requester: Requester,
+        requesters: Requesters,
         clock: Clock,
         secrets: SecretBox,
         ids: IdGenerator,
         random: Callable[[], float],
     ) -> None:
-        self._requester = requester
+        self._requesters = requesters
         self._clock = clock
         self._secrets = secrets
         self._ids = ids
@@ -90,7 +79,7 @@ class Attempts:
 
     async def close(self) -> None:
         """Send no more."""
-        await self._requester.close()
+        await self._requesters.close()
 
     async def _make(self, row: OperationRow, work: Fetch | Poll) -> Verdict:
         if row.begun > MAX_BEGUN:
@@ -100,7 +89,9 @@ class Attempts:
         if isinstance(work, Poll) and began_at >= deadline_of(work, row):
             return time_out(work, row)
         try:
-            got: OutboundResponse | RunError = await self._requester.request(_request(work, row))
+            got: OutboundResponse | RunError = await self._requesters.of(row.environment_no).request(
+                _request(work, row)
+            )
         except RunError as error:
             got = error
         now = self._clock.now()

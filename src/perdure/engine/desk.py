@@ -5,25 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.engine.platform import DirectPlatform
+from perdure.errors import NotFoundError
 from perdure.protocol.management import EventFilter, RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import timedelta
 
+    from perdure.engine.administration import Administration
+    from perdure.engine.endpoints import Endpoints
     from perdure.engine.following import Following
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.lists import Lists
     from perdure.engine.pruning import Pruning
     from perdure.protocol.management import (
+        EndpointAnswer,
+        EnvironmentAnswer,
         EventPageAnswer,
         JobAnswer,
+        KeyAnswer,
+        MadeKeyAnswer,
         NodeAnswer,
         PruneAnswer,
         SchedulePageAnswer,
         ValuePageAnswer,
     )
     from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.statuses import EnvironmentType
 
 _ALL_RUNS = RunFilter()
 _ALL_EVENTS = EventFilter()
@@ -41,6 +49,8 @@ class DirectDesk(DirectPlatform):
         pruning: Pruning,
         about: NodeAnswer,
         http_endpoints: HttpEndpoints,
+        administration: Administration,
+        endpoints: Endpoints,
         **parts: Any,
     ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
@@ -48,6 +58,8 @@ class DirectDesk(DirectPlatform):
         self._pruning = pruning
         self._about = about
         self._http_endpoints = http_endpoints
+        self._administration = administration
+        self._endpoints = endpoints
 
     async def list_runs(
         self, filter: RunFilter = _ALL_RUNS, *, cursor: str | None = None, take: int = 20
@@ -100,3 +112,48 @@ class DirectDesk(DirectPlatform):
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""
         return self._about
+
+    async def list_environments(self) -> list[EnvironmentAnswer]:
+        """List every environment; see `Administration.list_environments`."""
+        return await self._administration.list_environments()
+
+    async def create_environment(self, slug: str, kind: EnvironmentType | None = None) -> EnvironmentAnswer:
+        """Create an environment; see `Administration.create_environment`."""
+        return await self._administration.create_environment(slug, kind)
+
+    async def list_keys(self) -> list[KeyAnswer]:
+        """List the keys of this environment; see `Administration.list_keys`."""
+        return await self._administration.list_keys(self._environment_no)
+
+    async def create_key(self, *, is_public: bool = False) -> MadeKeyAnswer:
+        """Make a key of this environment; see `Administration.create_key`."""
+        return await self._administration.create_key(self._environment_no, is_public=is_public)
+
+    async def rotate_key(self, key_id: str, *, overlap: timedelta) -> MadeKeyAnswer:
+        """Make a key in place of another; see `Administration.rotate_key`."""
+        return await self._administration.rotate_key(self._environment_no, key_id, overlap=overlap)
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Take a key back; see `Administration.revoke_key`."""
+        await self._administration.revoke_key(self._environment_no, key_id)
+
+    async def list_endpoints(self) -> list[EndpointAnswer]:
+        """List the apps behind URLs; see `Endpoints.list`."""
+        return [self._endpoints.show(row) for row in await self._endpoints.list()]
+
+    async def add_endpoint(self, endpoint_id: str, url: str) -> EndpointAnswer:
+        """Register an app behind a URL; see `Endpoints.add`."""
+        row, _ = await self._endpoints.add(endpoint_id, url)
+        return self._endpoints.show(row)
+
+    async def index_endpoint(self, endpoint_id: str) -> EndpointAnswer:
+        """Ask an app anew what it declares; see `Endpoints.index`."""
+        await self._endpoints.index(endpoint_id)
+        for row in await self._endpoints.list():
+            if row.id == endpoint_id:
+                return self._endpoints.show(row)
+        raise NotFoundError(f"There is no endpoint {endpoint_id!r:.80} in this environment.")
+
+    async def remove_endpoint(self, endpoint_id: str) -> None:
+        """Forget an app; see `Endpoints.remove`."""
+        await self._endpoints.remove(endpoint_id)

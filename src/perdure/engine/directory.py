@@ -103,15 +103,25 @@ class Directory:
         limits: dict[int, int],
     ) -> None:
         """Let an endpoint host these jobs (number → id), some under limits, in place of those it hosted before."""
-        self.jobs.clear()
-        for job_no in self._job_ids.get((environment_no, endpoint_id), ()):
-            self.hosts.pop(job_no, None)
-            self.limits.pop(job_no, None)
+        self.forget(environment_no, endpoint_id)
         self._job_ids[environment_no, endpoint_id] = jobs
         self._apps[environment_no, endpoint_id] = endpoint
         self.limits |= limits
         for job_no in jobs:
             self.hosts[job_no] = endpoint
+
+    def job_ids(self, environment_no: int, endpoint_id: str) -> list[str] | None:
+        """List the jobs that an endpoint hosts; ``None``: it has not said since this node was started."""
+        jobs = self._job_ids.get((environment_no, endpoint_id))
+        return None if jobs is None else sorted(jobs.values())
+
+    def forget(self, environment_no: int, endpoint_id: str) -> None:
+        """Let an endpoint host nothing any more."""
+        self.jobs.clear()
+        self._apps.pop((environment_no, endpoint_id), None)
+        for job_no in self._job_ids.pop((environment_no, endpoint_id), ()):
+            self.hosts.pop(job_no, None)
+            self.limits.pop(job_no, None)
 
     def let_start(self, *, is_allowed: bool) -> None:
         """Let runs be executed without standing in line, or not: while limits change, each has to be counted."""

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.results import back_off
 from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints, jobs
 from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
     from perdure.engine.registration import Registration
+    from perdure.engine.requesters import Requesters
     from perdure.protocol.endpoint import Index
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
-    from perdure.transport.http_endpoint import Requester
 
 MOST = 1000
 """How many endpoints an environment may have."""
@@ -39,9 +41,9 @@ class Endpoints:
         storage: The database.
         clock: The time.
         registration: Takes apps in.
-        requester: Sends requests to them.
         environment_no: The environment.
-        api_key: Gives what they know the server by.
+        directory: Knows what they host.
+        api_keys: Gives what they may know the server by, likeliest first.
     """
 
     def __init__(
@@ -49,18 +51,20 @@ class Endpoints:
         storage: Storage,
         clock: Clock,
         registration: Registration,
-        requester: Requester,
+        directory: Directory,
+        requesters: Requesters,
         *,
         environment_no: int,
-        api_key: Callable[[], str],
+        api_keys: Callable[[], Sequence[str]],
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._registration = registration
-        self._requester = requester
+        self._directory = directory
+        self._requesters = requesters
         self._environment_no = environment_no
-        self._api_key = api_key
-        self._finding: set[asyncio.Task[None]] = set()
+        self._api_keys = api_keys
+        self._finding: dict[str, asyncio.Task[None]] = {}
 
     async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Index]:
         """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
@@ -77,6 +81,7 @@ class Endpoints:
         app = self._open(endpoint_id, url)
         await app.ping()
         index = await self._registration.register(self._environment_no, app)
+        await self._find_no_more(endpoint_id)
         row = await self._storage.write(
             endpoints.keep_url, self._environment_no, endpoint_id, url=url, now=self._clock.now()
         )
@@ -102,15 +107,35 @@ class Endpoints:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
             if row.url is not None:
-                task = asyncio.create_task(self._find(self._open(row.id, row.url)))
-                self._finding.add(task)
-                task.add_done_callback(self._finding.discard)
+                self._finding[row.id] = asyncio.create_task(self._find(self._open(row.id, row.url)))
 
     async def stop(self) -> None:
         """Look for apps no more."""
-        for task in list(self._finding):
+        for endpoint_id in list(self._finding):
+            await self._find_no_more(endpoint_id)
+
+    async def remove(self, endpoint_id: str) -> None:
+        """Forget where an app is: its jobs start no more, and their runs wait until it is registered again.
+
+        Raises:
+            NotFoundError: There is no such endpoint.
+        """
+        await self._find_no_more(endpoint_id)
+        if not await self._storage.write(endpoints.remove_url, self._environment_no, endpoint_id):
+            raise NotFoundError("Endpoint not found")
+        await self._registration.forget(self._environment_no, endpoint_id)
+
+    def show(self, row: EndpointRow) -> EndpointAnswer:
+        """Show an endpoint, with what it hosts now."""
+        job_ids = self._directory.job_ids(self._environment_no, row.id)
+        url = "" if row.url is None else row.url
+        return EndpointAnswer(row.id, url, job_ids is not None, tuple(job_ids or ()), row.created_at, row.updated_at)
+
+    async def _find_no_more(self, endpoint_id: str) -> None:
+        task = self._finding.pop(endpoint_id, None)
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*self._finding, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _find(self, app: HttpEndpoint) -> None:
         failures = 0
@@ -127,8 +152,8 @@ class Endpoints:
         return HttpEndpoint(
             endpoint_id,
             url,
-            api_key=self._api_key(),
-            requester=self._requester,
+            api_keys=self._api_keys,
+            requester=self._requesters.of(self._environment_no),
             now=self._clock.now,
             monotonic=self._clock.monotonic,
             listens=self._keep_listening,

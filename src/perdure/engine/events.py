@@ -213,7 +213,7 @@ class Events:
     async def deliver_due(self, limit: int) -> int:
         """Deliver events whose timer is due; how many were."""
         now = self._clock.now()
-        due = await self._storage.read(events.list_due_events, now=now, limit=limit)
+        due = await self._storage.read(events.list_due_events, self._directory.tenants, now=now, limit=limit)
         if not due:
             return 0
         deliveries = [Delivery(event, self._match(event.environment_no, event)) for event in due]

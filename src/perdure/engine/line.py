@@ -69,8 +69,8 @@ class Claimant(Struct, frozen=True):
     Attributes:
         node_no: The node.
         hosted: The jobs whose code it has.
-        environment_no: The environment it works for.
-        environment_limit: How many executions that may have at work at once; ``None``: any number.
+        limited: The environment whose executions at work are limited; ``None``: those of all of them together.
+        environment_limit: How many they may be; ``None``: any number.
         fruitless_limit: How many executions in a row may complete no task.
         max_run_duration: For how long a run may be executed in all; ``None``: without limit.
         suspects: Those at work that have lost their process repeatedly.
@@ -79,7 +79,7 @@ class Claimant(Struct, frozen=True):
 
     node_no: int
     hosted: Container[int]
-    environment_no: int
+    limited: int | None
     environment_limit: int | None
     fruitless_limit: int
     max_run_duration: timedelta | None
@@ -111,7 +111,7 @@ class Line:
         lease: Lease,
         settings: Settings,
         *,
-        environment_no: int,
+        directory_is_whole: bool,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -121,7 +121,7 @@ class Line:
         self._hints = hints
         self._lease = lease
         self._settings = settings
-        self._environment_no = environment_no
+        self._directory_is_whole = directory_is_whole
         self._probation = Probation(holds, quarantine_after=settings.quarantine_after)
 
     async def claim(self) -> bool:
@@ -190,7 +190,7 @@ class Line:
         claimant = Claimant(
             self._lease.node_no,
             self._directory.hosts,
-            self._environment_no,
+            self._limited(),
             self._settings.concurrency_limit,
             self._settings.fruitless_limit,
             self._settings.max_run_duration,
@@ -214,6 +214,9 @@ class Line:
             self._hints.run_has_ended(run_id)
             self._executions.follow(ending)
         return claims
+
+    def _limited(self) -> int | None:
+        return None if self._directory_is_whole else next(iter(self._directory.tenants))
 
     async def fill_places(self) -> None:
         """Look whether runs that stand aside for want of a place could have one."""
@@ -267,7 +270,7 @@ async def claim_due(
         return _NOTHING
     await renew_in(tx, claimant.node_no, claimant.lease_until)
     if claimant.environment_limit is not None:
-        free = claimant.environment_limit - await concurrency.count_held(tx, claimant.environment_no)
+        free = claimant.environment_limit - await concurrency.count_held(tx, claimant.limited)
         limit = max(0, min(limit, free))
     # A transition may be run again: what it changes is its own.
     look = Look(claimant, now, copy(claimant.suspects), Places(), [])

@@ -6,8 +6,11 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from perdure.engine.administration import Administration
 from perdure.engine.alarms import Alarms
-from perdure.engine.attempts import Attempts, Requester
+from perdure.engine.attempts import Attempts
 from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
@@ -15,6 +18,7 @@ from perdure.engine.deliveries import Deliveries
 from perdure.engine.desk import DirectDesk
 from perdure.engine.directory import AWAITED_LIMIT, Directory
 from perdure.engine.endpoints import Endpoints
+from perdure.engine.environments import Environment, Environments
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.following import Following
@@ -22,10 +26,10 @@ from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.http_endpoints import HttpEndpoints
 from perdure.engine.invocations import Invocations
+from perdure.engine.key_ring import KeyRing
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.lists import Lists
-from perdure.engine.matching import Subscriptions
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
@@ -34,6 +38,7 @@ from perdure.engine.registration import Registration
 from perdure.engine.remote_desk import RemoteDesk
 from perdure.engine.remote_tasks import RemoteTasks
 from perdure.engine.repeats import Repeats
+from perdure.engine.requesters import Requester, Requesters
 from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
 from perdure.engine.secret_box import SecretBox
@@ -48,12 +53,11 @@ from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
-from perdure.engine.tenancy import default_tenant, open_tenant
+from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tenant
 from perdure.engine.time_outs import Overtime
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
-from perdure.protocol.statuses import EnvironmentType
-from perdure.storage import event_waits, jobs, nodes, notifications
+from perdure.storage import environments, event_waits, nodes, notifications
 from perdure.transport.outbound import Outbound
 
 if TYPE_CHECKING:
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
     from perdure.engine.clock import Clock
     from perdure.engine.services.service import Service
     from perdure.protocol.endpoint import Endpoint
+    from perdure.storage.environments import EnvironmentRow
     from perdure.storage.interface import Storage
 
 
@@ -74,15 +79,17 @@ _UNWINDING = timedelta(seconds=1)
 
 
 class Node:
-    """Executes the runs of one environment; made by `open_node`.
+    """Executes the runs of the environments that it serves; made by `open_node`.
 
     Attributes:
-        environment_no: That environment.
         about: Who answers.
-        platform: All that it can be asked.
-        remote: What endpoints elsewhere ask beside that.
-        signing_key: Gives what its notifications are signed with.
+        environments: Those that it serves.
+        keys: The keys that it is asked with.
+        administration: What an operator asks.
     """
+
+    own: Environment
+    """The environment that is meant where none is named."""
 
     def __init__(
         self,
@@ -91,25 +98,26 @@ class Node:
         ids: IdGenerator,
         settings: Settings,
         *,
-        environment_no: int,
         node_no: int,
         shares_database: bool,
+        serves_all: bool,
         secrets: SecretBox,
+        random_bytes: Callable[[int], bytes],
         origin: Callable[[], str],
-        poster: Poster,
-        signing_key: Callable[[], str],
-        requester: Requester,
-        attempts: Attempts,
+        make_requester: Callable[[bool], Requester],
         about: NodeAnswer,
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self.environment_no = environment_no
+        self._ids = ids
         self.about = about
-        self.signing_key = signing_key
         self._settings = settings
         self._shares_database = shares_database
+        self._serves_all = serves_all
+        self._secrets = secrets
         self.directory = Directory()
+        self._requesters = Requesters(make_requester, self.directory)
+        self.keys = KeyRing(clock, secrets)
         self.holds = Holds()
         self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
@@ -119,17 +127,19 @@ class Node:
         )  # fmt: skip
         self._line = Line(
             storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings,
-            environment_no=environment_no,
+            directory_is_whole=serves_all,
         )  # fmt: skip
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
+        poster = Poster(self._requesters.of, clock, self.signing_key)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
+        attempts = Attempts(self._requesters, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32)
         self.operations = Operations(
             storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=settings.max_fetches
         )
         self.hints.on_run_ended = self.operations.run_has_ended
-        starts = Starts(storage, self.executions, self.hints)
+        starts = self._starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
         # Where there are others, what was due just before this node began may be theirs.
         self._attendance = Attendance(BREAK if shares_database else timedelta())
@@ -142,17 +152,53 @@ class Node:
             operations=self.operations,
         )  # fmt: skip
         self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, secrets, origin)
-        self.platform = self._open_desk(ids, starts, about)
-        self.remote = self._open_remote(ids, requester, signing_key)
+        self.environments = Environments(
+            storage, self.directory, self.keys, make_desk=self._make_desk, make_remote=self._make_remote
+        )
+        self.administration = Administration(
+            storage, clock, ids, self.directory, self.keys, secrets,
+            random_bytes=random_bytes, open_environment=self._serve_too,
+        )  # fmt: skip
         self._loops: list[asyncio.Task[None]] = []
 
-    def _open_desk(self, ids: IdGenerator, starts: Starts, about: NodeAnswer) -> DirectDesk:
+    @property
+    def platform(self) -> DirectDesk:
+        """All that its own environment can be asked."""
+        return self.own.desk
+
+    def signing_key(self, environment_no: int | None = None) -> str:
+        """Give what notifications of an environment are signed with: its private key if there is one.
+
+        Args:
+            environment_no: The environment; ``None``: its own.
+        """
+        is_known = environment_no is not None and environment_no in self.directory.tenants
+        whose = environment_no if is_known and environment_no is not None else self.own.number
+        return self._private_keys(whose)[0]
+
+    def _private_keys(self, environment_no: int) -> list[str]:
+        given = [key.text for key in self.keys.given(environment_no) if key.text and not key.is_public]
+        keys = self.keys.texts(environment_no) if self._serves_all else given
+        if keys:
+            return keys
+        is_own = environment_no == self.own.number
+        return [self._secrets.signing_key(None if is_own else self.directory.tenants[environment_no].environment.id)]
+
+    async def _serve_too(self, row: EnvironmentRow) -> None:
+        """Serve an environment that was just created, if this node serves all."""
+        if self._serves_all:
+            await self.environments.open(row)
+
+    def _make_desk(self, row: EnvironmentRow, remote: RemoteDesk) -> DirectDesk:
         storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
+        ids, starts = self._ids, self._starts
         invocations = Invocations(storage, clock, ids, directory)
         return DirectDesk(
-            self.environment_no,
-            about=about,
+            row.number,
             http_endpoints=self._http_endpoints,
+            about=replace(self.about, environment=row.tenant.environment.slug),
+            administration=self.administration,
+            endpoints=remote.endpoints,
             lists=Lists(storage),
             following=Following(storage, clock, hints),
             pruning=Pruning(storage, clock),
@@ -168,23 +214,30 @@ class Node:
             schedules=self._schedules,
         )  # fmt: skip
 
-    def _open_remote(self, ids: IdGenerator, requester: Requester, signing_key: Callable[[], str]) -> RemoteDesk:
-        storage, clock = self._storage, self._clock
+    def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
+        storage, clock, number = self._storage, self._clock, row.number
         return RemoteDesk(
-            self.environment_no,
+            number,
             storage,
             self.directory,
-            tasks=RemoteTasks(storage, clock, ids, self.holds, self._tasks),
+            tasks=RemoteTasks(storage, clock, self._ids, self.holds, self._tasks),
             callbacks=self.callbacks,
             endpoints=Endpoints(
-                storage, clock, self._registration, requester, environment_no=self.environment_no, api_key=signing_key
+                storage, clock, self._registration, self.directory, self._requesters,
+                environment_no=number, api_keys=lambda: self._private_keys(number),
             ),
             http_endpoints=self._http_endpoints,
-        )
+        )  # fmt: skip
 
-    async def add(self, endpoint: Endpoint) -> None:
-        """Register an app and execute its jobs from now on; see `Registration.register`."""
-        await self._registration.register(self.environment_no, endpoint)
+    async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:
+        """Register an app and execute its jobs from now on; see `Registration.register`.
+
+        Args:
+            endpoint: The app.
+            environment_no: The environment that it is in; ``None``: the node's own.
+        """
+        whose = self.own.number if environment_no is None else environment_no
+        await self._registration.register(whose, endpoint)
 
     def begin(self) -> None:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
@@ -239,11 +292,21 @@ class Node:
         executions = [hold.task for hold in self.holds.all() if hold.task is not None]
         return [*executions, *self.operations.at_work(), *self.deliveries.at_work()]
 
+    async def find_endpoints(self) -> None:
+        """Look for the apps behind URLs that were registered once, in all environments that it serves."""
+        for one in self.environments.all():
+            await one.remote.endpoints.begin()
+
+    async def _look_no_more(self) -> None:
+        for one in self.environments.all():
+            await one.remote.endpoints.stop()
+        await self.administration.stop()
+
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""
         self.hints.stop()
         self.executions.is_open = False
-        await self.remote.endpoints.stop()
+        await self._look_no_more()
         left = [*self._loops, *self.at_work()]
         for task in left:
             task.cancel()
@@ -257,7 +320,7 @@ class Node:
         """
         self.hints.stop()
         self.executions.is_open = False
-        await self.remote.endpoints.stop()
+        await self._look_no_more()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -300,6 +363,7 @@ async def open_node(
     random_bytes: Callable[[int], bytes],
     settings: Settings,
     shares_database: bool = False,
+    serves_all: bool = False,
     secret_key: Callable[[], bytes] | None = None,
     origin: Callable[[], str] = lambda: "http://localhost",
     api_key: str | None = None,
@@ -315,23 +379,23 @@ async def open_node(
         settings: How it runs.
         shares_database: Whether other nodes may be at work on the same database. If not, every execution that
             another node holds is lost, and is begun again at once.
+        serves_all: Whether it serves every environment of the database, and not only that of the settings.
         secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
-        api_key: What notifications are signed with; ``None``: a key derived from that of the database.
+        api_key: The private key that the settings give to its own environment, and what notifications are signed
+            with; ``None``: none, and a key derived from that of the database.
         requester: Sends requests on behalf of tasks, and notifications to URLs; ``None``: one that sends them where
             the settings allow it. The node closes it.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
-    environment_no, tenant = await storage.write(open_tenant, default_tenant(settings.environment, ids), now=now)
+    row = await storage.read(environments.find_environment, project=DEFAULT_SLUG, slug=settings.environment)
+    if row is None:
+        row = await storage.write(open_tenant, default_tenant(settings.environment, ids), now=now)
     node_no = await storage.write(nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now)
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
         await storage.write(notifications.hasten_lost, now=now)
-    secrets = SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes)
-    signing_key = secrets.signing_key if api_key is None else lambda: api_key
-    if requester is None:
-        requester = make_outbound(settings, allow_loopback=tenant.environment.type is EnvironmentType.DEVELOPMENT)
     if about is None:
         about = NodeAnswer("", 0, settings.database_url, settings.environment, "", now)
     node = Node(
@@ -339,21 +403,23 @@ async def open_node(
         clock,
         ids,
         settings,
-        environment_no=environment_no,
         node_no=node_no,
         shares_database=shares_database,
-        secrets=secrets,
+        serves_all=serves_all,
+        secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
+        random_bytes=random_bytes,
         origin=origin,
-        poster=Poster(requester, clock, signing_key),
-        signing_key=signing_key,
-        requester=requester,
-        attempts=Attempts(requester, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32),
+        make_requester=lambda allow_loopback: (
+            make_outbound(settings, allow_loopback=allow_loopback) if requester is None else requester
+        ),
         about=about,
     )
-    node.directory.tenants[environment_no] = tenant
-    # Jobs that were registered once are started by events from the first moment on; their runs wait for the code.
-    dispatchers = await storage.read(jobs.list_dispatchers, environment_no)
-    node.directory.set_subscriptions(environment_no, Subscriptions(dispatchers))
+    node.own = await node.environments.open(row)
+    if api_key is not None:
+        node.keys.give(row.number, "PERDURE_API_KEY", api_key)
+    if serves_all:
+        for other in await storage.read(environments.list_environments, project=DEFAULT_SLUG, limit=MOST):
+            await node.environments.open(other)
     for environment, name in await storage.read(event_waits.list_names, limit=AWAITED_LIMIT + 1):
         node.directory.event_is_awaited(environment, name)
     node.directory.any_may_be_awaited |= shares_database

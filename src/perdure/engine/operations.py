@@ -108,7 +108,9 @@ class Operations:
         self._reserved += 1
         return Plan(work, secrets, lease, now + lease, self._node_no)
 
-    def take_up(self, plan: Plan, record: TaskRecord, *, task_no: int | None, run_no: int, run_id: str) -> None:
+    def take_up(
+        self, plan: Plan, record: TaskRecord, *, task_no: int | None, run_no: int, run_id: str, environment_no: int
+    ) -> None:
         """Begin what was stored as planned; ``task_no`` is ``None`` if it was stored before."""
         if plan.node_no is None:
             self._hints.operation_is_due(plan.due_at)
@@ -119,7 +121,7 @@ class Operations:
         shown = record.display_key if record.display_key is not None else record.name
         row = OperationRow(
             task_no, run_no, run_id, record.id, record.operation, shown, record.key, record.params, record.attempts,
-            record.started_at, 1, 0, plan.secrets,
+            record.started_at, 1, 0, plan.secrets, environment_no,
         )  # fmt: skip
         self._begin(row, plan.work)
 

@@ -13,8 +13,8 @@ from perdure.protocol.outbound import OutboundRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.engine.attempts import Requester
     from perdure.engine.clock import Clock
+    from perdure.engine.requesters import Requester
     from perdure.storage.notifications import Notification
 
 POST_SECONDS = 30.0
@@ -25,15 +25,17 @@ class Poster:
     """Sends notifications to their URLs.
 
     Args:
-        requester: Sends the requests.
+        requester_of: Gives who sends the requests of an environment.
         clock: The time, which a signature covers.
-        signing_key: Gives the key of the signatures, a text.
+        signing_key_of: Gives the key of an environment's signatures, a text.
     """
 
-    def __init__(self, requester: Requester, clock: Clock, signing_key: Callable[[], str]) -> None:
-        self._requester = requester
+    def __init__(
+        self, requester_of: Callable[[int], Requester], clock: Clock, signing_key_of: Callable[[int], str]
+    ) -> None:
+        self._requester_of = requester_of
         self._clock = clock
-        self._signing_key = signing_key
+        self._signing_key_of = signing_key_of
 
     async def post(self, notification: Notification) -> None:
         """Send a notification.
@@ -44,10 +46,11 @@ class Poster:
         """
         assert notification.url is not None
         body = notification.body.encode()
+        whose = notification.environment_no
         headers = signed_headers(
-            body, key=self._signing_key(), id=notification.id, seconds=int(self._clock.now().timestamp())
+            body, key=self._signing_key_of(whose), id=notification.id, seconds=int(self._clock.now().timestamp())
         )
-        response = await self._requester.request(
+        response = await self._requester_of(whose).request(
             OutboundRequest("POST", notification.url, headers=headers, body=body, timeout=POST_SECONDS)
         )
         if not 200 <= response.status < 300:

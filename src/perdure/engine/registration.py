@@ -75,6 +75,18 @@ class Registration:
         self._hints.notifications.set()
         return index
 
+    async def forget(self, environment_no: int, endpoint_id: str) -> None:
+        """Let an app's jobs start no more, and do not ask it to execute what they have started."""
+        directory = self._directory
+        directory.let_start(is_allowed=False)
+        try:
+            index = Index(endpoint_id, ())
+            stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
+            directory.forget(environment_no, endpoint_id)
+        finally:
+            directory.let_start(is_allowed=True)
+        directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
+
     async def _wake_schedules(self, environment_no: int) -> None:
         """Let the registrations with dynamic schedules tick again that start a job again; they may be many."""
         now = self._clock.now()

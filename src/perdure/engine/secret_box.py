@@ -47,9 +47,13 @@ class SecretBox:
         """Derive the secret that those who send to a receiver may sign with: 64 hexadecimal digits, stored nowhere."""
         return hmac.new(self._code_key, f"secret of {name}".encode(), sha256).hexdigest()
 
-    def signing_key(self) -> str:
-        """Give the key that notifications to callback URLs are signed with: 64 hexadecimal digits."""
-        return self._derive("notifications").hex()
+    def signing_key(self, of: str | None = None) -> str:
+        """Give the key that notifications to callback URLs are signed with: 64 hexadecimal digits.
+
+        Args:
+            of: The id of the environment whose they are, where a node serves several.
+        """
+        return self._derive("notifications" if of is None else f"notifications of {of}").hex()
 
     def seal(self, secret: str, *, of: str) -> bytes:
         """Encrypt a secret that belongs to this id; it can be opened for no other."""

@@ -89,7 +89,7 @@ class Tasks:
             ):
                 await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
         elif isinstance(wait, Operation):
-            await self._record_operation(run_no, run_id, epoch, record, wait)
+            await self._record_operation(environment_no, run_no, run_id, epoch, record, wait)
         else:
             await self._record_wait(environment_no, run_no, epoch, record, wait)
         if completed:
@@ -129,7 +129,7 @@ class Tasks:
         self._executions.resolve_all(woken)
 
     async def _record_operation(
-        self, run_no: int, run_id: str, epoch: int, record: TaskRecord, wait: Operation
+        self, environment_no: int, run_no: int, run_id: str, epoch: int, record: TaskRecord, wait: Operation
     ) -> None:
         now = self._clock.now()
         plan = self._operations.plan(record, wait, now)
@@ -138,7 +138,9 @@ class Tasks:
         except BaseException:
             self._operations.give_up(plan)
             raise
-        self._operations.take_up(plan, record, task_no=task_no, run_no=run_no, run_id=run_id)
+        self._operations.take_up(
+            plan, record, task_no=task_no, run_no=run_no, run_id=run_id, environment_no=environment_no
+        )
 
 
 async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from perdure.errors import InvalidArgumentError
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.ids import IdGenerator
+    from perdure.storage.environments import EnvironmentRow
     from perdure.storage.interface import Session
 
 DEFAULT_SLUG = "default"
 
+MOST = 100
+"""How many environments a project may have."""
+
+_SLUG = re.compile("[a-z]{1,20}")
 _TYPES = {
     "dev": EnvironmentType.DEVELOPMENT,
     "stg": EnvironmentType.STAGING,
@@ -25,13 +31,23 @@ _TYPES = {
 }
 
 
-def default_tenant(slug: str, ids: IdGenerator) -> Tenant:
+def default_tenant(slug: str, ids: IdGenerator, *, kind: EnvironmentType | None = None) -> Tenant:
     """Describe an environment of the default project, for the case that it does not exist.
 
+    Args:
+        slug: Its slug.
+        ids: Makes ids.
+        kind: What kind of environment it is; ``None``: that of the slug.
+
     Raises:
-        InvalidArgumentError: There is no environment of that name.
+        InvalidArgumentError: The slug is none, or not one that says what kind of environment it is of.
     """
-    kind = _TYPES.get(slug)
+    if not _SLUG.fullmatch(slug):
+        raise InvalidArgumentError(f"{slug!r:.60} is no name of an environment: 1 to 20 letters from a to z.")
+    known = _TYPES.get(slug)
+    if known is not None and kind not in (None, known):
+        raise InvalidArgumentError(f"The environment {slug!r} is one of {known.lower()}.")
+    kind = known if known is not None else kind
     if kind is None:
         raise InvalidArgumentError(
             f"There is no environment {slug!r}; PERDURE_ENVIRONMENT is one of {', '.join(_TYPES)}."
@@ -43,12 +59,12 @@ def default_tenant(slug: str, ids: IdGenerator) -> Tenant:
     )
 
 
-async def open_tenant(tx: Session, wanted: Tenant, *, now: datetime) -> tuple[int, Tenant]:
-    """Look an environment up by its slugs, or create it; its number and who owns it."""
+async def open_tenant(tx: Session, wanted: Tenant, *, now: datetime) -> EnvironmentRow:
+    """Look an environment up by its slugs, or create it."""
     project, slug = wanted.project.slug, wanted.environment.slug
-    found = await environments.find_tenant(tx, project=project, slug=slug)
+    found = await environments.find_environment(tx, project=project, slug=slug)
     if found is None:
         await environments.create_missing(tx, tenant=wanted, now=now)
-        found = await environments.find_tenant(tx, project=project, slug=slug)
+        found = await environments.find_environment(tx, project=project, slug=slug)
         assert found is not None
     return found

@@ -14,6 +14,7 @@ from perdure.protocol.json_text import JsonText
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.schedules import Timing
 from perdure.protocol.state import StatusState
+from perdure.protocol.statuses import EnvironmentType
 
 
 class SendEvents(Struct, frozen=True, gc=False):
@@ -55,6 +56,32 @@ class Prune(Struct, frozen=True, gc=False):
 
     older_than: float
     dry_run: bool = False
+
+
+class NewEnvironment(Struct, frozen=True, gc=False):
+    """An environment to create; ``type`` may be null if its slug is one of ``dev stg prod prev``."""
+
+    slug: str
+    type: EnvironmentType | None = None
+
+
+class NewKey(Struct, frozen=True, gc=False):
+    """A key to make."""
+
+    is_public: bool = False
+
+
+class RotateKey(Struct, frozen=True, gc=False):
+    """For how many seconds the key stays valid whose place another one takes."""
+
+    overlap: float = 0
+
+
+class NewEndpoint(Struct, frozen=True, gc=False):
+    """An app to register: its client's id, and its URL."""
+
+    id: str
+    url: str
 
 
 class RunId(Struct, frozen=True, gc=False):

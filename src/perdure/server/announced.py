@@ -19,10 +19,12 @@ class AnnouncedNode:
     Args:
         database: The database file.
         otherwise: What is raised when nobody owns the database; ``None``: somebody is about to, and is waited for.
+        environment: The slug of the environment that is meant; ``None``: the node's own.
     """
 
-    def __init__(self, database: Path, *, otherwise: str | None = None) -> None:
+    def __init__(self, database: Path, *, otherwise: str | None = None, environment: str | None = None) -> None:
         self._database = database
+        self._environment = environment
         self._otherwise = otherwise
 
     def find(self) -> Target | None:
@@ -33,7 +35,7 @@ class AnnouncedNode:
         """
         said = find_node(self._database)
         if said is not None:
-            return Target(said.url, said.api_key)
+            return Target(said.url, said.api_key, self._environment)
         if self._otherwise is not None and find_owner(self._database) is None:
             raise NotConnectedError(self._otherwise)
         return None

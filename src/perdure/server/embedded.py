@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
+from perdure.config.api_keys import GivenKey, load_keys
 from perdure.config.secret_key import load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
@@ -24,7 +25,7 @@ from perdure.storage.opening import LOCK_TIMEOUT, database_path, open_storage
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -44,20 +45,21 @@ class EmbeddedNode:
 
     Attributes:
         engine: The engine's part of it.
-        platform: All that it can be asked.
-        api_key: What others show to ask it anything: that of the settings, or a new one.
+        platform: All that its own environment can be asked.
+        api_key: What others show to ask it anything: that of the settings, or a new one. Of a server that serves all
+            environments: what other processes of its user show, to whom it opens every one.
         storage: The open database.
         closes_storage: Whether it is closed when the node stops.
     """
 
     def __init__(
-        self, engine: Node, storage: Storage, address: Address, *, api_key: str, public_key: str | None
+        self, engine: Node, storage: Storage, address: Address, *, api_key: str, is_owner: bool = False
     ) -> None:
         self.engine = engine
         self._address = address
         self.platform: DirectDesk = engine.platform
         self.api_key = api_key
-        self._public_key = public_key
+        self._is_owner = is_owner
         self.storage = storage
         self.closes_storage = False
         self._announced: tuple[Path, Announcement] | None = None
@@ -82,9 +84,9 @@ class EmbeddedNode:
         from perdure.api.app import node_app
         from perdure.api.keys import Keys
 
+        keys = Keys(self.engine, owner=self.api_key if self._is_owner else None)
         engine = self.engine
-        keys = Keys(self.api_key, self._public_key)
-        return node_app(engine.platform, engine.callbacks, keys=keys, stopping=engine.stopping, remote=engine.remote)
+        return node_app(engine.callbacks, engine.own.remote.http_endpoints, keys=keys, stopping=engine.stopping)
 
     def announce(self, database: Path, *, started_at: datetime) -> None:
         """Let other processes of this machine find the node by its database, until it stops."""
@@ -141,6 +143,7 @@ async def start_embedded(
     api_key: str | None = None,
     lock_timeout: timedelta = LOCK_TIMEOUT,
     spare_api_key: str | None = None,
+    serves_all: bool = False,
 ) -> EmbeddedNode:
     """Open the database and start a node that executes an app's jobs.
 
@@ -157,6 +160,7 @@ async def start_embedded(
             environment says, else a new one, and for notifications a key derived from that of the database.
         lock_timeout: How long to wait for a process that owns the database and is just ending.
         spare_api_key: What others show if neither says, in place of a new one: that of the node before this one.
+        serves_all: Whether it serves every environment of the database.
 
     Raises:
         DatabaseLockedError: Another process owns the database.
@@ -183,6 +187,7 @@ async def start_embedded(
             api_key=api_key,
             spare_api_key=spare_api_key,
             announced_at=path,
+            serves_all=serves_all,
         )
     except BaseException:
         await storage.close()
@@ -222,6 +227,7 @@ async def start_on(
     spare_api_key: str | None = None,
     announced_at: Path | None = None,
     is_known_to_be_local: bool = False,
+    serves_all: bool = False,
 ) -> EmbeddedNode:
     """Start a node on an open database, which stays open when the node stops.
 
@@ -238,9 +244,11 @@ async def start_on(
         spare_api_key: As for `start_embedded`.
         announced_at: The database file, beside which other processes find where the node is; ``None``: nowhere.
         is_known_to_be_local: Whether nobody need be warned that URLs of a loopback port are handed out.
+        serves_all: As for `start_embedded`.
     """
     address: Address | None = None
     given_key, public_key = load_api_key() if api_key is None else api_key, load_public_key()
+    given = load_keys(settings.environment) if serves_all else []
     try:
         address = await open_address(
             storage,
@@ -255,12 +263,18 @@ async def start_on(
             random_bytes=os.urandom,
             settings=settings,
             secret_key=secret_key,
-            api_key=given_key,
+            serves_all=serves_all,
+            api_key=None if serves_all else given_key,
             origin=address.hand_out,
             about=_describe(settings, address, clock),
         )
-        own_key = given_key or spare_api_key or new_api_key(settings.environment)
-        embedded = EmbeddedNode(engine, storage, address, api_key=own_key, public_key=public_key)
+        if serves_all:
+            await _give_keys(engine, given)
+            own_key = new_api_key(settings.environment)
+        else:
+            own_key = given_key or spare_api_key or new_api_key(settings.environment)
+            _give_own(engine, own_key, public_key, is_made=given_key is None)
+        embedded = EmbeddedNode(engine, storage, address, api_key=own_key, is_owner=serves_all)
         address.listen(embedded.asgi)
         await address.keep(engine.lease.node_no)
         if connect is not None:
@@ -268,7 +282,7 @@ async def start_on(
         if endpoint is not None:
             await engine.add(endpoint)
         engine.begin()
-        await engine.remote.endpoints.begin()
+        await engine.find_endpoints()
         if announced_at is not None:
             embedded.announce(announced_at, started_at=clock.now())
     except BaseException:
@@ -276,6 +290,22 @@ async def start_on(
             await address.close()
         raise
     return embedded
+
+
+async def _give_keys(engine: Node, given: Sequence[GivenKey]) -> None:
+    """Take the keys that variables give to the environments of a server, which are made if they are missing."""
+    for one in given:
+        await engine.administration.create_environment(one.environment, None)
+        engine.keys.give(engine.environments.named(one.environment).number, one.variable, one.key)
+
+
+def _give_own(engine: Node, api_key: str, public_key: str | None, *, is_made: bool) -> None:
+    """Take the keys of a node that serves one environment; a made one is asked with, and nothing is signed with it."""
+    number = engine.own.number
+    if is_made:
+        engine.keys.give(number, "node", api_key, is_shown=False)
+    if public_key is not None:
+        engine.keys.give(number, "PERDURE_PUBLIC_KEY", public_key)
 
 
 def _describe(settings: Settings, address: Address, clock: Clock) -> NodeAnswer:

@@ -7,7 +7,6 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
-from perdure.config.secret_key import load_api_key
 from perdure.errors import InvalidArgumentError
 from perdure.server.embedded import start_embedded
 
@@ -36,20 +35,22 @@ async def serve(
         is_ready: Called when it serves.
 
     Raises:
-        InvalidArgumentError: There is no API key: an app that registers has to know it, also after a restart.
+        InvalidArgumentError: No environment has a private key: apps have to know one.
         StorageError: The database cannot be opened.
     """
-    if load_api_key() is None:
-        raise InvalidArgumentError(
-            "A server needs a key that its apps know: set PERDURE_API_KEY to tr_dev_ (or tr_prod_ …) and 20 letters "
-            "or digits."
-        )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    node = await start_embedded(None, database_url=database_url, public_url=public_url, inherited=listening)
+    node = await start_embedded(
+        None, database_url=database_url, public_url=public_url, inherited=listening, serves_all=True
+    )
     try:
+        if not node.engine.keys.has_private():
+            raise InvalidArgumentError(
+                "A server needs a key that its apps know: make one with `perdure keys create`, or set PERDURE_API_KEY "
+                "to tr_dev_ (or PERDURE_PROD_API_KEY to tr_prod_ …) and 20 letters or digits."
+            )
         is_ready(node)
         await stopping.wait()
         _log.info("The server stops: executions have 10 s to end.")

@@ -68,6 +68,6 @@ async def list_waited_for(tx: Session) -> list[int]:
     return [cast("tuple[int]", row)[0] for row in await tx.all("list_limits_with_runs_aside")]
 
 
-async def count_held(tx: Session, environment_no: int) -> int:
-    """Count the executions of an environment that are at work."""
+async def count_held(tx: Session, environment_no: int | None) -> int:
+    """Count the executions of an environment that are at work; ``None``: of all."""
     return cast("tuple[int]", await tx.one("count_held", environment_no))[0]

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from perdure.protocol.execution import AccountInfo, EnvironmentInfo, JsonText, OrganizationInfo, ProjectInfo, Tenant
 from perdure.protocol.statuses import EnvironmentType
-from perdure.storage.instants import to_ms
+from perdure.storage.instants import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.storage.interface import Session
 
 
-async def find_tenant(tx: Session, *, project: str, slug: str) -> tuple[int, Tenant] | None:
-    """Look an environment up by the slugs of its project and its own; its number and who owns it."""
+class EnvironmentRow(Struct, frozen=True):
+    """An environment with its project and organization."""
+
+    number: int
+    tenant: Tenant
+    created_at: datetime
+
+
+async def find_environment(tx: Session, *, project: str, slug: str) -> EnvironmentRow | None:
+    """Look an environment up by the slugs of its project and its own."""
     row = await tx.one("find_environment", project, slug)
-    return None if row is None else _read_tenant(row)
+    return None if row is None else _read(row)
+
+
+async def list_environments(tx: Session, *, project: str, limit: int) -> list[EnvironmentRow]:
+    """List the environments of a project, in the order of their creation."""
+    return [_read(row) for row in await tx.all("list_environments", project, limit)]
 
 
 async def create_missing(tx: Session, *, tenant: Tenant, now: datetime) -> None:
@@ -38,11 +52,11 @@ async def open_account(tx: Session, environment_no: int, *, account_id: str) -> 
     return number, AccountInfo(account_id, metadata)
 
 
-def _read_tenant(row: Any) -> tuple[int, Tenant]:
-    number, eid, eslug, kind, pid, pslug, pname, oid, oslug, title = row
+def _read(row: Any) -> EnvironmentRow:
+    number, eid, eslug, kind, pid, pslug, pname, oid, oslug, title, created_at = row
     tenant = Tenant(
         EnvironmentInfo(eid, eslug, EnvironmentType(kind)),
         ProjectInfo(pid, pslug, pname),
         OrganizationInfo(oid, oslug, title),
     )
-    return number, tenant
+    return EnvironmentRow(number, tenant, from_ms(created_at))

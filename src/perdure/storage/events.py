@@ -10,8 +10,11 @@ from msgspec import Struct
 from perdure.protocol.execution import JsonText
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
+from perdure.storage.json_lists import number_list
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from perdure.storage.interface import Session
 
 
@@ -103,9 +106,10 @@ async def find_event(tx: Session, environment_no: int, *, event_id: str) -> Even
     return None if row is None else read_event_row(row)
 
 
-async def list_due_events(tx: Session, *, now: datetime, limit: int) -> list[EventRow]:
-    """List events whose timer is due, first due first."""
-    return [read_event_row(row) for row in await tx.all("list_due_events", to_ms(now), limit)]
+async def list_due_events(tx: Session, environment_nos: Iterable[int], *, now: datetime, limit: int) -> list[EventRow]:
+    """List events of these environments whose timer is due, first due first."""
+    rows = await tx.all("list_due_events", to_ms(now), number_list(environment_nos), limit)
+    return [read_event_row(row) for row in rows]
 
 
 async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> bool:

@@ -71,6 +71,7 @@ class Notification(Struct, frozen=True, gc=False):
     url: str | None
     body: JsonText
     attempts: int
+    environment_no: int
 
 
 async def list_recipients(tx: Session, run_no: int) -> list[str | None]:

@@ -39,6 +39,7 @@ class OperationRow(Struct, frozen=True, gc=False):
         begun: How often this attempt has begun.
         failures: How many requests in a row were not answered.
         secrets: What stands behind the masks, encrypted.
+        environment_no: Whose it is.
     """
 
     task_no: int
@@ -54,6 +55,7 @@ class OperationRow(Struct, frozen=True, gc=False):
     begun: int
     failures: int
     secrets: bytes | None
+    environment_no: int
 
 
 class PollAttempt(Struct, frozen=True, gc=False):
@@ -179,10 +181,11 @@ async def add_execution_time(tx: Session, run_no: int, *, spent: timedelta) -> N
 
 
 def _read_row(row: Any) -> OperationRow:
-    (task_no, run_no, run_id, task_id, operation, shown, key, params, attempts, started, begun, failures, secrets) = row
+    (task_no, run_no, run_id, task_id, operation, shown, key, params, attempts, started, begun, failures, secrets,
+     environment_no) = row  # fmt: skip
     return OperationRow(
         task_no, run_no, run_id, task_id, operation, shown, key.hex(), params, attempts, from_ms(started), begun,
-        failures, secrets,
+        failures, secrets, environment_no,
     )  # fmt: skip
 
 

@@ -145,7 +145,7 @@ class Life:
 
     async def list_runs(self) -> list[RunState]:
         """List all runs in the order of their creation."""
-        return await self._storage.scan(runs.list_states, self.node.engine.environment_no)
+        return await self._storage.scan(runs.list_states, self.node.engine.own.number)
 
     def at_work(self) -> set[asyncio.Task[Any]]:
         """What is at work: executions, what the node's services have begun, code that unwinds."""

@@ -8,6 +8,7 @@ from perdure.errors import PerdureError
 from perdure.protocol.api_bodies import Prune
 from perdure.protocol.management import JobAnswer, NodeAnswer, PruneAnswer
 from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer
+from perdure.transport.http_administration import HttpAdministration
 from perdure.transport.http_events import HttpEvents
 from perdure.transport.http_runs import HttpRuns
 from perdure.transport.http_state import HttpState
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from perdure.protocol.state import StateCall, StateOutcome
 
 
-class HttpDesk(HttpEvents, HttpRuns, HttpState):
+class HttpDesk(HttpEvents, HttpRuns, HttpState, HttpAdministration):
     """Implements `perdure.protocol.management.Desk`. Answers and errors are those of the node's own process."""
 
     async def list_jobs(self) -> list[JobAnswer]:

@@ -34,7 +34,7 @@ from perdure.transport.platform_timeouts import is_platform_timeout
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.endpoint import Index
@@ -53,6 +53,10 @@ CHUNK_MS: Final = (10_000, 60_000, 120_000)
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
+KEYS_TRIED: Final = 5
+"""How many keys of its environment an endpoint is shown, until it takes one."""
+
+_WRONG_KEY: Final = 401
 _MARGIN_MS: Final = 350
 _BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
 
@@ -71,7 +75,7 @@ class HttpEndpoint:
     Args:
         endpoint_id: The app's id.
         url: Where it is.
-        api_key: The private key of its environment, by which it knows who asks.
+        api_keys: Gives the private keys of its environment, by one of which it knows who asks, likeliest first.
         requester: Sends the requests.
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
@@ -86,7 +90,7 @@ class HttpEndpoint:
         endpoint_id: str,
         url: str,
         *,
-        api_key: str,
+        api_keys: Callable[[], Sequence[str]],
         requester: Requester,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -94,7 +98,8 @@ class HttpEndpoint:
     ) -> None:
         self.id = endpoint_id
         self.url = url
-        self._api_key = api_key
+        self._api_keys = api_keys
+        self._accepted: str | None = None
         self._requester = requester
         self._now = now
         self._monotonic = monotonic
@@ -185,8 +190,29 @@ class HttpEndpoint:
         timeout: float = ACTION_SECONDS,
         kind: str | None = "application/json",
     ) -> OutboundResponse:
+        # The key of an environment may have been exchanged, and the app not know it yet.
+        *others, last = sorted(self._api_keys()[:KEYS_TRIED], key=lambda key: key != self._accepted)
+        for key in others:
+            answer = await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
+            if answer.status != _WRONG_KEY:
+                self._accepted = key
+                return answer
+        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind)
+        self._accepted = last if answer.status != _WRONG_KEY else None
+        return answer
+
+    async def _send(
+        self,
+        action: Action,
+        key: str,
+        *,
+        body: bytes | None,
+        headers: tuple[tuple[str, str], ...],
+        timeout: float,
+        kind: str | None,
+    ) -> OutboundResponse:
         sent = [
-            (API_KEY_HEADER, self._api_key),
+            (API_KEY_HEADER, key),
             (ACTION_HEADER, action.value),
             (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
             ("User-Agent", SERVER_USER_AGENT),
@@ -209,8 +235,8 @@ class HttpEndpoint:
     def _check(self, answer: OutboundResponse) -> None:
         if 200 <= answer.status < 300:
             return
-        if answer.status == 401:
-            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=401)
+        if answer.status == _WRONG_KEY:
+            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=_WRONG_KEY)
         raise FetchFailedError(
             f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
         )

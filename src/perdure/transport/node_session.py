@@ -173,8 +173,12 @@ class NodeSession:
 
 
 def _headers(target: Target, request: NodeRequest) -> Mapping[str, str]:
-    authorization = {"Authorization": f"Bearer {target.api_key}"}
-    return authorization if request.body is None else {**authorization, "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {target.api_key}"}
+    if target.environment is not None:
+        headers["Perdure-Environment"] = target.environment
+    if request.body is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
 
 
 async def _read(response: ClientResponse) -> bytes:

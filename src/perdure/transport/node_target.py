@@ -15,10 +15,12 @@ class Target(Struct, frozen=True):
     Attributes:
         url: Its URL, without a slash at the end.
         api_key: What it is to be asked with.
+        environment: The slug of the environment that is meant; ``None``: that of the key.
     """
 
     url: str
     api_key: str
+    environment: str | None = None
 
     def __repr__(self) -> str:
         return f"Target({self.url!r})"
@@ -50,10 +52,11 @@ class NamedNode:
     Args:
         url: Its URL, without a slash at the end.
         api_key: What it is to be asked with.
+        environment: The slug of the environment that is meant; ``None``: that of the key.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
-        self._target = Target(url, api_key)
+    def __init__(self, url: str, api_key: str, *, environment: str | None = None) -> None:
+        self._target = Target(url, api_key, environment)
 
     def find(self) -> Target:
         """Give the node."""

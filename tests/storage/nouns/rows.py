@@ -75,9 +75,9 @@ async def _sow(tx: Session) -> Seed:
         OrganizationInfo("org", "default", "Default"),
     )
     await environments.create_missing(tx, tenant=tenant, now=NOW)
-    found = await environments.find_tenant(tx, project="default", slug="dev")
+    found = await environments.find_environment(tx, project="default", slug="dev")
     assert found is not None
-    environment_no, _ = found
+    environment_no = found.number
     endpoint_no = await jobs.register_endpoint(tx, environment_no, endpoint_id="app", now=NOW)
     spec = JobSpec("job", "job", "1.0.0", EventTriggerSpec(("go",)))
     await jobs.register_job(tx, environment_no, endpoint_no=endpoint_no, spec=spec, trigger_spec="{}", now=NOW)

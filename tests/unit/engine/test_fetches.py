@@ -28,7 +28,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def row(*, attempts: int = 1, failures: int = 0, operation: str = FETCH) -> OperationRow:
-    return OperationRow(1, 1, "run_1", "task_1", operation, "💬", "00" * 32, None, attempts, NOW, 1, failures, None)
+    return OperationRow(1, 1, "run_1", "task_1", operation, "💬", "00" * 32, None, attempts, NOW, 1, failures, None, 1)
 
 
 def answer(body: str | bytes = "", *, status: int = 200, headers: Any = ()) -> OutboundResponse:

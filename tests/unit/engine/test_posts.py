@@ -16,7 +16,7 @@ from perdure.storage.notifications import Notification
 from tests.engine.clock import ManualClock
 
 BODY = '{"id":"run_1","ok":true,"output":"größer"}'
-TOLD = Notification(1, "run_1.4", 1, "job", "https://example.com/hook", JsonText(BODY), 1)
+TOLD = Notification(1, "run_1.4", 1, "job", "https://example.com/hook", JsonText(BODY), 1, 1)
 
 
 class Sender:
@@ -47,7 +47,7 @@ def test_the_headers_are_those_of_the_protocol_and_of_standard_webhooks() -> Non
 async def test_a_notification_is_posted_with_the_time_of_the_attempt() -> None:
     clock, sender = ManualClock(), Sender(204)
     clock.advance(7.5)
-    await Poster(sender, clock, lambda: "key").post(TOLD)
+    await Poster(lambda _: sender, clock, lambda _: "key").post(TOLD)
     (request,) = sender.sent
     assert (request.method, request.url, request.body) == ("POST", TOLD.url, BODY.encode())
     assert request.timeout == POST_SECONDS
@@ -58,12 +58,12 @@ async def test_a_notification_is_posted_with_the_time_of_the_attempt() -> None:
 @pytest.mark.parametrize("status", [199, 300, 304, 400, 404, 410, 500, 503])
 async def test_what_is_answered_with_another_status_than_2xx_was_not_taken(status: int) -> None:
     with pytest.raises(FetchFailedError, match=str(status)):
-        await Poster(Sender(status), ManualClock(), lambda: "key").post(TOLD)
+        await Poster(lambda _: Sender(status), ManualClock(), lambda _: "key").post(TOLD)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_says_that_it_was_taken(status: int) -> None:
-    await Poster(Sender(status), ManualClock(), lambda: "key").post(TOLD)
+    await Poster(lambda _: Sender(status), ManualClock(), lambda _: "key").post(TOLD)
 
 
 def test_the_delays_between_attempts_are_those_of_the_protocol() -> None:

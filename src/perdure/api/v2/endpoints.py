@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
-    from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.endpoint import Index
 
 
 async def register_endpoint(call: Call) -> Response:
     """Register an app: it is asked who it is and what it declares."""
-    remote = _remote(call)
+    remote = call.remote
     body = await read_message(call, RegisterEndpointBody)
     try:
         row, index = await remote.endpoints.add(body.id, body.url)
@@ -58,7 +57,7 @@ async def index_endpoint(call: Call) -> Response:
     """Ask an app anew what it declares."""
     endpoint_id = call.part("endpoint_id")
     try:
-        index = await _remote(call).endpoints.index(endpoint_id)
+        index = await call.remote.endpoints.index(endpoint_id)
     except NotFoundError:
         raise not_found("Endpoint not found") from None
     except RunError as error:
@@ -76,11 +75,6 @@ def _indexed(endpoint_id: str, index: Index) -> EndpointIndexRecord:
         http_endpoints=len(index.http_endpoints),
     )
     return EndpointIndexRecord(id=f"index_{endpoint_id}", status="SUCCESS", stats=stats, error=UNSET)
-
-
-def _remote(call: Call) -> RemoteDesk:
-    assert call.remote is not None
-    return call.remote
 
 
 ROUTES = (

@@ -34,7 +34,7 @@ _DEFAULT = 20
 
 
 async def _get_run(call: Call, *, is_v1: bool) -> Response:
-    has_details = call.flag("taskdetails") and call.is_private
+    has_details = call.flag("taskdetails") and call.access.is_private
     has_subtasks = call.flag("subtasks")
     try:
         run = await call.desk.get_run(

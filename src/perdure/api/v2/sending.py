@@ -70,7 +70,6 @@ async def cancel_runs(call: Call) -> Response:
 
 async def await_event(call: Call) -> Response:
     """Have the first matching event sent to the callback URL of a task."""
-    assert call.remote is not None
     body = await read_message(call, EphemeralDispatcherBody)
     names = [body.name] if isinstance(body.name, str) else body.name
     if len(names) != 1:

@@ -50,7 +50,7 @@ _EPOCH_DIGITS = 18
 
 async def create_task(call: Call) -> Response:
     """Create a task; one that is there under its idempotency key is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
         raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
@@ -75,7 +75,7 @@ async def create_task(call: Call) -> Response:
 
 async def complete_task(call: Call) -> Response:
     """Complete a task; one that has its outcome is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
         body = await read_message(call, CompleteTaskBody)
         output = None if body.output is UNSET else JsonText(check(body.output))
@@ -96,7 +96,7 @@ async def complete_task(call: Call) -> Response:
 
 async def fail_task(call: Call) -> Response:
     """Fail a task; one that has its outcome is answered unchanged."""
-    remote = _remote(call)
+    remote = call.remote
     given = (await read_message(call, FailTaskBody)).error
     return await _settled(
         call,
@@ -115,7 +115,7 @@ async def read_message(call: Call, kind: type[T]) -> T:
 
 async def _settled(call: Call, settling: Any) -> Response:
     try:
-        return message_answer(_remote(call).show(await settling, is_native=_is_native(call)))
+        return message_answer(call.remote.show(await settling, is_native=_is_native(call)))
     except NotFoundError as error:
         raise not_found(error.message) from error
 
@@ -139,11 +139,6 @@ def _epoch(call: Call) -> int | None:
     if not text.isascii() or not text.isdecimal() or len(text) > _EPOCH_DIGITS:
         raise Refusal(400, "invalid_field", f"{EPOCH_HEADER} is a whole number.")
     return int(text)
-
-
-def _remote(call: Call) -> RemoteDesk:
-    assert call.remote is not None
-    return call.remote
 
 
 _PATH = "/api/v1/runs/{run_id}/tasks"

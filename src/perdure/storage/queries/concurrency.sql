@@ -51,5 +51,6 @@ UPDATE runs SET limit_no = NULL WHERE run_no IN (
   ORDER BY available_at, run_no LIMIT :count);
 
 -- name: count_held
--- How many executions of an environment are at work.
-SELECT count(*) FROM runs WHERE node_no IS NOT NULL AND environment_no = :environment_no;
+-- How many executions of an environment are at work, or without one of all.
+SELECT count(*) FROM runs
+WHERE node_no IS NOT NULL AND (CAST(:environment_no AS INTEGER) IS NULL OR environment_no = :environment_no);

@@ -16,9 +16,15 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_environment
 -- An environment with its project and organization.
-SELECT e.environment_no, e.id, e.slug, e.type, p.id, p.slug, p.name, o.id, o.slug, o.title
+SELECT e.environment_no, e.id, e.slug, e.type, p.id, p.slug, p.name, o.id, o.slug, o.title, e.created_at
 FROM environments e JOIN projects p USING (project_no) JOIN organizations o USING (organization_no)
 WHERE p.slug = :project AND e.slug = :slug;
+
+-- name: list_environments
+-- The environments of a project, in the order of their creation.
+SELECT e.environment_no, e.id, e.slug, e.type, p.id, p.slug, p.name, o.id, o.slug, o.title, e.created_at
+FROM environments e JOIN projects p USING (project_no) JOIN organizations o USING (organization_no)
+WHERE p.slug = :project ORDER BY e.environment_no LIMIT :limit;
 
 -- name: insert_account
 -- Create an external account unless it exists.

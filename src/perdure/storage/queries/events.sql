@@ -22,11 +22,12 @@ FROM events e LEFT JOIN accounts a USING (account_no)
 WHERE e.environment_no = :environment_no AND e.id = :id;
 
 -- name: list_due_events
--- Events whose timer is due, first due first. The plus keeps SQLite from walking through every timer of this kind.
+-- Events whose timer is due, first due first, of these environments (a JSON array of numbers). The plus keeps SQLite
+-- from walking through every timer of this kind.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
   e.created_at, e.updated_at, e.environment_no, a.id
 FROM timers t JOIN events e ON e.event_no = t.subject_no LEFT JOIN accounts a USING (account_no)
-WHERE t.due_at <= :now AND +t.kind = 'EVENT'
+WHERE t.due_at <= :now AND +t.kind = 'EVENT' AND e.environment_no IN (SELECT value FROM json_each(:environment_nos))
 ORDER BY t.due_at, t.subject_no LIMIT :limit;
 
 -- name: deliver_if_pending

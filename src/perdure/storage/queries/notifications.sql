@@ -44,7 +44,8 @@ SELECT notification_no FROM notifications WHERE due_at <= :now ORDER BY due_at L
 -- A node begins to tell it: if it dies, it is due again later.
 UPDATE notifications SET attempts = attempts + 1, is_out = 1, due_at = :due_at
 WHERE notification_no = :notification_no AND due_at <= :now
-RETURNING notification_no, id, job_no, (SELECT j.id FROM jobs j WHERE j.job_no = notifications.job_no), url, body, attempts;
+RETURNING notification_no, id, job_no, (SELECT j.id FROM jobs j WHERE j.job_no = notifications.job_no), url, body, attempts,
+  (SELECT j.environment_no FROM jobs j WHERE j.job_no = notifications.job_no);
 
 -- name: postpone_if_taken
 -- What a node tried to tell in this attempt is due again later. An attempt that could not even begin does not count.

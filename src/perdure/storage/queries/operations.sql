@@ -18,7 +18,7 @@ RETURNING task_no;
 -- name: list_operations
 -- What a node needs to do the work of these tasks (:task_nos, a JSON array).
 SELECT o.task_no, t.run_no, r.id, t.id, t.operation, coalesce(t.display_key, t.name), t.idempotency_key, t.params,
-  t.attempts, t.started_at, o.begun, o.failures, o.secrets
+  t.attempts, t.started_at, o.begun, o.failures, o.secrets, r.environment_no
 FROM operations o JOIN tasks t USING (task_no) JOIN runs r USING (run_no)
 WHERE o.task_no IN (SELECT value FROM json_each(:task_nos)) ORDER BY o.task_no;
 

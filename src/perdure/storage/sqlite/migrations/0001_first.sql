@@ -31,17 +31,21 @@ CREATE TABLE environments (
   UNIQUE (project_no, slug)
 );
 
--- Only the SHA-256 of a key is kept.
+-- A key is looked up by its SHA-256. `sealed` is the key itself, encrypted: endpoints of v2 are shown it, and
+-- notifications are signed with it. A key that was revoked has expired, and is sealed no more.
 CREATE TABLE api_keys (
   api_key_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
-  kind       TEXT NOT NULL CHECK (kind IN ('PRIVATE', 'PUBLIC')),
+  id         TEXT NOT NULL UNIQUE,
+  kind       TEXT NOT NULL CHECK (kind = 'PRIVATE' OR kind = 'PUBLIC'),
   hash       BLOB NOT NULL UNIQUE,
+  sealed     BLOB,
   last_four  TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  revoked_at INTEGER,
+  expires_at INTEGER,
   used_at    INTEGER
 );
+CREATE INDEX api_keys_of_environment ON api_keys (environment_no);
 
 CREATE TABLE accounts (
   account_no INTEGER PRIMARY KEY,

@@ -1,0 +1,170 @@
+"""A server is set up and looked after by commands alone: environments, keys, apps behind URLs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Commands, Result
+
+INDEX: dict[str, Any] = {
+    "jobs": [
+        {
+            "id": "greet", "name": "Greet", "version": "1.0.0", "enabled": True, "startPosition": "latest",
+            "preprocessRuns": False, "integrations": {},
+            "event": {"name": "invoke", "title": "Manual Invoke", "source": "trigger.dev", "icon": "trigger"},
+            "trigger": {"type": "invoke"},
+        }
+    ],
+    "sources": [], "dynamicTriggers": [], "dynamicSchedules": [],
+}  # fmt: skip
+
+
+class App(ThreadingHTTPServer):
+    """An app of the v2 protocol with one job, which knows one key."""
+
+    daemon_threads = True
+
+    def __init__(self, key: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.key = key
+        self.asked: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/api/trigger"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: App
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        action, key = self.headers["x-trigger-action"], self.headers["x-trigger-api-key"]
+        self.server.asked.append((action, key))
+        answers: dict[str, Any] = {
+            "PING": {"ok": True},
+            "INDEX_ENDPOINT": INDEX,
+            "EXECUTE_JOB": {"status": "SUCCESS", "output": {"key": key[-4:]}},
+        }
+        is_right = key == self.server.key
+        body = json.dumps(answers[action] if is_right else {"message": "Forbidden: client apiKey mismatch"}).encode()
+        self.send_response(200 if is_right else 401)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def app_with(key: str) -> Iterator[App]:
+    app = App(key)
+    thread = threading.Thread(target=app.serve_forever)
+    thread.start()
+    try:
+        yield app
+    finally:
+        app.shutdown()
+        thread.join()
+        app.server_close()
+
+
+@contextmanager
+def server(perdure: Commands, **environ: str) -> Iterator[str]:
+    """Run a server; its URL."""
+    process = perdure.begin("serve", "--port", "0", "--json", **environ)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if not said:
+            assert process.stderr is not None
+            raise AssertionError(process.stderr.read())
+        yield str(json.loads(said)["url"])
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def made(result: Result) -> dict[str, Any]:
+    assert result.status == 0, result
+    answer: dict[str, Any] = result.json()
+    return answer
+
+
+def test_a_server_without_a_key_says_how_one_is_made(perdure: Commands) -> None:
+    refused = perdure("serve", "--port", "0")
+    assert refused.status == 2
+    assert "perdure keys create" in refused.errors
+
+
+def test_keys_are_made_before_the_server_is_started_and_open_it_then(perdure: Commands) -> None:
+    key = made(perdure("keys", "create", "--json"))["key"]
+    assert key.startswith("tr_dev_")
+    with server(perdure) as url:
+        there = {"PERDURE_API_URL": url, "PERDURE_API_KEY": key}
+        assert perdure("store", "set", "a=1", **there).status == 0
+        refused = perdure("keys", "list", **there)
+        assert refused.status == 1
+        assert "on its machine" in refused.errors
+        assert perdure("store", "get", "a", "--environment", "prod", **there).status == 1
+
+
+def test_apps_of_two_environments_are_registered_and_run_with_their_own_keys(perdure: Commands) -> None:
+    with server(perdure, PERDURE_API_KEY="tr_dev_given0given0given") as url:
+        assert made(perdure("env", "create", "prod", "--json"))["type"] == "PRODUCTION"
+        assert [row[0] for row in perdure("env", "list").rows] == ["dev", "prod"]
+        first = made(perdure("keys", "create", "--environment", "prod", "--json"))
+        with app_with("tr_dev_given0given0given") as dev, app_with(first["key"]) as prod:
+            answer = made(perdure("endpoints", "add", "shop", dev.url, "--json"))
+            assert (answer["is_there"], answer["job_ids"]) == (True, ["greet"])
+            # A server of production must be told that it may reach this machine.
+            refused = perdure("endpoints", "add", "shop", prod.url, "--environment", "prod")
+            assert refused.status == 1
+            assert "PERDURE_EGRESS_ALLOW" in refused.errors
+            assert perdure("endpoints", "list", "--environment", "prod").rows == []
+            assert [row[:3] for row in perdure("endpoints", "list").rows] == [["shop", dev.url, "greet"]]
+            there = {"PERDURE_API_URL": url, "PERDURE_API_KEY": "tr_dev_given0given0given"}
+            ended = perdure("run", "greet", "--follow", "--json", **there)
+            assert ended.json_lines()[-1]["output"] == {"key": "iven"}
+            assert perdure("run", "greet", "--environment", "prod").status == 3
+
+            assert perdure("endpoints", "index", "shop").status == 0
+            assert perdure("endpoints", "remove", "shop").status == 0
+            assert perdure("endpoints", "list").rows == []
+            for command in ("index", "remove"):
+                assert perdure("endpoints", command, "shop").status == 3
+
+
+def test_a_key_is_exchanged_without_a_run_that_fails(perdure: Commands) -> None:
+    with server(perdure, PERDURE_API_KEY="tr_dev_given0given0given", PERDURE_EGRESS_ALLOW="127.0.0.1") as _:
+        old = made(perdure("keys", "create", "--json"))
+        with app_with(old["key"]) as app:
+            assert perdure("endpoints", "add", "shop", app.url).status == 0
+            new = made(perdure("keys", "rotate", old["id"], "--overlap", "1h", "--json"))
+            before = perdure("run", "greet", "--follow", "--json")
+            app.key = new["key"]
+            after = perdure("run", "greet", "--follow", "--json")
+            for result, key in ((before, old["key"]), (after, new["key"])):
+                assert result.json_lines()[-1]["output"] == {"key": key[-4:]}
+            assert perdure("keys", "revoke", old["id"]).status == 0
+            shown = {row[0]: row[2] for row in perdure("keys", "list").rows}
+            assert shown == {"PERDURE_API_KEY": "private", new["id"]: "private", old["id"]: "private"}
+
+
+@pytest.mark.parametrize("arguments", [("add", "shop", "http://127.0.0.1:9/"), ("index", "shop")])
+def test_without_a_server_nobody_asks_an_app(perdure: Commands, arguments: tuple[str, ...]) -> None:
+    assert perdure("env", "create", "dev").status == 0
+    refused = perdure("endpoints", *arguments)
+    assert refused.status == 4
+    assert "perdure serve" in refused.errors
+    assert Path(perdure.folder / ".perdure" / "perdure.db").exists()
