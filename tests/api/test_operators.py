@@ -81,7 +81,7 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
         before, keys = await state_of(dev), (await owner.get("/api/keys")).body
         parts = {
             "run_id": left["napping"], "event_id": "e", "job_id": "naps", "key": "k", "dynamic_id": "daily",
-            "task_id": task_id, "endpoint_id": "app", "key_id": key_id,
+            "task_id": task_id, "endpoint_id": "app", "key_id": key_id, "index_id": "index_1",
         }  # fmt: skip
         foreign = owner.with_key(PROD if kind == "private" else PUBLIC)
         for route in all_routes():
@@ -89,7 +89,7 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
             if route.is_open or name == "GET /api/runs/changes":
                 continue
             answer = await ask(foreign, route, re.sub(r"{(\w+)}", lambda part: parts[part[1]], route.path))
-            assert answer.status < 500, (name, answer)
+            assert answer.status < 500 or answer.code == "no_tunnels", (name, answer)
             assert not any(one in json.dumps(answer.body) for one in ("hello", key_id, task_id)), (name, answer)
             if "{" in route.path and name not in OWN and not route.is_for_owner:
                 allowed = {404} if kind == "private" or route.allows_public else {403}

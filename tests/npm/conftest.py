@@ -35,15 +35,20 @@ def running(command: list[str | Path], *, cwd: Path, **environ: str) -> Iterator
         process.stdout.close()
 
 
+def install(folder: Path) -> None:
+    """Install the packages of a folder, as its lock file has them."""
+    done = subprocess.run(
+        [NODE, NPM, "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The app with its packages, as the lock file has them."""
     folder = tmp_path_factory.mktemp("npm") / "app"
     shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run(
-        [NODE, NPM, "ci", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS
-    )
-    assert done.returncode == 0, done.stderr
+    install(folder)
     return folder
 
 

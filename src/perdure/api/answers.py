@@ -47,7 +47,7 @@ def error_answer(
     *,
     headers: Mapping[str, str] | None = None,
     request_id: str | None = None,
-    **members: Any,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
     """Answer with an error.
 
@@ -61,7 +61,7 @@ def error_answer(
     """
     name = new_request_id() if request_id is None else request_id
     # A path that is no UTF-8 may be part of a sentence.
-    body = {"error": sentence.encode(errors="replace").decode(), "code": code, "request_id": name, **members}
+    body = {"error": sentence.encode(errors="replace").decode(), "code": code, "request_id": name, **(members or {})}
     return JsonAnswer(msgspec.json.encode(body), status, headers={**(headers or {}), "X-Request-Id": name})
 
 
@@ -73,5 +73,5 @@ def refuse(refusal: Refusal, request_id: str) -> Response:
         refusal.sentence,
         headers=refusal.headers,
         request_id=request_id,
-        **refusal.members,
+        members=refusal.members,
     )

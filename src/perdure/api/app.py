@@ -30,9 +30,9 @@ from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
 from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
+from perdure.api.v2 import identity, sending, state, tasks
 from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
-from perdure.api.v2 import sending, state, tasks
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from perdure.api.keys import Keys
+    from perdure.api.rate_limits import RateLimits
     from perdure.api.routes import Route
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.http_endpoints import HttpEndpoints
@@ -52,7 +53,7 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints)
+REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, identity)
 """What endpoints elsewhere ask."""
 
 
@@ -99,13 +100,16 @@ class NodeApp:
         await self._router(below, receive, send)
 
 
-def node_app(callbacks: Callbacks, http_endpoints: HttpEndpoints, *, keys: Keys, stopping: asyncio.Event) -> NodeApp:
+def node_app(
+    callbacks: Callbacks, http_endpoints: HttpEndpoints, *, keys: Keys, limits: RateLimits, stopping: asyncio.Event
+) -> NodeApp:
     """Make the application.
 
     Args:
         callbacks: Takes what is sent to callback URLs.
         http_endpoints: Takes what is sent to URLs of HTTP endpoints.
         keys: Who may ask, and whom.
+        limits: Counts the requests of keys.
         stopping: Set when the node is about to stop: what waits or streams ends then.
     """
     streams = Streams()
@@ -115,7 +119,7 @@ def node_app(callbacks: Callbacks, http_endpoints: HttpEndpoints, *, keys: Keys,
     requests = HttpEndpointRoute(http_endpoints)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
     for path, of_path in group(all_routes()).items():
-        dispatcher = Dispatcher(of_path, keys=keys, streams=streams, stopping=stopping)
+        dispatcher = Dispatcher(of_path, keys=keys, limits=limits, streams=streams, stopping=stopping)
         routes.append(PathRoute(path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
 

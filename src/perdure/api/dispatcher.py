@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from perdure.api.keys import Keys
+    from perdure.api.rate_limits import RateLimits
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
 
@@ -35,6 +36,7 @@ class Dispatcher:
     Args:
         routes: They differ in their methods.
         keys: Who may ask, and whom.
+        limits: Counts requests.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
     """
@@ -44,6 +46,7 @@ class Dispatcher:
         routes: Sequence[Route],
         *,
         keys: Keys,
+        limits: RateLimits,
         streams: Streams,
         stopping: asyncio.Event,
     ) -> None:
@@ -52,24 +55,28 @@ class Dispatcher:
             self._routes["HEAD"] = self._routes["GET"]
         self._has_cors = any(route.has_cors for route in routes)
         self._keys = keys
+        self._limits = limits
         self._streams = streams
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request_id = new_request_id()
+        counted: dict[str, str] = {}
         try:
-            response = await self._answer(Request(scope, receive))
+            response = await self._answer(Request(scope, receive), counted)
         except Exception as error:
             response = refuse(refusal_of(error, request_id), request_id)
         response.headers["X-Request-Id"] = request_id
         response.headers["Perdure-Version"] = perdure_version()
+        response.headers.update(counted)
         response.headers.setdefault("Cache-Control", "no-store")
         if self._has_cors:
             response.headers.update(_CORS)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, counted: dict[str, str]) -> Response:
+        """Answer a request; ``counted`` takes the headers that say how many more there may be."""
         route = self._routes.get(request.method)
         if route is None:
             if request.method == "OPTIONS" and self._has_cors:
@@ -81,6 +88,7 @@ class Dispatcher:
         access = keys.nobody() if route.is_open else keys.check(request, allows_public=route.allows_public)
         if route.is_for_owner and not access.is_owner:
             raise Refusal(403, "owner_only", "Only the user whose server this is may do that, on its machine.")
+        counted.update(self._limits.take(None if access.is_owner else access.digest))
         call = Call(access, request, streams=self._streams, stopping=self._stopping)
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])

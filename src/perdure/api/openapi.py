@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -30,6 +31,7 @@ _SENTENCES = {
     413: "The body is too large.",
     415: "The body is none of JSON.",
     422: "Something does not fit; issues says what.",
+    501: "This server does not do that.",
     503: "It cannot be done now; ask again.",
 }
 _ALWAYS = (422, 503)
@@ -135,7 +137,7 @@ def _is_described(kind: Any) -> bool:
 
 def _wire(kind: Any) -> Any:
     """Give the type that is on the wire; messages of the v2 protocol are that themselves."""
-    inner = get_args(kind)[0] if get_origin(kind) is list else kind
+    inner = get_args(kind)[0] if get_origin(kind) in (list, Union, UnionType) else kind
     return kind if inner.__module__.startswith(_MESSAGES) else wire_type(kind)
 
 

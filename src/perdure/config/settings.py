@@ -20,6 +20,13 @@ DEFAULT_DATABASE_URL = "sqlite:///.perdure/perdure.db"
 MAX_THREADS = 64
 
 
+class RateLimit(Struct, frozen=True):
+    """How many requests of one key are answered: so many a second, and so many at once after a pause."""
+
+    per_second: float
+    burst: int
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """How a node runs.
 
@@ -49,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         max_connections_per_host: How many of them to one host and port.
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
         max_schedules: How many registrations with dynamic schedules an environment may have.
+        rate_limit: How many requests of one key are answered; ``None``: all.
         blocked_loop_after: After how long an event loop that gives no sign of life is told of; ``None``: never.
     """
 
@@ -74,6 +82,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_connections_per_host: int = 1000
     clock_offset: timedelta = timedelta()
     max_schedules: int = 100
+    rate_limit: RateLimit | None = None
     blocked_loop_after: timedelta | None = timedelta(seconds=1)
 
 
@@ -133,6 +142,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings,
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
         egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
+        rate_limit=_parse_rate(source.get("PERDURE_RATE_LIMIT", "")),
         retention=_parse_time(source, "PERDURE_RETENTION", Settings().retention),
         max_run_duration=_parse_time(source, "PERDURE_MAX_RUN_DURATION", None),
         blocked_loop_after=_check_blocked_loop(settings.blocked_loop_after),
@@ -160,6 +170,17 @@ def _parse_time(source: Mapping[str, str], variable: str, default: timedelta | N
             f"{variable} is a time such as 30d, 12h, 90m or 3600 (seconds), or forever; it is not {text!r:.60}."
         )
     return min(timedelta(seconds=int(found[1]) * _SECONDS[found[2]]), _LONGEST_TIME)
+
+
+def _parse_rate(text: str) -> RateLimit | None:
+    if not text.strip():
+        return None
+    found = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?)/(\d{1,7})", text.strip())
+    if found is None or float(found[1]) == 0 or int(found[2]) == 0:
+        raise InvalidArgumentError(
+            f"PERDURE_RATE_LIMIT is requests a second and requests at once, such as 25/750; it is not {text!r:.60}."
+        )
+    return RateLimit(float(found[1]), int(found[2]))
 
 
 def _parse_rules(text: str) -> tuple[EgressRule, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.engine.platform import DirectPlatform
-from perdure.errors import NotFoundError
 from perdure.protocol.management import EventFilter, RunFilter
 
 if TYPE_CHECKING:
@@ -148,11 +147,8 @@ class DirectDesk(DirectPlatform):
 
     async def index_endpoint(self, endpoint_id: str) -> EndpointAnswer:
         """Ask an app anew what it declares; see `Endpoints.index`."""
-        await self._endpoints.index(endpoint_id)
-        for row in await self._endpoints.list():
-            if row.id == endpoint_id:
-                return self._endpoints.show(row)
-        raise NotFoundError(f"There is no endpoint {endpoint_id!r:.80} in this environment.")
+        row, _ = await self._endpoints.index(endpoint_id)
+        return self._endpoints.show(row)
 
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Forget an app; see `Endpoints.remove`."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from perdure.engine.results import back_off
 from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints, jobs
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.registration import Registration
     from perdure.engine.requesters import Requesters
-    from perdure.protocol.endpoint import Index
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
@@ -32,6 +34,14 @@ MOST = 1000
 LONGEST_ID = 512
 
 _log = logging.getLogger(__name__)
+
+
+class Indexing(Struct, frozen=True):
+    """What an app has declared when it was asked; ``index=None``: it could not be registered so, for this ``error``."""
+
+    index: Index | None
+    error: str
+    at: datetime
 
 
 class Endpoints:
@@ -65,9 +75,13 @@ class Endpoints:
         self._environment_no = environment_no
         self._api_keys = api_keys
         self._finding: dict[str, asyncio.Task[None]] = {}
+        self._indexings: dict[str, Indexing] = {}
 
-    async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Index]:
+    async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Indexing]:
         """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
+
+        Returns:
+            Where it is, and what it declares.
 
         Raises:
             InvalidArgumentError: The id or the URL is none, or there are too many endpoints.
@@ -80,15 +94,18 @@ class Endpoints:
         check_outbound(OutboundRequest("POST", url))
         app = self._open(endpoint_id, url)
         await app.ping()
-        index = await self._registration.register(self._environment_no, app)
+        indexing = await self._index(app)
         await self._find_no_more(endpoint_id)
         row = await self._storage.write(
             endpoints.keep_url, self._environment_no, endpoint_id, url=url, now=self._clock.now()
         )
-        return row, index
+        return row, indexing
 
-    async def index(self, endpoint_id: str) -> Index:
+    async def index(self, endpoint_id: str) -> tuple[EndpointRow, Indexing]:
         """Ask an app anew what it declares.
+
+        Returns:
+            Where it is, and what it declares.
 
         Raises:
             NotFoundError: There is no such endpoint.
@@ -96,7 +113,18 @@ class Endpoints:
         """
         for row in await self.list():
             if row.id == endpoint_id and row.url is not None:
-                return await self._registration.register(self._environment_no, self._open(row.id, row.url))
+                return row, await self._index(self._open(row.id, row.url))
+        raise NotFoundError("Endpoint not found")
+
+    async def last_indexing(self, number: int) -> Indexing | None:
+        """Give what the app with this number declared last, since this node was started; ``None``: not yet.
+
+        Raises:
+            NotFoundError: There is no such endpoint.
+        """
+        for row in await self.list():
+            if row.number == number:
+                return self._indexings.get(row.id)
         raise NotFoundError("Endpoint not found")
 
     async def list(self) -> list[EndpointRow]:
@@ -123,6 +151,7 @@ class Endpoints:
         await self._find_no_more(endpoint_id)
         if not await self._storage.write(endpoints.remove_url, self._environment_no, endpoint_id):
             raise NotFoundError("Endpoint not found")
+        self._indexings.pop(endpoint_id, None)
         await self._registration.forget(self._environment_no, endpoint_id)
 
     def show(self, row: EndpointRow) -> EndpointAnswer:
@@ -141,12 +170,23 @@ class Endpoints:
         failures = 0
         while True:
             try:
-                await self._registration.register(self._environment_no, app)
+                await self._index(app)
                 return
             except PerdureError as error:
                 failures += 1
                 _log.warning("Endpoint %s is not there yet: %s", app.id, error)
                 await self._clock.wait(asyncio.Event(), self._clock.now() + max(back_off(failures), _PAUSE))
+
+    async def _index(self, app: HttpEndpoint) -> Indexing:
+        """Have an app say what it declares, and remember that, also if it cannot be registered so."""
+        try:
+            index = await self._registration.register(self._environment_no, app)
+        except PerdureError as error:
+            if app.id in self._indexings:
+                self._indexings[app.id] = Indexing(None, error.message, self._clock.now())
+            raise
+        made = self._indexings[app.id] = Indexing(index, "", self._clock.now())
+        return made
 
     def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
         return HttpEndpoint(

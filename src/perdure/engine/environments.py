@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -29,12 +30,14 @@ class Environment(Struct, frozen=True):
     Attributes:
         number: Its number.
         slug: Its slug.
+        created_at: When it was created.
         desk: All that it can be asked.
         remote: What endpoints elsewhere ask beside that.
     """
 
     number: int
     slug: str
+    created_at: datetime
     desk: DirectDesk
     remote: RemoteDesk
 
@@ -78,7 +81,9 @@ class Environments:
         self._directory.set_subscriptions(row.number, Subscriptions(dispatchers))
         self._ring.keep(row.number, keys)
         remote = self._make_remote(row)
-        made = Environment(row.number, row.tenant.environment.slug, self._make_desk(row, remote), remote)
+        made = Environment(
+            row.number, row.tenant.environment.slug, row.created_at, self._make_desk(row, remote), remote
+        )
         self._by_number[row.number] = made
         return made
 

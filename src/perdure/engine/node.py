@@ -83,6 +83,8 @@ class Node:
 
     Attributes:
         about: Who answers.
+        clock: The time.
+        settings: How it runs.
         environments: Those that it serves.
         keys: The keys that it is asked with.
         administration: What an operator asks.
@@ -108,10 +110,10 @@ class Node:
         about: NodeAnswer,
     ) -> None:
         self._storage = storage
-        self._clock = clock
+        self.clock = clock
         self._ids = ids
         self.about = about
-        self._settings = settings
+        self.settings = settings
         self._shares_database = shares_database
         self._serves_all = serves_all
         self._secrets = secrets
@@ -190,7 +192,7 @@ class Node:
             await self.environments.open(row)
 
     def _make_desk(self, row: EnvironmentRow, remote: RemoteDesk) -> DirectDesk:
-        storage, clock, directory, holds, hints = self._storage, self._clock, self.directory, self.holds, self.hints
+        storage, clock, directory, holds, hints = self._storage, self.clock, self.directory, self.holds, self.hints
         ids, starts = self._ids, self._starts
         invocations = Invocations(storage, clock, ids, directory)
         return DirectDesk(
@@ -210,12 +212,12 @@ class Node:
             cancellations=Cancellations(storage, clock, invocations, directory, self._line, holds, hints),
             repeats=Repeats(storage, clock, ids, hints),
             tasks=self._tasks,
-            state=State(storage, clock, holds, hints, max_schedules=self._settings.max_schedules),
+            state=State(storage, clock, holds, hints, max_schedules=self.settings.max_schedules),
             schedules=self._schedules,
         )  # fmt: skip
 
     def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
-        storage, clock, number = self._storage, self._clock, row.number
+        storage, clock, number = self._storage, self.clock, row.number
         return RemoteDesk(
             number,
             storage,
@@ -227,6 +229,7 @@ class Node:
                 environment_no=number, api_keys=lambda: self._private_keys(number),
             ),
             http_endpoints=self._http_endpoints,
+            public_keys=lambda: self.keys.texts(number, is_public=True),
         )  # fmt: skip
 
     async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:
@@ -242,30 +245,30 @@ class Node:
     def begin(self) -> None:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
         parts: list[Service] = [
-            ExecutionService(self._storage, self._clock, self._line, self.executions, self.hints, self._settings),
-            TimerService(self._storage, self._clock, self.hints, self._settings, self._acts(), self._attendance),
-            NotificationService(self._clock, self.deliveries, self.hints, self._settings),
-            OperationService(self._storage, self._clock, self.hints, self._settings, self.operations),
+            ExecutionService(self._storage, self.clock, self._line, self.executions, self.hints, self.settings),
+            TimerService(self._storage, self.clock, self.hints, self.settings, self._acts(), self._attendance),
+            NotificationService(self.clock, self.deliveries, self.hints, self.settings),
+            OperationService(self._storage, self.clock, self.hints, self.settings, self.operations),
             LeaseService(
-                self._clock,
+                self.clock,
                 self.lease,
                 self.executions,
                 self.holds,
                 self.hints,
-                self._settings,
+                self.settings,
                 shares_database=self._shares_database,
             ),
         ]
-        if self._settings.max_run_duration is not None:
+        if self.settings.max_run_duration is not None:
             overtime = Overtime(
-                self._storage, self._clock, self.executions, self.holds, self.hints,
-                node_no=self.lease.node_no, most=self._settings.max_run_duration,
+                self._storage, self.clock, self.executions, self.holds, self.hints,
+                node_no=self.lease.node_no, most=self.settings.max_run_duration,
             )  # fmt: skip
-            parts.append(TimeOutService(self._clock, overtime, self._settings))
-        if self._settings.retention is not None:
-            parts.append(RetentionService(self._storage, self._clock, keep=self._settings.retention))
+            parts.append(TimeOutService(self.clock, overtime, self.settings))
+        if self.settings.retention is not None:
+            parts.append(RetentionService(self._storage, self.clock, keep=self.settings.retention))
         if self._shares_database:
-            parts.append(RecoveryService(self._storage, self._clock, self.lease, self.hints, self._settings))
+            parts.append(RecoveryService(self._storage, self.clock, self.lease, self.hints, self.settings))
         self._loops = [asyncio.create_task(part.run()) for part in parts]
 
     def _acts(self) -> list[Act]:
@@ -331,7 +334,7 @@ class Node:
         rest = self.holds.all()
         try:
             # First of all they may write no more; only then are they told.
-            await self._storage.write(release_own, node_no=self.lease.node_no, now=self._clock.now())
+            await self._storage.write(release_own, node_no=self.lease.node_no, now=self.clock.now())
         finally:
             for hold in rest:
                 hold.endpoint.abort(hold.run_id, "The node stops.")

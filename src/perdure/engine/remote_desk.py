@@ -13,6 +13,8 @@ from perdure.protocol.statuses import TaskStatus
 from perdure.storage import event_waits, tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
@@ -32,6 +34,7 @@ class RemoteDesk:
         environment_no: That environment.
         tasks: Creates, completes and fails tasks.
         endpoints: Registers them.
+        public_keys: Gives the public keys of the environment, those of the settings before the newest.
         http_endpoints: Takes requests in for them.
     """
 
@@ -45,6 +48,7 @@ class RemoteDesk:
         callbacks: Callbacks,
         endpoints: Endpoints,
         http_endpoints: HttpEndpoints,
+        public_keys: Callable[[], Sequence[str]],
     ) -> None:
         self.environment_no = environment_no
         self._storage = storage
@@ -53,6 +57,7 @@ class RemoteDesk:
         self._callbacks = callbacks
         self.endpoints = endpoints
         self.http_endpoints = http_endpoints
+        self.public_keys = public_keys
 
     @property
     def tenant(self) -> Tenant:

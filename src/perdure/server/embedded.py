@@ -83,10 +83,16 @@ class EmbeddedNode:
         """Make the ASGI application that serves this node's routes, to be mounted where ``public_url`` says."""
         from perdure.api.app import node_app
         from perdure.api.keys import Keys
+        from perdure.api.rate_limits import RateLimits
 
-        keys = Keys(self.engine, owner=self.api_key if self._is_owner else None)
         engine = self.engine
-        return node_app(engine.callbacks, engine.own.remote.http_endpoints, keys=keys, stopping=engine.stopping)
+        return node_app(
+            engine.callbacks,
+            engine.own.remote.http_endpoints,
+            keys=Keys(engine, owner=self.api_key if self._is_owner else None),
+            limits=RateLimits(engine.settings.rate_limit, engine.clock),
+            stopping=engine.stopping,
+        )
 
     def announce(self, database: Path, *, started_at: datetime) -> None:
         """Let other processes of this machine find the node by its database, until it stops."""

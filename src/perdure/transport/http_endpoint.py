@@ -115,7 +115,11 @@ class HttpEndpoint:
         Raises:
             FetchFailedError: It is not; the message says what it answered.
         """
-        answer = await self._post(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
+        try:
+            answer = await self._post(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
+        except (FetchFailedError, FetchTimeoutError) as error:
+            # Clients ask again as long as they read this.
+            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
         self._check(answer)
         said = _decode_object(answer.body)
         if said.get("ok") is not True:

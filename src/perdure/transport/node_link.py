@@ -26,6 +26,7 @@ Parts = AsyncGenerator[bytes, None]
 PATIENCE_SECONDS: Final = 30.0
 """How long a call waits for a node that does not answer."""
 
+_TOO_OFTEN: Final = 429
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 
@@ -111,9 +112,9 @@ class NodeLink:
                     try:
                         if target is not None:
                             reply, rest = await attempt(target)
-                            if not self._will_another_do(reply, target):
+                            if reply.status != _TOO_OFTEN and not self._will_another_do(reply, target):
                                 return reply, rest
-                            problem = "It is just stopping."
+                            problem = "It is just stopping." if reply.status != _TOO_OFTEN else "It is asked too often."
                     except NotSentError as error:
                         problem = str(error)
                     except LostError as error:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from perdure.config.settings import Settings, load_settings
+from perdure.config.settings import RateLimit, Settings, load_settings
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.egress import EgressRule
 
@@ -21,6 +21,13 @@ def test_variables_win_over_defaults() -> None:
         {"PERDURE_DATABASE_URL": "sqlite://", "PERDURE_ENVIRONMENT": "prod", "PERDURE_MAX_EXECUTIONS": "7"}
     )
     assert (settings.database_url, settings.environment, settings.max_executions) == ("sqlite://", "prod", 7)
+
+
+def test_a_rate_limit_is_requests_a_second_and_at_once() -> None:
+    assert load_settings({"PERDURE_RATE_LIMIT": "2.5/750"}).rate_limit == RateLimit(2.5, 750)
+    for wrong in ("10", "10/", "0/5", "5/0", "-1/5", "1/1.5", "a/b", "1e9/5"):
+        with pytest.raises(InvalidArgumentError, match="PERDURE_RATE_LIMIT"):
+            load_settings({"PERDURE_RATE_LIMIT": wrong})
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5"])

@@ -1,4 +1,4 @@
-"""Endpoints, as they are registered and indexed, and whom a key belongs to (v2 protocol, sections 4.11 and 4.12)."""
+"""Endpoints, as they are registered and indexed (v2 protocol, section 4.12)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,37 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import instant, message_answer, not_found
 from perdure.api.v2.tasks import read_message
 from perdure.errors import NotFoundError, RunError
+from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.endpoints import (
+    EndpointIndexAnswer,
     EndpointIndexRecord,
     EndpointRecord,
+    IndexFailed,
+    IndexFailureReason,
+    IndexPending,
     IndexStats,
+    IndexSucceeded,
     RegisterEndpointBody,
 )
 from perdure.protocol.messages.headers import LAZY_CACHED_TASKS_VERSION
+from perdure.protocol.messages.instant import Instant
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
+    from perdure.engine.endpoints import Indexing
     from perdure.protocol.endpoint import Index
+    from perdure.storage.endpoints import EndpointRow
+
+_INDEX = "index_"
+_MOST_DIGITS = 15
 
 
 async def register_endpoint(call: Call) -> Response:
@@ -31,7 +44,7 @@ async def register_endpoint(call: Call) -> Response:
     remote = call.remote
     body = await read_message(call, RegisterEndpointBody)
     try:
-        row, index = await remote.endpoints.add(body.id, body.url)
+        row, indexing = await remote.endpoints.add(body.id, body.url)
     except RunError as error:
         # Clients look at the sentence, and ask again if nobody could be reached.
         raise Refusal(422 if error.code == "blocked_address" else 400, error.code, error.message) from error
@@ -48,25 +61,56 @@ async def register_endpoint(call: Call) -> Response:
             updated_at=instant(row.updated_at),
             indexing_hook_identifier=None,
             version=LAZY_CACHED_TASKS_VERSION,
-            endpoint_index=_indexed(row.id, index),
+            endpoint_index=_record(row, indexing),
         )
     )
 
 
 async def index_endpoint(call: Call) -> Response:
     """Ask an app anew what it declares."""
-    endpoint_id = call.part("endpoint_id")
     try:
-        index = await call.remote.endpoints.index(endpoint_id)
+        row, indexing = await call.remote.endpoints.index(call.part("endpoint_id"))
     except NotFoundError:
         raise not_found("Endpoint not found") from None
     except RunError as error:
         raise Refusal(400, error.code, error.message) from error
-    return message_answer(_indexed(endpoint_id, index))
+    return message_answer(_record(row, indexing))
 
 
-def _indexed(endpoint_id: str, index: Index) -> EndpointIndexRecord:
-    stats = IndexStats(
+async def get_indexing(call: Call) -> Response:
+    """Look up what came of asking an app what it declares."""
+    name = call.part("index_id").removeprefix(_INDEX)
+    if not (name.isascii() and name.isdecimal() and len(name) <= _MOST_DIGITS):
+        raise not_found("Index not found")
+    try:
+        found = await call.remote.endpoints.last_indexing(int(name))
+    except NotFoundError:
+        raise not_found("Index not found") from None
+    return JsonAnswer(encode_message(_outcome(found, call)))
+
+
+def _outcome(indexing: Indexing | None, call: Call) -> EndpointIndexAnswer:
+    if indexing is None:
+        return IndexPending(updated_at=Instant.of(call.access.environment.created_at))
+    if indexing.index is None:
+        return IndexFailed(error=IndexFailureReason(message=indexing.error), updated_at=Instant.of(indexing.at))
+    return IndexSucceeded(stats=_stats(indexing.index), updated_at=Instant.of(indexing.at))
+
+
+def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
+    assert indexing.index is not None
+    return EndpointIndexRecord(
+        id=f"{_INDEX}{row.number}",
+        status="SUCCESS",
+        stats=_stats(indexing.index),
+        error=UNSET,
+        created_at=Instant.of(indexing.at),
+        updated_at=Instant.of(indexing.at),
+    )
+
+
+def _stats(index: Index) -> IndexStats:
+    return IndexStats(
         jobs=len(index.jobs),
         sources=0,
         dynamic_triggers=0,
@@ -74,7 +118,6 @@ def _indexed(endpoint_id: str, index: Index) -> EndpointIndexRecord:
         disabled_jobs=sum(not job.enabled for job in index.jobs),
         http_endpoints=len(index.http_endpoints),
     )
-    return EndpointIndexRecord(id=f"index_{endpoint_id}", status="SUCCESS", stats=stats, error=UNSET)
 
 
 ROUTES = (
@@ -86,5 +129,10 @@ ROUTES = (
     Route(
         method="POST", path="/api/v1/endpoints/{endpoint_id}/index", handler=index_endpoint,
         summary="Ask an app anew what it declares", answer=EndpointIndexRecord, errors=(400, 404), has_v2_form=True,
+    ),
+    Route(
+        method="GET", path="/api/v1/endpointindex/{index_id}", handler=get_indexing,
+        summary="Look up what came of asking an app what it declares", answer=EndpointIndexAnswer, errors=(404,),
+        has_v2_form=True,
     ),
 )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What the command line of the v2 packages asks: whom its key belongs to, tunnels, and what came of an indexing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from perdure.api.app import all_routes
+from tests.api.client import serving
+from tests.api.test_operators import DEV, PROD, PUBLIC, keys, nobody
+from tests.transport.server import response
+from tests.transport.server import serving as app_serving
+
+__all__ = ["keys"]
+PUBLIC_ROUTES = {
+    f"/api/{version}/{what}"
+    for version in ("v1", "v2")
+    for what in ("events/{event_id}", "runs/{run_id}", "runs/{run_id}/statuses")
+}
+INDEX = {"jobs": [], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
+
+
+def test_public_keys_and_pages_of_other_sites_may_ask_exactly_what_hooks_of_browsers_need() -> None:
+    assert {route.path for route in all_routes() if route.allows_public} == PUBLIC_ROUTES
+    assert {route.path for route in all_routes() if route.has_cors} == PUBLIC_ROUTES | {"/api/v1/jobs/{job_id}/runs"}
+
+
+async def test_a_key_says_whom_it_belongs_to() -> None:
+    async with serving(nobody(), serves_all=True) as owner:
+        said = (await owner.with_key(PROD).get("/api/v1/whoami")).body
+        assert (said["slug"], said["type"], said["pkApiKey"]) == ("prod", "PRODUCTION", PUBLIC)
+        assert said["project"]["slug"] == said["organization"]["slug"] == "default"
+        assert all(said[part]["createdAt"] and said[part]["updatedAt"] for part in ("project", "organization"))
+        assert PROD not in json.dumps(said)
+        assert (await owner.with_key(DEV).get("/api/v1/whoami")).body["pkApiKey"] == ""
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET", "POST"])
+async def test_whoever_asks_for_a_tunnel_learns_that_there_is_none(method: str) -> None:
+    async with serving(nobody(), serves_all=True) as owner:
+        assert (await owner.with_key(DEV).ask(method, "/api/v1/tunnels")).status == 501
+
+
+async def test_what_came_of_an_indexing_is_looked_up_by_its_id() -> None:
+    async with (
+        app_serving(response(json.dumps({"ok": True, **INDEX}).encode())) as app,
+        serving(nobody(), serves_all=True) as owner,
+    ):
+        dev = owner.with_key(DEV)
+        made = await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{app.origin}/api/trigger"})
+        assert made.status == 200, made
+        path = f"/api/v1/endpointindex/{made.body['endpointIndex']['id']}"
+        found = (await dev.get(path)).body
+        assert (found["status"], found["stats"]["jobs"]) == ("SUCCESS", 0)
+        assert found["updatedAt"]
+        for index_id in ("index_7", "index_x", "x", "index_" + "9" * 40):
+            assert (await dev.get(f"/api/v1/endpointindex/{index_id}")).status == 404
+        assert (await owner.with_key(PROD).get(path)).status == 404
+
+
+async def test_an_app_that_cannot_be_reached_is_one_that_the_command_line_tries_again() -> None:
+    async with serving(nobody(), serves_all=True) as owner:
+        refused = await owner.with_key(DEV).post("/api/v1/endpoints", {"id": "app", "url": "http://127.0.0.1:9/"})
+    assert refused.status == 400
+    assert refused.body["error"].startswith("Could not connect to endpoint http://127.0.0.1:9/")
