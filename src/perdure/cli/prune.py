@@ -47,14 +47,11 @@ async def _prune(connection: Connection, older_than: str | None, output: Output,
 def _agrees(older_than: str | None, output: Output, common: Common) -> bool:
     """Show what would be deleted and ask; no event loop runs meanwhile, so Ctrl-C is an answer, too."""
     from perdure.cli.output import note
+    from perdure.cli.question import ask_yes
 
     ask(common, lambda connection: _prune(connection, older_than, output, "Counting …", dry_run=True))
     note("This is what would be deleted.")
-    try:
-        answer = input("Delete it? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes"):
+    if ask_yes("Delete it? [y/N] "):
         return True
     note("Nothing was deleted.")
     return False
