@@ -59,6 +59,21 @@ async def test_a_run_of_another_environment_is_left_to_its_own_node(storage: Sto
         assert (await prod.ended(await prod.only_run())).status is RunStatus.SUCCESS
 
 
+@pytest.mark.parametrize("shares_database", [True, False])
+async def test_a_delayed_event_of_an_environment_that_a_node_does_not_serve_is_delivered_and_keeps_no_other(
+    storage: Storage, app: ScriptedApp, *, shares_database: bool
+) -> None:
+    other = ScriptedApp(app.clock, endpoint_id="other").job("theirs", ends)
+    async with world(storage, other, settings=Settings(environment="prod")) as prod:
+        await prod.send("theirs", deliver_after=10)
+    async with world(storage, app.job("ours", ends), seed=1, shares_database=shares_database) as dev:
+        await dev.send("ours", deliver_after=10)
+        dev.clock.advance(10)
+        await app.happened("execute ours 1")
+    async with world(storage, other, seed=2, settings=Settings(environment="prod")):
+        await other.happened("execute theirs 1")
+
+
 @pytest.mark.parametrize("slug", ["dev", "stg", "prod", "prev"])
 async def test_all_environments_retry_time_out_and_tick_alike(storage: Storage, app: ScriptedApp, slug: str) -> None:
     log: list[tuple[str, float]] = []

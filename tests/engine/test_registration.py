@@ -26,6 +26,21 @@ async def test_a_job_that_is_no_longer_declared_is_not_started_any_more(storage:
         assert await it.run_ids() == []
 
 
+async def test_a_job_that_moved_to_another_app_is_not_switched_off_by_its_old_one(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    moved = EventTriggerSpec(("go",))
+    async with world(storage, app.job("moves", ends, moved).job("stays", ends)) as it:
+        it.clock.advance(1)
+    new_home = ScriptedApp(app.clock, endpoint_id="new home").job("moves", ends, moved, version="2.0.0")
+    async with world(storage, new_home, seed=1) as it:
+        it.clock.advance(1)
+        app.jobs = [spec for spec in app.jobs if spec.id == "stays"]
+        await it.node.add(app)
+        await it.send("go")
+        assert len(await it.run_ids()) == 1
+
+
 async def test_registering_again_replaces_the_subscription(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, app.job("job", ends, EventTriggerSpec(("before",)))) as it:
         await it.node.add(app.job("job", ends, EventTriggerSpec(("after",))))

@@ -94,6 +94,10 @@ async def test_waiting_until_an_instant_that_has_passed_goes_on_at_once(app: App
         assert await app.executions(handle) == 1
 
 
+async def _parse(output: Any) -> Any:
+    return output
+
+
 async def test_options_of_a_task_that_mean_nothing_are_refused(app: App) -> None:
     values: list[dict[str, Any]] = [
         {"name": 5},
@@ -111,6 +115,7 @@ async def test_options_of_a_task_that_mean_nothing_are_refused(app: App) -> None
         {"retry": 3},
         {"on_error": 5},
         {"parse_output": 5},
+        {"parse_output": _parse},
     ]
     calls: Calls = {f"{one}": lambda io, one=one: io.run_task(f"{one}", body, **one) for one in values}
     assert await outcomes(app, calls) == refused(calls)

@@ -189,8 +189,13 @@ async def test_a_target_that_does_not_answer_in_time_is_a_timeout(app: App) -> N
 
 @pytest.mark.parametrize(
     "url",
-    ["http://169.254.169.254/", "http://[::ffff:127.0.0.1]/", "http://10.0.0.1/"],
-    ids=["metadata", "mapped", "private"],
+    [
+        "http://169.254.169.254/",
+        "http://[::ffff:7f00:1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://10.0.0.1/",
+    ],
+    ids=["metadata", "mapped", "translated", "private"],
 )
 async def test_a_blocked_address_fails_the_task_with_that_error(app: App, url: str) -> None:
     @app.job

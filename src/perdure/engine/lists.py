@@ -150,8 +150,8 @@ def check_take(take: int, what: str) -> None:
     Raises:
         InvalidArgumentError: It is not 1 to 50.
     """
-    if not 1 <= take <= MAX_PAGE:
-        raise InvalidArgumentError(f"take={take}: a page has 1 to {MAX_PAGE} {what}.")
+    if type(take) is not int or not 1 <= take <= MAX_PAGE:
+        raise InvalidArgumentError(f"take={take!r:.60}: a page has 1 to {MAX_PAGE} {what}.")
 
 
 def read_cursor(cursor: str | None, *, newest: int) -> int:

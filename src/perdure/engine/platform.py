@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import InvalidArgumentError
+from perdure.engine.lists import check_take
 from perdure.protocol.management import RunFilter
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ class DirectPlatform:
         self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
     ) -> RunAnswer:
         """Look a run up with one page of its tasks; see `Runs.get`."""
-        if take < 1:
-            raise InvalidArgumentError(f"take={take}: a page has 1 to 50 tasks.")
+        check_take(take, "tasks")
         return await self._runs.get(self._environment_no, run_id, cursor=cursor, take=take, subtasks=subtasks)
 
     async def cancel_run(self, run_id: str) -> RunAnswer:

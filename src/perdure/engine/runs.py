@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.invocations import store_invocation
-from perdure.engine.lists import MAX_PAGE
+from perdure.engine.lists import check_take
 from perdure.engine.run_views import RunView, answer_of, read_run, read_statuses
-from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.errors import NotFoundError
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -77,10 +77,10 @@ class Runs:
 
         Raises:
             NotFoundError: The environment has no such run.
-            InvalidArgumentError: ``take`` is out of range.
+            InvalidArgumentError: ``take`` is out of range, or the cursor is none of this run's.
         """
-        if not 0 <= take <= MAX_PAGE:
-            raise InvalidArgumentError(f"take={take}: a page has 1 to {MAX_PAGE} tasks.")
+        if take != 0:
+            check_take(take, "tasks")
         found = await self._storage.read(
             read_run, environment_no, run_id, cursor="" if cursor is None else cursor, take=take, subtasks=subtasks
         )

@@ -19,7 +19,7 @@ from perdure.sdk.handle import RunHandle
 from perdure.sdk.hooks import Hooks
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
-from perdure.sdk.names import check_name
+from perdure.sdk.names import check_id, check_name
 from perdure.sdk.schedule_calls import check_dynamic_id
 from perdure.sdk.schedules import DynamicSchedule
 from perdure.sdk.status_calls import refuse_nothing, status_change
@@ -429,10 +429,14 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
 
         Raises:
             NotFoundError: There is no such run in this environment.
+            InvalidArgumentError: An id is no text, ``take`` is out of range, or the cursor is none.
 
         See also: v2 protocol, section 4.3.
         """
         refuse_in_job("client.get_run", "io.run_task")
+        check_id(run_id, what="run_id")
+        if cursor is not None:
+            check_id(cursor, what="cursor")
         return run_of(
             await self.connected().call(
                 lambda platform: platform.get_run(run_id, cursor=cursor, take=take, subtasks=subtasks)
@@ -444,10 +448,12 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
 
         Raises:
             NotFoundError: There is no such run in this environment.
+            InvalidArgumentError: The id is no text.
 
         See also: v2 protocol, section 6.11.
         """
         refuse_in_job("client.cancel_run", "io.run_task")
+        check_id(run_id, what="run_id")
         return run_of(await self.connected().call(lambda platform: platform.cancel_run(run_id)))
 
     async def get_run_statuses(self, run_id: str) -> RunStatuses:
@@ -455,10 +461,12 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
 
         Raises:
             NotFoundError: There is no such run in this environment.
+            InvalidArgumentError: The id is no text.
 
         See also: v2 protocol, section 4.3.
         """
         refuse_in_job("client.get_run_statuses", "io.run_task")
+        check_id(run_id, what="run_id")
         return statuses_of(await self.connected().call(lambda platform: platform.get_run_statuses(run_id)))
 
     async def update_status(
@@ -485,6 +493,7 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         See also: v2 protocol, section 4.3.
         """
         refuse_in_job("client.update_status", "the update of what io.create_status gives")
+        check_id(run_id, what="run_id")
         refuse_nothing("client.update_status", label, state, data)
         change = status_change(id, label=label, state=state, data=data)
         return status_of(await self.connected().call(lambda platform: platform.put_status(run_id, change)))

@@ -12,7 +12,7 @@ from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of
-from perdure.sdk.names import check_name
+from perdure.sdk.names import check_id, check_name
 from perdure.sdk.records import Event
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def invoke_request(
             f'invoke needs a job or its id, such as client.invoke("welcome", {{…}}); it was given {job!r:.60}.'
         )
     return InvokeRequest(
-        job_id=job_id,
+        job_id=check_id(job_id, what="A job's id"),
         payload=json_of(payload, "payload"),
         context=json_of(context, "context"),
         idempotency_key=None

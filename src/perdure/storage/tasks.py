@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
+from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.platform import RunTaskAnswer
@@ -187,9 +188,14 @@ async def list_page(
 
     Returns:
         The tasks, and the id that the next page begins with; ``None`` if there are no more.
+
+    Raises:
+        InvalidArgumentError: The cursor is not one of these tasks.
     """
     query = "page_of_tasks" if subtasks else "page_of_top_tasks"
     rows: list[Any] = await tx.all(query, run_no, cursor, limit + 1)
+    if cursor and (not rows or rows[0][3] != cursor):
+        raise InvalidArgumentError(f"cursor={cursor!r:.60} is not the next_cursor of a page of this run.")
     numbers, rest = take_fitting([row[:3] for row in rows[:limit]])
     following = [row[3] for row in rows if row[0] == rest] if rest is not None else [row[3] for row in rows[limit:]]
     return await _read_shown(tx, numbers), following[0] if following else None

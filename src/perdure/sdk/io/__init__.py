@@ -22,7 +22,7 @@ from perdure.sdk.io.options import (
     PLAIN,
     TaskOptions,
     callback_wait,
-    check_callables,
+    check_functions,
     check_texts,
     details_text,
     params_text,
@@ -232,7 +232,7 @@ class IO(
             or params is not None or style or redact or display_key or delay_until or noop or parse_output or on_error
             or callback is not None
         ):  # fmt: skip
-            check_callables(parse_output=parse_output, on_error=on_error)
+            check_functions(parse_output=parse_output, on_error=on_error)
             check_texts(name=name, icon=icon, description=description, display_key=display_key)
             options = TaskOptions(
                 name=name,

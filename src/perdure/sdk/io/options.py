@@ -10,6 +10,7 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump
 from perdure.protocol.task_waits import CallbackWait
 from perdure.sdk.durations import seconds_of
+from perdure.sdk.io.body import is_async
 from perdure.sdk.names import check_id
 from perdure.sdk.plain_codec import PLAIN as PLAIN_JSON
 
@@ -129,15 +130,18 @@ def details_text(**details: Any) -> JsonText | None:
     return JsonText(dump(given, root="details")) if given else None
 
 
-def check_callables(**given: object) -> None:
-    """Refuse arguments that are neither functions nor left out.
+def check_functions(*, parse_output: object, on_error: object) -> None:
+    """Refuse what is neither a function nor left out.
 
     Raises:
-        InvalidArgumentError: One is not.
+        InvalidArgumentError: One is not, or ``parse_output`` is ``async``: it is called each time the stored result is
+            read, and nothing awaits it.
     """
-    for label, value in given.items():
+    for label, value in (("parse_output", parse_output), ("on_error", on_error)):
         if value is not None and not callable(value):
             raise InvalidArgumentError(f"{label}= is a function; it was given {value!r:.60}.")
+    if callable(parse_output) and is_async(parse_output):
+        raise InvalidArgumentError("parse_output= is a plain function; it was given an async one.")
 
 
 def style_details(style: object) -> dict[str, Any] | None:

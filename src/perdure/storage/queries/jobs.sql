@@ -59,11 +59,13 @@ UPDATE dispatchers SET enabled = 0
 WHERE environment_no = :environment_no AND subscriber_type = 'JOB' AND subscriber = :job AND enabled = 1;
 
 -- name: disable_undeclared_jobs
--- Let the subscriptions of an endpoint's jobs rest, except of those it declares (:jobs, a JSON array of ids).
+-- Let the subscriptions of an endpoint's jobs rest, except of those it declares (:jobs, a JSON array of ids). A job is
+-- of the endpoint that has registered it last.
 UPDATE dispatchers SET enabled = 0
 WHERE environment_no = :environment_no AND subscriber_type = 'JOB' AND enabled = 1
   AND subscriber NOT IN (SELECT value FROM json_each(:jobs))
-  AND subscriber IN (SELECT j.id FROM jobs j JOIN job_versions v USING (job_no) WHERE v.endpoint_no = :endpoint_no);
+  AND subscriber IN (SELECT j.id FROM jobs j WHERE j.environment_no = :environment_no AND :endpoint_no = (
+    SELECT endpoint_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1));
 
 -- name: list_job_dispatchers
 -- The subscriptions of jobs that are in force, each with the version of its job registered last.
