@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from rich.cells import cell_len
+
 from demo.story import BOLD, DIM, GREEN, RED
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "demo.svg"
 
 _COMMAND = "$ make demo"
-_STYLES = {BOLD: "bold", DIM: "dim", RED: "red", GREEN: "green"}
+_STYLES = {BOLD: "bold", DIM: "dim", RED: "red", GREEN: "green", "33": "yellow", "34": "blue", "36": "cyan"}
 _STYLED = re.compile("\x1b\\[(\\d+)m(.*?)\x1b\\[0m")
 _INDENT = re.compile("^(\x1b\\[\\d+m)? +")
 _GLYPH_WIDTH, _LINE_HEIGHT, _MARGIN = 7.8, 19, 24
@@ -24,6 +26,7 @@ _CSS = """
   text { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }
   text { fill: #d1d7e0 }
   .bold { font-weight: bold; fill: #f0f6fc } .dim { fill: #9198a1 } .green { fill: #3fb950 } .red { fill: #f85149 }
+  .yellow { fill: #d29922 } .blue { fill: #58a6ff } .cyan { fill: #39c5cf }
 """
 
 
@@ -31,7 +34,7 @@ def draw(text: str, *, title: str) -> str:
     """Draw what a program printed to a terminal.
 
     Args:
-        text: What it printed, with the colors that `demo.story` uses.
+        text: What it printed, with colors each of which ends before the next begins.
         title: What the picture shows, for those who do not see it.
 
     Returns:
@@ -84,7 +87,7 @@ def _style(found: re.Match[str]) -> str:
 
 
 def _width_of(line: str) -> float:
-    return len(_STYLED.sub(r"\2", line)) * _GLYPH_WIDTH
+    return cell_len(_STYLED.sub(r"\2", line)) * _GLYPH_WIDTH
 
 
 if __name__ == "__main__":

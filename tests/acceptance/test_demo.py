@@ -316,7 +316,7 @@ def test_the_picture_shows_what_was_printed() -> None:
     assert texts == ["bold & plain", "✓ x < y"]
 
 
-def test_the_picture_of_the_readme_shows_a_demonstration_that_succeeded() -> None:
+def test_the_picture_of_the_demonstration_shows_one_that_succeeded() -> None:
     shown = "".join(ElementTree.parse(PICTURE).getroot().itertext())
     assert shown.count("✓") == len(CHECKS)
     assert "✗" not in shown

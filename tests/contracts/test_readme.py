@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -32,6 +34,20 @@ def test_the_job_of_the_readme_goes_on_after_it_was_killed(program: Path) -> Non
     assert _lines_until(program, "waiting") == ["Welcome, ada@example.com", "waiting"]
     # Had the run started over, or the same event started another, there would be a second welcome.
     assert _lines_until(program, "Some advice for ada@example.com") == ["waiting", "Some advice for ada@example.com"]
+
+
+def test_the_picture_of_the_readme_shows_its_program_killed_and_its_run_at_the_end() -> None:
+    text = "\n".join(ElementTree.parse(ROOT / "docs" / "images" / "run.svg").getroot().itertext())
+    (block,) = code_blocks(ROOT / "README.md", language="python")
+    keys = re.findall(r'await io\.\w+\("([^"]+)"', block.text)
+    assert [key for key in keys if key not in text] == []
+    assert text.count("COMPLETED") == len(keys) == 3
+    assert [text.count(said) for said in ("$ python welcome.py", "Welcome, ", "Some advice for ", "SUCCESS")] == [
+        2,
+        1,
+        1,
+        1,
+    ]
 
 
 def test_the_commands_of_the_readme_are_targets_of_the_makefile() -> None:
