@@ -89,6 +89,13 @@ def test_django_with_three_workers_and_a_management_command(tmp_path: Path) -> N
     assert "NotConnectedError" in manage(tmp_path, "welcome", "Ada", "eve", fails=True)
 
 
+def test_django_under_uvicorn(tmp_path: Path) -> None:
+    make_django_project(tmp_path)
+    told = write_told(tmp_path, "shop.asgi:application", asgi=True)
+    with served(tmp_path, *UVICORN, "--workers", "3", told) as site:
+        tell_the_story(site)
+
+
 def test_uvicorn_loads_what_is_saved_and_a_run_that_waits_goes_on_with_it(tmp_path: Path) -> None:
     write_page("use-with-fastapi.md", tmp_path)
     jobs = tmp_path / "jobs.py"

@@ -61,6 +61,6 @@ USE: Final = {
     "fastapi": "from perdure_start import lifespan; app = FastAPI(lifespan=lifespan)",
     "starlette": "from perdure_start import lifespan; app = Starlette(lifespan=lifespan)",
     "flask": "in gunicorn.conf.py: def post_worker_init(worker): import perdure_start",
-    "django": "import perdure_start, at the end of wsgi.py or asgi.py",
+    "django": "import perdure_start, at the end of wsgi.py",
 }
 """What is to be added to the app."""
