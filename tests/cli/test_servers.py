@@ -168,3 +168,21 @@ def test_without_a_server_nobody_asks_an_app(perdure: Commands, arguments: tuple
     assert refused.status == 4
     assert "perdure serve" in refused.errors
     assert Path(perdure.folder / ".perdure" / "perdure.db").exists()
+
+
+def test_a_server_logs_objects_of_json_without_keys_and_paths(perdure: Commands) -> None:
+    key = "tr_dev_given0given0given"
+    logs = {"PERDURE_LOG_FORMAT": "json", "PERDURE_LOG_LEVEL": "debug"}
+    process = perdure.begin("serve", "--port", "0", "--json", PERDURE_API_KEY=key, **logs)
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    there = {"PERDURE_API_URL": url, "PERDURE_API_KEY": key}
+    assert perdure("runs", "show", "run_secret", **there).status == 3
+    process.terminate()
+    _, said = process.communicate(timeout=30)
+    lines = [json.loads(line) for line in said.splitlines()]
+    answered = [(one["route"], one["status"]) for one in lines if "route" in one]
+    assert answered[0] == ("/api/runs/{run_id}", 404)
+    assert lines[-1]["message"].startswith("The server stops")
+    assert key not in said
+    assert "run_secret" not in said

@@ -26,6 +26,7 @@ from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.http_endpoints import HttpEndpointRoute
+from perdure.api.metrics import MetricsRoute
 from perdure.api.paths import sent_path
 from perdure.api.streams import Streams
 from perdure.api.v2 import endpoints as v2_endpoints
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from perdure.api.keys import Keys
     from perdure.api.rate_limits import RateLimits
     from perdure.api.routes import Route
+    from perdure.api.tallies import Tallies
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.http_endpoints import HttpEndpoints
 
@@ -101,7 +103,13 @@ class NodeApp:
 
 
 def node_app(
-    callbacks: Callbacks, http_endpoints: HttpEndpoints, *, keys: Keys, limits: RateLimits, stopping: asyncio.Event
+    callbacks: Callbacks,
+    http_endpoints: HttpEndpoints,
+    *,
+    keys: Keys,
+    limits: RateLimits,
+    tallies: Tallies,
+    stopping: asyncio.Event,
 ) -> NodeApp:
     """Make the application.
 
@@ -110,6 +118,7 @@ def node_app(
         http_endpoints: Takes what is sent to URLs of HTTP endpoints.
         keys: Who may ask, and whom.
         limits: Counts the requests of keys.
+        tallies: Counts answers.
         stopping: Set when the node is about to stop: what waits or streams ends then.
     """
     streams = Streams()
@@ -118,8 +127,9 @@ def node_app(
     routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
     requests = HttpEndpointRoute(http_endpoints)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
+    routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
     for path, of_path in group(all_routes()).items():
-        dispatcher = Dispatcher(of_path, keys=keys, limits=limits, streams=streams, stopping=stopping)
+        dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
         routes.append(PathRoute(path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from perdure.api.answers import JsonAnswer, new_request_id, perdure_version, refuse
 from perdure.api.calls import Call
 from perdure.api.refusals import Refusal, refusal_of
+from perdure.api.tallies import now
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from perdure.api.rate_limits import RateLimits
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
+    from perdure.api.tallies import Tallies
+
+_log = logging.getLogger(__name__)
 
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = {
@@ -36,7 +41,8 @@ class Dispatcher:
     Args:
         routes: They differ in their methods.
         keys: Who may ask, and whom.
-        limits: Counts requests.
+        limits: Counts requests of keys.
+        tallies: Counts answers.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
     """
@@ -47,6 +53,7 @@ class Dispatcher:
         *,
         keys: Keys,
         limits: RateLimits,
+        tallies: Tallies,
         streams: Streams,
         stopping: asyncio.Event,
     ) -> None:
@@ -56,12 +63,14 @@ class Dispatcher:
         self._has_cors = any(route.has_cors for route in routes)
         self._keys = keys
         self._limits = limits
+        self._tallies = tallies
+        self._path = routes[0].path
         self._streams = streams
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        request_id = new_request_id()
+        request_id, began = new_request_id(), now()
         counted: dict[str, str] = {}
         try:
             response = await self._answer(Request(scope, receive), counted)
@@ -73,7 +82,15 @@ class Dispatcher:
         response.headers.setdefault("Cache-Control", "no-store")
         if self._has_cors:
             response.headers.update(_CORS)
+        self._note(scope["method"], response.status_code, now() - began, request_id)
         await response(scope, receive, send)
+
+    def _note(self, method: str, status: int, seconds: float, request_id: str) -> None:
+        known = method if method in self._routes else "other"
+        self._tallies.add(known, self._path, status, seconds)
+        if _log.isEnabledFor(logging.DEBUG):
+            members = {"request_id": request_id, "route": self._path, "status": status, "seconds": round(seconds, 6)}
+            _log.debug("%s %s %d", known, self._path, status, extra={"members": members})
 
     async def _answer(self, request: Request, counted: dict[str, str]) -> Response:
         """Answer a request; ``counted`` takes the headers that say how many more there may be."""

@@ -43,18 +43,23 @@ class Access(Struct, frozen=True):
 class Keys:
     """The keys that a node's routes are asked with.
 
-    Args:
+    Attributes:
         node: Knows them, and the environments that they open.
+
+    Args:
+        node: The node.
         owner: The key of the server's own user, which opens every environment; ``None``: there is none.
+        metrics: A key that opens only the metrics, all of them; ``None``: there is none.
     """
 
-    def __init__(self, node: Node, *, owner: str | None = None) -> None:
-        self._node = node
+    def __init__(self, node: Node, *, owner: str | None = None, metrics: str | None = None) -> None:
+        self.node = node
         self._owner = None if owner is None else digest_of(owner)
+        self._metrics = None if metrics is None else digest_of(metrics)
 
     def nobody(self) -> Access:
         """Give what a request may do that needs no key."""
-        return Access(self._node.own, False, False, None)
+        return Access(self.node.own, False, False, None)
 
     def check(self, request: Request, *, allows_public: bool = False) -> Access:
         """Let a request pass with a key that the route takes.
@@ -63,31 +68,45 @@ class Keys:
             Refusal: It has none, an unknown one, a public one where that may not ask, or that of another environment
                 than the one that it names.
         """
-        given = request.headers.get("authorization", "")
-        if given[: len(_SCHEME)].lower() != _SCHEME or not given[len(_SCHEME) :].strip():
-            sentence = "Send the API key of this environment: Authorization: Bearer <key>."
-            raise Refusal(401, "missing_api_key", sentence, headers=_CHALLENGE)
-        # What is looked up is a digest, so that the time tells nothing of a key, not even its length.
-        digest = digest_of(given[len(_SCHEME) :].strip())
+        digest = _digest(request)
         named = request.headers.get(ENVIRONMENT_HEADER)
         if self._owner is not None and compare_digest(digest, self._owner):
             return Access(self._own(named), True, True, digest)
-        key = self._node.keys.find(digest)
+        key = self.node.keys.find(digest)
         if key is None:
             raise Refusal(401, "invalid_api_key", "Invalid or Missing API key", headers=_CHALLENGE)
-        environment = self._node.environments.of(key.environment_no)
+        environment = self.node.environments.of(key.environment_no)
         if named is not None and named != environment.slug:
             sentence = f"This key opens the environment {environment.slug!r}, not the one that is named."
             raise Refusal(403, "wrong_environment", sentence)
         if key.is_public and not allows_public:
             raise Refusal(403, "public_key_not_allowed", "This needs the private API key, not a public one.")
-        self._node.administration.note_use(key)
+        self.node.administration.note_use(key)
         return Access(environment, not key.is_public, False, digest)
+
+    def check_metrics(self, request: Request) -> Access:
+        """Let a request pass that asks for metrics, with any private key or the one that is for that.
+
+        Raises:
+            Refusal: It has none of them.
+        """
+        if self._metrics is not None and compare_digest(_digest(request), self._metrics):
+            return Access(self.node.own, False, True, self._metrics)
+        return self.check(request)
 
     def _own(self, named: str | None) -> Environment:
         if named is None:
-            return self._node.own
+            return self.node.own
         try:
-            return self._node.environments.named(named)
+            return self.node.environments.named(named)
         except NotFoundError as error:
             raise Refusal(404, error.code, error.message) from error
+
+
+def _digest(request: Request) -> bytes:
+    """Give the digest of the key that a request has: the time it takes tells nothing of a key, not even its length."""
+    given = request.headers.get("authorization", "")
+    if given[: len(_SCHEME)].lower() != _SCHEME or not given[len(_SCHEME) :].strip():
+        sentence = "Send the API key of this environment: Authorization: Bearer <key>."
+        raise Refusal(401, "missing_api_key", sentence, headers=_CHALLENGE)
+    return digest_of(given[len(_SCHEME) :].strip())

@@ -32,8 +32,11 @@ def run_server(
 
     from perdure.cli.dev.port import listen
     from perdure.cli.output import Output
+    from perdure.config.logs import load_log_settings
+    from perdure.server.logs import set_up_logging
     from perdure.server.serve import serve
 
+    set_up_logging(load_log_settings())
     out = Output(as_json=common.json)
 
     def is_ready(node: EmbeddedNode) -> None:

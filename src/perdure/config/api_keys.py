@@ -18,6 +18,7 @@ SLUGS: Final = ("dev", "stg", "prod", "prev")
 
 NAMES: Final = tuple(f"PERDURE_{slug.upper()}_{kind}_KEY" for slug in SLUGS for kind in ("API", "PUBLIC"))
 
+_SHORTEST: Final = 16
 _PRIVATE = re.compile(r"tr_[a-z]+_[a-zA-Z0-9]+")
 _PUBLIC = re.compile(r"pk_[a-z]+_[a-zA-Z0-9]+")
 
@@ -55,6 +56,18 @@ def load_keys(own: str, environ: Mapping[str, str] | None = None) -> list[GivenK
         if other.environment != one.environment:
             raise InvalidArgumentError(f"{one.variable} and {other.variable} are the same key; one key opens one door.")
     return [one for name, one in owners.items() if name]
+
+
+def load_metrics_key(environ: Mapping[str, str] | None = None) -> str | None:
+    """Give the key that opens the metrics and nothing else (``PERDURE_METRICS_KEY``), or ``None``.
+
+    Raises:
+        InvalidArgumentError: It is shorter than 16 characters.
+    """
+    key = (os.environ if environ is None else environ).get("PERDURE_METRICS_KEY") or None
+    if key is not None and len(key) < _SHORTEST:
+        raise InvalidArgumentError(f"PERDURE_METRICS_KEY has {len(key)} characters; use {_SHORTEST} or more.")
+    return key
 
 
 def _check(given: GivenKey) -> None:

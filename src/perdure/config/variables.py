@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECRETS: Final = frozenset(
-    {"PERDURE_API_KEY", "PERDURE_SECRET_KEY", "TRIGGER_API_KEY"}
+    {"PERDURE_API_KEY", "PERDURE_SECRET_KEY", "PERDURE_METRICS_KEY", "TRIGGER_API_KEY"}
     | {name for name in api_keys.NAMES if name.endswith("_API_KEY")}
 )
 """Those whose values are not shown."""
@@ -27,6 +27,9 @@ NAMES: Final = (
     "PERDURE_FORCE_REPLAY",
     "PERDURE_SECRET_KEY",
     "PERDURE_PUBLIC_KEY",
+    "PERDURE_METRICS_KEY",
+    "PERDURE_LOG_FORMAT",
+    "PERDURE_LOG_LEVEL",
     "PERDURE_API_URL",
     "PERDURE_API_KEY",
     "TRIGGER_API_URL",

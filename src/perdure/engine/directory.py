@@ -110,6 +110,10 @@ class Directory:
         for job_no in jobs:
             self.hosts[job_no] = endpoint
 
+    def count_jobs(self, environment_no: int) -> int:
+        """Count the jobs of an environment that are hosted."""
+        return sum(len(jobs) for (environment, _), jobs in self._job_ids.items() if environment == environment_no)
+
     def job_ids(self, environment_no: int, endpoint_id: str) -> list[str] | None:
         """List the jobs that an endpoint hosts; ``None``: it has not said since this node was started."""
         jobs = self._job_ids.get((environment_no, endpoint_id))

@@ -30,6 +30,7 @@ from perdure.engine.key_ring import KeyRing
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.lists import Lists
+from perdure.engine.measures import Measures, measure
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
@@ -304,6 +305,17 @@ class Node:
         for one in self.environments.all():
             await one.remote.endpoints.stop()
         await self.administration.stop()
+
+    async def measure(self) -> Measures:
+        """Measure what this node is at, and what waits for it."""
+        return await measure(
+            self._storage,
+            self.clock,
+            executions=len(self.holds),
+            most_executions=self.settings.max_executions,
+            requests=len(self.operations.at_work()),
+            notifications=len(self.deliveries.at_work()),
+        )
 
     async def abandon(self) -> None:
         """Stop at once, as if the process had died: nothing is put back in line, and nothing else is stored."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
-from perdure.config.api_keys import GivenKey, load_keys
+from perdure.config.api_keys import GivenKey, load_keys, load_metrics_key
 from perdure.config.secret_key import load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from perdure.api.rate_limits import RateLimits
+    from perdure.api.tallies import Tallies
     from perdure.engine.desk import DirectDesk
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
@@ -60,6 +62,7 @@ class EmbeddedNode:
         self.platform: DirectDesk = engine.platform
         self.api_key = api_key
         self._is_owner = is_owner
+        self._counted: tuple[RateLimits, Tallies] | None = None
         self.storage = storage
         self.closes_storage = False
         self._announced: tuple[Path, Announcement] | None = None
@@ -84,13 +87,20 @@ class EmbeddedNode:
         from perdure.api.app import node_app
         from perdure.api.keys import Keys
         from perdure.api.rate_limits import RateLimits
+        from perdure.api.tallies import Tallies
 
         engine = self.engine
+        if self._counted is None:
+            # However often it is mounted, requests are counted together.
+            self._counted = RateLimits(engine.settings.rate_limit, engine.clock), Tallies()
+        limits, tallies = self._counted
+        owner = self.api_key if self._is_owner else None
         return node_app(
             engine.callbacks,
             engine.own.remote.http_endpoints,
-            keys=Keys(engine, owner=self.api_key if self._is_owner else None),
-            limits=RateLimits(engine.settings.rate_limit, engine.clock),
+            keys=Keys(engine, owner=owner, metrics=load_metrics_key()),
+            limits=limits,
+            tallies=tallies,
             stopping=engine.stopping,
         )
 
