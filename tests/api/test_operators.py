@@ -38,6 +38,17 @@ BODIES: dict[str, Any] = {
     "/api/v1/{endpoint_id}/schedules/{dynamic_id}/registrations": {
         "id": "k", "type": "interval", "options": {"seconds": 60},
     },
+    "/api/v2/{endpoint_id}/sources/{key}": {"options": {}},
+    "/api/v1/{endpoint_id}/sources/{key}": {"registeredEvents": []},
+    "/api/v1/webhooks/{key}": {"active": False},
+    "/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}": {
+        "rule": {"event": "e", "source": "s"},
+        "source": {
+            "version": "2", "channel": "HTTP", "key": "k", "options": {},
+            "integration": {"id": "i", "metadata": {"id": "i", "name": "I"}, "authSource": "LOCAL"},
+        },
+    },
+    "/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations": {"id": "k", "params": {}},
 }  # fmt: skip
 OWN = {
     "GET /api/store/{key}", "PUT /api/store/{key}", "DELETE /api/store/{key}", "GET /api/v1/store/{key}",
@@ -81,7 +92,7 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
         before, keys = await state_of(dev), (await owner.get("/api/keys")).body
         parts = {
             "run_id": left["napping"], "event_id": "e", "job_id": "naps", "key": "k", "dynamic_id": "daily",
-            "task_id": task_id, "endpoint_id": "app", "key_id": key_id, "index_id": "index_1",
+            "task_id": task_id, "endpoint_id": "app", "key_id": key_id, "index_id": "index_1", "trigger_id": "t",
         }  # fmt: skip
         foreign = owner.with_key(PROD if kind == "private" else PUBLIC)
         for route in all_routes():

@@ -17,6 +17,8 @@ from perdure.engine.deliveries import AT_ONCE, ATTEMPTS, TELLING, delay_after
 from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.following import PAUSE_SECONDS
+from perdure.engine.handovers import AT_ONCE as HANDOVERS_AT_ONCE
+from perdure.engine.handovers import ATTEMPTS as HANDOVER_ATTEMPTS
 from perdure.engine.lists import MAX_PAGE
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.posts import POST_SECONDS
@@ -24,6 +26,7 @@ from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
 from perdure.engine.services.retention import PASS_INTERVAL
+from perdure.engine.source_registration import LONGEST_KEY
 from perdure.engine.tenancy import MOST as MOST_ENVIRONMENTS
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.engine.watches import MOST_CHANGED
@@ -107,6 +110,9 @@ IN_FORCE = {
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
+    "attempts to hand a request of a source": f"{HANDOVER_ATTEMPTS}",
+    "requests that a node hands over at once": f"{HANDOVERS_AT_ONCE}",
+    "key of a registration with a dynamic trigger": f"1 to {LONGEST_KEY} characters",
     "how long a handler of `respond_with` may take": f"{RESPONSE_SECONDS:.0f} s",
     "body of what `respond_with` answers": f"{RESPONSE_LIMIT // 1024**2} MiB",
     "headers of a request to a node": f"{HEADERS_LIMIT // 1024} KiB",

@@ -9,14 +9,17 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from msgspec import Raw, UnsetType
 
 from perdure.engine.clock import Clock
+from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import (
     EventTriggerSpec,
     HttpEndpointSpec,
     Index,
     JobSpec,
     LimitSpec,
+    SourceSpec,
     TriggerSpec,
 )
 from perdure.protocol.execution import (
@@ -30,6 +33,15 @@ from perdure.protocol.execution import (
     TaskState,
 )
 from perdure.protocol.json_text import load
+from perdure.protocol.messages.delivery import (
+    NormalizedResponse,
+    SourceDelivery,
+    SourceDeliveryAnswer,
+    WebhookDelivery,
+    WebhookDeliveryAnswer,
+)
+from perdure.protocol.messages.events import RawEvent
+from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
 from perdure.protocol.platform import Platform
 from perdure.protocol.received import GivenResponse, ReceivedRequest
 from perdure.protocol.statuses import TaskStatus
@@ -154,6 +166,9 @@ class ScriptedApp:
         self.dynamic_schedules: list[str] = []
         self.http_endpoints: list[HttpEndpointSpec] = []
         self.responses: dict[str, GivenResponse | Exception] = {}
+        self.sources: list[SourceSpec] = []
+        self.handed: list[SourceDelivery | WebhookDelivery] = []
+        self.source_answers: list[SourceDeliveryAnswer | Exception] = []
         self.scripts: dict[str, Script] = {}
         self.executions: list[Execution] = []
         self.failures: list[BaseException] = []
@@ -187,7 +202,23 @@ class ScriptedApp:
         return self
 
     async def index(self) -> Index:
-        return Index(self.endpoint_id, tuple(self.jobs), tuple(self.dynamic_schedules), tuple(self.http_endpoints))
+        declared = (tuple(self.dynamic_schedules), tuple(self.http_endpoints), tuple(self.sources))
+        return Index(self.endpoint_id, tuple(self.jobs), *declared)
+
+    async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
+        self.handed.append(delivery)
+        self.signal("hand over")
+        answer = self.source_answers.pop(0) if self.source_answers else _made(delivery, body)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def deliver_webhook(self, delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
+        self.handed.append(delivery)
+        return WebhookDeliveryAnswer(response=NormalizedResponse(status=200), verified=True)
+
+    async def initialize_trigger(self, body: InitializeTriggerBody) -> RegisterTriggerBody:
+        raise NotFoundError("There is none.")
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
         response = self.responses[key]
@@ -242,3 +273,12 @@ class ScriptedApp:
         """Wait until something has happened at least once."""
         async with asyncio.timeout(10):
             await self._events.setdefault(name, asyncio.Event()).wait()
+
+
+def _made(delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
+    """Make an event of a request, named after the key of its source, and count on the metadata."""
+    count = 1 if isinstance(delivery.metadata, UnsetType) else load(bytes(delivery.metadata).decode()) + 1
+    event = RawEvent(name=delivery.key, payload=Raw(body), source="vendor")
+    return SourceDeliveryAnswer(
+        events=[event], response=NormalizedResponse(status=200), metadata=Raw(str(count).encode())
+    )

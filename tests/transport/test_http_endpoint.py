@@ -12,7 +12,14 @@ import msgspec
 import pytest
 
 from perdure.errors import FetchFailedError
-from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, InvokeTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.endpoint import (
+    DynamicScheduleSpec,
+    DynamicTriggerSpec,
+    EventTriggerSpec,
+    InvokeTriggerSpec,
+    ScheduleTriggerSpec,
+    SourceSpec,
+)
 from perdure.protocol.execution import (
     Abandoned,
     AutoYielded,
@@ -44,6 +51,7 @@ from tests.transport.server import Handler, Server, response, serving
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TASK = {"id": "task_1", "name": "t", "noop": False, "status": "WAITING", "attempts": 1, "idempotencyKey": "k" * 64}
+INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
 TASK_2 = {**TASK, "id": "task_2"}
 TENANT = Tenant(
     EnvironmentInfo("env_1", "dev", EnvironmentType.DEVELOPMENT),
@@ -280,9 +288,24 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         _job("interval", {"type": "scheduled", "schedule": {"type": "interval", "options": {"seconds": 1}}}),
         _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}}}),
         _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
+        _job("triggered", {"type": "dynamic", "id": "t"}),
         _job("internal", {"type": "invoke"}, internal=True),
     ]
-    answer = {"jobs": jobs, "sources": [], "dynamicTriggers": [], "dynamicSchedules": [{"id": "d", "jobs": []}]}
+    answer = {
+        "jobs": jobs,
+        "sources": [{"channel": "HTTP", "key": "s", "events": ["e"], "integration": INTEGRATION}],
+        "webhooks": [
+            {
+                "key": "w",
+                "params": {"p": 1},
+                "config": {"c": ["v"]},
+                "integration": INTEGRATION,
+                "httpEndpoint": {"id": "w"},
+            }
+        ],
+        "dynamicTriggers": [{"id": "t", "jobs": []}],
+        "dynamicSchedules": [{"id": "d", "jobs": []}],
+    }
     async with asking(response(msgspec.json.encode(answer))) as (endpoint, _, _):
         index = await endpoint.index()
     assert [job.trigger for job in index.jobs] == [
@@ -291,7 +314,15 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         ScheduleTriggerSpec(IntervalTiming(20)),
         ScheduleTriggerSpec(CronTiming("0 3 * * *")),
         DynamicScheduleSpec("d"),
+        DynamicTriggerSpec("t"),
+        InvokeTriggerSpec(),
     ]
+    assert [job.id for job in index.jobs if job.internal] == ["internal"]
+    assert index.dynamic_triggers == ("t",)
+    assert index.sources == (
+        SourceSpec("s", JsonText("{}"), {"event": ["e"]}),
+        SourceSpec("w", JsonText('{"p":1}'), {"c": ["v"]}, is_webhook=True),
+    )
     assert index.jobs[1].limit is not None
     assert index.jobs[1].limit.most == 3
     assert not index.jobs[4].enabled

@@ -25,15 +25,16 @@ from perdure.api import (
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
 from perdure.api.dispatcher import Dispatcher, group
-from perdure.api.http_endpoints import HttpEndpointRoute
 from perdure.api.metrics import MetricsRoute
 from perdure.api.paths import sent_path
+from perdure.api.receiving import EndpointRequests, ReceivingRoute, SourceRequests
 from perdure.api.streams import Streams
 from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
 from perdure.api.v2 import identity, sending, state, tasks
 from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
+from perdure.api.v2 import sources as v2_sources
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,7 +56,7 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, identity)
+REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
 
@@ -115,7 +116,7 @@ def node_app(
 
     Args:
         callbacks: Takes what is sent to callback URLs.
-        http_endpoints: Takes what is sent to URLs of HTTP endpoints.
+        http_endpoints: Takes what is sent to URLs of HTTP endpoints and of sources.
         keys: Who may ask, and whom.
         limits: Counts the requests of keys.
         tallies: Counts answers.
@@ -125,12 +126,15 @@ def node_app(
     receiver = CallbackRoute(callbacks)
     callback = "tasks/{task_id}/callback/{token}"
     routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
-    requests = HttpEndpointRoute(http_endpoints)
+    requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
     routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
+    sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
+    routes.append(PathRoute("/api/v1/sources/http/{source_id}", sources))
     for path, of_path in group(all_routes()).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
-        routes.append(PathRoute(path, dispatcher))
+        is_open_ended = any(route.is_open_ended for route in of_path)
+        routes.append(PathRoute(f"{path[:-1]}:path}}" if is_open_ended else path, dispatcher))
     return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
 
 

@@ -47,6 +47,7 @@ class Route(Struct, frozen=True, kw_only=True):
         has_cors: Whether pages in browsers may ask.
         is_stream: Whether it answers with server-sent events, each with the struct.
         has_v2_form: Whether members have the names of the v2 protocol.
+        is_open_ended: Whether its last part may have slashes, which clients of that protocol do not encode.
     """
 
     method: Method
@@ -64,6 +65,7 @@ class Route(Struct, frozen=True, kw_only=True):
     has_cors: bool = False
     is_stream: bool = False
     has_v2_form: bool = False
+    is_open_ended: bool = False
 
 
 CURSOR = Parameter("cursor", str, "Where the page begins: next_cursor of the page before.")

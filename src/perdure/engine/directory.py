@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.engine.matching import Subscriptions
 from perdure.errors import DuplicateJobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from perdure.engine.matching import Subscriptions
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import Tenant
-    from perdure.storage.jobs import JobRow
+    from perdure.storage.jobs import DispatcherRow, JobRow
 
 
 AWAITED_LIMIT = 10_000
@@ -50,6 +50,10 @@ class Directory:
     def set_subscriptions(self, environment_no: int, subscriptions: Subscriptions) -> None:
         """Replace the subscriptions of an environment."""
         self._subscriptions[environment_no] = subscriptions
+
+    def subscribe(self, environment_no: int, rows: Iterable[DispatcherRow]) -> None:
+        """Replace the subscriptions of an environment by these rows'."""
+        self._subscriptions[environment_no] = Subscriptions(rows)
 
     def event_is_awaited(self, environment_no: int, name: str) -> None:
         """Note that a task waits for events of this name, before that is stored."""

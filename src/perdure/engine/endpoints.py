@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.registration import Registration
     from perdure.engine.requesters import Requesters
+    from perdure.engine.sources import Sources
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
@@ -51,6 +52,7 @@ class Endpoints:
         storage: The database.
         clock: The time.
         registration: Takes apps in.
+        sources: Has their webhooks and sources registered.
         environment_no: The environment.
         directory: Knows what they host.
         api_keys: Gives what they may know the server by, likeliest first.
@@ -61,6 +63,7 @@ class Endpoints:
         storage: Storage,
         clock: Clock,
         registration: Registration,
+        sources: Sources,
         directory: Directory,
         requesters: Requesters,
         *,
@@ -70,6 +73,7 @@ class Endpoints:
         self._storage = storage
         self._clock = clock
         self._registration = registration
+        self._sources = sources
         self._directory = directory
         self._requesters = requesters
         self._environment_no = environment_no
@@ -181,6 +185,7 @@ class Endpoints:
         """Have an app say what it declares, and remember that, also if it cannot be registered so."""
         try:
             index = await self._registration.register(self._environment_no, app)
+            await self._sources.declare(self._environment_no, index)
         except PerdureError as error:
             if app.id in self._indexings:
                 self._indexings[app.id] = Indexing(None, error.message, self._clock.now())

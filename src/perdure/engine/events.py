@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from perdure.engine.event_limits import check_account, check_batch, check_event, delivery_time
 from perdure.engine.event_views import answer_of_event, details_of_event, read_event
@@ -13,7 +13,7 @@ from perdure.engine.event_waits import BATCH, end_more_waits, end_waits
 from perdure.engine.starts import create_runs
 from perdure.engine.waits import Waking, Woken
 from perdure.errors import AlreadyDeliveredError, NotFoundError, ValueTooLargeError
-from perdure.protocol.execution import JsonText
+from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.limits import REQUEST_LIMIT
 from perdure.protocol.received import REQUEST, request_payload, request_view
@@ -51,6 +51,7 @@ class Ingest(Struct, frozen=True, gc=False):
 
     event: NewEvent
     runs: tuple[NewRun, ...]
+    source: SourceInfo | None = None
 
 
 class Delivery(Struct, frozen=True, gc=False):
@@ -82,9 +83,22 @@ class Events:
         self._hints = hints
 
     async def send(
-        self, environment_no: int, requests: Sequence[EventRequest], options: EventOptions
+        self,
+        environment_no: int,
+        requests: Sequence[EventRequest],
+        options: EventOptions,
+        *,
+        source: SourceInfo | None = None,
+        is_internal: bool = False,
     ) -> list[EventAnswer]:
         """Store events, all or none, and deliver those that are due; returns when that is durable.
+
+        Args:
+            environment_no: The environment.
+            requests: The events.
+            options: What holds for all of them.
+            source: What runs are told as ``ctx.source``.
+            is_internal: Whether the platform itself makes them.
 
         Raises:
             InvalidArgumentError: There are too many, or a name, id or time is not acceptable.
@@ -95,6 +109,11 @@ class Events:
         deliver_at = delivery_time(options, now)
         check_account(options.account_id)
         ingests = [self._plan(environment_no, request, options.account_id, deliver_at, now) for request in requests]
+        if source is not None or is_internal:
+            ingests = [
+                Ingest(structs.replace(ingest.event, is_internal=is_internal), ingest.runs, source)
+                for ingest in ingests
+            ]
         return await self._take_in(environment_no, ingests, now)
 
     async def receive(
@@ -116,18 +135,28 @@ class Events:
             ValueTooLargeError: As JSON the request has more than 2 MiB.
         """
         now = self._clock.now()
+        event = self.event_of(request, name=name, source=source, event_id=event_id, now=now)
+        subscriptions = self._directory.subscriptions(environment_no)
+        matches = subscriptions.match_request(name, source=source, view=request_view(request))
+        return (await self._take_in(environment_no, [Ingest(event, self._new_runs(matches))], now))[0]
+
+    def event_of(
+        self, request: ReceivedRequest, *, name: str, source: str, event_id: str | None, now: datetime
+    ) -> NewEvent:
+        """Make the event that a request is, delivered at once.
+
+        Raises:
+            ValueTooLargeError: As JSON the request has more than 2 MiB.
+        """
         payload = request_payload(request)
         if len(payload) > REQUEST_LIMIT:
             raise ValueTooLargeError(
                 f"As JSON the request has {len(payload):,} characters; at most {REQUEST_LIMIT:,} are stored."
             )
-        event = NewEvent(
+        return NewEvent(
             self._ids.ulid() if event_id is None else event_id, name, source, payload, JsonText("{}"), now, now, now,
             payload_type=REQUEST,
         )  # fmt: skip
-        subscriptions = self._directory.subscriptions(environment_no)
-        matches = subscriptions.match_request(name, source=source, view=request_view(request))
-        return (await self._take_in(environment_no, [Ingest(event, self._new_runs(matches))], now))[0]
 
     async def _take_in(self, environment_no: int, ingests: Sequence[Ingest], now: datetime) -> list[EventAnswer]:
         if self._directory.may_be_awaited(environment_no, [ingest.event.name for ingest in ingests]):
@@ -242,12 +271,14 @@ async def store_events(
             rows.append(await _replace_event(tx, environment_no, event, now))
             continue
         rows.append(None)
+        if ingest.source is not None:
+            await events.keep_source(tx, event_no, ingest.source)
         if event.delivered_at is None:
             await timers.set_timer(tx, TimerKind.EVENT, subject_no=event_no, due_at=event.deliver_at)
         elif ingest.runs:
             held += await create_runs(
                 tx, environment_no, event, event_no=event_no, account=account, planned=ingest.runs,
-                reservation=reservation, now=now,
+                reservation=reservation, now=now, source=ingest.source,
             )  # fmt: skip
     return rows, held
 

@@ -23,6 +23,7 @@ class Hints:
         self.executions = asyncio.Event()
         self.notifications = asyncio.Event()
         self.operations = asyncio.Event()
+        self.requests = asyncio.Event()
         self.next_timer: datetime | None = None
         self.next_operation: datetime | None = None
         self.on_run_ended: Callable[[str], None] | None = None

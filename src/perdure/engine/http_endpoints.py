@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
+from perdure.engine.event_views import answer_of_event
+from perdure.engine.sources import SOURCE_PREFIX
 from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError
 from perdure.protocol.endpoint import Responder
 from perdure.protocol.json_text import load
@@ -18,12 +20,11 @@ from perdure.storage import http_endpoints
 from perdure.storage.http_endpoints import HttpEndpointRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.events import Events
-    from perdure.engine.secret_box import SecretBox
+    from perdure.engine.receiving_urls import ReceivingUrls
+    from perdure.engine.sources import Sources
     from perdure.protocol.platform import EventAnswer
     from perdure.storage.interface import Storage
 
@@ -31,7 +32,6 @@ MOST = 1000
 """How many HTTP endpoints are listed."""
 
 UNKNOWN = "Could not find http endpoint"
-_NO_ENVIRONMENT = "Could not find environment"
 _REPLAYED = re.compile(r":replay:[0-9]+$")
 
 
@@ -50,8 +50,12 @@ class HttpEndpoints:
         clock: The time.
         directory: Knows the environments and the apps.
         events: Stores requests.
-        secrets: Derives the secret part of URLs.
-        origin: Gives the URL under which this node's routes are reached, without a slash at its end.
+        sources: Takes the requests of webhooks and of external sources.
+        urls: Makes URLs.
+
+    Attributes:
+        sources: Takes the requests of webhooks and of external sources.
+        now: Gives the time.
     """
 
     def __init__(
@@ -60,21 +64,16 @@ class HttpEndpoints:
         clock: Clock,
         directory: Directory,
         events: Events,
-        secrets: SecretBox,
-        origin: Callable[[], str],
+        sources: Sources,
+        urls: ReceivingUrls,
     ) -> None:
         self._storage = storage
         self._clock = clock
+        self.now = clock.now
         self._directory = directory
         self._events = events
-        self._secrets = secrets
-        self._origin = origin
-
-    def url(self, environment_no: int, key: str) -> str:
-        """Give the URL of an HTTP endpoint, the same each time."""
-        environment = self._directory.tenants[environment_no].environment
-        code = self._secrets.environment_code(environment.id)
-        return f"{self._origin()}/api/v1/http-endpoints/{quote(key, safe='')}/env/{environment.slug}/{code}"
+        self.sources = sources
+        self._urls = urls
 
     async def find(self, key: str, code: str) -> Target:
         """Find what a URL leads to.
@@ -82,7 +81,7 @@ class HttpEndpoints:
         Raises:
             NotFoundError: Nothing.
         """
-        environment_no = self._environment(code)
+        environment_no = self._urls.find_environment(code)
         row = await self._storage.read(http_endpoints.find, environment_no, key=key)
         if row is None:
             raise NotFoundError(UNKNOWN)
@@ -92,7 +91,8 @@ class HttpEndpoints:
         """List the HTTP endpoints of an environment, by id."""
         rows = await self._storage.read(http_endpoints.list_enabled, environment_no, limit=MOST)
         return [
-            HttpEndpointAnswer(row.key, self.url(environment_no, row.key), row.source, row.endpoint_id) for row in rows
+            HttpEndpointAnswer(row.key, self._urls.of_endpoint(environment_no, row.key), row.source, row.endpoint_id)
+            for row in rows
         ]
 
     async def get(self, environment_no: int, key: str) -> HttpEndpointAnswer:
@@ -104,27 +104,33 @@ class HttpEndpoints:
         row = await self._storage.read(http_endpoints.find, environment_no, key=key)
         if row is None:
             raise NotFoundError(f"There is no HTTP endpoint {key!r:.80} in this environment.")
-        return HttpEndpointAnswer(row.key, self.url(environment_no, row.key), row.source, row.endpoint_id)
+        return HttpEndpointAnswer(row.key, self._urls.of_endpoint(environment_no, row.key), row.source, row.endpoint_id)
 
     async def replay(self, environment_no: int, event_id: str) -> EventAnswer:
         """Take in a request once more that was received as an event; it starts runs as it would now.
 
         Raises:
-            NotFoundError: There is no such event in this environment.
+            NotFoundError: There is no such event in this environment, or no app takes such requests any more.
             InvalidArgumentError: It is no request.
         """
         event = (await self._events.get(environment_no, event_id)).event
-        request = request_of(event.payload) if event.name.startswith(EVENT_PREFIX) else None
-        if request is None:
-            raise InvalidArgumentError(f"The event {event_id!r:.80} is no request that an HTTP endpoint has received.")
-        first = _REPLAYED.sub("", event_id)
-        return await self._events.receive(
-            environment_no,
-            request,
-            name=event.name,
-            source=event.source,
-            event_id=f"{first}:replay:{self._clock.now_ms()}",
-        )
+        request = request_of(event.payload)
+        again = f"{_REPLAYED.sub('', event_id)}:replay:{self._clock.now_ms()}"
+        taken: EventAnswer | None = None
+        if request is not None and event.name.startswith(SOURCE_PREFIX):
+            key = event.name.removeprefix(SOURCE_PREFIX)
+            taken = answer_of_event(await self.sources.replay(environment_no, key, request, event_id=again))
+        elif request is not None and event.name.startswith(EVENT_PREFIX):
+            key = event.name.removeprefix(EVENT_PREFIX)
+            row = await self._storage.read(http_endpoints.find, environment_no, key=key)
+            if row is None:
+                raise NotFoundError(f"There is no HTTP endpoint {key!r:.80} in this environment any more.")
+            taken = await self._take_in(Target(environment_no, row), request, again)
+        if taken is None:
+            raise InvalidArgumentError(
+                f"The event {event_id!r:.80} is no request that an HTTP endpoint or a source takes."
+            )
+        return taken
 
     async def receive(self, target: Target, request: ReceivedRequest) -> GivenResponse:
         """Have a request answered by its app, if that wants to, and store it as an event that starts runs.
@@ -146,30 +152,25 @@ class HttpEndpoints:
                     return response
         named = delivery_id(request, row.delivery_id)
         event_id = None if named is None else f"httpep_{row.number}.{named}"
-        await self._events.receive(
-            environment_no, request, name=f"{EVENT_PREFIX}{row.key}", source=row.source, event_id=event_id
-        )
+        await self._take_in(target, request, event_id)
         return response
+
+    async def _take_in(self, target: Target, request: ReceivedRequest, event_id: str | None) -> EventAnswer | None:
+        """Store a request; the event that it is, or ``None`` if its webhook is not active."""
+        environment_no, row = target.environment_no, target.row
+        name = f"{EVENT_PREFIX}{row.key}"
+        webhook = await self.sources.find_webhook(environment_no, row.key)
+        if webhook is None:
+            return await self._events.receive(environment_no, request, name=name, source=row.source, event_id=event_id)
+        if not webhook.is_active:
+            return None
+        return answer_of_event(await self.sources.receive(webhook, request, name=name, event_id=event_id))
 
     async def _ask(self, environment_no: int, row: HttpEndpointRow, request: ReceivedRequest) -> GivenResponse:
         app: object = self._directory.app(environment_no, row.endpoint_id)
         if not isinstance(app, Responder):
             raise NotConnectedError("The app that answers these requests is not there; send the request again later.")
         return await app.respond(row.key, request)
-
-    def _environment(self, code: str) -> int:
-        found: int | None = None
-        for number, tenant in self._directory.tenants.items():
-            # Every one is looked at, so that the time tells nothing.
-            if self._secrets.is_environment_code(tenant.environment.id, code):
-                found = number
-        if found is None:
-            raise NotFoundError(_NO_ENVIRONMENT)
-        return found
-
-    def now_received(self, *, method: str, url: str, headers: dict[str, str], body: bytes) -> ReceivedRequest:
-        """Make a request that has just come."""
-        return ReceivedRequest(method, url, headers, body, self._clock.now())
 
 
 def matches_request(compiled: CompiledRequestFilter, request: ReceivedRequest) -> bool:

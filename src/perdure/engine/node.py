@@ -22,6 +22,7 @@ from perdure.engine.environments import Environment, Environments
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.following import Following
+from perdure.engine.handovers import Handovers
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.http_endpoints import HttpEndpoints
@@ -34,6 +35,7 @@ from perdure.engine.measures import Measures, measure
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
+from perdure.engine.receiving_urls import ReceivingUrls
 from perdure.engine.recovery import recover_from_others, release_own
 from perdure.engine.registration import Registration
 from perdure.engine.remote_desk import RemoteDesk
@@ -44,6 +46,7 @@ from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
 from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
+from perdure.engine.services.handovers import HandoverService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.notifications import NotificationService
 from perdure.engine.services.operations import OperationService
@@ -51,6 +54,7 @@ from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.retention import RetentionService
 from perdure.engine.services.time_outs import TimeOutService
 from perdure.engine.services.timers import Act, TimerService
+from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
@@ -58,7 +62,7 @@ from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tena
 from perdure.engine.time_outs import Overtime
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
-from perdure.storage import environments, event_waits, nodes, notifications
+from perdure.storage import environments, event_waits, nodes, notifications, request_deliveries
 from perdure.transport.outbound import Outbound
 
 if TYPE_CHECKING:
@@ -154,7 +158,12 @@ class Node:
             invocations=Invocations(storage, clock, ids, self.directory), starts=starts, executions=self.executions,
             operations=self.operations,
         )  # fmt: skip
-        self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, secrets, origin)
+        urls = ReceivingUrls(self.directory, secrets, origin)
+        self._sources = Sources(
+            storage, clock, ids, self.directory, events=self._events, urls=urls, secrets=secrets, hints=self.hints
+        )
+        self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, self._sources, urls)
+        self.handovers = Handovers(storage, clock, self.directory, self._events, self._sources, self.hints)
         self.environments = Environments(
             storage, self.directory, self.keys, make_desk=self._make_desk, make_remote=self._make_remote
         )
@@ -226,10 +235,11 @@ class Node:
             tasks=RemoteTasks(storage, clock, self._ids, self.holds, self._tasks),
             callbacks=self.callbacks,
             endpoints=Endpoints(
-                storage, clock, self._registration, self.directory, self._requesters,
+                storage, clock, self._registration, self._sources, self.directory, self._requesters,
                 environment_no=number, api_keys=lambda: self._private_keys(number),
             ),
             http_endpoints=self._http_endpoints,
+            sources=self._sources,
             public_keys=lambda: self.keys.texts(number, is_public=True),
         )  # fmt: skip
 
@@ -241,7 +251,9 @@ class Node:
             environment_no: The environment that it is in; ``None``: the node's own.
         """
         whose = self.own.number if environment_no is None else environment_no
-        await self._registration.register(whose, endpoint)
+        index = await self._registration.register(whose, endpoint)
+        if index.sources:
+            await self._sources.declare(whose, index)
 
     def begin(self) -> None:
         """Begin to work; call it when the apps are there, or runs in line are put off for want of their code."""
@@ -249,6 +261,7 @@ class Node:
             ExecutionService(self._storage, self.clock, self._line, self.executions, self.hints, self.settings),
             TimerService(self._storage, self.clock, self.hints, self.settings, self._acts(), self._attendance),
             NotificationService(self.clock, self.deliveries, self.hints, self.settings),
+            HandoverService(self.clock, self.handovers, self.hints, self.settings),
             OperationService(self._storage, self.clock, self.hints, self.settings, self.operations),
             LeaseService(
                 self.clock,
@@ -294,7 +307,7 @@ class Node:
     def at_work(self) -> list[asyncio.Task[None]]:
         """What this node has begun beside its loops, and has not ended yet."""
         executions = [hold.task for hold in self.holds.all() if hold.task is not None]
-        return [*executions, *self.operations.at_work(), *self.deliveries.at_work()]
+        return [*executions, *self.operations.at_work(), *self.deliveries.at_work(), *self.handovers.at_work()]
 
     async def find_endpoints(self) -> None:
         """Look for the apps behind URLs that were registered once, in all environments that it serves."""
@@ -341,6 +354,7 @@ class Node:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await _wait(self.holds.all(), grace)
         await self.deliveries.stop(grace=_TELLING if grace else grace)
+        await self.handovers.stop(grace=_TELLING if grace else grace)
         # What sends their requests sends the notifications, too.
         await self.operations.stop()
         rest = self.holds.all()
@@ -411,6 +425,7 @@ async def open_node(
     if not shares_database:
         await storage.write(recover_from_others, own_node_no=node_no, now=now)
         await storage.write(notifications.hasten_lost, now=now)
+        await storage.write(request_deliveries.hasten_lost, now=now)
     if about is None:
         about = NodeAnswer("", 0, settings.database_url, settings.environment, "", now)
     node = Node(

@@ -11,11 +11,11 @@ from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules, wake_resting
 from perdure.engine.schedule_limits import check_schedules
 from perdure.engine.triggers import trigger_text
-from perdure.protocol.endpoint import Endpoint, EventTriggerSpec, Index, JobSpec
+from perdure.protocol.endpoint import DynamicTriggerSpec, Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
 from perdure.protocol.request_filter import compile_request_filter
-from perdure.storage import concurrency, http_endpoints, jobs, notifications, run_queue
+from perdure.storage import concurrency, dynamic_triggers, http_endpoints, jobs, notifications, run_queue
 from perdure.storage.jobs import DispatcherRow
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Registration:
         """
         index = await endpoint.index()
         self._directory.check_unique(
-            environment_no, endpoint_id=index.endpoint_id, job_ids=[spec.id for spec in index.jobs]
+            environment_no, endpoint_id=index.endpoint_id, job_ids=[spec.id for spec in index.jobs if not spec.internal]
         )
         for spec in index.jobs:
             check_filters(spec)
@@ -140,11 +140,31 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
         await concurrency.put_job_under(tx, number, limit_no)
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
     await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
+    await store_triggers(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers)
     for one in index.http_endpoints:
         await http_endpoints.put(tx, environment_no, endpoint_no=endpoint_no, spec=one)
     keys = [one.key for one in index.http_endpoints]
     await http_endpoints.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=keys)
     return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no))
+
+
+async def store_triggers(
+    tx: Session, environment_no: int, index: Index, *, endpoint_no: int, job_nos: dict[int, str]
+) -> None:
+    """Store which dynamic triggers an app has, and which of its jobs each starts, in place of those before."""
+    numbers = {
+        id: await dynamic_triggers.put(tx, environment_no, endpoint_no=endpoint_no, id=id)
+        for id in index.dynamic_triggers
+    }
+    started = {
+        spec.id: numbers[spec.trigger.id]
+        for spec in index.jobs
+        if spec.enabled and isinstance(spec.trigger, DynamicTriggerSpec) and spec.trigger.id in numbers
+    }
+    await dynamic_triggers.detach_jobs(tx, endpoint_no=endpoint_no, job_nos=list(job_nos))
+    for job_no, job_id in job_nos.items():
+        if job_id in started:
+            await dynamic_triggers.attach_job(tx, job_no, trigger_no=started[job_id])
 
 
 async def hasten(tx: Session, job_nos: Sequence[int], *, now: datetime) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from perdure.engine.endpoints import Endpoints
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
+    from perdure.engine.sources import Sources
     from perdure.protocol.execution import Tenant
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.protocol.task_waits import EventWait
@@ -36,6 +37,7 @@ class RemoteDesk:
         endpoints: Registers them.
         public_keys: Gives the public keys of the environment, those of the settings before the newest.
         http_endpoints: Takes requests in for them.
+        sources: Has their webhooks and sources registered, and takes in their requests.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class RemoteDesk:
         callbacks: Callbacks,
         endpoints: Endpoints,
         http_endpoints: HttpEndpoints,
+        sources: Sources,
         public_keys: Callable[[], Sequence[str]],
     ) -> None:
         self.environment_no = environment_no
@@ -58,6 +61,7 @@ class RemoteDesk:
         self.endpoints = endpoints
         self.http_endpoints = http_endpoints
         self.public_keys = public_keys
+        self.sources = sources
 
     @property
     def tenant(self) -> Tenant:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.endpoint import DynamicScheduleSpec, DynamicTriggerSpec, EventTriggerSpec, ScheduleTriggerSpec
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.indexing import DynamicTriggerReference, InvokeTrigger, ScheduledTrigger, StaticTrigger
@@ -40,7 +40,7 @@ def _metadata(trigger: TriggerSpec) -> TriggerMetadata:
         return StaticTrigger(title=names, rule=rule)
     if isinstance(trigger, ScheduleTriggerSpec):
         return ScheduledTrigger(schedule=_schedule(trigger.timing))
-    if isinstance(trigger, DynamicScheduleSpec):
+    if isinstance(trigger, (DynamicScheduleSpec, DynamicTriggerSpec)):
         return DynamicTriggerReference(id=trigger.id)
     return InvokeTrigger()
 

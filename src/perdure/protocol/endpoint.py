@@ -10,6 +10,13 @@ from perdure.protocol.execution import ExecutionRequest, ExecutionResult, JsonTe
 from perdure.protocol.schedules import CatchUp, Timing
 
 if TYPE_CHECKING:
+    from perdure.protocol.messages.delivery import (
+        SourceDelivery,
+        SourceDeliveryAnswer,
+        WebhookDelivery,
+        WebhookDeliveryAnswer,
+    )
+    from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
     from perdure.protocol.received import GivenResponse, ReceivedRequest
 
 
@@ -43,7 +50,13 @@ class DynamicScheduleSpec(Struct, frozen=True):
     id: str
 
 
-TriggerSpec = EventTriggerSpec | InvokeTriggerSpec | ScheduleTriggerSpec | DynamicScheduleSpec
+class DynamicTriggerSpec(Struct, frozen=True):
+    """A job that starts with the events of every registration with a dynamic trigger."""
+
+    id: str
+
+
+TriggerSpec = EventTriggerSpec | InvokeTriggerSpec | ScheduleTriggerSpec | DynamicScheduleSpec | DynamicTriggerSpec
 
 
 class LimitSpec(Struct, frozen=True):
@@ -57,7 +70,7 @@ class JobSpec(Struct, frozen=True):
     """A job as an app registers it (v2 protocol, section 3.5).
 
     ``notify_success`` and ``notify_failure`` say whether the app wants to be told of runs that have ended so
-    (`Endpoint.notify`).
+    (`Endpoint.notify`). ``internal``: it belongs to the SDK of the app, and is not listed.
     """
 
     id: str
@@ -68,6 +81,19 @@ class JobSpec(Struct, frozen=True):
     limit: LimitSpec | None = None
     notify_success: bool = False
     notify_failure: bool = False
+    internal: bool = False
+
+
+class SourceSpec(Struct, frozen=True):
+    """A webhook or an external source that an app wants registered with a vendor (v2 protocol, sections 11.2 and 11.3).
+
+    ``wanted``: lists of values by name, such as the events that it is to send.
+    """
+
+    key: str
+    params: JsonText
+    wanted: dict[str, list[str]]
+    is_webhook: bool = False
 
 
 class HttpEndpointSpec(Struct, frozen=True):
@@ -92,6 +118,8 @@ class Index(Struct, frozen=True):
     jobs: tuple[JobSpec, ...]
     dynamic_schedules: tuple[str, ...] = ()
     http_endpoints: tuple[HttpEndpointSpec, ...] = ()
+    sources: tuple[SourceSpec, ...] = ()
+    dynamic_triggers: tuple[str, ...] = ()
 
 
 class Endpoint(Protocol):
@@ -135,4 +163,21 @@ class Responder(Protocol):
         Raises:
             PerdureError: It did not say how.
         """
+        ...
+
+
+@runtime_checkable
+class SourceApp(Protocol):
+    """An app that takes the requests of its sources itself (v2 protocol, sections 3.8, 3.9 and 3.11)."""
+
+    async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
+        """Have it make events of a request."""
+        ...
+
+    async def deliver_webhook(self, delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
+        """Have it verify a request and send the events that it is."""
+        ...
+
+    async def initialize_trigger(self, body: InitializeTriggerBody) -> RegisterTriggerBody:
+        """Have it say what a registration with a dynamic trigger listens to."""
         ...

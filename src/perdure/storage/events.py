@@ -15,6 +15,7 @@ from perdure.storage.json_lists import number_list
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from perdure.protocol.execution import SourceInfo
     from perdure.storage.interface import Session
 
 
@@ -87,6 +88,11 @@ async def insert_event(
         to_due_ms(event.deliver_at), None if delivered_at is None else to_ms(delivered_at),
     )  # fmt: skip
     return None if row is None else cast("tuple[int]", row)[0]
+
+
+async def keep_source(tx: Session, event_no: int, source: SourceInfo) -> None:
+    """Remember what the runs of an event are told of where it comes from."""
+    await tx.run("keep_event_source", source.id, source.metadata, event_no)
 
 
 async def replace_if_far(

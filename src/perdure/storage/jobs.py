@@ -60,7 +60,7 @@ async def register_job(
     tx: Session, environment_no: int, *, endpoint_no: int, spec: JobSpec, trigger_spec: str, now: datetime
 ) -> int:
     """Store a job, the version it has now and its subscription, in place of the one before; the job's number."""
-    row = await tx.one("upsert_job", environment_no, spec.id, spec.notify_success, spec.notify_failure)
+    row = await tx.one("upsert_job", environment_no, spec.id, spec.internal, spec.notify_success, spec.notify_failure)
     job_no = cast("tuple[int]", row)[0]
     status = "ACTIVE" if spec.enabled else "DISABLED"
     await tx.one("upsert_job_version", job_no, endpoint_no, spec.version, spec.name, status, trigger_spec, to_ms(now))
@@ -108,8 +108,9 @@ def _read_registered(row: Any) -> RegisteredJob:
 
 
 async def list_dispatchers(tx: Session, environment_no: int) -> list[DispatcherRow]:
-    """List the subscriptions of jobs that are in force, in the order in which they were made."""
-    return [_read_dispatcher(row) for row in await tx.all("list_job_dispatchers", environment_no)]
+    """List the subscriptions that are in force, those of jobs and those registered with dynamic triggers."""
+    rows = await tx.all("list_job_dispatchers", environment_no)
+    return [_read_dispatcher(row) for row in [*rows, *await tx.all("list_dynamic_dispatchers", environment_no)]]
 
 
 def _read_dispatcher(row: Any) -> DispatcherRow:

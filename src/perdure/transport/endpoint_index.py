@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
+    DynamicTriggerSpec,
     EventTriggerSpec,
     HttpEndpointSpec,
     Index,
@@ -16,6 +17,7 @@ from perdure.protocol.endpoint import (
     JobSpec,
     LimitSpec,
     ScheduleTriggerSpec,
+    SourceSpec,
 )
 from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.limits import INTERVAL_LIMITS
@@ -37,18 +39,25 @@ if TYPE_CHECKING:
 
 
 def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
-    """Read an index.
-
-    Jobs whose triggers nothing here can fire yet, those of webhooks and dynamic triggers, are taken as jobs that start
-    only when they are invoked.
-    """
+    """Read an index."""
     schedules = {schedule.id for schedule in answer.dynamic_schedules}
+    webhooks = () if answer.webhooks is UNSET else answer.webhooks
     return Index(
         endpoint_id,
-        tuple(_job(job, schedules) for job in answer.jobs if not job.internal),
+        tuple(_job(job, schedules) for job in answer.jobs),
         tuple(sorted(schedules)),
         () if answer.http_endpoints is UNSET else tuple(_http_endpoint(one) for one in answer.http_endpoints),
+        (
+            *(SourceSpec(one.key, params_of(one.params), one.wanted_options()) for one in answer.sources),
+            *(SourceSpec(one.key, params_of(one.params), one.config, is_webhook=True) for one in webhooks),
+        ),
+        tuple(sorted(trigger.id for trigger in answer.dynamic_triggers)),
     )
+
+
+def params_of(params: Raw | UnsetType) -> JsonText:
+    """Read the params of a source; ``{}`` if there are none."""
+    return JsonText("{}" if params is UNSET else check(bytes(params)))
 
 
 def _http_endpoint(endpoint: HttpEndpointMetadata) -> HttpEndpointSpec:
@@ -70,7 +79,15 @@ def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
         limit = LimitSpec(job.concurrency_limit)
     elif job.concurrency_limit is not UNSET:
         limit = LimitSpec(job.concurrency_limit.limit, job.concurrency_limit.id)
-    return JobSpec(job.id, job.name, job.version, _trigger(job, dynamic_schedules), enabled=job.enabled, limit=limit)
+    return JobSpec(
+        job.id,
+        job.name,
+        job.version,
+        _trigger(job, dynamic_schedules),
+        enabled=job.enabled,
+        limit=limit,
+        internal=job.internal,
+    )
 
 
 def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
@@ -80,7 +97,7 @@ def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
     if isinstance(trigger, ScheduledTrigger):
         return ScheduleTriggerSpec(_timing(trigger.schedule))
     if isinstance(trigger, DynamicTriggerReference):
-        return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else InvokeTriggerSpec()
+        return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else DynamicTriggerSpec(trigger.id)
     rule = trigger.rule
     names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
     return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context), is_lenient=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
-from perdure.protocol.messages.delivery import Delivery, write_delivery_headers
+from perdure.protocol.messages.delivery import (
+    Delivery,
+    SourceDelivery,
+    SourceDeliveryAnswer,
+    WebhookDelivery,
+    WebhookDeliveryAnswer,
+    write_delivery_headers,
+)
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
@@ -24,6 +31,7 @@ from perdure.protocol.messages.headers import (
     Action,
 )
 from perdure.protocol.messages.indexing import IndexAnswer
+from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
 from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
@@ -41,11 +49,16 @@ if TYPE_CHECKING:
     from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
     from perdure.protocol.received import GivenResponse, ReceivedRequest
 
+T = TypeVar("T")
+
 EXECUTION_SECONDS: Final = 3600.0
 """How long an endpoint may take to answer EXECUTE_JOB; it yields long before, between two tasks."""
 
 ACTION_SECONDS: Final = 30.0
 """How long it may take to answer any other action."""
+
+WEBHOOK_SECONDS: Final = 120.0
+"""How long it may take to answer to a request of a webhook: meanwhile it sends events."""
 
 CHUNK_MS: Final = (10_000, 60_000, 120_000)
 """What an execution may take: at least, at first, and at most, in milliseconds."""
@@ -177,11 +190,48 @@ class HttpEndpoint:
             FetchFailedError: It does not say what to answer.
         """
         delivery = Delivery(key=key, **delivered(request))
-        return response_of(await self._deliver(Action.DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE, delivery, request))
+        action = Action.DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE
+        return response_of(await self._deliver(action, delivery, request.body))
 
-    async def _deliver(self, action: Action, delivery: Delivery, request: ReceivedRequest) -> bytes:
+    async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
+        """Have the app make events of a request (v2 protocol, section 3.9).
+
+        Raises:
+            FetchFailedError: It does not.
+        """
+        said = await self._deliver(Action.DELIVER_HTTP_SOURCE_REQUEST, delivery, body)
+        return self._read_answer(said, SourceDeliveryAnswer)
+
+    async def deliver_webhook(self, delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
+        """Have the app verify a request and send the events that it is (v2 protocol, section 3.11).
+
+        Raises:
+            FetchFailedError: It does not.
+        """
+        said = await self._deliver(Action.DELIVER_WEBHOOK_REQUEST, delivery, body, timeout=WEBHOOK_SECONDS)
+        return self._read_answer(said, WebhookDeliveryAnswer)
+
+    async def initialize_trigger(self, body: InitializeTriggerBody) -> RegisterTriggerBody:
+        """Have the app say what a registration with a dynamic trigger listens to (v2 protocol, section 3.8).
+
+        Raises:
+            FetchFailedError: It does not.
+        """
+        answer = await self._post(Action.INITIALIZE_TRIGGER, body=encode_message(body))
+        self._check(answer)
+        return self._read_answer(answer.body, RegisterTriggerBody)
+
+    def _read_answer(self, body: bytes, kind: type[T]) -> T:
+        try:
+            return decode_message(body, kind)
+        except (JsonError, MessageShapeError) as error:
+            raise FetchFailedError(f"The answer of {self.url} cannot be read. {error.message}") from error
+
+    async def _deliver(
+        self, action: Action, delivery: Delivery, body: bytes, *, timeout: float = ACTION_SECONDS
+    ) -> bytes:
         headers = (*write_delivery_headers(delivery).items(), ("Content-Type", "application/octet-stream"))
-        answer = await self._post(action, body=request.body, headers=headers, kind=None)
+        answer = await self._post(action, body=body, headers=headers, timeout=timeout, kind=None)
         self._check(answer)
         return answer.body
 

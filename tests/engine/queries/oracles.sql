@@ -219,3 +219,7 @@ SELECT DISTINCT r.id FROM run_callbacks JOIN runs r USING (run_no);
 -- name: list_rollups
 -- How many runs have ended how, and how long they were executed for.
 SELECT status, sum(runs), sum(execution_ms) FROM rollups GROUP BY status ORDER BY status;
+
+-- name: count_requests
+-- How many requests of sources are on their way, due until then.
+SELECT count(*) FROM request_deliveries WHERE due_at <= :until;

@@ -7,7 +7,7 @@ const client = new TriggerClient({
   apiKey: process.env.TRIGGER_API_KEY,
   apiUrl: process.env.TRIGGER_API_URL,
 });
-for (const name of ["tasks", "waits", "state", "runs", "fetches", "requests"]) {
+for (const name of ["tasks", "waits", "state", "runs", "fetches", "requests", "vendors"]) {
   require(`./jobs/${name}.cjs`)(client);
 }
 
@@ -51,5 +51,15 @@ async function handle(request, response) {
   response.end(JSON.stringify(answer.body));
 }
 
-const server = http.createServer(handle);
+async function handleOrFail(request, response) {
+  // As web frameworks do: the package lets errors of handlers through.
+  try {
+    await handle(request, response);
+  } catch (error) {
+    response.statusCode = 500;
+    response.end();
+  }
+}
+
+const server = http.createServer(handleOrFail);
 server.listen(Number(process.env.PORT ?? 0), "127.0.0.1", () => console.log(server.address().port));

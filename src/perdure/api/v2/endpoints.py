@@ -111,9 +111,10 @@ def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
 
 def _stats(index: Index) -> IndexStats:
     return IndexStats(
-        jobs=len(index.jobs),
-        sources=0,
-        dynamic_triggers=0,
+        jobs=sum(not job.internal for job in index.jobs),
+        sources=sum(not source.is_webhook for source in index.sources),
+        webhooks=sum(source.is_webhook for source in index.sources),
+        dynamic_triggers=len(index.dynamic_triggers),
         dynamic_schedules=len(index.dynamic_schedules),
         disabled_jobs=sum(not job.enabled for job in index.jobs),
         http_endpoints=len(index.http_endpoints),

@@ -7,6 +7,14 @@ VALUES (:environment_no, :id, :name, :source, :payload, :context, :payload_type,
 ON CONFLICT DO NOTHING
 RETURNING event_no;
 
+-- name: keep_event_source
+-- Remember what the runs of an event are told of where it comes from.
+UPDATE events SET source_id = :source_id, source_metadata = :source_metadata WHERE event_no = :event_no;
+
+-- name: keep_event_context
+-- Note what became of a request.
+UPDATE events SET context = :context WHERE event_no = :event_no;
+
 -- name: replace_event_if_far
 -- Give an event whose delivery is at least until :far away another content and time.
 UPDATE events SET payload = :payload, context = :context, deliver_at = :deliver_at, updated_at = :now

@@ -6,9 +6,9 @@ RETURNING endpoint_no;
 
 -- name: upsert_job
 -- Create a job unless it exists, and note of what its endpoint wants to be told; its number.
-INSERT INTO jobs (environment_no, id, notify_success, notify_failure)
-VALUES (:environment_no, :id, :notify_success, :notify_failure)
-ON CONFLICT (environment_no, id) DO UPDATE SET notify_success = excluded.notify_success,
+INSERT INTO jobs (environment_no, id, is_internal, notify_success, notify_failure)
+VALUES (:environment_no, :id, :is_internal, :notify_success, :notify_failure)
+ON CONFLICT (environment_no, id) DO UPDATE SET is_internal = excluded.is_internal, notify_success = excluded.notify_success,
   notify_failure = excluded.notify_failure
 RETURNING job_no;
 
@@ -28,13 +28,13 @@ WHERE j.environment_no = :environment_no AND j.id = :id
 ORDER BY v.registered_at DESC, v.version_no DESC LIMIT 1;
 
 -- name: list_registered_jobs
--- Every job the environment has seen, in the version registered last, by id.
+-- Every job the environment has seen that is not an SDK's own, in the version registered last, by id.
 SELECT j.id, v.name, v.version, e.id, v.status, v.trigger_spec, v.registered_at
 FROM jobs j
 JOIN job_versions v ON v.version_no = (
   SELECT version_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1)
 JOIN endpoints e USING (endpoint_no)
-WHERE j.environment_no = :environment_no ORDER BY j.id;
+WHERE j.environment_no = :environment_no AND j.is_internal = 0 ORDER BY j.id;
 
 -- name: list_job_nos
 -- The numbers of every job of an environment.
@@ -81,3 +81,17 @@ ORDER BY d.dispatcher_no;
 -- name: keep_listening
 -- Note which ends of a job's runs its endpoint wants to be told of.
 UPDATE jobs SET notify_success = :success, notify_failure = :failure WHERE environment_no = :environment_no AND id = :id;
+
+-- name: list_dynamic_dispatchers
+-- What is registered with dynamic triggers and in force, each with the jobs that it starts in their last versions.
+SELECT d.dispatcher_no, d.event_names, d.source, d.filter, d.context_filter, a.id, j.job_no, j.id, v.version_no, v.version
+FROM dispatchers d
+JOIN sources s ON s.id = d.subscriber
+JOIN dynamic_triggers t ON t.environment_no = s.environment_no AND t.id = s.dynamic_id
+JOIN triggered_jobs r USING (trigger_no)
+JOIN jobs j USING (job_no)
+JOIN job_versions v ON v.version_no = (
+  SELECT version_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1)
+LEFT JOIN accounts a ON a.account_no = d.account_no
+WHERE d.environment_no = :environment_no AND d.subscriber_type = 'DYNAMIC_TRIGGER' AND d.enabled = 1
+ORDER BY d.dispatcher_no, j.job_no;

@@ -51,7 +51,8 @@ DELETE FROM runs WHERE run_no = :run_no;
 -- Delete an event that has no run and of which nothing is due.
 DELETE FROM events WHERE event_no = :event_no
   AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.event_no = events.event_no)
-  AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'WAITS' AND t.subject_no = events.event_no);
+  AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'WAITS' AND t.subject_no = events.event_no)
+  AND NOT EXISTS (SELECT 1 FROM request_deliveries d WHERE d.event_no = events.event_no);
 
 -- name: list_oldest_events
 -- A stretch of events in the order of their creation, with when they came and were delivered or cancelled, and with the
@@ -97,5 +98,6 @@ FROM (
     AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.event_no = events.event_no
       AND (r.completed_at IS NULL OR r.completed_at > :cutoff))
     AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'WAITS' AND t.subject_no = events.event_no)
+    AND NOT EXISTS (SELECT 1 FROM request_deliveries d WHERE d.event_no = events.event_no)
     THEN 1 ELSE 0 END AS is_expired
   FROM events WHERE event_no > :after ORDER BY event_no LIMIT :limit) stretch;

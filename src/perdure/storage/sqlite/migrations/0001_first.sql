@@ -76,12 +76,13 @@ CREATE TABLE concurrency_limits (
   UNIQUE (environment_no, kind, id)
 );
 
--- `notify_success`, `notify_failure`: whether its endpoint wants to be told when a run of it has ended so.
+-- `is_internal`: it belongs to the SDK of its app, and is not listed. `notify_success`, `notify_failure`: whether its endpoint wants to be told when a run of it has ended so.
 CREATE TABLE jobs (
   job_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   id TEXT NOT NULL,
   limit_no INTEGER REFERENCES concurrency_limits,
+  is_internal    INTEGER NOT NULL DEFAULT 0,
   notify_success INTEGER NOT NULL DEFAULT 0,
   notify_failure INTEGER NOT NULL DEFAULT 0,
   UNIQUE (environment_no, id)
@@ -382,30 +383,57 @@ CREATE TABLE http_endpoints (
   UNIQUE (environment_no, key)
 );
 
+-- What sends requests for an app once the app has registered it with a vendor: a webhook, whose requests come to the HTTP
+-- endpoint of the same key, or an external source, which has a URL of its own. `desired` and `registered`: JSON objects of
+-- names to lists of values, as the app wants them and as the vendor knows them. `data` is what the app has kept there,
+-- `metadata` what it answered to the last request. `secret` is encrypted; without one it is derived from the id. A source
+-- of a dynamic trigger names that and its registration.
 CREATE TABLE sources (
   source_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   endpoint_no INTEGER NOT NULL REFERENCES endpoints,
-  id       TEXT NOT NULL UNIQUE,
-  key      TEXT NOT NULL,
-  params   TEXT,
-  options  TEXT NOT NULL DEFAULT '{}',
-  data     TEXT,
-  secret   BLOB,
-  active   INTEGER NOT NULL DEFAULT 0,
-  UNIQUE (environment_no, key)
+  id         TEXT NOT NULL UNIQUE,
+  kind       TEXT NOT NULL CHECK (kind IN ('SOURCE', 'WEBHOOK')),
+  key        TEXT NOT NULL,
+  params     TEXT NOT NULL,
+  desired    TEXT NOT NULL,
+  registered TEXT NOT NULL DEFAULT '{}',
+  data       TEXT,
+  metadata   TEXT,
+  secret     BLOB,
+  active     INTEGER NOT NULL DEFAULT 0,
+  account_no INTEGER,
+  dynamic_id   TEXT,
+  registration TEXT,
+  registration_metadata TEXT,
+  UNIQUE (environment_no, kind, key)
 );
 
--- UNIQUE (source_no, delivery_id): a webhook delivered twice is one delivery.
-CREATE TABLE source_deliveries (
-  delivery_no INTEGER PRIMARY KEY,
-  source_no   INTEGER NOT NULL,
-  delivery_id TEXT NOT NULL,
-  received_at INTEGER NOT NULL,
-  delivered_at INTEGER,
-  request     BLOB NOT NULL,
-  UNIQUE (source_no, delivery_id)
+CREATE TABLE dynamic_triggers (
+  trigger_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  endpoint_no INTEGER NOT NULL REFERENCES endpoints,
+  id TEXT NOT NULL,
+  UNIQUE (environment_no, id)
 );
+
+-- The jobs that the registrations with a dynamic trigger start.
+CREATE TABLE triggered_jobs (
+  job_no INTEGER PRIMARY KEY,
+  trigger_no INTEGER NOT NULL REFERENCES dynamic_triggers
+);
+
+-- A request, which is an event, that is to be handed to the app of a source. Deleted when it was, or was tried too often.
+-- `is_out`: a node is at it, and it is due when that node must have ended or failed.
+CREATE TABLE request_deliveries (
+  event_no  INTEGER PRIMARY KEY,
+  source_no INTEGER NOT NULL,
+  attempts  INTEGER NOT NULL DEFAULT 0,
+  is_out    INTEGER NOT NULL DEFAULT 0,
+  due_at    INTEGER NOT NULL
+);
+CREATE INDEX request_deliveries_due ON request_deliveries (due_at);
+CREATE INDEX request_deliveries_of_source ON request_deliveries (source_no, event_no);
 
 -- `history` is a JSON array of what the status was before, oldest first.
 CREATE TABLE run_statuses (

@@ -1,9 +1,9 @@
-"""The URLs of HTTP endpoints, which anybody may send requests to who knows them (v2 protocol, section 11.1)."""
+"""URLs that anybody may send requests to who knows them (v2 protocol, sections 11.1 and 11.3)."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,13 +15,17 @@ from perdure.api.refusals import Refusal, refusal_of
 from perdure.api.v2.shapes import not_found
 from perdure.errors import FetchFailedError, FetchTimeoutError, NotFoundError
 from perdure.protocol.limits import REQUEST_BODY_LIMIT
-from perdure.protocol.received import kept_headers
+from perdure.protocol.received import GivenResponse, ReceivedRequest, kept_headers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from starlette.types import Receive, Scope, Send
 
-    from perdure.engine.http_endpoints import HttpEndpoints
-    from perdure.protocol.received import GivenResponse
+    from perdure.engine.http_endpoints import HttpEndpoints, Target
+    from perdure.engine.sources import Sources
+    from perdure.storage.sources import SourceRow
 
 _OURS: Final = {
     # The URL is a secret, and what an app answers must not act on pages of this server.
@@ -33,11 +37,68 @@ _OURS: Final = {
 _log = logging.getLogger(__name__)
 
 
-class HttpEndpointRoute:
-    """An ASGI application that takes requests of any method."""
+class Taking(Protocol):
+    """What requests to one kind of URL come to."""
+
+    async def find(self, request: Request) -> Any:
+        """Find what the URL leads to, before the body is read.
+
+        Raises:
+            NotFoundError: Nothing.
+            Refusal: The request is not taken there.
+        """
+        ...
+
+    async def take(self, target: Any, request: ReceivedRequest) -> GivenResponse:
+        """Take a request in; the response, when it is durable."""
+        ...
+
+
+class EndpointRequests:
+    """Requests to HTTP endpoints, of any method."""
 
     def __init__(self, endpoints: HttpEndpoints) -> None:
         self._endpoints = endpoints
+
+    async def find(self, request: Request) -> Target:
+        """Find the HTTP endpoint."""
+        key, code = (decode_segment(request.path_params[name]) for name in ("key", "code"))
+        return await self._endpoints.find(key, code)
+
+    async def take(self, target: Target, request: ReceivedRequest) -> GivenResponse:
+        """Have it take the request."""
+        return await self._endpoints.receive(target, request)
+
+
+class SourceRequests:
+    """Requests to external sources (v2 protocol, section 11.3)."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def find(self, request: Request) -> SourceRow:
+        """Find the source."""
+        if request.method != "POST":
+            raise Refusal(405, "method_not_allowed", "This route takes POST only.", headers={"Allow": "POST"})
+        return await self._sources.find_source(decode_segment(request.path_params["source_id"]))
+
+    async def take(self, target: SourceRow, request: ReceivedRequest) -> GivenResponse:
+        """Store the request, if the source is active."""
+        await self._sources.take(target, request)
+        return GivenResponse()
+
+
+class ReceivingRoute:
+    """An ASGI application that takes requests of anybody.
+
+    Args:
+        taking: What they come to.
+        now: Gives the time.
+    """
+
+    def __init__(self, taking: Taking, now: Callable[[], datetime]) -> None:
+        self._taking = taking
+        self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, when it is durable."""
@@ -51,19 +112,15 @@ class HttpEndpointRoute:
         await response(scope, receive, send)
 
     async def _receive(self, request: Request) -> Response:
-        key, code = (decode_segment(request.path_params[name]) for name in ("key", "code"))
         try:
-            target = await self._endpoints.find(key, code)
+            target = await self._taking.find(request)
         except NotFoundError as error:
             raise not_found(error.message) from None
         body = await read_body(request, limit=REQUEST_BODY_LIMIT)
-        received = self._endpoints.now_received(
-            method=request.method,
-            url=_url(request),
-            headers=kept_headers(request.headers.items()),
-            body=body,
+        received = ReceivedRequest(
+            request.method, _url(request), kept_headers(request.headers.items()), body, self._now()
         )
-        return _response(await self._endpoints.receive(target, received))
+        return _response(await self._taking.take(target, received))
 
 
 def _url(request: Request) -> str:

@@ -1,0 +1,149 @@
+"""Webhooks, sources and dynamic triggers, as apps register them (v2 protocol, sections 4.7 and 4.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from perdure.api.refusals import Refusal, unfit
+from perdure.api.routes import Route
+from perdure.api.v2.shapes import message_answer, not_found
+from perdure.api.v2.tasks import read_message
+from perdure.errors import FetchFailedError, NotFoundError, RunError
+from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.messages.answers import SourceAnswer
+from perdure.protocol.messages.headers import IDEMPOTENCY_KEY_HEADER
+from perdure.protocol.messages.sources import RegisterSourceEvent, UpdateSourceBody, UpdateSourceBodyV1
+from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
+from perdure.protocol.messages.webhooks import UpdateWebhookBody
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from msgspec import Raw, UnsetType
+    from starlette.responses import Response
+
+    from perdure.api.calls import Call
+    from perdure.engine.remote_desk import RemoteDesk
+
+
+async def update_source(call: Call) -> Response:
+    """Note that a source is registered with its vendor."""
+    body = await read_message(call, UpdateSourceBody)
+    return await _update(call, body.options, body.secret, body.data)
+
+
+async def update_source_v1(call: Call) -> Response:
+    """Note the same as older clients say it."""
+    body = await read_message(call, UpdateSourceBodyV1)
+    return await _update(call, {"event": body.registered_events}, body.secret, body.data)
+
+
+async def update_webhook(call: Call) -> Response:
+    """Note that a webhook is registered with its vendor, or no longer."""
+    body = await read_message(call, UpdateWebhookBody)
+    if body.active and body.config is UNSET:
+        raise unfit("config", "An active webhook has a config.")
+    remote = _remote(call)
+    config = None if body.config is UNSET or not body.active else body.config
+    source = await _known(
+        remote.sources.update_webhook(remote.environment_no, key=call.part("key"), is_active=body.active, config=config)
+    )
+    return message_answer(SourceAnswer(id=source.id, key=source.key))
+
+
+async def register_trigger(call: Call) -> Response:
+    """Register something with a dynamic trigger."""
+    body = await read_message(call, RegisterTriggerBody)
+    remote = _remote(call)
+    return message_answer(
+        await _known(
+            remote.sources.register_trigger(
+                remote.environment_no,
+                endpoint_id=call.part("endpoint_id"),
+                trigger_id=call.part("trigger_id"),
+                key=call.part("key"),
+                body=body,
+                idempotency_key=call.request.headers.get(IDEMPOTENCY_KEY_HEADER) or None,
+            )
+        )
+    )
+
+
+async def initialize_trigger(call: Call) -> Response:
+    """Register something with a dynamic trigger as its app says."""
+    body = await read_message(call, InitializeTriggerBody)
+    remote = _remote(call)
+    return message_answer(
+        await _known(
+            remote.sources.initialize_trigger(
+                remote.environment_no,
+                endpoint_id=call.part("endpoint_id"),
+                trigger_id=call.part("trigger_id"),
+                body=body,
+            )
+        )
+    )
+
+
+async def _update(
+    call: Call, options: dict[str, list[str]], secret: str | UnsetType, data: Raw | UnsetType
+) -> Response:
+    remote = _remote(call)
+    source = await _known(
+        remote.sources.update_source(
+            remote.environment_no,
+            endpoint_id=call.part("endpoint_id"),
+            key=call.part("key"),
+            options=options,
+            secret=None if secret is UNSET else secret,
+            data=None if data is UNSET else JsonText(check(bytes(data))),
+        )
+    )
+    return message_answer(SourceAnswer(id=source.id, key=source.key))
+
+
+async def _known(work: Awaitable[Any]) -> Any:
+    try:
+        return await work
+    except NotFoundError as error:
+        raise not_found(error.message) from error
+    except FetchFailedError as error:
+        raise Refusal(400, error.code, error.message) from error
+    except RunError as error:
+        raise Refusal(422, error.code, error.message) from error
+
+
+def _remote(call: Call) -> RemoteDesk:
+    assert call.remote is not None
+    return call.remote
+
+
+ROUTES = (
+    Route(
+        method="PUT", path="/api/v2/{endpoint_id}/sources/{key}", handler=update_source,
+        summary="Note that a source is registered with its vendor", body=UpdateSourceBody, answer=SourceAnswer,
+        errors=(404,), has_v2_form=True, is_open_ended=True,
+    ),
+    Route(
+        method="PUT", path="/api/v1/{endpoint_id}/sources/{key}", handler=update_source_v1,
+        summary="Note the same as older clients say it", body=UpdateSourceBodyV1, answer=SourceAnswer,
+        errors=(404,), has_v2_form=True, is_open_ended=True,
+    ),
+    Route(
+        method="PUT", path="/api/v1/webhooks/{key}", handler=update_webhook,
+        summary="Note that a webhook is registered with its vendor, or no longer", body=UpdateWebhookBody,
+        answer=SourceAnswer, errors=(404,), has_v2_form=True,
+    ),
+    Route(
+        method="PUT", path="/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}",
+        handler=register_trigger, summary="Register something with a dynamic trigger", body=RegisterTriggerBody,
+        answer=RegisterSourceEvent, errors=(404,), has_v2_form=True, is_open_ended=True,
+    ),
+    Route(
+        method="POST", path="/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations", handler=initialize_trigger,
+        summary="Register something with a dynamic trigger as its app says", body=InitializeTriggerBody,
+        answer=RegisterSourceEvent, errors=(400, 404), has_v2_form=True,
+    ),
+)  # fmt: skip

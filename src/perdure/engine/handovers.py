@@ -1,0 +1,203 @@
+"""Handing requests to the apps of their sources, which make events of them (v2 protocol, sections 11.2 and 11.3).
+
+A request stands in the database since before it was answered. A node takes it, hands it over, and stores what came of
+it; if the node dies in between, it is handed over again. Events have ids that are made of the request's, so that they
+are stored once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextvars import Context
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from perdure.engine.deliveries import delay_after
+from perdure.errors import StorageError
+from perdure.protocol.endpoint import SourceApp
+from perdure.protocol.execution import JsonText, SourceInfo
+from perdure.protocol.json_text import check
+from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery
+from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.received import request_of
+from perdure.storage import request_deliveries, sources
+from perdure.storage.sources import SourceKind
+
+if TYPE_CHECKING:
+    from perdure.engine.clock import Clock
+    from perdure.engine.directory import Directory
+    from perdure.engine.events import Events
+    from perdure.engine.hints import Hints
+    from perdure.engine.sources import Sources
+    from perdure.protocol.messages.events import RawEvent
+    from perdure.protocol.received import ReceivedRequest
+    from perdure.storage.interface import Storage
+    from perdure.storage.request_deliveries import RequestDelivery
+    from perdure.storage.sources import SourceRow
+
+AT_ONCE = 100
+"""How many requests a node hands over at once."""
+
+ATTEMPTS = 14
+"""How often a request is handed over before it is given up (v2 protocol, section 6.3)."""
+
+HANDING = timedelta(minutes=5)
+"""How long handing one over may take."""
+
+_SLACK = timedelta(seconds=30)
+_WITHOUT_APP = timedelta(minutes=1)
+_BLOCKED = timedelta(seconds=1)
+
+_log = logging.getLogger(__name__)
+
+
+class Handovers:
+    """Hands over what is due, a bounded number at once."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, directory: Directory, events: Events, sources: Sources, hints: Hints
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._directory = directory
+        self._events = events
+        self._sources = sources
+        self._hints = hints
+        self._at_work: dict[asyncio.Task[None], RequestDelivery] = {}
+
+    async def begin_due(self) -> datetime | None:
+        """Begin to hand over what is due, as far as there is room; when to look again, ``None``: when one has ended."""
+        while room := AT_ONCE - len(self._at_work):
+            now = self._clock.now()
+            due = await self._storage.read(request_deliveries.next_due)
+            if due is None or due > now:
+                return due
+            again = now + HANDING + _SLACK
+            taken = await self._storage.write(request_deliveries.take_due, now=now, due_again_at=again, limit=room)
+            if not taken:
+                # What is due waits for another request of its source.
+                return now + _BLOCKED
+            for one in taken:
+                task = asyncio.create_task(self._hand_over(one), context=Context())
+                self._at_work[task] = one
+                task.add_done_callback(self._has_ended)
+        return None
+
+    def at_work(self) -> list[asyncio.Task[None]]:
+        """Those that are being handed over."""
+        return list(self._at_work)
+
+    async def stop(self, *, grace: timedelta) -> None:
+        """Let those at work end for so long; the rest is due at once, for whoever comes next."""
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=grace.total_seconds())
+        for task, one in list(self._at_work.items()):
+            task.cancel()
+            now = self._clock.now()
+            await self._storage.write(request_deliveries.postpone_if_taken, one, until=now, counts=False)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        del self._at_work[task]
+        self._hints.requests.set()
+
+    async def _hand_over(self, one: RequestDelivery) -> None:
+        try:
+            async with asyncio.timeout(HANDING.total_seconds()):
+                said = await self._try(one)
+            if said is None:
+                until = self._clock.now() + _WITHOUT_APP
+                await self._storage.write(request_deliveries.postpone_if_taken, one, until=until, counts=False)
+            else:
+                await self._storage.write(request_deliveries.delete_if_taken, one, context=said)
+        except StorageError as error:
+            # It is handed over again when it is due again.
+            _log.warning("Request %s: %s", one.event_id, error.message)
+        except Exception as error:
+            await self._put_off(one, error)
+
+    async def _try(self, one: RequestDelivery) -> JsonText | None:
+        """Hand it over; what came of it, or ``None`` if its app is not here."""
+        source, request = await self._storage.read(sources.find_by_number, one.source_no), request_of(one.payload)
+        if source is None or request is None:
+            return _outcome(error="There is no such source any more.")
+        app: object = self._directory.app(source.environment_no, source.endpoint_id)
+        if not isinstance(app, SourceApp):
+            return None
+        if source.kind is SourceKind.WEBHOOK:
+            delivery = WebhookDelivery(
+                key=source.key,
+                secret=self._sources.secret(source),
+                params=Raw(source.params.encode()),
+                http_url=request.url,
+                http_method=request.method,
+                http_headers=request.headers,
+            )
+            answer = await app.deliver_webhook(delivery, request.body)
+            return _outcome(verified=answer.verified, error=None if answer.error is UNSET else answer.error)
+        return await self._make_events(app, source, request, one)
+
+    async def _make_events(
+        self, app: SourceApp, source: SourceRow, request: ReceivedRequest, one: RequestDelivery
+    ) -> JsonText:
+        answer = await app.deliver_source(self._source_delivery(source, request), request.body)
+        made = [_event(event, f"{one.event_id}:{at}") for at, event in enumerate(answer.events)]
+        if made:
+            context = None
+            if source.registration is not None:
+                context = SourceInfo(source.registration, source.registration_metadata)
+            options = EventOptions(account_id=source.account_id)
+            await self._events.send(source.environment_no, made, options, source=context)
+        if answer.metadata is not UNSET:
+            metadata = JsonText(check(bytes(answer.metadata)))
+            await self._storage.write(sources.keep_metadata, source.number, metadata=metadata)
+        return _outcome(events=len(made))
+
+    def _source_delivery(self, source: SourceRow, request: ReceivedRequest) -> SourceDelivery:
+        return SourceDelivery(
+            key=source.key,
+            secret=self._sources.secret(source),
+            params=Raw(source.params.encode()),
+            data=Raw(b"{}" if source.data is None else source.data.encode()),
+            dynamic_id=UNSET if source.dynamic_id is None else source.dynamic_id,
+            metadata=UNSET if source.metadata is None else Raw(source.metadata.encode()),
+            http_url=request.url,
+            http_method=request.method,
+            http_headers=request.headers,
+        )
+
+    async def _put_off(self, one: RequestDelivery, error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}"
+        try:
+            if one.attempts >= ATTEMPTS:
+                _log.error("Request %s is no longer handed to its app: %s", one.event_id, what)
+                await self._storage.write(request_deliveries.delete_if_taken, one, context=_outcome(error=what[:500]))
+                return
+            _log.warning("Request %s could not be handed to its app: %s", one.event_id, what)
+            until = self._clock.now() + delay_after(one.attempts)
+            await self._storage.write(request_deliveries.postpone_if_taken, one, until=until, counts=True)
+        except StorageError as failure:
+            _log.warning("Request %s: %s", one.event_id, failure.message)
+
+
+def _outcome(**members: object) -> JsonText:
+    given = {name: value for name, value in members.items() if value is not None}
+    return JsonText(msgspec.json.encode(given).decode())
+
+
+def _event(event: RawEvent, event_id: str) -> EventRequest:
+    return EventRequest(
+        event.name,
+        _json(event.payload),
+        event_id if event.id is UNSET else event.id,
+        _json(event.context),
+        "trigger.dev" if event.source is UNSET else event.source,
+        None if event.timestamp is UNSET else event.timestamp,
+    )
+
+
+def _json(text: Raw | msgspec.UnsetType) -> JsonText:
+    return JsonText("{}" if text is UNSET else check(bytes(text)))

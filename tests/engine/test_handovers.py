@@ -1,0 +1,217 @@
+"""Requests of sources: handed to their app one at a time, until it takes them, and made events once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from perdure.engine.deliveries import delay_after
+from perdure.engine.handovers import ATTEMPTS
+from perdure.errors import FetchFailedError
+from perdure.protocol.endpoint import EventTriggerSpec, SourceSpec
+from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
+from perdure.protocol.json_text import load
+from perdure.protocol.received import ReceivedRequest
+from perdure.storage import sources
+from perdure.storage.interface import Storage
+from perdure.storage.sources import SourceKind, SourceRow
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.world import World, kill, start, world
+
+
+async def ends(execution: Execution) -> ExecutionResult:
+    return Succeeded(execution.request.event.payload)
+
+
+def with_source(app: ScriptedApp, *, is_webhook: bool = False) -> ScriptedApp:
+    app.sources = [SourceSpec("repo", JsonText('{"of":"me"}'), {"event": ["push"]}, is_webhook=is_webhook)]
+    return app.job("on-push", ends, EventTriggerSpec(("repo",), "vendor"))
+
+
+async def activated(it: World, *, secret: str | None = "s") -> SourceRow:
+    """The source, once its vendor knows it."""
+    taking, environment_no = it.node.own.remote.sources, it.node.own.number
+    await taking.update_source(
+        environment_no, endpoint_id="app", key="repo", options={"event": ["push"]}, secret=secret, data=JsonText("1")
+    )
+    return await found(it)
+
+
+async def found(it: World, kind: SourceKind = SourceKind.SOURCE) -> SourceRow:
+    source = await it.storage.read(sources.find, it.node.own.number, kind=kind, key="repo")
+    assert source is not None
+    return source
+
+
+def request(it: World, body: str = "{}", *, delivery: str | None = None) -> ReceivedRequest:
+    headers = {} if delivery is None else {"webhook-id": delivery}
+    return ReceivedRequest("POST", "http://h/p", headers, body.encode(), it.clock.now())
+
+
+async def handed(it: World, count: int) -> None:
+    """Wait until so many requests have been handed over, and none is at work."""
+    async with asyncio.timeout(10):
+        while True:
+            if len(it.app.handed) >= count and not it.node.handovers.at_work():
+                return
+            await asyncio.sleep(0)
+
+
+async def put_off(it: World) -> None:
+    """Wait until a request waits for its app."""
+    async with asyncio.timeout(10):
+        while True:
+            if await it.query("count_requests", 2**60) == [(1,)] and not it.node.handovers.at_work():
+                return
+            await asyncio.sleep(0)
+
+
+async def test_requests_become_events_in_order_each_with_the_answer_to_the_one_before(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it)
+        for number in range(20):
+            await it.node.own.remote.sources.take(source, request(it, str(number)))
+        await handed(it, 20)
+        runs = [await it.ended(run_id) for run_id in await it.run_ids()]
+        assert [run.output for run in runs] == [str(number) for number in range(20)]
+        counts = [getattr(one, "metadata", None) for one in app.handed]
+        assert [None if type(one).__name__ == "UnsetType" else bytes(one) for one in counts] == [  # type: ignore[arg-type]
+            None, *(str(number).encode() for number in range(1, 20)),
+        ]  # fmt: skip
+        assert {(one.key, one.secret, bytes(one.params)) for one in app.handed} == {("repo", "s", b'{"of":"me"}')}
+
+
+async def test_a_source_that_its_vendor_does_not_know_yet_takes_nothing(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, with_source(app)) as it:
+        source = await found(it)
+        await it.node.own.remote.sources.take(source, request(it))
+        assert await it.query("count_requests", 2**60) == [(0,)]
+
+
+async def test_its_registration_is_asked_for_until_it_is_done_and_again_when_more_is_wanted(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    app = with_source(app)
+    app.job("registers", ends, EventTriggerSpec(("dev.trigger.source.register.v2",)))
+    async with world(storage, app) as it:
+        await it.node.add(app)
+        await activated(it)
+        await it.node.add(app)
+        app.sources = [SourceSpec("repo", JsonText("{}"), {"event": ["pull"], "more": ["x"]})]
+        await it.node.add(app)
+        asked = [load((await it.ended(run_id)).output or "") for run_id in await it.run_ids()]
+    event = {"desired": ["push"], "missing": [], "orphaned": []}
+    assert [one["options"] for one in asked] == [
+        {"event": event},
+        {"event": event},
+        {
+            "event": {"desired": [], "missing": ["pull"], "orphaned": ["push"]},
+            "more": {"desired": [], "missing": ["x"], "orphaned": []},
+        },
+    ]
+    assert [one["source"]["active"] for one in asked] == [False, False, True]
+    assert [one["source"]["secret"] == "s" for one in asked] == [False, False, True]
+    assert asked[0]["source"]["secret"] == asked[1]["source"]["secret"]
+    assert asked[2]["source"]["data"] == 1
+
+
+async def test_a_request_that_its_app_does_not_take_is_handed_over_again_and_not_for_ever(
+    storage: Storage, app: ScriptedApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.source_answers = [FetchFailedError("no", status=500)] * ATTEMPTS
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it)
+        await it.node.own.remote.sources.take(source, request(it, delivery="d"))
+        for attempt in range(1, ATTEMPTS + 1):
+            await handed(it, attempt)
+            it.clock.advance(delay_after(attempt).total_seconds() + 0.01)
+        await it.node.own.remote.sources.take(source, request(it, "7"))
+        await handed(it, ATTEMPTS + 1)
+        assert [(await it.ended(run_id)).output for run_id in await it.run_ids()] == ["7"]
+        (event,) = (await it.platform.get_event(f"{source.id}.d")).runs or [None]
+        assert event is None
+        context = (await it.platform.get_event(f"{source.id}.d")).event.context
+    assert load(context) == {"error": "FetchFailedError: no"}
+    assert "is no longer handed to its app" in caplog.text
+
+
+async def test_a_request_that_comes_again_is_handed_over_once(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it)
+        for _ in range(3):
+            await it.node.own.remote.sources.take(source, request(it, delivery="d"))
+        await handed(it, 1)
+        await it.ended(await it.only_run())
+        assert len(app.handed) == 1
+
+
+async def test_a_node_that_dies_while_it_hands_over_leaves_the_request_to_the_next(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    reached, never = asyncio.Event(), asyncio.Event()
+    first = with_source(ScriptedApp(app.clock))
+
+    async def hangs(*_: object) -> None:
+        reached.set()
+        await never.wait()
+
+    first.deliver_source = hangs  # type: ignore[assignment, method-assign]
+    it = await start(storage, first, seed=1)
+    await it.node.own.remote.sources.take(await activated(it, secret=None), request(it, "1", delivery="d"))
+    await asyncio.wait_for(reached.wait(), 10)
+    await kill(it)
+    for task in it.node.handovers.at_work():
+        task.cancel()
+    async with world(storage, with_source(app)) as it:
+        await handed(it, 1)
+        assert (await it.ended(await it.only_run())).output == "1"
+
+
+async def test_a_request_waits_for_its_app(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it, secret=None)
+    other = ScriptedApp(app.clock, endpoint_id="other")
+    async with world(storage, other, seed=1) as it:
+        await it.node.own.remote.sources.take(source, request(it, "1"))
+        await put_off(it)
+        await it.node.add(with_source(app))
+        await handed(World(storage, it.clock, app, it.node), 1)
+        assert (await it.ended(await it.only_run())).output == "1"
+
+
+async def test_what_is_on_its_way_to_an_app_is_not_forgotten(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it)
+    async with world(storage, ScriptedApp(app.clock, endpoint_id="other"), seed=1) as it:
+        await it.node.own.remote.sources.take(source, request(it, "1", delivery="d"))
+        await it.send("plain", event_id="plain")
+        it.clock.advance(1000)
+        assert (await it.platform.prune(older_than=timedelta(seconds=1))).events >= 1
+        assert (await it.platform.get_event(f"{source.id}.d")).event.payload
+
+
+async def test_a_webhook_is_registered_again_when_its_app_wants_it_otherwise(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    app = with_source(app, is_webhook=True)
+    app.job("registers", ends, EventTriggerSpec(("dev.trigger.webhook.register.repo",)))
+    async with world(storage, app) as it:
+        taking, environment_no = it.node.own.remote.sources, it.node.own.number
+        await taking.update_webhook(environment_no, key="repo", is_active=True, config={"event": ["push"]})
+        await it.node.add(app)
+        app.sources = [SourceSpec("repo", JsonText("{}"), {"event": ["pull"]}, is_webhook=True)]
+        await it.node.add(app)
+        await taking.update_webhook(environment_no, key="repo", is_active=False, config=None)
+        await it.node.add(app)
+        asked = [load((await it.ended(run_id)).output or "") for run_id in await it.run_ids()]
+    assert [(one["active"], one["config"]) for one in asked] == [
+        (False, {"current": {}, "desired": {"event": ["push"]}}),
+        (True, {"current": {"event": ["push"]}, "desired": {"event": ["pull"]}}),
+        (False, {"current": {"event": ["push"]}, "desired": {"event": ["pull"]}}),
+    ]
+    assert all("/api/v1/http-endpoints/repo/env/dev/" in one["url"] for one in asked)
+    assert len({one["secret"] for one in asked}) == 1
