@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from perdure.errors import NotConnectedError, NotFoundError, PerdureError
 from perdure.protocol.api_bodies import Deleted
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_link import NodeLink, path_of
-from perdure.transport.node_session import NodeRequest
+from perdure.transport.node_request import NodeRequest
 from perdure.transport.node_target import NamedNode, Target
 from tests.transport.node import GoneError, Places, reply, serving
 
@@ -23,14 +23,23 @@ ASK = NodeRequest("DELETE", "/api/store/a")
 ASK_ONCE = NodeRequest("POST", "/api/runs/r/rerun", repeats=False)
 
 
-@asynccontextmanager
-async def link_to(finder: Any, *, patience: float = 10) -> AsyncIterator[NodeLink]:
-    link = NodeLink(finder, patience=patience)
-    yield link
-    await link.close()
+LinkTo = Callable[..., AbstractAsyncContextManager[NodeLink]]
 
 
-async def test_a_request_says_who_asks_and_is_answered() -> None:
+@pytest.fixture(params=[False, True], ids=["session", "single calls"])
+def link_to(request: pytest.FixtureRequest) -> LinkTo:
+    """Make links, of both kinds."""
+
+    @asynccontextmanager
+    async def make(finder: Any, *, patience: float = 10) -> AsyncIterator[NodeLink]:
+        link = NodeLink(finder, patience=patience, asks_little=request.param)
+        yield link
+        await link.close()
+
+    return make
+
+
+async def test_a_request_says_who_asks_and_is_answered(link_to: LinkTo) -> None:
     async with serving(DONE, api_key="secret") as node, link_to(NamedNode(node.target.url, "secret")) as link:
         assert await link.ask(NodeRequest("PUT", "/api/store/a%2Fb?x=1", b"[1]"), Deleted) == Deleted(True)
     assert node.seen == [("PUT", "/api/store/a%2Fb?x=1", b"[1]")]
@@ -39,35 +48,35 @@ async def test_a_request_says_who_asks_and_is_answered() -> None:
 
 @pytest.mark.parametrize("request_", [ASK, ASK_ONCE], ids=["repeats", "once"])
 @pytest.mark.parametrize("answer", [STOPPING, OVERLOADED], ids=["stopping", "overloaded"])
-async def test_what_a_node_has_not_taken_is_sent_again(request_: NodeRequest, answer: bytes) -> None:
+async def test_what_a_node_has_not_taken_is_sent_again(request_: NodeRequest, answer: bytes, link_to: LinkTo) -> None:
     async with serving(answer, answer, DONE) as node, link_to(Places(node.target)) as link:
         assert await link.ask(request_, Deleted) == Deleted(True)
     assert len(node.seen) == 3
 
 
 @pytest.mark.parametrize("request_", [ASK, ASK_ONCE], ids=["repeats", "once"])
-async def test_what_could_not_be_sent_is_sent_to_the_next_node(request_: NodeRequest) -> None:
+async def test_what_could_not_be_sent_is_sent_to_the_next_node(request_: NodeRequest, link_to: LinkTo) -> None:
     async with serving() as gone:
         pass
     async with serving(DONE) as node, link_to(Places(None, gone.target, None, node.target)) as link:
         assert await link.ask(request_, Deleted) == Deleted(True)
 
 
-async def test_an_answer_that_was_lost_is_asked_for_again_where_that_is_safe() -> None:
+async def test_an_answer_that_was_lost_is_asked_for_again_where_that_is_safe(link_to: LinkTo) -> None:
     cut = reply(200, b'{"deleted":true}')[:-5]
     async with serving(None, cut, DONE) as node, link_to(Places(node.target)) as link:
         assert await link.ask(ASK, Deleted) == Deleted(True)
     assert node.seen == [("DELETE", "/api/store/a", b"")] * 3
 
 
-async def test_what_must_not_be_done_twice_is_not_asked_for_again() -> None:
+async def test_what_must_not_be_done_twice_is_not_asked_for_again(link_to: LinkTo) -> None:
     async with serving(None) as node, link_to(Places(node.target)) as link:
         with pytest.raises(NotConnectedError, match="Whether it has done it is not known"):
             await link.ask(ASK_ONCE, Deleted)
     assert len(node.seen) == 1
 
 
-async def test_a_node_that_never_answers_is_waited_for_no_longer_than_that() -> None:
+async def test_a_node_that_never_answers_is_waited_for_no_longer_than_that(link_to: LinkTo) -> None:
     async with link_to(Places(None), patience=0.05) as link:
         with pytest.raises(GoneError, match="does not answer"):
             await link.ask(ASK, Deleted)
@@ -78,7 +87,7 @@ async def test_a_node_that_never_answers_is_waited_for_no_longer_than_that() -> 
             await link.ask(ASK_ONCE, Deleted)
 
 
-async def test_an_error_is_raised_as_it_is_and_not_asked_for_again() -> None:
+async def test_an_error_is_raised_as_it_is_and_not_asked_for_again(link_to: LinkTo) -> None:
     async with (
         serving(reply(404, b'{"error":"There is none.","code":"not_found"}')) as node,
         link_to(Places(node.target)) as link,
@@ -88,18 +97,20 @@ async def test_an_error_is_raised_as_it_is_and_not_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("answer", [reply(401), reply(200, b"{}", native=False)], ids=["other key", "other server"])
-async def test_what_listens_where_a_node_was_before_is_asked_once_and_then_the_node(answer: bytes) -> None:
+async def test_what_listens_where_a_node_was_before_is_asked_once_and_then_the_node(
+    answer: bytes, link_to: LinkTo
+) -> None:
     async with serving(answer) as other, serving(DONE) as node, link_to(Places(other.target, node.target)) as link:
         assert await link.ask(ASK, Deleted) == Deleted(True)
 
 
-async def test_what_is_no_node_is_told_so() -> None:
+async def test_what_is_no_node_is_told_so(link_to: LinkTo) -> None:
     async with serving(reply(200, b"{}", native=False)) as other, link_to(Places(other.target)) as link:
         with pytest.raises(PerdureError, match="no node of perdure"):
             await link.ask(ASK, Deleted)
 
 
-async def test_a_named_node_that_does_not_answer_is_named() -> None:
+async def test_a_named_node_that_does_not_answer_is_named(link_to: LinkTo) -> None:
     async with serving() as gone:
         pass
     async with link_to(NamedNode(gone.target.url, "k"), patience=0.05) as link:
@@ -107,7 +118,7 @@ async def test_a_named_node_that_does_not_answer_is_named() -> None:
             await link.ask(ASK, Deleted)
 
 
-async def test_a_stream_that_breaks_off_is_begun_anew() -> None:
+async def test_a_stream_that_breaks_off_is_begun_anew(link_to: LinkTo) -> None:
     first = b': hello\n\nevent: change\ndata: {"deleted":\ndata: false}\n\nevent: change\ndata: {"del'
     second = b'event: end\ndata: {"deleted":true}\n\n'
     streams = [reply(200, body, kind="text/event-stream") for body in (first, second)]
@@ -120,7 +131,7 @@ async def test_a_stream_that_breaks_off_is_begun_anew() -> None:
     assert found == [("change", Deleted(False)), ("end", Deleted(True))]
 
 
-async def test_a_stream_whose_node_stops_is_begun_anew() -> None:
+async def test_a_stream_whose_node_stops_is_begun_anew(link_to: LinkTo) -> None:
     stops = b'event: error\ndata: {"error":"It is stopping.","code":"not_connected"}\n\n'
     ends = b'event: end\ndata: {"deleted":true}\n\n'
     streams = [reply(200, body, kind="text/event-stream") for body in (stops, ends)]
@@ -129,18 +140,33 @@ async def test_a_stream_whose_node_stops_is_begun_anew() -> None:
         assert await anext(followed) == ("end", Deleted(True))
 
 
-async def test_a_stream_that_ends_with_an_error_raises_it() -> None:
+async def test_a_stream_that_ends_with_an_error_raises_it(link_to: LinkTo) -> None:
     fails = b'event: error\ndata: {"error":"The run is gone.","code":"not_found"}\n\n'
     async with serving(reply(200, fails, kind="text/event-stream")) as node, link_to(Places(node.target)) as link:
         with pytest.raises(NotFoundError, match="The run is gone"):
             await anext(aiter(link.follow(NodeRequest("GET", "/api/runs/changes"), Deleted)))
 
 
-async def test_a_stream_that_is_refused_raises() -> None:
+async def test_a_stream_that_is_refused_raises(link_to: LinkTo) -> None:
     refused = reply(404, b'{"error":"There is none.","code":"not_found"}')
     async with serving(refused) as node, link_to(Places(node.target)) as link:
         with pytest.raises(NotFoundError):
             await anext(aiter(link.follow(NodeRequest("GET", "/api/runs/x/changes"), Deleted)))
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "http://a:99999", "http://é.example"])
+async def test_a_url_that_leads_to_no_node_is_said_to(url: str) -> None:
+    link = NodeLink(NamedNode(url, "k"), patience=0.05, asks_little=True)
+    with pytest.raises(NotConnectedError, match="is no URL of a node"):
+        await link.ask(ASK, Deleted)
+
+
+async def test_an_answer_without_an_end_is_no_answer() -> None:
+    cut = reply(200, b'{"deleted":true}')[:-5]
+    async with serving(cut, cut) as node:
+        link = NodeLink(Places(node.target), asks_little=True)
+        with pytest.raises(NotConnectedError, match="Whether it has done it is not known"):
+            await link.ask(ASK_ONCE, Deleted)
 
 
 async def test_events_are_read_however_their_bytes_arrive() -> None:

@@ -179,7 +179,7 @@ def _over_http(
     from perdure.transport.http_desk import HttpDesk
     from perdure.transport.node_link import NodeLink
 
-    desk = HttpDesk(NodeLink(finder, patience=patience))
+    desk = HttpDesk(NodeLink(finder, patience=patience, asks_little=True))
     stack.push_async_callback(desk.close)
     return Connection(desk, url, settings)
 

@@ -12,7 +12,8 @@ from perdure.api.bodies import read_body
 from perdure.api.paths import sent_path
 from perdure.api.refusals import Refusal, refusal_of
 from perdure.transport.node_link import PATIENCE_SECONDS, perdure_version
-from perdure.transport.node_session import LostError, NodeHead, NodeRequest, NodeSession, NotSentError
+from perdure.transport.node_request import LostError, NodeHead, NodeRequest, NotSentError
+from perdure.transport.node_session import NodeSession
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.errors import PerdureError
-from perdure.transport.node_session import ANSWER_LIMIT
+from perdure.transport.node_request import ANSWER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

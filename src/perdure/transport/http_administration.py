@@ -8,7 +8,7 @@ from perdure.protocol.api_bodies import Deleted, NewEndpoint, NewEnvironment, Ne
 from perdure.protocol.management import EndpointAnswer, EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
-from perdure.transport.node_session import NodeRequest
+from perdure.transport.node_request import NodeRequest
 
 if TYPE_CHECKING:
     from datetime import timedelta

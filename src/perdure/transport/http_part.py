@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.protocol.api_json import encode
 from perdure.transport.node_link import path_of
-from perdure.transport.node_session import NodeRequest
+from perdure.transport.node_request import NodeRequest
 
 if TYPE_CHECKING:
     from perdure.transport.node_link import NodeLink

@@ -12,7 +12,7 @@ from perdure.protocol.management import RunFilter
 from perdure.protocol.platform import CancelAnswer, RunAnswer, RunPageAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
-from perdure.transport.node_session import NodeRequest
+from perdure.transport.node_request import NodeRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

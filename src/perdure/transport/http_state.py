@@ -12,7 +12,7 @@ from perdure.protocol.state import PutStatus, StatusAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import path_of
-from perdure.transport.node_session import NodeRequest
+from perdure.transport.node_request import NodeRequest
 
 
 class HttpState(HttpPart):

@@ -13,12 +13,14 @@ from perdure.errors import NotConnectedError
 from perdure.protocol.api_json import decode
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_errors import error_of, read_refusal
-from perdure.transport.node_session import LostError, NodeReply, NodeRequest, NodeSession, NotSentError
+from perdure.transport.node_request import LostError, NodeReply, NodeRequest, NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from perdure.transport.node_session import NodeSession
     from perdure.transport.node_target import Finder, Target
+    from perdure.transport.single_calls import SingleCalls
 
 T = TypeVar("T")
 Parts = AsyncGenerator[bytes, None]
@@ -37,12 +39,14 @@ class NodeLink:
     Args:
         finder: Knows where it is.
         patience: For how many seconds a call waits for an answer.
+        asks_little: Whether only few calls are made, by a program that is to begin and end quickly.
     """
 
-    def __init__(self, finder: Finder, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, finder: Finder, *, patience: float = PATIENCE_SECONDS, asks_little: bool = False) -> None:
         self._finder = finder
         self._patience = patience
-        self._session: NodeSession | None = None
+        self._asks_little = asks_little
+        self._session: NodeSession | SingleCalls | None = None
 
     async def ask(self, request: NodeRequest, kind: type[T], *, longer: float = 0) -> T:
         """Send a request and read the answer.
@@ -136,10 +140,22 @@ class NodeLink:
         # What listens now where a node listened before knows neither its key nor, perhaps, perdure.
         return (reply.status == 401 or not reply.is_native) and self._finder.find() != target
 
-    def _open(self) -> NodeSession:
+    def _open(self) -> NodeSession | SingleCalls:
         if self._session is None:
-            self._session = NodeSession(perdure_version())
+            self._session = _single_calls() if self._asks_little else _session()
         return self._session
+
+
+def _session() -> NodeSession:
+    from perdure.transport.node_session import NodeSession
+
+    return NodeSession(perdure_version())
+
+
+def _single_calls() -> SingleCalls:
+    from perdure.transport.single_calls import SingleCalls
+
+    return SingleCalls(perdure_version())
 
 
 def _check_error(data: bytes, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""One request to a node and one answer; says of what failed whether the node may have done it."""
+"""Connections to nodes that are asked much."""
 
 from __future__ import annotations
 
@@ -15,65 +15,31 @@ from aiohttp import (
     InvalidURL,
     TCPConnector,
 )
-from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
 from perdure.errors import NotConnectedError, PerdureError
+from perdure.transport.node_request import (
+    ANSWER_LIMIT,
+    CONNECT_SECONDS,
+    LostError,
+    NodeHead,
+    NodeReply,
+    NotSentError,
+    headers_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from perdure.transport.node_request import NodeRequest
     from perdure.transport.node_target import Target
 
-ANSWER_LIMIT: Final = 256 * 1024 * 1024
-"""How many bytes of one answer are read."""
-
 _CONNECTIONS: Final = 100
-_CONNECT_SECONDS: Final = 5.0
 _SILENT_SECONDS: Final = 60.0
 # A node closes connections that were idle for 5 s; one that is about to be closed must not be used.
 _KEEP_SECONDS: Final = 3.0
 _READ_AHEAD: Final = 256 * 1024
-
-
-class NodeRequest(Struct, frozen=True):
-    """What a node is asked.
-
-    Attributes:
-        method: The HTTP method.
-        target: Path and query, percent-encoded.
-        body: JSON text, or ``None``.
-        repeats: Whether it may be sent again if nobody knows what became of it.
-    """
-
-    method: str
-    target: str
-    body: bytes | None = None
-    repeats: bool = True
-
-
-class NodeReply(Struct, frozen=True):
-    """What a node answered. ``is_native``: whether the answer names a version of perdure."""
-
-    status: int
-    body: bytes
-    is_native: bool
-
-
-class NodeHead(Struct, frozen=True):
-    """The beginning of an answer that is handed on as it is."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-
-
-class NotSentError(Exception):
-    """The request has not reached a node."""
-
-
-class LostError(Exception):
-    """There was no answer; whether the node has done what was asked is not known."""
 
 
 class NodeSession:
@@ -88,7 +54,7 @@ class NodeSession:
             connector=TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_SECONDS),
             cookie_jar=DummyCookieJar(),
             trust_env=False,
-            timeout=ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             headers={"Perdure-Version": version, "User-Agent": f"perdure/{version}"},
             read_bufsize=_READ_AHEAD,
         )
@@ -105,7 +71,7 @@ class NodeSession:
             async with self._session.request(
                 request.method,
                 URL(target.url + request.target, encoded=True),
-                headers=_headers(target, request),
+                headers=headers_of(target, request),
                 data=request.body,
                 allow_redirects=False,
             ) as response:
@@ -113,7 +79,7 @@ class NodeSession:
         except (ClientError, OSError) as error:
             raise _translated(error, target) from error
 
-    async def stream(self, target: Target, request: NodeRequest) -> AsyncIterator[NodeReply | bytes]:
+    async def stream(self, target: Target, request: NodeRequest) -> AsyncGenerator[NodeReply | bytes]:
         """Send a request and hand on the answer as it comes: first its head, then its body in parts.
 
         The whole body comes with the head if it is no stream.
@@ -126,9 +92,9 @@ class NodeSession:
             async with self._session.request(
                 request.method,
                 URL(target.url + request.target, encoded=True),
-                headers={**_headers(target, request), "Accept": "text/event-stream"},
+                headers={**headers_of(target, request), "Accept": "text/event-stream"},
                 allow_redirects=False,
-                timeout=ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS),
+                timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=_SILENT_SECONDS),
             ) as response:
                 is_stream = response.status == 200 and response.content_type == "text/event-stream"
                 body = b"" if is_stream else await _read(response)
@@ -170,15 +136,6 @@ class NodeSession:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
-
-
-def _headers(target: Target, request: NodeRequest) -> Mapping[str, str]:
-    headers = {"Authorization": f"Bearer {target.api_key}"}
-    if target.environment is not None:
-        headers["Perdure-Environment"] = target.environment
-    if request.body is not None:
-        headers["Content-Type"] = "application/json"
-    return headers
 
 
 async def _read(response: ClientResponse) -> bytes:
