@@ -71,6 +71,16 @@ def test_a_terminal_gets_colours_and_heads_and_a_pipe_gets_neither(live: Command
     assert "status" not in piped
 
 
+def test_what_a_run_waits_for_is_cut_before_its_status_is(live: Commands) -> None:
+    live("run", "slow")
+    while "WAITING_TO_CONTINUE" not in live("runs", "list", "--job", "slow").output:
+        pass
+    shown = live.in_terminal("runs", "list", "--job", "slow", columns=95, NO_COLOR="1").finish().output
+    row = shown.splitlines()[-1]
+    assert " slow  WAITING_TO_CONTINUE  " in row
+    assert row.rstrip().endswith("…")
+
+
 def test_a_terminal_without_colours_shows_the_same_without_them(live: Commands) -> None:
     live("run", "echo", "--follow")
     for environ in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):

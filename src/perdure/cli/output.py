@@ -89,13 +89,24 @@ class Output:
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        console = self._rich()
+        widths = [max(len(head), *(len(row[number]) for row in cells)) for number, head in enumerate(columns)]
+        # The last column is the one with sentences: it is cut before the others are.
+        left = console.width - sum(width + 2 for width in widths[:-1])
+        is_room = left - 2 >= len(columns[-1])
         for number, head in enumerate(columns):
             # The first column is the id, which is copied to the next command: it is never cut.
-            widest = max(len(row[number]) for row in cells) if number == 0 else None
-            table.add_column(head, overflow="ellipsis", no_wrap=True, min_width=widest)
+            is_whole = number == 0 or (is_room and number < len(columns) - 1)
+            table.add_column(
+                head,
+                overflow="ellipsis",
+                no_wrap=True,
+                min_width=widths[number] if is_whole else None,
+                max_width=max(left - 2, 1) if is_room and number == len(columns) - 1 else None,
+            )
         for row in cells:
             table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
-        self._rich().print(table)
+        console.print(table)
 
     def line(self, text: str, *, first: tuple[str, ...] = ()) -> None:
         """Print a line.
