@@ -8,9 +8,22 @@ from typing import Any
 
 import pytest
 
-from perdure import IO, Client, HttpRequest, HttpResponse, RespondWith, cron_trigger, event_trigger, invoke_trigger
+from perdure import (
+    IO,
+    Client,
+    HttpRequest,
+    HttpResponse,
+    RespondWith,
+    cron_trigger,
+    event_trigger,
+    invoke_trigger,
+    webhooks,
+)
 from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.handler import AppHandler
+from perdure.protocol.messages.codec import decode_message
+from perdure.protocol.messages.indexing import IndexAnswer
+from perdure.transport.endpoint_index import index_of
 
 KEY = "tr_dev_EXAMPLEKEY0000000000"
 BODY: dict[str, Any] = {
@@ -250,3 +263,16 @@ async def test_what_the_app_raises_outside_of_runs_is_logged(caplog: pytest.LogC
 
     assert (status, "nothing to echo" in answer["message"]) == (500, False)
     assert "nothing to echo" in caplog.text
+
+
+async def test_an_index_says_where_requests_name_their_deliveries() -> None:
+    shop = Client(id="shop", api_key=KEY, api_url="http://127.0.0.1:9")
+    shop.define_http_endpoint("payments", source="stripe.com", verify=webhooks.stripe("hush"))
+    handler = AppHandler(shop)
+    headers = {"x-trigger-action": "INDEX_ENDPOINT", "x-trigger-api-key": KEY}
+    answer = await handler.handle(AppRequest("POST", headers, b""))
+    await handler.close()
+
+    index = index_of("shop", decode_message(answer.body, IndexAnswer))
+
+    assert [(one.key, one.delivery_id) for one in index.http_endpoints] == [("payments", "id")]

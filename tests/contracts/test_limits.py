@@ -9,6 +9,7 @@ from perdure.api.app import URL_LIMIT as NODE_URL_LIMIT
 from perdure.api.calls import BODY_LIMIT
 from perdure.api.runs import LONGEST_WAIT
 from perdure.api.streams import HEARTBEAT_SECONDS, MOST_STREAMS, STALLED_SECONDS
+from perdure.api.v2.sending import MOST_NAMES
 from perdure.config.settings import Settings
 from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
 from perdure.engine.attempts import MAX_BEGUN
@@ -110,6 +111,7 @@ IN_FORCE = {
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
+    "names of the events that a task of an app elsewhere waits for": f"{MOST_NAMES}",
     "attempts to hand a request of a source": f"{HANDOVER_ATTEMPTS}",
     "requests that a node hands over at once": f"{HANDOVERS_AT_ONCE}",
     "key of a registration with a dynamic trigger": f"1 to {LONGEST_KEY} characters",

@@ -35,6 +35,15 @@ def test_a_job_goes_on_with_the_event_that_it_waits_for(api: Api) -> None:
     assert run["output"] == {"name": "order.paid", "payload": {"id": "o1", "amount": 3}, "isDate": True}
 
 
+def test_a_job_goes_on_with_the_first_event_of_several_names(api: Api) -> None:
+    for number, name in enumerate(("order.dropped", "order.paid")):
+        run_id = api.invoke("waits-for-either", {"order": f"either-{number}"})
+        api.waiting(run_id)
+        for sent in (name, "order.paid", "order.dropped"):
+            api.send(sent, {"id": f"either-{number}"})
+        assert api.ended(run_id)["output"] == name
+
+
 @pytest.mark.parametrize("job", ["request-never-comes", "event-never-comes"])
 def test_a_wait_that_takes_too_long_fails(api: Api, job: str) -> None:
     run = api.run(job)

@@ -174,6 +174,19 @@ async def test_a_filter_sees_the_whole_request(app: App) -> None:
         assert [run.output for run in await ended(app, "all")] == ["POST", "PUT", "POST", "GET"]
 
 
+async def test_a_filter_names_headers_in_any_case(app: App) -> None:
+    hook = app.client.define_http_endpoint("hook", source="vendor.example")
+
+    @app.job(id="pushes", trigger=hook.on_request(filter={"headers": {"X-GitHub-Event": ["push"]}}))
+    async def pushes(payload: HttpRequest) -> str:
+        return payload.headers["x-github-event"]
+
+    async with app.start():
+        for event in ("push", "pull"):
+            await send(app, "hook", headers={**JSON, "X-GitHub-Event": event})
+        assert [run.output for run in await ended(app, "pushes")] == ["push"]
+
+
 async def test_a_delivery_starts_runs_once_however_often_it_comes(app: App) -> None:
     github = app.client.define_http_endpoint("github", source="github.com")
     stripe = app.client.define_http_endpoint("stripe", source="stripe.com", verify=webhooks.stripe(SECRET))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from perdure import IO, Client, Context, Retry, event_trigger, invoke_trigger
+from perdure import IO, Client, Context, HttpRequest, Retry, event_trigger, invoke_trigger, webhooks
 from perdure.errors import (
     DuplicateJobError,
     InvalidArgumentError,
@@ -460,3 +461,22 @@ async def test_polls_are_made_as_time_passes(perdure_env: Env) -> None:
         assert (run.status, len(service.requests)) == ("WAITING_TO_CONTINUE", 2)
         await perdure_env.advance(minutes=1)
         assert run.output == {"done": True}
+
+
+async def test_a_signed_time_counts_from_when_the_run_was_asked_for_however_often_it_is_executed() -> None:
+    receiver = Client(id="receiver")
+    hook = receiver.define_http_endpoint("hook", source="vendor.example", verify=webhooks.stripe("hush"))
+
+    @receiver.job(id="take", version="1.0.0", trigger=hook.on_request())
+    async def take(payload: HttpRequest, io: IO) -> str:
+        await io.wait("a day", 24 * 3600)
+        return payload.text()
+
+    async with Env(receiver, force_replay=True) as env:
+        at = int(env.now.timestamp())
+        signature = hmac.new(b"hush", f"{at}.paid".encode(), "sha256").hexdigest()
+        headers = {"stripe-signature": f"t={at},v1={signature}"}
+        await receiver.invoke(take, HttpRequest("POST", "https://example.com", headers, "paid"))
+        await env.advance(days=2)
+        run = await env.only_run("take")
+        assert (run.status, run.output) == ("SUCCESS", "paid")

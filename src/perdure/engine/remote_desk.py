@@ -72,8 +72,12 @@ class RemoteDesk:
         """Show a task to its endpoint."""
         return server_task(task, self._callbacks.url, is_native=is_native)
 
-    async def await_event(self, url: str, wait: EventWait) -> str:
+    async def await_event(self, url: str, waits: Sequence[EventWait]) -> str:
         """Let the task whose callback URL that is wait for an event, and not only for a request.
+
+        Args:
+            url: The callback URL.
+            waits: What it waits for: one of each name.
 
         Returns:
             The task's id.
@@ -84,19 +88,21 @@ class RemoteDesk:
         found = self._callbacks.find(url)
         if found is None:
             raise InvalidArgumentError("An event can only be sent to the callback URL of a task of this server.")
-        for path, text in (("filter", wait.filter), ("contextFilter", wait.context_filter)):
+        for path, text in (("filter", waits[0].filter), ("contextFilter", waits[0].context_filter)):
             if text is not None:
                 compile_event_filter(load(text), path=path, lenient=True)
-        self._directory.event_is_awaited(self.environment_no, wait.name)
-        await self._storage.write(_await_event, self.environment_no, found, wait)
+        for wait in waits:
+            self._directory.event_is_awaited(self.environment_no, wait.name)
+        await self._storage.write(_await_events, self.environment_no, found, waits)
         return found
 
 
-async def _await_event(tx: Session, environment_no: int, task_id: str, wait: EventWait) -> None:
+async def _await_events(tx: Session, environment_no: int, task_id: str, waits: Sequence[EventWait]) -> None:
     task_no = await tasks.find_number(tx, task_id)
     rows = [] if task_no is None else await tasks.list_by_id(tx, [task_id])
     if task_no is None or not rows or rows[0][1].status is not TaskStatus.WAITING:
         # It has got its result meanwhile.
         return
     await event_waits.delete_event_wait(tx, task_no=task_no)
-    await register_event_wait(tx, environment_no, task_id, wait)
+    for wait in waits:
+        await register_event_wait(tx, environment_no, task_id, wait)

@@ -188,7 +188,7 @@ def _event_filter(filter: Mapping[str, Any] | None) -> JsonText | None:
     from perdure.protocol.event_filter import compile_event_filter
 
     compile_event_filter(filter, path="filter")
-    return JsonText(dump(filter, root="filter"))
+    return JsonText(dump(_with_lower_headers(filter), root="filter"))
 
 
 def _request_filter(filter: Mapping[str, Any] | None) -> JsonText:
@@ -197,9 +197,13 @@ def _request_filter(filter: Mapping[str, Any] | None) -> JsonText:
     from perdure.protocol.request_filter import compile_request_filter
 
     compile_request_filter(filter, path="respond_with.filter")
-    # Names of headers are compared in lower case.
+    return JsonText(dump(_with_lower_headers(filter), root="respond_with.filter"))
+
+
+def _with_lower_headers(filter: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the names of headers in lower case, as they are in requests."""
     parts = dict(filter)
     if isinstance(parts.get("headers"), Mapping):
         headers = cast("Mapping[str, Any]", parts["headers"])
         parts["headers"] = {name.lower(): value for name, value in headers.items()}
-    return JsonText(dump(parts, root="respond_with.filter"))
+    return parts

@@ -7,6 +7,8 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from perdure.errors import (
     InvalidArgumentError,
     PayloadValidationError,
@@ -87,6 +89,9 @@ class Program:
         """
         from perdure.sdk.http_endpoint import verify_request
 
+        if payload.received_at is None:
+            # Replays may come much later, and must find the same.
+            payload = replace(payload, received_at=self._execution.request.event.timestamp)
         result = await verify_request(verify, payload, self._execution.host.body_threads.run)
         if not result.success:
             raise PayloadVerificationError(f"Payload verification failed. {result.reason or ''}".rstrip())

@@ -70,6 +70,7 @@ def _http_endpoint(endpoint: HttpEndpointMetadata) -> HttpEndpointSpec:
         if response_filter is UNSET or bytes(response_filter) == b"null"
         else JsonText(check(bytes(response_filter))),
         endpoint.skip_triggering_runs is True,
+        None if endpoint.delivery_id is UNSET else endpoint.delivery_id,
     )
 
 

@@ -78,6 +78,7 @@ def _http_endpoint(endpoint: HttpEndpointSpec) -> HttpEndpointMetadata:
         event=event,
         immediate_response_filter=_raw(endpoint.response_filter),
         skip_triggering_runs=endpoint.skips_runs,
+        delivery_id=UNSET if endpoint.delivery_id is None else endpoint.delivery_id,
         source=endpoint.source,
     )
 

@@ -12,7 +12,7 @@ from perdure.protocol.messages.codec import MessageShapeError, decode_message, e
 from perdure.protocol.messages.events import ApiEventLog, RawEvent, SendEventBody
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.schedules import ScheduledPayload
-from perdure.protocol.messages.tasks import CreateTaskBody
+from perdure.protocol.messages.tasks import CompleteTaskBody, CreateTaskBody
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
@@ -81,7 +81,7 @@ def test_what_is_no_date_is_refused_by_its_path(value: str) -> None:
 
 def test_a_member_of_the_wrong_type_is_named_by_its_path() -> None:
     with pytest.raises(MessageShapeError) as caught:
-        decode_message(b'{"idempotencyKey":"k","properties":[{"label":1}]}', CreateTaskBody)
+        decode_message(b'{"output":"1","properties":[{"label":1,"text":"t"}]}', CompleteTaskBody)
     assert caught.value.issues == (Issue(["properties", 0, "label"], "Expected `str`, got `int`"),)
     assert caught.value.message == "The message has another shape: Expected `str`, got `int`, at properties.0.label."
 

@@ -226,8 +226,17 @@ def test_a_source_without_a_version_is_one_of_version_one() -> None:
 
 
 def test_properties_without_label_or_text_are_dropped() -> None:
-    partial = [PartialDisplayProperty(label="a"), PartialDisplayProperty(label="a", text="b", url="u")]
-    assert complete_properties(partial) == [DisplayProperty(label="a", text="b", url="u")]
+    partial = [
+        PartialDisplayProperty(label="a"),
+        PartialDisplayProperty(label="a", text=["b", "c"]),
+        PartialDisplayProperty(label=1, text="b"),
+        PartialDisplayProperty(label="a", text="b", url="u", image_url=["i", 2]),
+        PartialDisplayProperty(label="a", text="b", url=3, image_url="i"),
+    ]
+    assert complete_properties(partial) == [
+        DisplayProperty(label="a", text="b", url="u", image_url=["i"]),
+        DisplayProperty(label="a", text="b"),
+    ]
 
 
 def test_a_refusal_has_a_sentence_a_code_and_where_it_was() -> None:

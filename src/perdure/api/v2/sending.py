@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.events import RawEvent, SendEventOptions
     from perdure.protocol.platform import EventAnswer
 
+MOST_NAMES = 100
+"""Of how many names events may be that a task waits for."""
+
 BULK_LIMIT = 1000
 """How many events one call may send."""
 
@@ -71,18 +74,21 @@ async def cancel_runs(call: Call) -> Response:
 async def await_event(call: Call) -> Response:
     """Have the first matching event sent to the callback URL of a task."""
     body = await read_message(call, EphemeralDispatcherBody)
-    names = [body.name] if isinstance(body.name, str) else body.name
-    if len(names) != 1:
-        raise unfit("name", "A task waits for events of one name.")
-    wait = EventWait(
-        names[0],
-        "trigger.dev" if body.source is UNSET else body.source,
-        _filter(body.filter),
-        _filter(body.context_filter),
-        None if body.account_id is UNSET else body.account_id,
-        None,
-    )
-    return message_answer(IdAnswer(id=await call.remote.await_event(body.url, wait)))
+    names = [body.name] if isinstance(body.name, str) else list(dict.fromkeys(body.name))
+    if not 0 < len(names) <= MOST_NAMES:
+        raise unfit("name", f"A task waits for events of 1 to {MOST_NAMES} names.")
+    waits = [
+        EventWait(
+            name,
+            "trigger.dev" if body.source is UNSET else body.source,
+            _filter(body.filter),
+            _filter(body.context_filter),
+            None if body.account_id is UNSET else body.account_id,
+            None,
+        )
+        for name in names
+    ]
+    return message_answer(IdAnswer(id=await call.remote.await_event(body.url, waits)))
 
 
 def event_log(event: EventAnswer) -> ApiEventLog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.received import EVENT_PREFIX
 from perdure.protocol.schedules import CronTiming
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ def describe_trigger(trigger: TriggerSpec) -> str:
     if isinstance(trigger, EventTriggerSpec):
         filtered = " that matches" if trigger.filter is not None or trigger.context_filter is not None else ""
         source = "" if trigger.source == "trigger.dev" else f" from {trigger.source}"
+        if len(trigger.names) == 1 and trigger.names[0].startswith(EVENT_PREFIX):
+            return f"request to {trigger.names[0].removeprefix(EVENT_PREFIX)}{filtered}{source}"
         return f"event {' or '.join(trigger.names)}{filtered}{source}"
     if isinstance(trigger, ScheduleTriggerSpec):
         return describe_timing(trigger.timing)

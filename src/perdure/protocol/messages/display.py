@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal, cast
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -18,12 +18,12 @@ class DisplayProperty(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PartialDisplayProperty(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A property as an app may send it when it creates a task."""
+    """A property as an app may send it when it creates a task: its members may be anything."""
 
-    label: str | UnsetType = UNSET
-    text: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    image_url: list[str] | UnsetType = UNSET
+    label: Any = UNSET
+    text: Any = UNSET
+    url: Any = UNSET
+    image_url: Any = UNSET
 
 
 class Style(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -34,9 +34,20 @@ class Style(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def complete_properties(partial: Iterable[PartialDisplayProperty]) -> list[DisplayProperty]:
-    """Drop the properties that lack a label or a text (v2 protocol, section 4.2)."""
+    """Drop the properties whose label or text is no text (v2 protocol, section 4.2)."""
     return [
-        DisplayProperty(label=each.label, text=each.text, url=each.url, image_url=each.image_url)
+        DisplayProperty(
+            label=each.label,
+            text=each.text,
+            url=each.url if isinstance(each.url, str) else UNSET,
+            image_url=_texts(each.image_url),
+        )
         for each in partial
-        if each.label is not UNSET and each.text is not UNSET
+        if isinstance(each.label, str) and isinstance(each.text, str)
     ]
+
+
+def _texts(value: object) -> list[str] | UnsetType:
+    if not isinstance(value, list):
+        return UNSET
+    return [one for one in cast("list[object]", value) if isinstance(one, str)]

@@ -132,6 +132,7 @@ class HttpEndpointMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
         title: v2 clients do not send it; the event's title stands for it.
         immediate_response_filter: The requests that the app itself answers; none when absent.
         skip_triggering_runs: A request that the app answered starts no run.
+        delivery_id: The member of a JSON body that names a delivery; v2 clients do not send it.
     """
 
     id: str
@@ -143,6 +144,7 @@ class HttpEndpointMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
     event: EventSpecification
     immediate_response_filter: Raw | UnsetType = UNSET
     skip_triggering_runs: bool | UnsetType = UNSET
+    delivery_id: str | UnsetType = UNSET
     source: str
 
 

@@ -30,6 +30,11 @@ module.exports = (client) => {
     return { name: event.name, payload: event.payload, isDate: event.timestamp instanceof Date };
   });
 
+  job("waits-for-either", async (payload, io) => {
+    const event = await io.waitForEvent("event", { name: ["order.paid", "order.dropped"], filter: { id: [payload.order] } });
+    return event.name;
+  });
+
   job("event-never-comes", async (payload, io) =>
     io.waitForEvent("event", { name: "never.sent" }, { timeoutInSeconds: 1 }),
   );

@@ -263,9 +263,10 @@ CREATE TABLE timers (
 ) WITHOUT ROWID;
 
 -- A task that waits for an event. `path` and `value`: what the event's payload must hold where, taken from the filter,
--- so that an event need not be compared with every wait of its name; both empty if the filter says nothing so plain.
+-- so that an event need not be compared with every wait of its name; both empty if the filter says nothing so plain. A
+-- task of an app elsewhere may wait for events of several names: the first of them ends it.
 CREATE TABLE event_waits (
-  task_no INTEGER PRIMARY KEY,
+  task_no INTEGER NOT NULL,
   environment_no INTEGER NOT NULL,
   name   TEXT NOT NULL,
   path   TEXT NOT NULL,
@@ -273,8 +274,9 @@ CREATE TABLE event_waits (
   source TEXT NOT NULL,
   account_id     TEXT,
   filter         TEXT,
-  context_filter TEXT
-);
+  context_filter TEXT,
+  PRIMARY KEY (task_no, name)
+) WITHOUT ROWID;
 CREATE INDEX event_waits_by_value ON event_waits (environment_no, name, path, value, task_no);
 
 -- A task that waits for runs to end, in the order of its call. `notification` is set when the run has ended.
