@@ -14,15 +14,18 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 PROGRAMS := tests/acceptance tests/adapters tests/benchmarks tests/cli tests/contracts tests/npm tests/server tests/transport
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo generate test check bench prove lock clean
+.PHONY: help install demo demo-npm generate test check bench prove lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 install: $(READY) ## Make .venv with perdure and everything its tests use
 
 demo: $(READY) ## Run 200 orders, kill the process half-way, and count what was kept
 	@$(BIN)/python -m demo
+
+demo-npm: $(READY) ## Let an app of the npm package @trigger.dev/sdk do the same, and kill its server
+	@$(BIN)/python -m demo.npm
 
 generate: $(READY) ## Write anew what is written from other sources: the library for plain functions
 	@$(BIN)/python -m tools.sync_io

@@ -15,6 +15,20 @@ from demo.evidence import SUPERVISOR, read_evidence
 from demo.story import Story
 from demo.supervisor import perform
 
+HEADLINE = "A shop takes {orders} orders, and half-way its power fails."
+PLOT = (
+    "Each order is a run: charge the card (one in five is declined at first, and retried),",
+    "wait a second for second thoughts, pack item by item (tasks in a task), announce it",
+    "on two channels in parallel, and send an event that starts the run that ships it.",
+    "Some parcels are photographed by a service that calls back, some need papers from an API",
+    "that is busy and slow, and some are to be signed for: they wait at the door, not for ever.",
+    "At midnight the books of the day are closed; the shop's clock is set to shortly before.",
+)
+COUNTED = (
+    "Counted from the acknowledgements, from the logs of the world outside and of each task's",
+    "body, from a copy of the database as the kill left it, and from the database now:",
+)
+
 
 def main() -> int:
     """Run the command; its exit status."""
@@ -33,7 +47,7 @@ def main() -> int:
 
 
 def _perform(folder: Path, orders: int, story: Story) -> int:
-    story.begin(orders)
+    story.begin(HEADLINE.format(orders=orders), *PLOT)
     try:
         asyncio.run(perform(folder, orders=orders, tell=story.tell))
     except RuntimeError as error:
@@ -48,7 +62,7 @@ def _check(folder: Path, story: Story) -> int:
     except sqlite3.DatabaseError as error:
         story.break_off(f"The database cannot be read: {error}.")
         return 1
-    story.judge(findings)
+    story.judge(findings, *COUNTED)
     return 1 if any(finding.problems for finding in findings) else 0
 
 

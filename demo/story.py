@@ -28,17 +28,11 @@ class Story:
         self._color = color
         self._began = time.monotonic()
 
-    def begin(self, orders: int) -> None:
+    def begin(self, headline: str, *plot: str) -> None:
         """Say what is going to happen."""
-        self._print(self._in(BOLD, f"A shop takes {orders} orders, and half-way its power fails."))
+        self._print(self._in(BOLD, headline))
         self._print()
-        self._print("Each order is a run: charge the card (one in five is declined at first, and retried),")
-        self._print("wait a second for second thoughts, pack item by item (tasks in a task), announce it")
-        self._print("on two channels in parallel, and send an event that starts the run that ships it.")
-        self._print("Some parcels are photographed by a service that calls back, some need papers from an API")
-        self._print("that is busy and slow, and some are to be signed for: they wait at the door, not for ever.")
-        self._print("At midnight the books of the day are closed; the shop's clock is set to shortly before.")
-        self._print()
+        self._print_all(plot)
 
     def tell(self, sentence: str) -> None:
         """Say what happened just now."""
@@ -50,12 +44,10 @@ class Story:
         self._print()
         self._print(f"{self._in(RED, '✗')} {reason}")
 
-    def judge(self, findings: Sequence[Finding]) -> None:
-        """Say what the checks found."""
+    def judge(self, findings: Sequence[Finding], *counted: str) -> None:
+        """Say what the checks found; ``counted`` says from what."""
         self._print()
-        self._print("Counted from the acknowledgements, from the logs of the world outside and of each task's")
-        self._print("body, from a copy of the database as the kill left it, and from the database now:")
-        self._print()
+        self._print_all(counted)
         for finding in findings:
             self._print_finding(finding)
         self._print()
@@ -75,6 +67,10 @@ class Story:
         more = len(finding.problems) - _SHOWN_PROBLEMS
         if more > 0:
             self._print(f"    and {more} more")
+
+    def _print_all(self, lines: Sequence[str]) -> None:
+        for line in (*lines, ""):
+            self._print(line)
 
     def _in(self, style: str, text: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._color else text
