@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,35 @@ def test_what_the_encoding_of_the_terminal_has_not_is_shown_as_what_it_is(perdur
     refused = perdure("⏰", PYTHONIOENCODING="ascii")
     assert refused.status == 2
     assert "\\u23f0" in refused.errors
+
+
+def test_arguments_that_are_not_utf_8_are_a_usage_error_and_no_stack_trace(perdure: Commands) -> None:
+    commands = (
+        ("run", "\udcff"),
+        ("run", "job", "\udcff=1"),
+        ("run", "job", "--idempotency-key", "\udcff"),
+        ("runs", "show", "\udcff", "--json"),
+        ("events", "list", "--name", "\udcff"),
+        ("store", "get", "a", "--run", "\udcff"),
+    )
+    for arguments in commands:
+        refused = perdure(*arguments)
+        assert refused.status == 2, refused
+        assert refused.errors.count("\n") == 1
+        said = json.loads(refused.errors)["error"] if "--json" in arguments else refused.errors
+        assert "\\udcff" in said
+        assert "is not UTF-8." in said
+
+
+def test_an_argument_that_gives_a_terminal_orders_or_has_no_end_is_repeated_harmlessly(perdure: Commands) -> None:
+    refused = perdure("runs", "list", "--take", "\x1b[2Ja\nb")
+    assert refused.status == 2
+    assert "\\x1b[2Ja\\nb" in refused.errors
+    assert refused.errors.count("\n") == 1
+    endless = perdure("runs", "list", "--take", "x" * 100_000)
+    assert endless.status == 2
+    assert len(endless.errors) < 5000
+    assert endless.errors.endswith(" See --help.\n")
 
 
 def test_help_loads_nothing_of_the_library_that_it_does_not_need(perdure: Commands) -> None:

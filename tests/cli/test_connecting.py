@@ -102,6 +102,7 @@ def test_a_wrong_setting_is_a_usage_error(perdure: Commands) -> None:
         ("PERDURE_API_URL", "nowhere"),
         ("PERDURE_DATABASE_URL", "mysql://db"),
         ("PERDURE_RETENTION", "long"),
+        ("PERDURE_ENVIRONMENT", "é\n"),
     ):
         refused = perdure("runs", "list", **{name: value})
         assert refused.status == 2, refused

@@ -145,3 +145,18 @@ def test_a_run_is_started_again_and_followed(live: Commands) -> None:
     again = live("runs", "rerun", first["id"], "--follow", "--json").json_lines()[-1]
     assert again["id"] != first["id"]
     assert again["output"] == {"a": "1"}
+
+
+def test_a_name_that_fits_in_no_url_is_a_usage_error_and_no_stranger_at_the_port(live: Commands) -> None:
+    endless = "x" * 100_000
+    for arguments in (("run", endless), ("runs", "show", endless), ("runs", "list", "--cursor", endless)):
+        refused = live(*arguments)
+        assert refused.status == 2, refused
+        assert "too long" in refused.errors
+
+
+def test_what_is_no_json_is_repeated_without_orders_for_the_terminal(live: Commands) -> None:
+    refused = live("run", "echo", "a:=\x1b[31mred\n")
+    assert refused.status == 2
+    assert "write a=\\x1b[31mred\\n." in refused.errors
+    assert "\x1b" not in refused.errors

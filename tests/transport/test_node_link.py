@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from perdure.errors import NotConnectedError, NotFoundError, PerdureError
+from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError, PerdureError
 from perdure.protocol.api_bodies import Deleted
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_link import NodeLink, path_of
@@ -184,6 +184,13 @@ def test_every_segment_of_a_path_stays_one() -> None:
     assert path_of("events", "a/b?c#d %41é") == "/api/events/a%2Fb%3Fc%23d%20%2541%C3%A9"
     assert path_of("events", "..", "cancel") == "/api/events/%2E%2E/cancel"
     assert path_of("runs", query=[("job", "a&b"), ("cursor", None), ("take", 5)]) == "/api/runs?job=a%26b&take=5"
+
+
+def test_a_path_that_is_longer_than_nodes_take_is_refused_before_it_is_sent() -> None:
+    assert len(path_of("runs", "x" * 8182)) == 8192
+    for call in (lambda: path_of("runs", "x" * 8183), lambda: path_of("runs", query=[("cursor", "é" * 2000)])):
+        with pytest.raises(InvalidArgumentError, match="too long"):
+            call()
 
 
 def test_a_target_does_not_show_its_key() -> None:

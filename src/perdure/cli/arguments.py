@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.cli.text import one_line
 from perdure.errors import InvalidArgumentError, JsonError
 from perdure.protocol.json_text import JsonText, check, dump, parse
 
@@ -123,6 +124,7 @@ def _json(value: str, name: str) -> Any:
         return parse(value)
     except JsonError as error:
         raise InvalidArgumentError(
-            f"{name!r:.80}: what follows := is JSON, not {value!r:.60}. For a text write {name:.80}={value:.60}. "
+            f"{name!r:.80}: what follows := is JSON, not {value!r:.60}. For a text write "
+            f"{one_line(f'{name:.80}={value:.60}')}. "
             f"{error.message}"
         ) from error

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Final
 
+from perdure.cli.text import make_harmless, one_line
 from perdure.errors import (
     DatabaseLockedError,
     InvalidArgumentError,
@@ -18,6 +19,9 @@ FAILED: Final = 1
 USED_WRONGLY: Final = 2
 NOT_FOUND: Final = 3
 NOT_CONNECTED: Final = 4
+
+_LONGEST: Final = 4000
+"""How many characters of a sentence are shown; what repeats a longer argument is cut in its middle."""
 
 
 def explain(error: Exception, *, as_json: bool = False) -> int:
@@ -34,8 +38,8 @@ def explain(error: Exception, *, as_json: bool = False) -> int:
     message = message_of(error)
     if as_json:
         code = error.code if isinstance(error, PerdureError) else "usage" if status == USED_WRONGLY else "failed"
-        message = json.dumps({"error": message, "code": code}, ensure_ascii=False)
-    print(message, file=sys.stderr)  # noqa: T201
+        message = json.dumps({"error": message, "code": code})
+    print(make_harmless(message), file=sys.stderr)  # noqa: T201
     return status
 
 
@@ -55,8 +59,11 @@ def message_of(error: Exception) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return "It took too long."
     message = str(error)
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
     if _is_about_usage(error):
-        return f"{message} See --help."
+        # It repeats what was given as it was given.
+        return f"{one_line(message)} See --help."
     return message
 
 

@@ -16,6 +16,10 @@ READER_GONE: Final = 141
 """The exit status when nobody reads what is printed any more, as shells have it."""
 
 
+_TAKE_FILES: Final = ("check", "dev", "init")
+"""The commands whose arguments are files, which may have any name."""
+
+
 def main() -> None:
     """Run the command of this process's arguments and exit with its status."""
     sys.exit(run(sys.argv[1:]))
@@ -47,8 +51,12 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     # Ctrl-C while this is imported is met above.
     from perdure.cli.failures import explain
-    from perdure.errors import PerdureError
+    from perdure.errors import InvalidArgumentError, PerdureError
 
+    unreadable = next((one for one in arguments if not _is_utf_8(one)), None)
+    if unreadable is not None and arguments[0] not in _TAKE_FILES:
+        error = InvalidArgumentError(f"The argument {unreadable!r:.80} is not UTF-8.")
+        return explain(error, as_json="--json" in arguments)
     try:
         from cyclopts import CycloptsError
 
@@ -62,6 +70,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
     except (CycloptsError, PerdureError, OSError) as error:
         return explain(error, as_json="--json" in arguments)
     return status if isinstance(status, int) else 0
+
+
+def _is_utf_8(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _interrupted() -> int:

@@ -136,6 +136,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         number = getattr(settings, field)
         if field in _AT_LEAST_ONE and number is not None and number < 1:
             raise InvalidArgumentError(f"{variable} must be at least 1.")
+    if re.fullmatch("[a-z]{1,20}", settings.environment) is None:
+        raise InvalidArgumentError(
+            f"PERDURE_ENVIRONMENT is the name of an environment, 1 to 20 letters from a to z, not "
+            f"{settings.environment!r:.60}."
+        )
     if abs(settings.clock_offset) > _LARGEST_OFFSET:
         raise InvalidArgumentError("PERDURE_CLOCK_OFFSET is in seconds, and at most ten years.")
     return replace(

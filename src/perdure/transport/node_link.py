@@ -9,8 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from perdure.errors import NotConnectedError
+from perdure.errors import InvalidArgumentError, NotConnectedError
 from perdure.protocol.api_json import decode
+from perdure.protocol.web_url import URL_LIMIT
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_request import LostError, NodeReply, NodeRequest, NotSentError
@@ -166,10 +167,18 @@ def _check_error(data: bytes, target: Target) -> None:
 
 
 def path_of(*segments: str, query: Sequence[tuple[str, str | int | None]] = ()) -> str:
-    """Write a path of the API, each segment percent-encoded, and a query without what is ``None`` in it."""
+    """Write a path of the API, each segment percent-encoded, and a query without what is ``None`` in it.
+
+    Raises:
+        InvalidArgumentError: It is longer than nodes take.
+    """
     path = "/api/" + "/".join(_quoted(segment) for segment in segments)
     given = [(name, value) for name, value in query if value is not None]
-    return f"{path}?{urlencode(given)}" if given else path
+    written = f"{path}?{urlencode(given)}" if given else path
+    if len(written) > URL_LIMIT:
+        # A server refuses one that is far longer before the node can say so.
+        raise InvalidArgumentError(f"What is asked for has too long a name: a URL may have {URL_LIMIT // 1024} KiB.")
+    return written
 
 
 def _quoted(segment: str) -> str:

@@ -59,6 +59,18 @@ def test_a_module_in_a_database_of_its_own_stays_in_it_while_it_is_broken(tmp_pa
     assert not (tmp_path / ".perdure").exists()
 
 
+def test_a_file_that_has_gone_is_told_and_the_node_serves_on_until_it_is_back(tmp_path: Path) -> None:
+    app = write_app(tmp_path)
+    with started(tmp_path, "app.py") as dev:
+        dev.ready()
+        app.unlink()
+        dev.until("There is no file app.py.")
+        dev.until("without jobs")
+        dev.send("order.placed", {"id": "A1"})
+        write_app(tmp_path)
+        dev.until("succeeded")
+
+
 def test_a_client_that_has_gone_is_told_and_waited_for(tmp_path: Path) -> None:
     app = write_app(tmp_path)
     with started(tmp_path, "app.py") as dev:

@@ -36,6 +36,12 @@ def test_a_wrong_value_is_refused(value: str) -> None:
         load_settings({"PERDURE_MAX_EXECUTIONS": value})
 
 
+@pytest.mark.parametrize("name", ["é", "Prod", "a b", "x" * 21, "dev\n", "a-b"])
+def test_what_can_be_the_name_of_no_environment_is_refused(name: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="PERDURE_ENVIRONMENT"):
+        load_settings({"PERDURE_ENVIRONMENT": name})
+
+
 def test_the_process_environment_is_the_default_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_ENVIRONMENT", "stg")
     assert load_settings().environment == "stg"

@@ -62,18 +62,18 @@ class Session:
     async def run(self) -> int:
         """Live it; the exit status."""
         watch_lifeline(self._link, self._supervisor_is_gone)
-        target = parse_target(self._assignment.target, folder=Path.cwd())
-        client = await self._load(target)
+        app = await self._load()
+        client = None if app is None else app[1]
         try:
-            embedded, host = await self._start(target, client)
+            embedded, host = await self._start(app)
         except PerdureError as error:
             status = status_of(error)
             self._link.send(Refused(f"{type(error).__name__}: {error.message}", status))
             return status
         self._loop.add_signal_handler(signal.SIGTERM, self._over.set)
         loaded = None
-        if host is not None and client is not None:
-            loaded = Loaded(describe_jobs(client, target.folder), self._url_of(client))
+        if host is not None and app is not None:
+            loaded = Loaded(describe_jobs(app[1], app[0].folder), self._url_of(client))
         # Whoever reads that it is ready may take the supervisor to know it.
         self._link.send(Ready(loaded, embedded.api_key))
         await self._introduce(embedded, loaded, client if host is not None else None)
@@ -83,14 +83,15 @@ class Session:
 
     # Its beginning.
 
-    async def _load(self, target: Target) -> Client | None:
-        """Load the app; ``None`` if that fails, which is written down.
+    async def _load(self) -> tuple[Target, Client] | None:
+        """Load the app; ``None`` if that fails, or its file is gone, which is written down.
 
         Raises:
             TargetError: It has no client that is meant, and no process before has said so.
         """
         try:
-            return load_app(target, self._console)
+            target = parse_target(self._assignment.target, folder=Path.cwd())
+            return target, load_app(target, self._console)
         except TargetError as error:
             if not self._assignment.is_reload:
                 raise
@@ -101,10 +102,11 @@ class Session:
                 await _stop_stray(error.stray)
         return None
 
-    async def _start(self, target: Target, client: Client | None) -> tuple[EmbeddedNode, WatchedHost | None]:
+    async def _start(self, app: tuple[Target, Client] | None) -> tuple[EmbeddedNode, WatchedHost | None]:
         """Start a node with the app's jobs; without them if they are no good, which is written down."""
-        self._say_who_owns_it(self._url_of(client))
-        if client is not None:
+        self._say_who_owns_it(self._url_of(None if app is None else app[1]))
+        if app is not None:
+            target, client = app
             host = self._make_host(target, client)
             try:
                 embedded = await self._embed(client, host)
