@@ -59,6 +59,28 @@ def test_lines_are_added_to_what_others_write_too(perdure: Commands) -> None:
     assert (perdure.folder / ".gitignore").read_text() == "/.env\n.perdure/\n"
 
 
+def test_lines_of_others_keep_their_ends_and_links_lead_where_they_led(perdure: Commands) -> None:
+    (perdure.folder / ".env").write_bytes(b"MINE=1\r\nTWO=2\r\n")
+    (perdure.folder / "shared").write_text("*.log\n")
+    (perdure.folder / ".gitignore").symlink_to("shared")
+    assert perdure("init").status == 0
+    variables = (perdure.folder / ".env").read_bytes()
+    assert variables.startswith(b"MINE=1\r\nTWO=2\r\n#")
+    assert variables.count(b"\n") == variables.count(b"\r\n") == 6
+    assert (perdure.folder / ".gitignore").is_symlink()
+    assert (perdure.folder / "shared").read_text() == "*.log\n.env\n.perdure/\n"
+
+
+@pytest.mark.parametrize(
+    "file", ["perdure.py", "json.py", "class.py", "__init__.py", "perdure_start.py", "pydantic.py"]
+)
+def test_a_file_that_would_take_the_place_of_another_module_is_refused(file: str, perdure: Commands) -> None:
+    refused = perdure("init", "--file", file, "--framework", "flask")
+    assert refused.status == 2
+    assert file in refused.errors
+    assert list(perdure.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("file", "text", "framework"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -39,6 +40,7 @@ def init(
             f"--file is the name of a Python module in this folder, such as jobs.py, not {file!r}."
         )
     folder = Path.cwd()
+    _check_module(file.removesuffix(".py"), folder)
     client_id = _id_of(folder.name) if name is None else name
     if not client_id.isprintable() or '"' in client_id or "\\" in client_id or not client_id:
         raise InvalidArgumentError(f"--name is the id of a client, such as shop, not {client_id!r}.")
@@ -58,6 +60,22 @@ def init(
         for number, step in enumerate(steps, start=1):
             output.line(f"  {number}. {step}")
     return 0
+
+
+def _check_module(name: str, folder: Path) -> None:
+    """Refuse a module that could not be imported, or would be in place of another one."""
+    from importlib.util import find_spec
+
+    from perdure.errors import InvalidArgumentError
+
+    if keyword.iskeyword(name) or name in ("__init__", "perdure_start"):
+        raise InvalidArgumentError(f"--file: {name}.py can be no module of jobs. Choose another name, such as jobs.py.")
+    found = find_spec(name)
+    if found is not None and (found.origin is None or Path(found.origin).parent != folder):
+        raise InvalidArgumentError(
+            f"--file: {name}.py would be imported in place of the module {name!r} that is installed. Choose another "
+            "name, such as jobs.py."
+        )
 
 
 def _plan(folder: Path, file: str, client_id: str, framework: str | None) -> list[Change]:

@@ -44,14 +44,16 @@ def extended(folder: Path, path: str, lines: Sequence[str], *, is_secret: bool =
     """
     file = folder / path
     try:
-        before = file.read_text(encoding="utf-8") if file.exists() else None
+        # Ends of lines as they are: what others wrote stays as it is.
+        before = file.read_bytes().decode("utf-8") if file.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         raise PerdureError(f"{path} cannot be read as text: {error}. Nothing was written.") from error
     if before is not None and not lines:
         return Change(path, "kept", before)
-    start = "" if before is None else before if not before or before.endswith("\n") else f"{before}\n"
+    end = "\r\n" if before is not None and "\r\n" in before else "\n"
+    start = "" if before is None else before if not before or before.endswith("\n") else f"{before}{end}"
     return Change(
-        path, "created" if before is None else "extended", start + "".join(f"{line}\n" for line in lines), is_secret
+        path, "created" if before is None else "extended", start + "".join(f"{line}{end}" for line in lines), is_secret
     )
 
 
@@ -61,7 +63,7 @@ def write(folder: Path, changes: Sequence[Change]) -> None:
     Raises:
         PerdureError: A file that was to be created is there, and nothing was written; or the folder takes no files.
     """
-    there = [change.path for change in changes if change.what == "created" and (folder / change.path).exists()]
+    there = [change.path for change in changes if change.what == "created" and _is_there(folder / change.path)]
     if there:
         raise PerdureError(
             f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already; nothing was written. Name "
@@ -71,7 +73,7 @@ def write(folder: Path, changes: Sequence[Change]) -> None:
     try:
         drafts = {change.path: _draft(folder, change) for change in changes if change.what != "kept"}
         for path, draft in drafts.items():
-            draft.replace(folder / path)
+            draft.replace(_file(folder, path))
     except OSError as error:
         raise PerdureError(f"{folder} takes no files: {error.strerror}.") from error
     finally:
@@ -79,10 +81,20 @@ def write(folder: Path, changes: Sequence[Change]) -> None:
             draft.unlink(missing_ok=True)
 
 
+def _is_there(file: Path) -> bool:
+    # A link that leads nowhere is there, too.
+    return file.exists() or file.is_symlink()
+
+
 def _draft(folder: Path, change: Change) -> Path:
-    target = folder / change.path
+    target = _file(folder, change.path)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o600 if change.is_secret else 0o666
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(change.text)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(change.text.encode("utf-8"))
     return draft
+
+
+def _file(folder: Path, path: str) -> Path:
+    # A link stays one; what it leads to is changed.
+    return (folder / path).resolve()
