@@ -32,9 +32,11 @@ class App(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, key: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, key: str, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.key = key
+        self.traces: list[str | None] = []
+        self.spans: list[tuple[str, bytes]] = []
         self.asked: list[tuple[str, str]] = []
 
     @property
@@ -49,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         action, key = self.headers["x-trigger-action"], self.headers["x-trigger-api-key"]
         self.server.asked.append((action, key))
+        self.server.traces.append(self.headers["traceparent"])
         answers: dict[str, Any] = {
             "PING": {"ok": True},
             "INDEX_ENDPOINT": INDEX,
@@ -67,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def app_with(key: str) -> Iterator[App]:
-    app = App(key)
+def app_with(key: str, handler: type[BaseHTTPRequestHandler] | None = None) -> Iterator[App]:
+    app = App(key, Handler if handler is None else handler)
     thread = threading.Thread(target=app.serve_forever)
     thread.start()
     try:
@@ -159,6 +162,38 @@ def test_a_key_is_exchanged_without_a_run_that_fails(perdure: Commands) -> None:
             assert perdure("keys", "revoke", old["id"]).status == 0
             shown = {row[0]: row[2] for row in perdure("keys", "list").rows}
             assert shown == {"PERDURE_API_KEY": "private", new["id"]: "private", old["id"]: "private"}
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes spans."""
+
+    server: App
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.spans.append((self.path, body))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_a_server_sends_spans_to_a_collector_and_their_trace_to_its_apps(perdure: Commands) -> None:
+    key = "tr_dev_given0given0given"
+    with app_with(key) as app, app_with(key, Collector) as collector:
+        to = f"http://127.0.0.1:{collector.server_port}"
+        traces = {"PERDURE_TRACES": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": to, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+        with server(perdure, PERDURE_API_KEY=key, **traces):
+            assert perdure("endpoints", "add", "shop", app.url).status == 0
+            assert perdure("run", "greet", "--follow").status == 0
+        assert {path for path, _ in collector.spans} == {"/v1/traces"}
+        sent = b"".join(body for _, body in collector.spans)
+    assert b"run greet" in sent
+    assert b"execute greet" in sent
+    (trace,) = {trace for trace in app.traces if trace is not None}
+    assert bytes.fromhex(trace.split("-")[1]) in sent
 
 
 @pytest.mark.parametrize("arguments", [("add", "shop", "http://127.0.0.1:9/"), ("index", "shop")])

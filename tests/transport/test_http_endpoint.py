@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,7 +48,7 @@ from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
 from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
 from tests.transport.sending import sending
-from tests.transport.server import Handler, Server, response, serving
+from tests.transport.server import Handler, Received, Server, response, serving
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TASK = {"id": "task_1", "name": "t", "noop": False, "status": "WAITING", "attempts": 1, "idempotencyKey": "k" * 64}
@@ -97,6 +98,38 @@ async def execute(body: Any, *, status: str = "200 OK", headers: dict[str, str] 
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with asking(response(data, status=status, headers=headers)) as (endpoint, _, _):
         return await endpoint.execute(REQUEST)
+
+
+async def test_an_app_is_told_of_the_trace_that_it_is_to_continue() -> None:
+    async def listens(job_id: str, metadata: RunMetadata) -> None:
+        pass
+
+    async with serving(response(b'{"status":"SUCCESS"}')) as server, sending() as outbound:
+        endpoint = HttpEndpoint(
+            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["k"], requester=outbound, now=lambda: NOW,
+            monotonic=lambda: 0.0, listens=listens, trace_headers=lambda: (("traceparent", "00-1-2-01"),),
+        )  # fmt: skip
+        await endpoint.execute(REQUEST)
+    assert server.requests[0].headers["traceparent"] == "00-1-2-01"
+
+
+async def test_an_app_that_does_not_take_a_key_is_asked_with_the_next_one_from_then_on() -> None:
+    async def listens(job_id: str, metadata: RunMetadata) -> None:
+        pass
+
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        is_right = received.headers["x-trigger-api-key"] == "new"
+        body = b'{"status":"SUCCESS"}' if is_right else b'{"message":"no"}'
+        writer.write(response(body, status="200 OK" if is_right else "401 Unauthorized"))
+
+    async with serving(answer) as server, sending() as outbound:
+        endpoint = HttpEndpoint(
+            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["old", "new", "other"], requester=outbound,
+            now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
+        )  # fmt: skip
+        for _ in range(2):
+            assert await endpoint.execute(REQUEST) == Succeeded(None)
+    assert [one.headers["x-trigger-api-key"] for one in server.requests] == ["old", "new", "new"]
 
 
 async def test_an_execution_is_asked_for_with_all_that_replay_needs() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from perdure.engine.clock import Clock
     from perdure.engine.requesters import Requesters
     from perdure.engine.secret_box import SecretBox
+    from perdure.engine.tracing import Tracing
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.outbound import OutboundRequest, OutboundResponse
     from perdure.storage.operations import OperationRow
@@ -46,6 +47,7 @@ class Attempts:
         secrets: Decrypts what the params of tasks show masked.
         ids: Makes the ids of the tasks that show the attempts of a poll.
         random: Gives a number in [0, 1), for delays.
+        tracing: Is told of requests.
     """
 
     def __init__(
@@ -55,12 +57,15 @@ class Attempts:
         secrets: SecretBox,
         ids: IdGenerator,
         random: Callable[[], float],
+        *,
+        tracing: Tracing | None = None,
     ) -> None:
         self._requesters = requesters
         self._clock = clock
         self._secrets = secrets
         self._ids = ids
         self._random = random
+        self._tracing = tracing
 
     async def make(self, row: OperationRow, work: Fetch | Poll | None) -> Verdict:
         """Make one attempt, and say what comes of it; a defect fails the task.
@@ -89,9 +94,7 @@ class Attempts:
         if isinstance(work, Poll) and began_at >= deadline_of(work, row):
             return time_out(work, row)
         try:
-            got: OutboundResponse | RunError = await self._requesters.of(row.environment_no).request(
-                _request(work, row)
-            )
+            got: OutboundResponse | RunError = await self._send(row, _request(work, row))
         except RunError as error:
             got = error
         now = self._clock.now()
@@ -104,6 +107,15 @@ class Attempts:
             )
         is_long = not isinstance(got, RunError) and len(got.body) > _LONG_BODY
         return await asyncio.to_thread(judge) if is_long else judge()
+
+    async def _send(self, row: OperationRow, request: OutboundRequest) -> OutboundResponse:
+        requester = self._requesters.of(row.environment_no)
+        if self._tracing is None:
+            return await requester.request(request)
+        with self._tracing.request(row):
+            given = {name.lower() for name, _ in request.headers}
+            added = [(name, value) for name, value in self._tracing.headers() if name.lower() not in given]
+            return await requester.request(replace(request, headers=(*request.headers, *added)))
 
     def _read(self, row: OperationRow) -> Fetch | Poll:
         secrets = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from perdure.engine.results import back_off
+from perdure.engine.tracing import Headers, no_headers
 from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
@@ -56,6 +57,7 @@ class Endpoints:
         environment_no: The environment.
         directory: Knows what they host.
         api_keys: Gives what they may know the server by, likeliest first.
+        trace_headers: Gives the headers that continue a trace there.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Endpoints:
         *,
         environment_no: int,
         api_keys: Callable[[], Sequence[str]],
+        trace_headers: Callable[[], Headers] = no_headers,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -78,6 +81,7 @@ class Endpoints:
         self._requesters = requesters
         self._environment_no = environment_no
         self._api_keys = api_keys
+        self._trace_headers = trace_headers
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
 
@@ -198,6 +202,7 @@ class Endpoints:
             endpoint_id,
             url,
             api_keys=self._api_keys,
+            trace_headers=self._trace_headers,
             requester=self._requesters.of(self._environment_no),
             now=self._clock.now,
             monotonic=self._clock.monotonic,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.engine.lease import Lease
+    from perdure.engine.tracing import Tracing
     from perdure.engine.waits import Woken
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
@@ -61,6 +62,7 @@ class Executions:
         *,
         limit: int,
         must_queue: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -70,6 +72,7 @@ class Executions:
         self._lease = lease
         self._limit = limit
         self._must_queue = must_queue
+        self._tracing = tracing
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
         self._loop = asyncio.get_running_loop()
@@ -146,12 +149,20 @@ class Executions:
             result: ExecutionResult
             try:
                 states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
-                result = await hold.endpoint.execute(self._request(run, states, is_complete))
+                request = self._request(run, states, is_complete)
+                if self._tracing is None:
+                    result = await hold.endpoint.execute(request)
+                else:
+                    with self._tracing.execution(run, request.tenant.environment.slug):
+                        result = await hold.endpoint.execute(request)
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
             if self._holds.find(hold.run_id) is hold:
-                await self._settle(hold, result)
+                status = await self._settle(hold, result)
+                if self._tracing is not None and status is not None and status.is_final:
+                    slug = self._directory.tenants[run.environment_no].environment.slug
+                    self._tracing.run_has_ended(run, slug, status=status, at=self._clock.now())
             # Otherwise its run was cancelled, and the node may even have stopped before the code had ended.
         except Exception as error:
             _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
@@ -192,8 +203,12 @@ class Executions:
             is_complete,
         )
 
-    async def _settle(self, hold: Hold, result: ExecutionResult) -> None:
-        """Apply a result, however long the database cannot; the lease recovers the run if this node dies first."""
+    async def _settle(self, hold: Hold, result: ExecutionResult) -> RunStatus | None:
+        """Apply a result, however long the database cannot; the lease recovers the run if this node dies first.
+
+        Returns:
+            What the run is then; ``None``: this node held it no more.
+        """
         held = HeldRun(
             hold.run_no,
             hold.epoch,
@@ -222,6 +237,7 @@ class Executions:
         if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:
             # A place is free, or the run itself is in line.
             self._hints.run_is_in_line()
+        return status
 
     def abandon_all(self, reason: str) -> None:
         """Stop every execution here: this node may hold their runs no longer."""

@@ -60,6 +60,7 @@ from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tenant
 from perdure.engine.time_outs import Overtime
+from perdure.engine.tracing import Tracing, no_headers
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
 from perdure.storage import environments, event_waits, nodes, notifications, request_deliveries
@@ -113,6 +114,7 @@ class Node:
         origin: Callable[[], str],
         make_requester: Callable[[bool], Requester],
         about: NodeAnswer,
+        tracing: Tracing | None,
     ) -> None:
         self._storage = storage
         self.clock = clock
@@ -122,6 +124,7 @@ class Node:
         self._shares_database = shares_database
         self._serves_all = serves_all
         self._secrets = secrets
+        self._tracing = tracing
         self.directory = Directory()
         self._requesters = Requesters(make_requester, self.directory)
         self.keys = KeyRing(clock, secrets)
@@ -130,7 +133,7 @@ class Node:
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.executions = Executions(
             storage, clock, self.directory, self.holds, self.hints, self.lease,
-            limit=settings.max_executions, must_queue=settings.concurrency_limit is not None,
+            limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
         )  # fmt: skip
         self._line = Line(
             storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings,
@@ -141,10 +144,7 @@ class Node:
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
         poster = Poster(self._requesters.of, clock, self.signing_key)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
-        attempts = Attempts(self._requesters, clock, secrets, ids, lambda: int.from_bytes(random_bytes(4)) / 2**32)
-        self.operations = Operations(
-            storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=settings.max_fetches
-        )
+        self.operations = self._make_operations(random_bytes, node_no)
         self.hints.on_run_ended = self.operations.run_has_ended
         starts = self._starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
@@ -156,7 +156,7 @@ class Node:
         self._tasks = Tasks(
             storage, clock, self.directory, self.holds, self.hints,
             invocations=Invocations(storage, clock, ids, self.directory), starts=starts, executions=self.executions,
-            operations=self.operations,
+            operations=self.operations, tracing=tracing,
         )  # fmt: skip
         urls = ReceivingUrls(self.directory, secrets, origin)
         self._sources = Sources(
@@ -172,6 +172,16 @@ class Node:
             random_bytes=random_bytes, open_environment=self._serve_too,
         )  # fmt: skip
         self._loops: list[asyncio.Task[None]] = []
+
+    def _make_operations(self, random_bytes: Callable[[int], bytes], node_no: int) -> Operations:
+        clock, secrets = self.clock, self._secrets
+
+        def random() -> float:
+            return int.from_bytes(random_bytes(4)) / 2**32
+
+        attempts = Attempts(self._requesters, clock, secrets, self._ids, random, tracing=self._tracing)
+        limit = self.settings.max_fetches
+        return Operations(self._storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=limit)
 
     @property
     def platform(self) -> DirectDesk:
@@ -237,6 +247,7 @@ class Node:
             endpoints=Endpoints(
                 storage, clock, self._registration, self._sources, self.directory, self._requesters,
                 environment_no=number, api_keys=lambda: self._private_keys(number),
+                trace_headers=no_headers if self._tracing is None else self._tracing.headers,
             ),
             http_endpoints=self._http_endpoints,
             sources=self._sources,
@@ -398,6 +409,7 @@ async def open_node(
     api_key: str | None = None,
     requester: Requester | None = None,
     about: NodeAnswer | None = None,
+    tracing: Tracing | None = None,
 ) -> Node:
     """Set a node up on an open database; `Node.begin` sets it to work.
 
@@ -415,6 +427,8 @@ async def open_node(
             with; ``None``: none, and a key derived from that of the database.
         requester: Sends requests on behalf of tasks, and notifications to URLs; ``None``: one that sends them where
             the settings allow it. The node closes it.
+        about: Who answers; ``None``: a node that nobody asks.
+        tracing: Is told of runs, executions, tasks and requests; ``None``: nobody is.
     """
     ids = IdGenerator(random_bytes, clock.now_ms)
     now = clock.now()
@@ -443,6 +457,7 @@ async def open_node(
             make_outbound(settings, allow_loopback=allow_loopback) if requester is None else requester
         ),
         about=about,
+        tracing=tracing,
     )
     node.own = await node.environments.open(row)
     if api_key is not None:

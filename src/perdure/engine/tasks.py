@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from perdure.engine.invocations import Invocation, Invocations
     from perdure.engine.operations import Operations, Plan
     from perdure.engine.starts import Starts
+    from perdure.engine.tracing import Tracing
     from perdure.protocol.execution import ErrorInfo, TaskRecord
     from perdure.protocol.task_waits import TaskWait
     from perdure.storage.interface import Session, Storage
@@ -54,6 +55,7 @@ class Tasks:
         starts: Starts,
         executions: Executions,
         operations: Operations,
+        tracing: Tracing | None = None,
     ) -> None:
         self._storage = storage
         self._operations = operations
@@ -64,6 +66,7 @@ class Tasks:
         self._directory = directory
         self._holds = holds
         self._hints = hints
+        self._tracing = tracing
 
     async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> None:
         """Store a task's beginning, state or both; returns when it is durable.
@@ -92,6 +95,8 @@ class Tasks:
             await self._record_operation(environment_no, run_no, run_id, epoch, record, wait)
         else:
             await self._record_wait(environment_no, run_no, epoch, record, wait)
+        if self._tracing is not None and record.status.is_final:
+            self._tracing.task_has_ended(run_id, record)
         if completed:
             if hold is not None and hold.epoch == epoch:
                 hold.is_fruitful = True

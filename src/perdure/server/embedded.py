@@ -21,6 +21,7 @@ from perdure.engine.node import Node, open_node
 from perdure.protocol.management import NodeAnswer
 from perdure.server.address import Address, open_address
 from perdure.server.announcement import Announcement, announce, withdraw
+from perdure.server.tracing import load_tracing
 from perdure.storage.opening import LOCK_TIMEOUT, database_path, open_storage
 
 if TYPE_CHECKING:
@@ -283,6 +284,7 @@ async def start_on(
             api_key=None if serves_all else given_key,
             origin=address.hand_out,
             about=_describe(settings, address, clock),
+            tracing=load_tracing(),
         )
         if serves_all:
             await _give_keys(engine, given)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Final
 
 from perdure.errors import InvalidArgumentError
 from perdure.server.embedded import start_embedded
+from perdure.server.tracing import VARIABLE, load_tracing
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from opentelemetry.sdk.trace import TracerProvider
+
     from perdure.server.embedded import EmbeddedNode
 
 _log = logging.getLogger(__name__)
+
+_EXPORT_SECONDS: Final = 5.0
 
 
 async def serve(
@@ -42,6 +48,9 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    exporting = None
+    if load_tracing() is not None:
+        exporting = begin_export()
     node = await start_embedded(
         None, database_url=database_url, public_url=public_url, inherited=listening, serves_all=True
     )
@@ -56,3 +65,25 @@ async def serve(
         _log.info("The server stops: executions have 10 s to end.")
     finally:
         await node.stop()
+        if exporting is not None:
+            await asyncio.to_thread(_end_export, exporting)
+
+
+def begin_export() -> TracerProvider:
+    """Send spans to a collector, of which the variables ``OTEL_…`` say where it is.
+
+    Raises:
+        InvalidArgumentError: What sends them is not installed.
+    """
+    try:
+        from perdure.server import trace_export
+    except ImportError as error:
+        raise InvalidArgumentError(f"{VARIABLE} needs OpenTelemetry: pip install 'perdure[traces]'.") from error
+    return trace_export.begin_export()
+
+
+def _end_export(provider: TracerProvider) -> None:
+    """Send what is left, but wait for no collector that is not there."""
+    ending = threading.Thread(target=provider.shutdown, daemon=True)
+    ending.start()
+    ending.join(_EXPORT_SECONDS)

@@ -89,6 +89,7 @@ class HttpEndpoint:
         endpoint_id: The app's id.
         url: Where it is.
         api_keys: Gives the private keys of its environment, by one of which it knows who asks, likeliest first.
+        trace_headers: Gives the headers that continue a trace there.
         requester: Sends the requests.
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
@@ -104,6 +105,7 @@ class HttpEndpoint:
         url: str,
         *,
         api_keys: Callable[[], Sequence[str]],
+        trace_headers: Callable[[], tuple[tuple[str, str], ...]] = tuple,
         requester: Requester,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -112,6 +114,7 @@ class HttpEndpoint:
         self.id = endpoint_id
         self.url = url
         self._api_keys = api_keys
+        self._trace_headers = trace_headers
         self._accepted: str | None = None
         self._requester = requester
         self._now = now
@@ -272,6 +275,7 @@ class HttpEndpoint:
             ("User-Agent", SERVER_USER_AGENT),
             ("Accept", "application/json"),
             *headers,
+            *self._trace_headers(),
         ]
         if body is not None and kind is not None:
             sent.append(("Content-Type", kind))
