@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bench.arguments import WORKLOADS, Arguments, read_arguments
+from bench.arguments import REMOTE, WORKLOADS, Arguments, read_arguments
 from bench.peers.commands import list_commands
 from bench.report import read_results, tabulate, write_table
 from bench.settings import run_on_loop
@@ -21,14 +22,19 @@ def measure_here(workload: str, settings: Settings) -> Result:
     """Run one workload in this process.
 
     Args:
-        workload: A key of ``WORKLOADS``.
+        workload: One of ``NAMES``.
         settings: How to run it.
 
     Returns:
         Its result.
     """
-    module = importlib.import_module(f"bench.workloads.{WORKLOADS[workload]}")
-    result: Result = run_on_loop(module.run(settings))
+    if settings.transport == "http" or workload not in WORKLOADS:
+        name, function = REMOTE[workload]
+        measure = getattr(importlib.import_module(f"bench.remote.{name}"), function)
+        settings = replace(settings, transport="http")
+    else:
+        measure = importlib.import_module(f"bench.workloads.{WORKLOADS[workload]}").run
+    result: Result = run_on_loop(measure(settings))
     return result
 
 

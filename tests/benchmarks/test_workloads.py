@@ -9,18 +9,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.arguments import WORKLOADS
+from bench.arguments import NAMES, WORKLOADS
 from tests.contracts.tree import ROOT
 
+# Over HTTP and not.
+ASKED = [*((name, "direct") for name in NAMES), *((name, "http") for name in ("W1", "W2", "W3"))]
 
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_a_workload_prints_its_figures(workload: str, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(("workload", "transport"), ASKED)
+def test_a_workload_prints_its_figures(workload: str, transport: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", workload, "--scale", "0.02", "--repetitions", "1"]
     done = subprocess.run(
-        [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [*command, "--transport", transport, "--folder", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     result = msgspec.json.decode(line)
     assert (result["system"], result["workload"]) == ("perdure", workload)
+    assert result["settings"]["transport"] == ("direct" if workload in WORKLOADS and transport == "direct" else "http")
     assert any(isinstance(value, int | float) and value > 0 for value in result.values())
