@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import pytest
+
 from tests.cli.command import PROGRAM, Commands
 
 
@@ -90,6 +92,27 @@ def test_an_argument_that_gives_a_terminal_orders_or_has_no_end_is_repeated_harm
     assert endless.status == 2
     assert len(endless.errors) < 5000
     assert endless.errors.endswith(" See --help.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "status"),
+    [
+        (("version",), ">&-", 0),
+        (("version",), "2>&-", 0),
+        (("version", "--json"), "<&- 2>&-", 0),
+        (("run", "job", "--payload", "@-", "--database-url", "sqlite:///none.db"), "<&-", 4),
+        (("nonsense",), "<&- >&- 2>&-", 2),
+    ],
+)
+def test_streams_that_are_closed_are_taken_for_empty_ones(
+    words: tuple[str, ...], closed: str, status: int, perdure: Commands
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', PROGRAM, *words],
+        cwd=perdure.folder, env=perdure.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done
+    assert "Traceback" not in done.stderr
 
 
 def test_help_loads_nothing_of_the_library_that_it_does_not_need(perdure: Commands) -> None:

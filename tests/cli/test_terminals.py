@@ -61,6 +61,15 @@ def test_a_narrow_terminal_shows_the_whole_id(live: Commands) -> None:
     assert max(len(line) for line in lines) <= 40
 
 
+def test_a_narrow_terminal_shows_the_status_before_the_time_and_an_id_that_is_wider_than_it(live: Commands) -> None:
+    run_id = live("run", "echo", "--follow", "--json").json_lines()[-1]["id"]
+    shown = live.in_terminal("runs", "list", "--take", "1", columns=44, NO_COLOR="1").finish().output
+    assert [run_id, "echo", "SUCCE…"] in [line.split() for line in shown.splitlines()]
+    for columns in (1, 20):
+        shown = live.in_terminal("runs", "list", "--take", "1", columns=columns, NO_COLOR="1").finish().output
+        assert run_id in shown
+
+
 def test_a_terminal_gets_colours_and_heads_and_a_pipe_gets_neither(live: Commands) -> None:
     live("run", "echo", "--follow")
     shown = live.in_terminal("runs", "list").finish().output

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perdure.cli.text import one_line
 from perdure.errors import InvalidArgumentError, JsonError
 from perdure.protocol.json_text import JsonText, check, dump, parse
+from perdure.protocol.limits import BATCH_PAYLOAD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _MEMBER: Final = re.compile(r"(?P<name>.*?)(?P<mark>:=|=)(?P<value>.*)", re.DOTALL)
 _DURATION: Final = re.compile(r"(\d{1,10}(?:\.\d{1,6})?)(ms|s|m|h|d|)")
 _UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LARGEST: Final = BATCH_PAYLOAD_LIMIT
+"""How many bytes of a file are read at most; a payload has fewer, without what may stand between its values."""
+
 _LONGEST: Final = timedelta(days=36525)
 _NOTATION: Final = "Write name=text, or name:=JSON for a number, true, null, a list or an object: city=Oslo n:=3."
 
@@ -63,16 +67,8 @@ def json_text(given: str, option: str) -> JsonText:
     Raises:
         InvalidArgumentError: It is no JSON, or the file cannot be read.
     """
-    source: str | bytes = given
-    if given == "@-":
-        source = sys.stdin.buffer.read()
-    elif given.startswith("@"):
-        try:
-            source = Path(given[1:]).read_bytes()
-        except OSError as error:
-            raise InvalidArgumentError(f"{option}: {given[1:]} cannot be read: {error.strerror}.") from error
     try:
-        return JsonText(check(source))
+        return JsonText(check(_read(given[1:], option) if given.startswith("@") else given))
     except JsonError as error:
         raise InvalidArgumentError(f"{option} takes JSON, @FILE, or @- for standard input. {error.message}") from error
 
@@ -108,6 +104,21 @@ def parse_instant(text: str, option: str) -> datetime:
             f"{option} is an instant such as 2027-01-31T09:00:00Z or 2027-01-31T09:00:00+01:00, not {text!r:.60}."
         )
     return instant
+
+
+def _read(name: str, option: str) -> bytes:
+    """Read a file, or standard input, which may have no end."""
+    try:
+        if name == "-":
+            read = sys.stdin.buffer.read(_LARGEST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                read = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise InvalidArgumentError(f"{option}: {name} cannot be read: {error.strerror}.") from error
+    if len(read) > _LARGEST:
+        raise InvalidArgumentError(f"{option}: {name} has more than {_LARGEST:,} bytes.")
+    return read
 
 
 def _text(value: str, name: str) -> str:

@@ -16,6 +16,8 @@ READER_GONE: Final = 141
 """The exit status when nobody reads what is printed any more, as shells have it."""
 
 
+_LAST_STREAM: Final = 2
+
 _TAKE_FILES: Final = ("check", "dev", "init")
 """The commands whose arguments are files, which may have any name."""
 
@@ -36,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
         141: nobody reads the output.
     """
     try:
+        open_missing_streams()
         tolerate_any_encoding()
         status = _dispatch(arguments)
         sys.stdout.flush()
@@ -88,6 +91,20 @@ def _interrupted() -> int:
     except (OSError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return INTERRUPTED
+
+
+def open_missing_streams() -> None:
+    """Put what reads and writes nothing in place of standard streams that are closed, as services start programs."""
+    while True:
+        # Whatever is opened next would have their numbers, and be read or written in their place.
+        opened = os.open(os.devnull, os.O_RDWR)
+        if opened > _LAST_STREAM:
+            os.close(opened)
+            break
+        os.set_inheritable(opened, True)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def tolerate_any_encoding(*, errors: str = "backslashreplace") -> None:

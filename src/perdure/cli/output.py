@@ -31,6 +31,12 @@ _STYLES = {
 }  # fmt: skip
 """What is shown in colour, by the whole of its text."""
 
+_GAP = 2
+"""Blanks between columns."""
+
+_LEAST = 5
+"""A column that is narrower is left out."""
+
 
 class Output:
     """Prints what a command has found.
@@ -85,28 +91,26 @@ class Output:
         if not cells:
             note(empty)
             return
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         console = self._rich()
-        widths = [max(len(head), *(len(row[number]) for row in cells)) for number, head in enumerate(columns)]
-        # The last column is the one with sentences: it is cut before the others are.
-        left = console.width - sum(width + 2 for width in widths[:-1])
-        is_room = left - 2 >= len(columns[-1])
-        for number, head in enumerate(columns):
-            # The first column is the id, which is copied to the next command: it is never cut.
-            is_whole = number == 0 or (is_room and number < len(columns) - 1)
+        widths = [max(cell_len(text) for text in column) for column in zip(columns, *cells, strict=True)]
+        shown, last = _fit(widths, console.width)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for number, head in enumerate(columns[:shown]):
+            is_cut = last is not None and number == shown - 1
             table.add_column(
                 head,
                 overflow="ellipsis",
                 no_wrap=True,
-                min_width=widths[number] if is_whole else None,
-                max_width=max(left - 2, 1) if is_room and number == len(columns) - 1 else None,
+                min_width=None if is_cut else widths[number],
+                max_width=last if is_cut else None,
             )
         for row in cells:
-            table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
-        console.print(table)
+            table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row[:shown]))
+        console.print(table, width=max(console.width, widths[0]), crop=False)
 
     def line(self, text: str, *, first: tuple[str, ...] = ()) -> None:
         """Print a line.
@@ -158,6 +162,21 @@ class Output:
 def note(text: str) -> None:
     """Say something beside the result, on standard error."""
     print(make_harmless(text), file=sys.stderr)  # noqa: T201
+
+
+def _fit(widths: Sequence[int], room: int) -> tuple[int, int | None]:
+    """Say how many columns fit beside each other, and the width of the last of them; ``None``: it is not cut.
+
+    The first has the id, which is copied to the next command: it is never cut. What comes first matters most: columns
+    are left out from the end, where the sentences are.
+    """
+    left = room
+    for number, width in enumerate(widths):
+        is_last = number == len(widths) - 1
+        if number and width > left - (0 if is_last else _GAP):
+            return (number + 1, left) if left >= min(width, _LEAST) else (number, None)
+        left -= width + _GAP
+    return len(widths), None
 
 
 def _size() -> dict[str, Any]:

@@ -15,6 +15,11 @@ def test_members_are_texts_or_json() -> None:
     }  # fmt: skip
 
 
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(InvalidArgumentError, match="/dev/zero has more than"):
+        payload_text([], "@/dev/zero")
+
+
 @pytest.mark.parametrize("text", ["a", "=1", ":=1", "", "a:1", "b:=", "b:=x", "b:=Infinity", 'b:={"a": 1, "a": 2}'])
 def test_what_is_no_member_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgumentError, match="="):
