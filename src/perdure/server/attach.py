@@ -81,5 +81,5 @@ async def start_library(
                 # Loaded where it is needed: most nodes own their database, and an HTTP client takes long to load.
                 from perdure.server.attached import AttachedNode
 
-                return AttachedNode(database, start, public_url=checked_url, api_key=given_key)
+                return AttachedNode(database, start, endpoint, public_url=checked_url, api_key=given_key)
         await asyncio.sleep(_PAUSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure.config.secret_key import load_secret_key
 from perdure.engine.secret_box import SecretBox
-from perdure.errors import DatabaseLockedError
+from perdure.errors import DatabaseLockedError, PerdureError
 from perdure.server.announced import AnnouncedNode
 from perdure.server.embedded import EmbeddedNode, key_file
 from perdure.storage.opening import find_owner
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
 
     Starting = Callable[[timedelta], Awaitable[EmbeddedNode]]
@@ -44,11 +46,14 @@ class AttachedNode:
     Args:
         database: The database file.
         start: Starts a node in this process, if the database has no owner.
+        endpoint: The app of this process, whose jobs the owner is expected to have, too.
         public_url: Where the app has mounted `asgi`; ``None``: nowhere.
         api_key: What notifications are signed with; ``None``: a key derived from that of the database.
     """
 
-    def __init__(self, database: Path, start: Starting, *, public_url: str | None, api_key: str | None) -> None:
+    def __init__(
+        self, database: Path, start: Starting, endpoint: Endpoint, *, public_url: str | None, api_key: str | None
+    ) -> None:
         self._database = database
         self._start = start
         self._public_url = public_url
@@ -58,6 +63,7 @@ class AttachedNode:
         self.platform: Platform = self._desk
         self._own: EmbeddedNode | None = None
         self._waiting = asyncio.create_task(self._take_over())
+        self._comparing = asyncio.create_task(self._compare_jobs(endpoint))
         _log.info("Process %s owns %s and executes its runs; calls go there.", find_owner(database), database)
 
     @property
@@ -97,12 +103,30 @@ class AttachedNode:
     async def stop(self, grace: float = 10) -> None:
         """Wait for the owner's end no more; stop the node of this process, if it has taken over."""
         self._waiting.cancel()
-        await asyncio.gather(self._waiting, return_exceptions=True)
+        self._comparing.cancel()
+        await asyncio.gather(self._waiting, self._comparing, return_exceptions=True)
         try:
             await self._desk.close()
         finally:
             if self._own is not None:
                 await self._own.stop(grace)
+
+    async def _compare_jobs(self, endpoint: Endpoint) -> None:
+        """Warn of jobs that only this process has: meanwhile nothing starts them."""
+        index = await endpoint.index()
+        # An owner that does not answer is told of by the calls.
+        with contextlib.suppress(PerdureError):
+            known = {job.id for job in await self._desk.list_jobs() if job.is_enabled}
+            unknown = [job.id for job in index.jobs if job.enabled and not job.internal and job.id not in known]
+            if unknown:
+                _log.warning(
+                    "Process %s owns %s and does not have the jobs %s: until this process takes over, events start no "
+                    "runs of them. Let both processes start a client with the same jobs, or give this one a database "
+                    "of its own: database_url=.",
+                    find_owner(self._database),
+                    self._database,
+                    ", ".join(map(repr, unknown[:10])),
+                )
 
     async def _take_over(self) -> None:
         while self._own is None:
