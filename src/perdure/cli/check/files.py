@@ -38,7 +38,12 @@ def python_files(paths: Sequence[str]) -> list[Path]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            within = [file for file in sorted(path.rglob("*.py")) if not _is_skipped(file.relative_to(path))]
+            # A folder may be called so, and editors leave links that lead nowhere.
+            within = [
+                file
+                for file in sorted(path.rglob("*.py"))
+                if not _is_skipped(file.relative_to(path)) and file.is_file()
+            ]
             if not within:
                 raise InvalidArgumentError(f"There is no Python file in the folder {text}.")
             found += within
@@ -61,10 +66,12 @@ def check_file(path: Path) -> list[Finding]:
         raise InvalidArgumentError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         module = ast.parse(source, str(path))
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         column = getattr(error, "offset", None) or 1
-        return [Finding(str(path), line, column, SYNTAX, f"This is no Python: {getattr(error, 'msg', error)}.")]
+        # The parser has no words for what is nested too deep for it.
+        message = getattr(error, "msg", None) or str(error) or "it is nested too deep"
+        return [Finding(str(path), line, column, SYNTAX, f"This is no Python: {message}.")]
     ignored = _ignored(source)
     found = {finding for function in job_functions(module) for rule in RULES for finding in rule(function)}
     kept = [one for one in found if one.rule not in ignored.get(one.line, ()) and None not in ignored.get(one.line, ())]

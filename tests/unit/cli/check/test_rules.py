@@ -174,10 +174,19 @@ def test_what_is_no_python_is_found_with_its_line(tmp_path: Path) -> None:
         assert (finding.rule, finding.line) == ("syntax-error", 1)
 
 
+def test_code_that_is_nested_too_deep_for_the_parser_is_found_and_ends_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.py"
+    file.write_text(f"x = {'-' * 100_000}1\n")
+    (finding,) = check_file(file)
+    assert finding.message == "This is no Python: it is nested too deep."
+
+
 def test_folders_are_searched_without_what_is_not_the_apps(tmp_path: Path) -> None:
     for name in ("a.py", "b/c.py", ".venv/d.py", "node_modules/e.py", "b/__pycache__/f.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "nowhere.py").symlink_to("gone")
     assert [file.relative_to(tmp_path).as_posix() for file in python_files([str(tmp_path)])] == ["a.py", "b/c.py"]
 
 
