@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.adapters.stripping import stripping
 from tests.npm.api import KEY, PATIENCE, Api
@@ -26,7 +27,10 @@ class Pair:
         is_native: Whether they know of each other that they are perdure's.
     """
 
-    def __init__(self, folder: Path, *, app: str | None = None, is_native: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, app: str | None = None, is_native: bool = True, is_worker: bool = False
+    ) -> None:
+        self._is_worker = is_worker
         self._folder = folder
         self._gunicorn_app = app
         self.is_native = is_native
@@ -42,6 +46,8 @@ class Pair:
         self.start_server()
         self._app_side = self.api.url if self.is_native else self._stack.enter_context(stripping(self.api.url))
         self.start_app()
+        if self._is_worker:
+            return self
         url = f"http://127.0.0.1:{self._ports[1]}/api/trigger"
         answer = self.api.ask("POST", "/api/v1/endpoints", {"id": "catalogue", "url": url})
         assert answer.status == 200, answer
@@ -70,12 +76,23 @@ class Pair:
 
     def start_app(self) -> None:
         """Start the app, where it was before."""
+        if self._is_worker:
+            self.app, _ = self.start_worker()
+            return
         if self._gunicorn_app is not None:
             self._start_gunicorn(self._gunicorn_app)
             return
         self.app = self._start([sys.executable, "-m", "tests.adapters.programs.serve", str(self._ports[1])], ROOT)
         assert self.app.stdout is not None
         self._ports[1] = int(self.app.stdout.readline())
+
+    def start_worker(self) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+        """Start a worker of the app; with what it says when it is connected."""
+        perdure = Path(sys.executable).with_name("perdure")
+        target = "tests/adapters/programs/catalogue.py:client"
+        worker = self._start([perdure, "worker", target, "--json"], ROOT)
+        assert worker.stdout is not None
+        return worker, json.loads(worker.stdout.readline())
 
     def _start_gunicorn(self, app: str) -> None:
         with socket.socket() as free:
@@ -115,4 +132,7 @@ class Pair:
     def _start(self, command: list[str | Path], folder: Path) -> subprocess.Popen[str]:
         environ = {"PERDURE_API_KEY": KEY, "PERDURE_API_URL": self._app_side, "TOLD": str(self.told)}
         environ |= {} if self.is_native else {"PLAIN": "1"}
-        return subprocess.Popen(command, cwd=folder, env=os.environ | environ, stdout=subprocess.PIPE, text=True)
+        with (self._folder / ("server.log" if folder == self._folder else "app.log")).open("a") as log:
+            return subprocess.Popen(
+                command, cwd=folder, env=os.environ | environ, stdout=subprocess.PIPE, stderr=log, text=True
+            )

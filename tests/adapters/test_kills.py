@@ -26,3 +26,61 @@ def test_a_run_survives_the_kill_of_its_server_and_of_its_app(tmp_path: Path) ->
         assert set(written) == {f"step {number}" for number in range(STEPS)}
         # What was at work when a process died is done again, and nothing else.
         assert len(written) <= STEPS + 2
+
+
+def test_a_run_survives_the_kill_of_its_server_and_of_its_worker(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True) as pair:
+        run_id = pair.api.invoke("long", {"name": "step", "steps": STEPS})
+
+        pair.lines(8, "step")
+        pair.kill(pair.server)
+        pair.start_server()
+        pair.lines(24, "step")
+        pair.kill(pair.app)
+        pair.start_app()
+        run = pair.api.ended(run_id)
+
+        assert (run["status"], run["output"]) == ("SUCCESS", sum(range(STEPS))), run["why"]
+        written = pair.lines(STEPS, "step")
+        assert set(written) == {f"step {number}" for number in range(STEPS)}
+        assert len(written) <= STEPS + 2
+
+
+def test_another_worker_takes_over_the_runs_of_one_that_is_killed(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True) as pair:
+        run_ids = [pair.api.invoke("long", {"name": f"run{number}", "steps": 30}) for number in range(4)]
+        pair.lines(8, "run")
+        other, said = pair.start_worker()
+        assert said["app"] == "catalogue"
+        pair.kill(pair.app)
+        pair.app = other
+
+        for run_id in run_ids:
+            run = pair.api.ended(run_id)
+            assert (run["status"], run["output"]) == ("SUCCESS", sum(range(30))), run["why"]
+
+
+def test_a_worker_that_is_to_stop_lets_its_runs_go_between_two_tasks(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True) as pair:
+        run_ids = [pair.api.invoke("long", {"name": f"run{number}", "steps": 40}) for number in range(3)]
+        pair.lines(6, "run")
+        assert pair.app is not None
+        pair.app.terminate()
+        assert pair.app.wait(timeout=30) == 0
+        assert pair.app.stdout is not None
+        pair.app.stdout.close()
+        pair.start_app()
+
+        for run_id in run_ids:
+            run = pair.api.ended(run_id)
+            assert (run["status"], run["output"]) == ("SUCCESS", sum(range(40))), run["why"]
+        # No body was cut.
+        assert len(pair.lines(120, "run")) == 120
+
+
+def test_code_that_blocks_a_worker_is_named_and_its_run_goes_on(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True) as pair:
+        run = pair.api.run("blocking")
+
+        assert (run["status"], run["output"]) == ("SUCCESS", "done")
+        assert "in blocking" in (tmp_path / "app.log").read_text(encoding="utf-8")

@@ -54,8 +54,10 @@ OWN = {
     "GET /api/store/{key}", "PUT /api/store/{key}", "DELETE /api/store/{key}", "GET /api/v1/store/{key}",
     "PUT /api/v1/store/{key}", "DELETE /api/v1/store/{key}", "GET /api/v1/jobs/{job_id}/runs",
     "GET /api/jobs/{job_id}/runs", "POST /api/v1/event-dispatchers/ephemeral",
+    "GET /api/workers/{endpoint_id}/calls", "POST /api/workers/{endpoint_id}/answers",
+    "POST /api/workers/{endpoint_id}/beats",
 }  # fmt: skip
-"""What names nothing of somebody else: whoever asks has a store of his own, and may name any job."""
+"""What names nothing of somebody else: whoever asks has a store and workers of his own, and may name any job."""
 
 
 @pytest.fixture(autouse=True)

@@ -131,6 +131,18 @@ class AppHandler:
         timing = {"x-trigger-request-timing": f"dur={(monotonic() - began) * 1000:.3f}"}
         return AppAnswer(answer.status, {**_JSON, **_versions(), **timing, **answer.headers}, answer.body)
 
+    def drain(self) -> None:
+        """Let what executes on this event loop end between two tasks."""
+        runtime = self._runtimes.get(asyncio.get_running_loop())
+        if runtime is not None:
+            runtime.drain()
+
+    def abort(self) -> None:
+        """End what executes on this event loop at once; it is executed again elsewhere."""
+        runtime = self._runtimes.get(asyncio.get_running_loop())
+        if runtime is not None:
+            runtime.abort()
+
     async def close(self) -> None:
         """End what executes on this event loop; a further request begins anew."""
         runtime = self._runtimes.pop(asyncio.get_running_loop(), None)

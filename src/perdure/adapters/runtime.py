@@ -54,6 +54,7 @@ class Runtime:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
         self._numbers = itertools.count(1)
+        self._at_work: set[str] = set()
         self.platform = WirePlatform(url, api_key, endpoint_id=client.id)
         self.host = Host(
             client.id,
@@ -97,14 +98,25 @@ class Runtime:
         # Whatever executes this run here has lost it.
         self.host.abort(body.run.id, "the run is executed again")
         self.platform.take_up(execution)
+        self._at_work.add(body.run.id)
         try:
             return answer_of(await self.host.execute(request), execution, now_ms=self._clock.now_ms)
         finally:
+            self._at_work.discard(body.run.id)
             self.platform.forget(execution)
 
     def now(self) -> datetime:
         """The time in UTC."""
         return self._clock.now()
+
+    def drain(self) -> None:
+        """Let executions end between two tasks."""
+        self.platform.is_stopping = True
+
+    def abort(self) -> None:
+        """End executions at once, wherever they are; they are executed again elsewhere."""
+        for run_id in self._at_work:
+            self.host.abort(run_id, "the app stops")
 
     async def close(self) -> None:
         """End what executes, and close every connection."""

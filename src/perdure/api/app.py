@@ -21,6 +21,7 @@ from perdure.api import (
     schedules,
     statuses,
     store,
+    workers,
 )
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
@@ -76,6 +77,7 @@ def all_routes() -> list[Route]:
         environments,
         node,
         documents,
+        workers,
     )
     return [route for noun in (*nouns, *REMOTE, v2_events, v2_runs) for route in noun.ROUTES]
 

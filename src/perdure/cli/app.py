@@ -16,6 +16,7 @@ _COMMANDS = {
         "Run an app's jobs while they are written: files that are saved are loaded at once.",
     ),
     "serve": ("serve:run_server", "Serve apps that register with it, in any language."),
+    "worker": ("worker:run_worker", "Execute an app's jobs for a server that this process dials."),
     "endpoints": ("", "Register apps that are behind URLs, list and forget them."),
     "endpoints add": ("endpoints:add_endpoint", "Register an app with a server, or say where it is now."),
     "endpoints list": ("endpoints:list_endpoints", "List the apps that are registered."),

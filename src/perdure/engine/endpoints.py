@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
+    from perdure.transport.http_endpoint import Requester
 
 MOST = 1000
 """How many endpoints an environment may have."""
@@ -198,15 +199,23 @@ class Endpoints:
         return made
 
     def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
+        return self._make(endpoint_id, url, self._requesters.of(self._environment_no), is_bounded=True)
+
+    def open_worker(self, endpoint_id: str, requester: Requester) -> HttpEndpoint:
+        """Make what the engine sees of an app whose workers have dialled in."""
+        return self._make(endpoint_id, f"worker:{endpoint_id}", requester, is_bounded=False)
+
+    def _make(self, endpoint_id: str, url: str, requester: Requester, *, is_bounded: bool) -> HttpEndpoint:
         return HttpEndpoint(
             endpoint_id,
             url,
             api_keys=self._api_keys,
             trace_headers=self._trace_headers,
-            requester=self._requesters.of(self._environment_no),
+            requester=requester,
             now=self._clock.now,
             monotonic=self._clock.monotonic,
             listens=self._keep_listening,
+            is_bounded=is_bounded,
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

@@ -61,6 +61,7 @@ from perdure.engine.tasks import Tasks
 from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tenant
 from perdure.engine.time_outs import Overtime
 from perdure.engine.tracing import Tracing, no_headers
+from perdure.engine.workers import Workers
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
 from perdure.storage import environments, event_waits, nodes, notifications, request_deliveries
@@ -238,21 +239,25 @@ class Node:
 
     def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
         storage, clock, number = self._storage, self.clock, row.number
+        endpoints = Endpoints(
+            storage, clock, self._registration, self._sources, self.directory, self._requesters,
+            environment_no=number, api_keys=lambda: self._private_keys(number),
+            trace_headers=no_headers if self._tracing is None else self._tracing.headers,
+        )  # fmt: skip
         return RemoteDesk(
             number,
             storage,
             self.directory,
             tasks=RemoteTasks(storage, clock, self._ids, self.holds, self._tasks),
             callbacks=self.callbacks,
-            endpoints=Endpoints(
-                storage, clock, self._registration, self._sources, self.directory, self._requesters,
-                environment_no=number, api_keys=lambda: self._private_keys(number),
-                trace_headers=no_headers if self._tracing is None else self._tracing.headers,
-            ),
+            endpoints=endpoints,
             http_endpoints=self._http_endpoints,
             sources=self._sources,
             public_keys=lambda: self.keys.texts(number, is_public=True),
-        )  # fmt: skip
+            workers=Workers(
+                self._registration, environment_no=number, open_app=endpoints.open_worker, monotonic=clock.monotonic
+            ),
+        )
 
     async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:
         """Register an app and execute its jobs from now on; see `Registration.register`.
@@ -350,7 +355,12 @@ class Node:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        self._let_workers_go()
         await self.operations.cut()
+
+    def _let_workers_go(self) -> None:
+        for one in self.environments.all():
+            one.remote.workers.stop()
 
     async def stop(self, *, grace: timedelta) -> None:
         """Take no more work, let executions end for so long, then put the rest back in line.
@@ -377,6 +387,7 @@ class Node:
                 hold.endpoint.abort(hold.run_id, "The node stops.")
             for task in await _wait(rest, _UNWINDING):
                 task.cancel()
+            self._let_workers_go()
 
 
 async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]]:

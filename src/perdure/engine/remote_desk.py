@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
     from perdure.engine.sources import Sources
+    from perdure.engine.workers import Workers
     from perdure.protocol.execution import Tenant
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.protocol.task_waits import EventWait
@@ -38,6 +39,7 @@ class RemoteDesk:
         public_keys: Gives the public keys of the environment, those of the settings before the newest.
         http_endpoints: Takes requests in for them.
         sources: Has their webhooks and sources registered, and takes in their requests.
+        workers: Those that have dialled in.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class RemoteDesk:
         http_endpoints: HttpEndpoints,
         sources: Sources,
         public_keys: Callable[[], Sequence[str]],
+        workers: Workers,
     ) -> None:
         self.environment_no = environment_no
         self._storage = storage
@@ -60,6 +63,7 @@ class RemoteDesk:
         self._callbacks = callbacks
         self.endpoints = endpoints
         self.http_endpoints = http_endpoints
+        self.workers = workers
         self.public_keys = public_keys
         self.sources = sources
 

@@ -40,13 +40,13 @@ _THRESHOLDS: Final = AutoYieldConfig(
 _encode = msgspec.json.Encoder().encode
 
 
-def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int) -> RunJobBody:
+def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int | None) -> RunJobBody:
     """Make the body.
 
     Args:
         request: The execution.
         now: When it begins.
-        limit_ms: Milliseconds that it may take; then the app yields by itself.
+        limit_ms: Milliseconds that it may take, then the app yields by itself; ``None``: as many as it likes.
     """
     event, tenant = request.event, request.tenant
     environment, organization, project = tenant.environment, tenant.organization, tenant.project
@@ -76,7 +76,7 @@ def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int) -
             task.key for task in request.tasks if task.noop and task.status is TaskStatus.COMPLETED
         ).encode(),
         yielded_executions=list(request.yielded),
-        run_chunk_execution_limit=limit_ms,
+        run_chunk_execution_limit=UNSET if limit_ms is None else limit_ms,
         auto_yield_config=_THRESHOLDS,
     )
 

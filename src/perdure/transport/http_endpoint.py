@@ -93,6 +93,7 @@ class HttpEndpoint:
         requester: Sends the requests.
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
+        is_bounded: Whether an execution may take only so long.
 
     Attributes:
         id: The app's id.
@@ -110,6 +111,7 @@ class HttpEndpoint:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         listens: Callable[[str, RunMetadata], Awaitable[None]],
+        is_bounded: bool = True,
     ) -> None:
         self.id = endpoint_id
         self.url = url
@@ -120,6 +122,7 @@ class HttpEndpoint:
         self._now = now
         self._monotonic = monotonic
         self._listens = listens
+        self._is_bounded = is_bounded
         self._chunk_ms = CHUNK_MS[1]
         self._is_native = False
         self._known: dict[str, RunMetadata] = {}
@@ -156,16 +159,18 @@ class HttpEndpoint:
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""
-        made = execution_body(request, now=self._now(), limit_ms=self._chunk_ms - _MARGIN_MS)
+        limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
+        made = execution_body(request, now=self._now(), limit_ms=limit_ms)
         body = encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
         began = self._monotonic()
         try:
             answer = await self._post(Action.EXECUTE_JOB, body=body, timeout=EXECUTION_SECONDS)
         except FetchTimeoutError as error:
             return Abandoned(error.message, limit=FAILURE_LIMIT)
-        except RunError:
+        except RunError as error:
             # Nobody answers: that is no failure of the run, which waits until the app is back.
-            return Abandoned(f"Connection could not be established to the endpoint ({self.url})", no_code=True)
+            lost = f"Connection could not be established to the endpoint ({self.url})"
+            return Abandoned(lost if self._is_bounded else error.message, no_code=True)
         if 200 <= answer.status < 300:
             await self._learn(request.job.id, answer)
             return self._read(answer)

@@ -60,6 +60,9 @@ class WireTasks:
         link: The way to the platform.
         calls: What else it is asked, in forms that any platform knows.
         state: Gives what does work on state.
+
+    Attributes:
+        is_stopping: Whether executions are to end between two tasks.
     """
 
     def __init__(self, link: WireLink, calls: WireCalls, state: Callable[[], StateAndSchedules]) -> None:
@@ -67,6 +70,7 @@ class WireTasks:
         self._calls = calls
         self._state = state
         self._executions: dict[int, WireExecution] = {}
+        self.is_stopping = False
 
     def take_up(self, execution: WireExecution) -> None:
         """Take up an execution; its number is the epoch that its calls name."""
@@ -80,6 +84,8 @@ class WireTasks:
         """Make a task, unless the run has it; see `perdure.protocol.platform.TaskRegister`."""
         execution = self._find(epoch)
         await self._write_lines(execution, record)
+        if self.is_stopping:
+            raise execution.auto_yield("start_task")
         execution.check_time(START_MS, "start_task")
         task = await self._create(execution, record)
         wait = record.wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,12 @@ async def late(_payload: Any, io: IO) -> str:
         return (await client.get_event(sent.id)).name
 
     return await io.run_task("ask", ask)
+
+
+@job
+async def blocking(_payload: Any, io: IO) -> str:
+    time.sleep(3)  # noqa: ASYNC251
+    return await io.run_task("done", lambda: "done")
 
 
 app = client.asgi()

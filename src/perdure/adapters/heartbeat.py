@@ -1,0 +1,56 @@
+"""Signs of life, from a thread of their own: code that blocks the event loop does not keep them back."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from perdure.protocol.api_json import encode
+from perdure.protocol.worker_messages import WorkerBeat
+
+if TYPE_CHECKING:
+    from perdure.transport.node_target import Target
+
+BEAT_SECONDS: Final = 5.0
+"""How often a worker gives a sign of life."""
+
+_TIMEOUT: Final = 5.0
+
+
+class Heartbeat:
+    """Gives signs of life until it is stopped.
+
+    Args:
+        target: The server.
+        path: Where they go.
+        worker_id: Who gives them.
+    """
+
+    def __init__(self, target: Target, path: str, worker_id: str) -> None:
+        self._request = Request(
+            target.url + path,
+            encode(WorkerBeat(worker_id)),
+            {"Authorization": f"Bearer {target.api_key}", "Content-Type": "application/json"},
+            method="POST",
+        )
+        self._opener = build_opener(ProxyHandler({}))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="perdure-heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give no more."""
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            try:
+                with self._opener.open(self._request, timeout=_TIMEOUT) as answer:
+                    answer.read()
+            except HTTPError as error:
+                error.close()
+            except OSError:
+                # Whether there is a connection is seen where it is used.
+                continue

@@ -1,0 +1,196 @@
+"""A worker: dials a server, does the actions that come down the connection, and sends the answers up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import socket
+from base64 import b64decode
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+from perdure.adapters.exchange import AppRequest
+from perdure.adapters.handler import AppHandler
+from perdure.adapters.heartbeat import Heartbeat
+from perdure.config.settings import load_settings
+from perdure.protocol.api_json import decode, encode
+from perdure.protocol.json_text import JsonText
+from perdure.protocol.worker_messages import WorkerAnswer, WorkerBeat, WorkerCall, WorkerReady
+from perdure.sdk.loop_watch import LoopWatch
+from perdure.transport.event_stream import read_events
+from perdure.transport.node_errors import error_of, read_refusal
+from perdure.transport.node_link import path_of, perdure_version
+from perdure.transport.node_request import LostError, NodeReply, NodeRequest, NotSentError
+from perdure.transport.node_session import NodeSession
+from perdure.transport.node_target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from perdure.sdk.client import Client
+
+GRACE_SECONDS: Final = 10.0
+"""How long executions have to end when a worker is to stop."""
+
+_UNWINDING_SECONDS: Final = 2.0
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
+_ANSWER_ATTEMPTS: Final = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Executes a client's jobs for a server, until it is told to stop.
+
+    Args:
+        client: The client; it knows its server.
+        is_ready: Called with the worker's id, the server's URL and the number of jobs, each time that it is connected.
+
+    Raises:
+        NotConnectedError: The client does not know its server.
+    """
+
+    def __init__(self, client: Client, *, is_ready: Callable[[str, str, int], None]) -> None:
+        url, api_key = client.connecting.server()
+        self.id = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._client = client
+        self._target = Target(url, api_key)
+        self._is_ready = is_ready
+        self._handler = AppHandler(client)
+        self._stopping = asyncio.Event()
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._session = NodeSession(perdure_version())
+
+    def stop(self) -> None:
+        """Take no more runs, let those at work end, and then return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called.
+
+        Raises:
+            NotConnectedError: The server does not take the key.
+            PerdureError: The server does not take the app's jobs.
+        """
+        limit = load_settings().blocked_loop_after
+        loop = asyncio.get_running_loop()
+        watch = None if limit is None else LoopWatch(self._client.id, loop, limit=limit.total_seconds())
+        heartbeat = Heartbeat(self._target, self._path("beats"), self.id)
+        listening = asyncio.ensure_future(self._listen())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set():
+                await self._drain()
+            else:
+                await listening
+        finally:
+            for task in (listening, stopping, *self._at_work):
+                task.cancel()
+            await asyncio.gather(listening, stopping, *self._at_work, return_exceptions=True)
+            heartbeat.stop()
+            if watch is not None:
+                watch.stop()
+            await self._handler.close()
+            await self._session.close()
+
+    async def _listen(self) -> None:
+        """Do what comes, over one connection after the other."""
+        pause, has_lost = _FIRST_PAUSE, False
+        while True:
+            try:
+                async for name, data in self._events():
+                    pause, has_lost = _FIRST_PAUSE, False
+                    self._take(name, data)
+            except (NotSentError, LostError) as error:
+                if not has_lost:
+                    _log.warning("The server at %s is not there: %s", self._target.url, error)
+                has_lost = True
+            # The server executes elsewhere what this worker had.
+            await self._cancel()
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _events(self) -> AsyncIterator[tuple[str, bytes]]:
+        request = NodeRequest("GET", f"{self._path('calls')}?worker={self.id}")
+        stream: Any = self._session.stream(self._target, request)
+        async with aclosing(stream) as parts:
+            head = await anext(parts)
+            assert isinstance(head, NodeReply)
+            if head.status >= 500:
+                raise LostError(f"it answered with status {head.status}.")
+            if head.status != 200 or not head.is_native:
+                raise error_of(head.status, read_refusal(head.body), url=self._target.url)
+            async for event in read_events(parts):
+                yield event
+
+    def _take(self, name: str, data: bytes) -> None:
+        if name == "error":
+            refused = read_refusal(data)
+            raise error_of(500, refused, url=self._target.url)
+        if name == "ready":
+            self._is_ready(self.id, self._target.url, decode(data, WorkerReady).jobs)
+            return
+        task = asyncio.ensure_future(self._do(decode(data, WorkerCall)))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+
+    async def _do(self, call: WorkerCall) -> None:
+        body = b64decode(call.raw) if call.raw is not None else (call.body or "").encode()
+        answer = await self._handler.handle(AppRequest("POST", call.headers, body))
+        said = WorkerAnswer(
+            self.id,
+            call.id,
+            answer.status,
+            dict(answer.headers),
+            JsonText(answer.body.decode()) if answer.body else None,
+        )
+        await self._send("answers", said)
+
+    async def _send(self, what: str, message: WorkerAnswer | WorkerBeat) -> None:
+        """Send a message up; if the server is not there, what it is about is lost anyway."""
+        request = NodeRequest("POST", self._path(what), encode(message))
+        for _ in range(_ANSWER_ATTEMPTS):
+            try:
+                reply = await self._session.send(self._target, request)
+            except (NotSentError, LostError):
+                await asyncio.sleep(_FIRST_PAUSE)
+                continue
+            if reply.status >= 400:
+                _log.warning("The server took no answer: status %d, %s", reply.status, reply.body[:300])
+            return
+
+    async def _drain(self) -> None:
+        """Take no more runs, and let those at work end: by themselves, between two tasks, or in the end at once."""
+        await self._send("beats", WorkerBeat(self.id, draining=True))
+        self._handler.drain()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=GRACE_SECONDS)
+        self._handler.abort()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=_UNWINDING_SECONDS)
+
+    async def _cancel(self) -> None:
+        for task in list(self._at_work):
+            task.cancel()
+        await asyncio.gather(*self._at_work, return_exceptions=True)
+
+    def _path(self, what: str) -> str:
+        return path_of("workers", self._client.id, what)
+
+
+async def work(client: Client, *, stop_on: tuple[int, ...], is_ready: Callable[[str, str, int], None]) -> None:
+    """Run a worker until one of these signals comes.
+
+    Raises:
+        PerdureError: As for `Worker`.
+    """
+    worker = Worker(client, is_ready=is_ready)
+    loop = asyncio.get_running_loop()
+    for number in stop_on:
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()

@@ -1,0 +1,55 @@
+"""What a server and a worker say to each other: actions of an app, carried by a connection that the app has opened.
+
+`api_json` gives their JSON, as that of every route of a node's own API.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from perdure.protocol.json_text import JsonText
+
+
+class WorkerCall(Struct, frozen=True, gc=False):
+    """An action that the worker is to do (v2 protocol, section 3).
+
+    Attributes:
+        id: Names it in the answer.
+        headers: Names in lower case.
+        body: The body, if that is JSON.
+        raw: The body in base 64, if it is not.
+    """
+
+    id: int
+    headers: dict[str, str]
+    body: JsonText | None = None
+    raw: str | None = None
+
+
+class WorkerReady(Struct, frozen=True, gc=False):
+    """The worker's jobs are registered, and it is given their runs."""
+
+    jobs: int
+
+
+class WorkerAnswer(Struct, frozen=True, gc=False):
+    """The answer to an action, from a worker that is named by the id it has given itself."""
+
+    worker: str
+    id: int
+    status: int
+    headers: dict[str, str]
+    body: JsonText | None = None
+
+
+class WorkerBeat(Struct, frozen=True, gc=False):
+    """A sign of life; a worker that is ``draining`` is given no more runs."""
+
+    worker: str
+    draining: bool = False
+
+
+class WorkerKnown(Struct, frozen=True, gc=False):
+    """Whether the worker is connected, as far as the server knows."""
+
+    known: bool
