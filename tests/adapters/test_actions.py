@@ -11,9 +11,12 @@ import pytest
 from perdure import (
     IO,
     Client,
+    ExternalSource,
     HttpRequest,
     HttpResponse,
+    RegisteredSource,
     RespondWith,
+    SourceChange,
     cron_trigger,
     event_trigger,
     invoke_trigger,
@@ -276,3 +279,33 @@ async def test_an_index_says_where_requests_name_their_deliveries() -> None:
     index = index_of("shop", decode_message(answer.body, IndexAnswer))
 
     assert [(one.key, one.delivery_id) for one in index.http_endpoints] == [("payments", "id")]
+
+
+async def test_a_source_of_a_dynamic_trigger_makes_events_of_requests() -> None:
+    async def register(change: SourceChange, io: IO) -> None: ...
+
+    def handle(request: HttpRequest, source: RegisteredSource) -> list[dict[str, Any]]:
+        return [{"name": "push", "payload": [request.json(), source.params, source.secret]}]
+
+    shop = Client(id="shop", api_key=KEY, api_url="http://127.0.0.1:9")
+    source = ExternalSource("repos", key=str, register=register, handle=handle)
+    shop.define_dynamic_trigger("pushes", event=event_trigger("push"), source=source)
+    handler = AppHandler(shop)
+    named = {
+        "x-ts-key": "k", "x-ts-secret": "s", "x-ts-params": '{"a":1}', "x-ts-data": "{}", "x-ts-http-url": "http://h/",
+        "x-ts-http-method": "POST", "x-ts-http-headers": "{}", "x-trigger-api-key": KEY,
+    }  # fmt: skip
+    answers: list[Any] = []
+    for trigger in ("pushes", "none"):
+        headers = {**named, "x-trigger-action": "DELIVER_HTTP_SOURCE_REQUEST", "x-ts-dynamic-id": trigger}
+        answers.append(json.loads((await handler.handle(AppRequest("POST", headers, b"[2]"))).body)["events"])
+    headers = {"x-trigger-action": "INDEX_ENDPOINT", "x-trigger-api-key": KEY}
+    index = json.loads((await handler.handle(AppRequest("POST", headers, b""))).body)
+    await handler.close()
+
+    assert [[(one["name"], one["payload"]) for one in made] for made in answers] == [
+        [("push", [[2], {"a": 1}, "s"])],
+        [],
+    ]
+    assert [trigger["id"] for trigger in index["dynamicTriggers"]] == ["pushes"]
+    assert [(job["id"], job.get("internal")) for job in index["jobs"]] == [("register-dynamic-trigger-pushes", True)]

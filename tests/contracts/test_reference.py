@@ -48,6 +48,7 @@ OWNERS: dict[str, type] = {
     "io.store.job": RunValues,
     "status": perdure.Status,
     "schedule": perdure.DynamicSchedule,
+    "trigger": perdure.DynamicTrigger,
     "client.store.env": EnvironmentValues,
     "client": perdure.Client,
     "handle": perdure.RunHandle,

@@ -6,6 +6,10 @@ Scenario = tuple[str, str]
 """A test: its file's name, without the ending, and its own."""
 
 NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
+    "they await calls of a trigger, whose blocking form, trigger.sync, is tested beside them": (
+        ("test_dynamic_triggers", "test_a_run_registers_by_a_task"),
+        ("test_dynamic_triggers", "test_what_cannot_be_registered_is_refused"),
+    ),
     "its branches are tasks of asyncio; io.parallel has those of plain code: plain/test_parallel.py, test_waits.py": (
         ("test_automatic_keys", "test_an_ambiguous_key_is_an_error_on_every_execution"),
         ("test_automatic_keys", "test_wait_for_around_the_only_caller_works"),

@@ -40,6 +40,17 @@ def post_now(url: str, body: bytes = b"", *, method: str = "POST", headers: dict
             )
 
 
+def request_now(url: str, body: bytes, method: str, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
+    """Send a request as anybody would; status, body and headers of its answer."""
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), {name.lower(): value for name, value in error.headers.items()}
+
+
 async def announce(url: str, length: int) -> Answer:
     """Send the head of a request that announces so many bytes, and none of them."""
 

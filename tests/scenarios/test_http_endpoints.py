@@ -22,6 +22,7 @@ from perdure import (
 from perdure.errors import InvalidArgumentError, InvalidFilterError, NotFoundError
 from perdure.sdk.records import Run
 from tests.scenarios.app import App
+from tests.scenarios.requests import request_now
 
 SECRET = "hush"
 JSON = {"Content-Type": "application/json"}
@@ -36,19 +37,6 @@ async def send(
 ) -> Any:
     url = await app.client.get_http_endpoint_url(endpoint_id)
     return await asyncio.to_thread(request_now, url + query, body, method, more.get("headers", JSON))
-
-
-def request_now(url: str, body: bytes, method: str, headers: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(url, data=body, method=method, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(), {name.lower(): value for name, value in error.headers.items()}
 
 
 async def ended(app: App, job_id: str) -> list[Run]:

@@ -25,6 +25,7 @@ from perdure.errors import (
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded, Suspended
 from perdure.protocol.json_text import dump
 from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.sources import RegisterTrigger, UpdateSource
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.server.announced import AnnouncedNode
@@ -152,6 +153,10 @@ async def test_a_run_that_goes_on_is_awaited_no_longer_than_asked(tmp_path: Path
 
 Ask = Callable[[Any], Awaitable[Any]]
 
+REGISTER = RegisterTrigger(
+    "app", "none", "k", ("e",), "s", "key", JsonText('{"a":[{}]}'), {"event": ["e"]}, JsonText("{}")
+)
+
 REFUSED: list[tuple[type[PerdureError], Ask]] = [
     (NotFoundError, lambda desk: desk.get_event("none")),
     (NotFoundError, lambda desk: desk.cancel_event("none")),
@@ -163,6 +168,10 @@ REFUSED: list[tuple[type[PerdureError], Ask]] = [
     (NotFoundError, lambda desk: desk.wait_for_run("run_none", timeout=1)),
     (NotFoundError, lambda desk: desk.invoke_job(InvokeRequest("nap"))),
     (NotFoundError, lambda desk: desk.cancel_runs_for_job("none")),
+    (NotFoundError, lambda desk: desk.get_http_endpoint("none")),
+    (NotFoundError, lambda desk: desk.replay_request("none")),
+    (NotFoundError, lambda desk: desk.register_trigger(REGISTER)),
+    (NotFoundError, lambda desk: desk.update_source(UpdateSource("app", "none", {"event": ["e"]}, "s", JsonText("1")))),
     (InvalidArgumentError, lambda desk: desk.get_run("run_none", take=51)),
     (InvalidArgumentError, lambda desk: desk.get_runs("naps", cursor="x")),
     (InvalidArgumentError, lambda desk: desk.invoke_job(InvokeRequest("naps", idempotency_key=""))),

@@ -227,8 +227,11 @@ class AppHandler:
         raise Refusal(404, "Dynamic trigger not found")
 
     async def _deliver_source(self, request: AppRequest) -> AppAnswer:
-        _read_headers(request, SourceDelivery)
-        return _answer(SourceDeliveryAnswer(events=[], response=_OK))
+        delivery: SourceDelivery = _read_headers(request, SourceDelivery)
+        if delivery.dynamic_id not in self._client.dynamic_triggers:
+            return _answer(SourceDeliveryAnswer(events=[], response=_OK))
+        runtime = await self._runtime()
+        return _answer(await runtime.host.deliver_source(delivery, request.body))
 
     async def _deliver_request(self, request: AppRequest) -> AppAnswer:
         delivery: Delivery = _read_headers(request, Delivery)
@@ -270,7 +273,11 @@ def _answer(message: Struct | Any, headers: Mapping[str, str] | None = None) -> 
 def _index_of(client: Client) -> Index:
     endpoints = tuple(endpoint.spec() for endpoint in client.http_endpoints.values())
     return Index(
-        client.id, tuple(job.spec() for job in client.jobs.values()), tuple(client.dynamic_schedules), endpoints
+        client.id,
+        tuple(job.spec() for job in client.jobs.values()),
+        tuple(client.dynamic_schedules),
+        endpoints,
+        dynamic_triggers=tuple(client.dynamic_triggers),
     )
 
 

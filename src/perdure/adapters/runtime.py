@@ -62,6 +62,7 @@ class Runtime:
             force_replay=True,
             dynamic_schedules=client.dynamic_schedules,
             http_endpoints=client.http_endpoints,
+            dynamic_triggers=client.dynamic_triggers,
             max_threads=load_settings().max_threads,
             register=self.platform,
         )

@@ -19,6 +19,7 @@ from perdure.api import (
     run_changes,
     runs,
     schedules,
+    sources,
     statuses,
     store,
     workers,
@@ -75,6 +76,7 @@ def all_routes() -> list[Route]:
         endpoints,
         operator_keys,
         environments,
+        sources,
         node,
         documents,
         workers,
@@ -131,8 +133,8 @@ def node_app(
     requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
     routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
-    sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
-    routes.append(PathRoute("/api/v1/sources/http/{source_id}", sources))
+    of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
+    routes.append(PathRoute("/api/v1/sources/http/{source_id}", of_sources))
     for path, of_path in group(all_routes()).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
         is_open_ended = any(route.is_open_ended for route in of_path)

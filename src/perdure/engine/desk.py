@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.engine.platform import DirectPlatform
 from perdure.protocol.management import EventFilter, RunFilter
+from perdure.protocol.sources import UpdatedSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.lists import Lists
     from perdure.engine.pruning import Pruning
+    from perdure.engine.sources import Sources
     from perdure.protocol.management import (
         EndpointAnswer,
         EnvironmentAnswer,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         ValuePageAnswer,
     )
     from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdateSource
     from perdure.protocol.statuses import EnvironmentType
 
 _ALL_RUNS = RunFilter()
@@ -48,6 +51,7 @@ class DirectDesk(DirectPlatform):
         pruning: Pruning,
         about: NodeAnswer,
         http_endpoints: HttpEndpoints,
+        sources: Sources,
         administration: Administration,
         endpoints: Endpoints,
         **parts: Any,
@@ -57,6 +61,7 @@ class DirectDesk(DirectPlatform):
         self._pruning = pruning
         self._about = about
         self._http_endpoints = http_endpoints
+        self._sources = sources
         self._administration = administration
         self._endpoints = endpoints
 
@@ -87,6 +92,22 @@ class DirectDesk(DirectPlatform):
     async def replay_request(self, event_id: str) -> EventAnswer:
         """Take in a request once more; see `HttpEndpoints.replay`."""
         return await self._http_endpoints.replay(self._environment_no, event_id)
+
+    async def register_trigger(self, call: RegisterTrigger) -> TriggerAnswer:
+        """Register something with a dynamic trigger; see `Sources.register`."""
+        return await self._sources.register(self._environment_no, call)
+
+    async def update_source(self, call: UpdateSource) -> UpdatedSource:
+        """Note that a source is registered with its vendor; see `Sources.update_source`."""
+        source = await self._sources.update_source(
+            self._environment_no,
+            endpoint_id=call.endpoint_id,
+            key=call.key,
+            options=call.options,
+            secret=call.secret,
+            data=call.data,
+        )
+        return UpdatedSource(source.id, source.key)
 
     async def list_schedules(self, *, cursor: str | None = None, take: int = 20) -> SchedulePageAnswer:
         """List a page of schedules, oldest first; see `Lists.schedules`."""

@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
 from perdure.errors import StorageError
-from perdure.protocol.endpoint import SourceApp
+from perdure.protocol.endpoint import SourceApp, VendorApp
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.json_text import check
 from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery
@@ -125,9 +125,9 @@ class Handovers:
         if source is None or request is None:
             return _outcome(error="There is no such source any more.")
         app: object = self._directory.app(source.environment_no, source.endpoint_id)
-        if not isinstance(app, SourceApp):
+        if not isinstance(app, VendorApp if source.kind is SourceKind.WEBHOOK else SourceApp):
             return None
-        if source.kind is SourceKind.WEBHOOK:
+        if isinstance(app, VendorApp) and source.kind is SourceKind.WEBHOOK:
             delivery = WebhookDelivery(
                 key=source.key,
                 secret=self._sources.secret(source),

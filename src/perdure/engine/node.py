@@ -219,6 +219,7 @@ class Node:
         return DirectDesk(
             row.number,
             http_endpoints=self._http_endpoints,
+            sources=self._sources,
             about=replace(self.about, environment=row.tenant.environment.slug),
             administration=self.administration,
             endpoints=remote.endpoints,

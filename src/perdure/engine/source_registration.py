@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from msgspec import Raw, UnsetType
 
     from perdure.protocol.messages.triggers import RegisterTriggerBody
+    from perdure.protocol.sources import RegisterTrigger
     from perdure.storage.interface import Session
     from perdure.storage.jobs import DispatcherRow
 
@@ -50,8 +51,7 @@ class Registration(Struct, frozen=True):
             InvalidArgumentError: The key is none.
             InvalidFilterError: A filter cannot be compiled.
         """
-        if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-            raise InvalidArgumentError(f"The key of a registration has 1 to {LONGEST_KEY} printable characters.")
+        _check_key(key)
         rule, source = body.rule, body.source
         names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
         return cls(
@@ -65,6 +65,34 @@ class Registration(Struct, frozen=True):
             None if body.account_id is UNSET else body.account_id,
             metadata,
         )
+
+    @classmethod
+    def of_call(cls, source_id: str, call: RegisterTrigger) -> Registration:
+        """Read it as an app of this process says it.
+
+        Raises:
+            InvalidArgumentError: The key is none.
+            InvalidFilterError: The filter cannot be compiled.
+        """
+        _check_key(call.key)
+        if call.filter is not None:
+            compile_event_filter(load(call.filter), path="filter")
+        return cls(
+            source_id,
+            call.trigger_id,
+            call.key,
+            EventTriggerSpec(call.names, call.source, call.filter),
+            f"{call.trigger_id}:{call.key}:{call.source_key}",
+            call.params,
+            call.options,
+            call.account_id,
+            None,
+        )
+
+
+def _check_key(key: str) -> None:
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidArgumentError(f"The key of a registration has 1 to {LONGEST_KEY} printable characters.")
 
 
 async def store_declared(

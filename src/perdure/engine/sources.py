@@ -17,7 +17,7 @@ from perdure.engine.source_changes import (
 )
 from perdure.engine.source_registration import Registration, store_declared, store_registration
 from perdure.errors import NotFoundError
-from perdure.protocol.endpoint import SourceApp
+from perdure.protocol.endpoint import VendorApp
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check
 from perdure.protocol.limits import NAME_LIMIT
@@ -26,6 +26,7 @@ from perdure.protocol.messages.sources import OptionChanges, RegisterSourceEvent
 from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.received import delivery_id
+from perdure.protocol.sources import TriggerAnswer
 from perdure.storage import events, request_deliveries, sources
 from perdure.storage.sources import SourceKind, SourceRow
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.triggers import RegisterTriggerBody
     from perdure.protocol.received import ReceivedRequest
+    from perdure.protocol.sources import RegisterTrigger
     from perdure.storage.events import NewEvent
     from perdure.storage.interface import Session, Storage
     from perdure.storage.sources import Wanted
@@ -129,14 +131,34 @@ class Sources:
             InvalidFilterError: A filter cannot be compiled.
         """
         wanted = Registration.of(self._ids.new("source_"), trigger_id, key, body, metadata)
-        source, dispatchers = await self._storage.write(store_registration, environment_no, endpoint_id, wanted)
-        self._directory.subscribe(environment_no, dispatchers)
+        source = await self._register(environment_no, endpoint_id, wanted, event_id=idempotency_key)
         given = {
             name: OptionChanges(desired=values, missing=[], orphaned=[]) for name, values in source.desired.items()
         }
-        if is_to_be_registered(source):
-            await self._publish(source, event_id=idempotency_key)
         return source_event(source, given, url=self.url(source), secret=self.secret(source))
+
+    async def register(self, environment_no: int, call: RegisterTrigger) -> TriggerAnswer:
+        """Register something with a dynamic trigger, as `register_trigger` does.
+
+        Raises:
+            NotFoundError: The app has no such dynamic trigger.
+            InvalidArgumentError: The key is none.
+            InvalidFilterError: The filter cannot be compiled.
+        """
+        wanted = Registration.of_call(self._ids.new("source_"), call)
+        source = await self._register(environment_no, call.endpoint_id, wanted)
+        return TriggerAnswer(
+            call.trigger_id, call.key, source.key, self.url(source), source.is_active, source.account_id
+        )
+
+    async def _register(
+        self, environment_no: int, endpoint_id: str, wanted: Registration, *, event_id: str | None = None
+    ) -> SourceRow:
+        source, dispatchers = await self._storage.write(store_registration, environment_no, endpoint_id, wanted)
+        self._directory.subscribe(environment_no, dispatchers)
+        if is_to_be_registered(source):
+            await self._publish(source, event_id=event_id)
+        return source
 
     async def initialize_trigger(
         self, environment_no: int, *, endpoint_id: str, trigger_id: str, body: InitializeTriggerBody
@@ -148,7 +170,7 @@ class Sources:
             PerdureError: It does not say how.
         """
         app: object = self._directory.app(environment_no, endpoint_id)
-        if not isinstance(app, SourceApp):
+        if not isinstance(app, VendorApp):
             raise NotFoundError(f"There is no endpoint {endpoint_id!r:.80} here.")
         asked = InitializeTriggerBody(
             id=trigger_id, params=body.params, account_id=body.account_id, metadata=body.metadata

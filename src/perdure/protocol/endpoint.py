@@ -168,11 +168,16 @@ class Responder(Protocol):
 
 @runtime_checkable
 class SourceApp(Protocol):
-    """An app that takes the requests of its sources itself (v2 protocol, sections 3.8, 3.9 and 3.11)."""
+    """An app that makes events of the requests of its sources (v2 protocol, section 3.9)."""
 
     async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
         """Have it make events of a request."""
         ...
+
+
+@runtime_checkable
+class VendorApp(SourceApp, Protocol):
+    """An app of the v2 protocol, which has webhooks, too (sections 3.8 and 3.11)."""
 
     async def deliver_webhook(self, delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
         """Have it verify a request and send the events that it is."""

@@ -15,6 +15,7 @@ from perdure.protocol.statuses import RunStatus, TaskStatus
 if TYPE_CHECKING:
     from perdure.protocol.execution import TaskState
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
+    from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -313,6 +314,14 @@ class RequestsPlatform(Protocol):
 
     async def replay_request(self, event_id: str) -> EventAnswer:
         """Take in a request once more that was received as this event; the new event."""
+        ...
+
+    async def register_trigger(self, call: RegisterTrigger) -> TriggerAnswer:
+        """Register something with a dynamic trigger under a key, in place of what was."""
+        ...
+
+    async def update_source(self, call: UpdateSource) -> UpdatedSource:
+        """Note that a source is registered with its vendor."""
         ...
 
 

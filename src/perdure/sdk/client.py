@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from perdure.sdk.codec import Codec
+    from perdure.sdk.dynamic_trigger import DynamicTrigger
+    from perdure.sdk.external_source import ExternalSource
     from perdure.sdk.hooks import RunEvent
     from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith, Verify
     from perdure.sdk.job import Declare
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
     from perdure.sdk.start import BackgroundStart, Start
-    from perdure.sdk.triggers import Trigger
+    from perdure.sdk.triggers import EventTrigger, Trigger
 
 T = TypeVar("T")
 
@@ -61,6 +63,7 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         jobs: The jobs by id.
         dynamic_schedules: The dynamic schedules by id.
         http_endpoints: The HTTP endpoints by id.
+        dynamic_triggers: The dynamic triggers by id.
         node: The node that the client has started, or ``None``.
         connecting: Knows which node or server the client belongs to.
     """
@@ -82,6 +85,7 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         self.jobs: dict[str, Job[Any, Any]] = {}
         self.dynamic_schedules: dict[str, DynamicSchedule] = {}
         self.http_endpoints: dict[str, HttpEndpoint] = {}
+        self.dynamic_triggers: dict[str, DynamicTrigger[Any]] = {}
         self.hooks = Hooks()
         self.node: Node | None = None
         self._limits: dict[str, ConcurrencyLimit] = {}
@@ -247,6 +251,31 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         if made.id in self.http_endpoints:
             raise InvalidArgumentError(f"The client {self.id!r} has an HTTP endpoint {made.id!r} already.")
         self.http_endpoints[made.id] = made
+        return made
+
+    def define_dynamic_trigger(self, id: str, *, event: EventTrigger[T], source: ExternalSource) -> DynamicTrigger[T]:
+        """Define a dynamic trigger: ``trigger=`` of jobs takes it, and what starts them is registered later.
+
+        Args:
+            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
+            event: Which events, as ``event_trigger`` makes it: the names, source, filter and schema of those that the
+                source sends.
+            source: The service that they come from.
+
+        Raises:
+            InvalidArgumentError: The client has a dynamic trigger of that id, an argument is none, or the client is
+                started.
+
+        See also: v2 protocol, section 11.4.
+        """
+        from perdure.sdk.dynamic_trigger import make_trigger, registering_job
+
+        made = make_trigger(id, event=event, source=source, endpoint_id=self.id)
+        self._refuse_if_started("the dynamic trigger", "define it")
+        if made.id in self.dynamic_triggers:
+            raise InvalidArgumentError(f"The client {self.id!r} has a dynamic trigger {made.id!r} already.")
+        self.attach(registering_job(made))
+        self.dynamic_triggers[made.id] = made
         return made
 
     # Running.
@@ -528,6 +557,7 @@ class SyncCalls(SyncClient):
     unregister_schedule = blocking(Client.unregister_schedule)
     get_http_endpoint_url = blocking(Client.get_http_endpoint_url)
     replay_request = blocking(Client.replay_request)
+    register_trigger = blocking(Client.register_trigger)
 
     @property
     def store(self) -> SyncStore:

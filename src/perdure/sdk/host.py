@@ -22,10 +22,12 @@ from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, Suspended, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
+from perdure.protocol.received import ReceivedRequest
 from perdure.sdk.branches import TaskFactory
 from perdure.sdk.crossing import Crossing
 from perdure.sdk.execution import Execution
 from perdure.sdk.hooks import call_hooks
+from perdure.sdk.http_request import HttpRequest
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.logger import say_dropped
 from perdure.sdk.notifications import notification_of
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from perdure.protocol.execution import JsonText
+    from perdure.protocol.messages.delivery import SourceDelivery, SourceDeliveryAnswer
     from perdure.protocol.platform import Platform, TaskRegister
-    from perdure.protocol.received import GivenResponse, ReceivedRequest
+    from perdure.protocol.received import GivenResponse
+    from perdure.sdk.dynamic_trigger import DynamicTrigger
     from perdure.sdk.http_endpoint import HttpEndpoint
     from perdure.sdk.io.stand_ins import StandIns
     from perdure.sdk.job import Job
@@ -51,6 +55,7 @@ TICK_SECONDS = 0.1
 """How often log lines are stored that no task took along, and tasks that take long are shown as running."""
 
 NO_ENDPOINTS: Mapping[str, HttpEndpoint] = MappingProxyType({})
+NO_TRIGGERS: Mapping[str, DynamicTrigger[Any]] = MappingProxyType({})
 
 
 class Clock(Protocol):
@@ -74,6 +79,7 @@ class Host:
         force_replay: Keep nothing: every suspension replays.
         dynamic_schedules: The ids of the client's dynamic schedules.
         http_endpoints: The client's HTTP endpoints by id.
+        dynamic_triggers: The client's dynamic triggers by id.
         stand_ins: What answers tasks in place of their bodies, in tests.
         max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
         register: Where each task is made before its body runs; ``None``: nowhere.
@@ -87,6 +93,7 @@ class Host:
         force_replay: bool = False,
         dynamic_schedules: Collection[str] = (),
         http_endpoints: Mapping[str, HttpEndpoint] = NO_ENDPOINTS,
+        dynamic_triggers: Mapping[str, DynamicTrigger[Any]] = NO_TRIGGERS,
         stand_ins: StandIns | None = None,
         max_threads: int = MAX_THREADS,
         register: TaskRegister | None = None,
@@ -94,6 +101,7 @@ class Host:
         self._client_id = client_id
         self._dynamic_schedules = dynamic_schedules
         self._http_endpoints = http_endpoints
+        self._dynamic_triggers = dynamic_triggers
         self._jobs = jobs
         self._force_replay = force_replay
         # Every wait is to be a suspension then.
@@ -159,7 +167,27 @@ class Host:
         """List the client's jobs, dynamic schedules and HTTP endpoints."""
         jobs = tuple(job.spec() for job in self._jobs.values())
         endpoints = tuple(endpoint.spec() for endpoint in self._http_endpoints.values())
-        return Index(self._client_id, jobs, tuple(self._dynamic_schedules), endpoints)
+        return Index(
+            self._client_id,
+            jobs,
+            tuple(self._dynamic_schedules),
+            endpoints,
+            dynamic_triggers=tuple(self._dynamic_triggers),
+        )
+
+    async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
+        """Make events of a request to the source of a dynamic trigger.
+
+        Raises:
+            Exception: What the source's function raised; the request is to be handed over again.
+        """
+        trigger = self._dynamic_triggers.get(str(delivery.dynamic_id))
+        if trigger is None:
+            raise NotFoundError(f"There is no dynamic trigger {delivery.dynamic_id!r} in this process.")
+        received = ReceivedRequest(delivery.http_method, delivery.http_url, delivery.http_headers, body, self.now())
+        work = trigger.source.answer(delivery, HttpRequest.of(received), self.body_threads.run)
+        # In a context of its own: whoever asks is outside of every run.
+        return await self._loop.create_task(work, context=Context())
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
         """Answer a request to an HTTP endpoint whose app wants to answer it.

@@ -442,3 +442,23 @@ class ScheduleRegistration(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None
     metadata: Any
     active: bool
+
+
+class TriggerRegistration(msgspec.Struct, frozen=True, kw_only=True):
+    """A registration with a dynamic trigger.
+
+    Attributes:
+        id: What it was registered as; runs that it starts find it as ``ctx.source.id``.
+        trigger_id: The dynamic trigger.
+        source_key: Names its source.
+        url: Where the service is to send.
+        account_id: The external account that its runs concern, or ``None``.
+        active: Whether the service knows of it already.
+    """
+
+    id: str
+    trigger_id: str
+    source_key: str
+    url: str
+    account_id: str | None
+    active: bool

@@ -172,8 +172,8 @@ class DynamicSchedule(Trigger[ScheduledPayload], frozen=True, kw_only=True):
         return io_at_hand(IO, call, f"In a plain function, call schedule.sync.{call}, which blocks.")
 
 
-def io_at_hand(kind: type[L], call: str, remedy: str) -> L:
-    """Give the library of the current run, of the kind that a call of a schedule needs.
+def io_at_hand(kind: type[L], call: str, remedy: str, *, what: str = "schedule") -> L:
+    """Give the library of the current run, of the kind that a call of a schedule or a trigger needs.
 
     Raises:
         NotInRunError: There is no run.
@@ -183,7 +183,7 @@ def io_at_hand(kind: type[L], call: str, remedy: str) -> L:
         return current(kind).io
     except NotInRunError as error:
         raise NotInRunError(
-            f"schedule.{call} is a task of a run, and there is none here; from outside, call client.{call}_schedule."
+            f"{what}.{call} is a task of a run, and there is none here; from outside, call client.{call}_{what}."
         ) from error
     except InvalidArgumentError as error:
         raise InvalidArgumentError(remedy) from error

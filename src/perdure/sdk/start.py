@@ -53,6 +53,7 @@ async def start_node(client: Client, options: StartOptions) -> Node:
         max_threads=settings.max_threads,
         dynamic_schedules=client.dynamic_schedules,
         http_endpoints=client.http_endpoints,
+        dynamic_triggers=client.dynamic_triggers,
     )
     try:
         embedded: Embedded = await assembly.start_library(

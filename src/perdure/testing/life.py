@@ -229,6 +229,7 @@ class EnvHost(Host):
             force_replay=force_replay,
             dynamic_schedules=client.dynamic_schedules,
             http_endpoints=client.http_endpoints,
+            dynamic_triggers=client.dynamic_triggers,
             stand_ins=fakes,
         )
         self._life = life

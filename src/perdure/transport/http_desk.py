@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from perdure.errors import PerdureError
 from perdure.protocol.api_bodies import Prune
+from perdure.protocol.api_json import encode
 from perdure.protocol.management import JobAnswer, NodeAnswer, PruneAnswer
 from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer
+from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
 from perdure.transport.http_administration import HttpAdministration
 from perdure.transport.http_events import HttpEvents
 from perdure.transport.http_runs import HttpRuns
 from perdure.transport.http_state import HttpState
+from perdure.transport.node_link import path_of
+from perdure.transport.node_request import NodeRequest
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -38,6 +42,14 @@ class HttpDesk(HttpEvents, HttpRuns, HttpState, HttpAdministration):
     async def replay_request(self, event_id: str) -> EventAnswer:
         """Take in a request once more that was received as this event; the new event."""
         return await self._post(EventAnswer, "events", event_id, "replay", repeats=False)
+
+    async def register_trigger(self, call: RegisterTrigger) -> TriggerAnswer:
+        """Register something with a dynamic trigger under a key, in place of what was."""
+        return await self._link.ask(NodeRequest("PUT", path_of("trigger-registrations"), encode(call)), TriggerAnswer)
+
+    async def update_source(self, call: UpdateSource) -> UpdatedSource:
+        """Note that a source is registered with its vendor."""
+        return await self._link.ask(NodeRequest("PUT", path_of("sources"), encode(call)), UpdatedSource)
 
     async def get_node(self) -> NodeAnswer:
         """Say who answers."""

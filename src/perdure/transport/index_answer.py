@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.endpoint import DynamicScheduleSpec, DynamicTriggerSpec, EventTriggerSpec, ScheduleTriggerSpec
 from perdure.protocol.messages.display import DisplayProperty
 from perdure.protocol.messages.indexing import (
     ConcurrencyLimit,
     DynamicScheduleMetadata,
+    DynamicTriggerMetadata,
     DynamicTriggerReference,
     EventExample,
     EventSpecification,
@@ -52,7 +53,17 @@ def index_answer(index: Index, examples: Mapping[str, JsonText]) -> IndexAnswer:
         jobs=[_job(job, examples.get(job.id)) for job in index.jobs],
         sources=[],
         webhooks=[],
-        dynamic_triggers=[],
+        dynamic_triggers=[
+            DynamicTriggerMetadata(
+                id=trigger_id,
+                jobs=[
+                    JobReference(id=job.id, version=job.version)
+                    for job in index.jobs
+                    if job.trigger == DynamicTriggerSpec(trigger_id)
+                ],
+            )
+            for trigger_id in index.dynamic_triggers
+        ],
         dynamic_schedules=[
             DynamicScheduleMetadata(
                 id=schedule_id,
@@ -99,6 +110,7 @@ def _job(job: JobSpec, examples: JsonText | None) -> JobMetadata:
         enabled=job.enabled,
         preprocess_runs=False,
         concurrency_limit=_limit(job.limit),
+        internal=job.internal,
     )
 
 
@@ -123,6 +135,9 @@ def _trigger(job: JobSpec) -> tuple[EventSpecification, TriggerMetadata]:
         event = EventSpecification(
             name=_SCHEDULED, title="Dynamic Schedule", source=_SOURCE, icon="schedule-dynamic", examples=[_NOW]
         )
+        return event, DynamicTriggerReference(id=trigger.id)
+    if isinstance(trigger, DynamicTriggerSpec):
+        event = EventSpecification(name=trigger.id, title="Dynamic Trigger", source=_SOURCE, icon="trigger")
         return event, DynamicTriggerReference(id=trigger.id)
     event = EventSpecification(name="invoke", title="Manual Invoke", source=_SOURCE, icon="trigger")
     return event, InvokeTrigger()

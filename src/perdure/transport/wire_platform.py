@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RunPageAnswer,
     )
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
+    from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
     from perdure.protocol.state import PutStatus, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
 
@@ -134,6 +135,14 @@ class WirePlatform(WireTasks):
     async def get_http_endpoint(self, id: str) -> HttpEndpointAnswer:
         """Tell where requests to an HTTP endpoint go."""
         return await self._desk.get_http_endpoint(id)
+
+    async def register_trigger(self, call: RegisterTrigger) -> TriggerAnswer:
+        """Register something with a dynamic trigger."""
+        return await self._desk.register_trigger(call)
+
+    async def update_source(self, call: UpdateSource) -> UpdatedSource:
+        """Note that a source is registered with its vendor."""
+        return await self._desk.update_source(call)
 
     async def replay_request(self, event_id: str) -> EventAnswer:
         """Take in a request from outside once more."""

@@ -39,6 +39,7 @@ class WatchedHost(Host):
             max_threads=max_threads,
             dynamic_schedules=client.dynamic_schedules,
             http_endpoints=client.http_endpoints,
+            dynamic_triggers=client.dynamic_triggers,
         )
         self._journal = journal
         self._epochs: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`invoke_and_wait`, `store`, `statuses`, `schedules`, `sent_events`, `background_fetch`, `background_poll`.
+`invoke_and_wait`, `store`, `statuses`, `schedules`, `triggers`, `sent_events`, `background_fetch`, `background_poll`.
 `IO` gathers them. Start reading at `run_task`: everything else is made of it.
 """
 
@@ -38,6 +38,7 @@ from perdure.sdk.io.send_event import EventCalls
 from perdure.sdk.io.sent_events import SentEventCalls
 from perdure.sdk.io.statuses import StatusCalls
 from perdure.sdk.io.store import Store
+from perdure.sdk.io.triggers import TriggerCalls
 from perdure.sdk.io.wait import WaitCalls
 from perdure.sdk.io.wait_for_event import EventWaitCalls
 from perdure.sdk.io.wait_for_request import RequestCalls
@@ -69,6 +70,7 @@ class IO(
     AwaitedInvokeCalls,
     StatusCalls,
     ScheduleCalls,
+    TriggerCalls,
     FetchCalls,
     PollCalls,
 ):

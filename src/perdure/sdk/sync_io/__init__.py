@@ -19,6 +19,7 @@ from perdure.sdk.sync_io.send_event import SyncEventCalls
 from perdure.sdk.sync_io.sent_events import SyncSentEventCalls
 from perdure.sdk.sync_io.statuses import SyncStatusCalls
 from perdure.sdk.sync_io.store import SyncStore
+from perdure.sdk.sync_io.triggers import SyncTriggerCalls
 from perdure.sdk.sync_io.wait import SyncWaitCalls
 from perdure.sdk.sync_io.wait_for_event import SyncEventWaitCalls
 from perdure.sdk.sync_io.wait_for_request import SyncRequestCalls
@@ -50,6 +51,7 @@ class SyncIO(
     SyncAwaitedInvokeCalls,
     SyncStatusCalls,
     SyncScheduleCalls,
+    SyncTriggerCalls,
     SyncFetchCalls,
     SyncPollCalls,
 ):
