@@ -24,6 +24,7 @@ WORKLOADS = {
     "replay": "replay",
     "import": "import_time",
     "dev": "dev",
+    "commands": "commands",
 }
 
 # Those with a server and an app in processes of their own: the module and function of each in ``bench.remote``.
