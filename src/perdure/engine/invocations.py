@@ -15,6 +15,7 @@ from perdure.engine.starts import create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.limits import ID_LIMIT
+from perdure.protocol.task_waits import INVOKED
 from perdure.storage import events, jobs, notifications, runs
 from perdure.storage.events import NewEvent
 from perdure.storage.runs import NewRun
@@ -66,7 +67,7 @@ class Invocations:
             job = await self.find_job(environment_no, request.job_id)
         event = NewEvent(
             self._event_id(request),
-            "invoke",
+            INVOKED,
             "trigger.dev",
             request.payload,
             request.context,

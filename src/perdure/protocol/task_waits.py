@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from perdure.protocol.json_text import JsonText
+
+INVOKED: Final = "invoke"
+"""The name of the event that each invocation makes."""
 
 
 class CallbackWait(Struct, frozen=True, gc=False):

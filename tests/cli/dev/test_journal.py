@@ -78,6 +78,16 @@ def test_a_run_is_told_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     assert [line for line, pattern in zip(lines, expected, strict=True) if not re.fullmatch(pattern, line)] == []
 
 
+def test_a_run_that_was_invoked_is_told_as_such_with_an_idempotency_key_and_without(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with started(tmp_path, "app.py") as dev:
+        dev.ready()
+        for key in ("once", None):
+            body = {"payload": {"id": "A1", "amount": 1}, "idempotency_key": key}
+            assert dev.ask("/api/jobs/fulfil/invoke", body).status == 200
+            dev.until("begins, by an invocation")
+
+
 def test_a_line_of_a_log_is_told_once_however_often_the_run_is_replayed(tmp_path: Path) -> None:
     write_app(tmp_path)
     with started(tmp_path, "app.py", environ={"PERDURE_FORCE_REPLAY": "1"}) as dev:

@@ -14,6 +14,7 @@ from perdure.protocol.execution import Abandoned, Failed, InvalidPayload, Succee
 from perdure.protocol.json_text import load
 from perdure.protocol.schedules import SCHEDULED_EVENT
 from perdure.protocol.statuses import RunStatus, TaskStatus
+from perdure.protocol.task_waits import INVOKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +184,7 @@ def _cause(request: ExecutionRequest) -> str:
     event = request.event
     if event.name == SCHEDULED_EVENT:
         return f"a tick of its schedule at {event.timestamp.astimezone():%H:%M:%S}"
-    return "an invocation" if event.id.startswith("invoke:") else f"event {event.name!r}"
+    return "an invocation" if event.name == INVOKED else f"event {event.name!r}"
 
 
 def _name(record: TaskRecord) -> str:
