@@ -43,7 +43,8 @@ async def introduce(
         database_url: Where everything is stored.
     """
     took = f"{time.monotonic() - assignment.began:.2f} s"
-    jobs = [] if client is None else [job.spec() for job in client.jobs.values()]
+    specs = [] if client is None else [job.spec() for job in client.jobs.values()]
+    jobs = [spec for spec in specs if not spec.internal]
     lines: list[str] = []
     ticks = await list_ticks(embedded.platform)
     if not assignment.is_reload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.endpoint import DynamicScheduleSpec, DynamicTriggerSpec, EventTriggerSpec, ScheduleTriggerSpec
 from perdure.protocol.received import EVENT_PREFIX
 from perdure.protocol.schedules import CronTiming
 
@@ -25,6 +25,8 @@ def describe_trigger(trigger: TriggerSpec) -> str:
         return describe_timing(trigger.timing)
     if isinstance(trigger, DynamicScheduleSpec):
         return f"schedule {trigger.id}, when one is registered"
+    if isinstance(trigger, DynamicTriggerSpec):
+        return f"what is registered with {trigger.id}"
     return "invoked"
 
 
