@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 KEY = "tr_dev_npm0npm0npm0npm0npm0"
+PUBLIC_KEY = "pk_dev_npm0npm0npm0npm0npm0"
 FINAL = {"SUCCESS", "FAILURE", "TIMED_OUT", "ABORTED", "CANCELED", "INVALID_PAYLOAD", "UNRESOLVED_AUTH"}
 PATIENCE = 60.0
 
@@ -92,6 +93,18 @@ class Api:
     def runs_of(self, job: str) -> list[str]:
         """The ids of a job's runs, newest first."""
         return [str(run["id"]) for run in self.ask("GET", f"/api/jobs/{job}/runs?take=50").body["runs"]]
+
+    def outputs(self, job: str, count: int, before: int = 0) -> list[Any]:
+        """What the runs of a job came to, oldest first, when there are so many."""
+        deadline = time.monotonic() + PATIENCE
+        while len(ids := self.runs_of(job)) < before + count:
+            assert time.monotonic() < deadline, ids
+            time.sleep(0.02)
+        return [self.ended(run)["output"] for run in reversed(ids[: len(ids) - before])]
+
+    def register(self, endpoint_id: str, url: str) -> Answer:
+        """Register an app."""
+        return self.ask("POST", "/api/v1/endpoints", {"id": endpoint_id, "url": url})
 
 
 def request(method: str, url: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:

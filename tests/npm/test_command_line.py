@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.npm.api import KEY, PATIENCE, Api
-from tests.npm.conftest import NODE, install, running
+from tests.npm.conftest import NODE, SERVE, copied, running
 
 CLI = Path(__file__).parent / "cli"
 PROGRAM = "node_modules/@trigger.dev/cli/dist/index.js"
@@ -26,10 +24,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command line with what it needs; what it would ask the internet with is left out."""
-    folder = tmp_path_factory.mktemp("cli") / "cli"
-    shutil.copytree(CLI, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install(folder)
-    return folder / PROGRAM
+    return copied(CLI, tmp_path_factory.mktemp("npm")) / PROGRAM
 
 
 class Said:
@@ -77,8 +72,7 @@ def test_dev_registers_an_app_and_has_it_asked_again_when_a_file_is_saved(
     project = tmp_path / "project"
     project.mkdir()
     (project / "package.json").write_text('{"name": "project"}')
-    serve = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
-    with running(serve, cwd=tmp_path, PERDURE_API_KEY=KEY) as said:
+    with running(SERVE, cwd=tmp_path, PERDURE_API_KEY=KEY) as said:
         server = Api.of(said)
         at = server.url.replace("127.0.0.1", "localhost")
         environ = {"TRIGGER_API_KEY": KEY, "TRIGGER_API_URL": at}
@@ -99,9 +93,8 @@ def test_dev_registers_an_app_and_has_it_asked_again_when_a_file_is_saved(
 
 def test_dev_says_that_the_key_is_wrong(cli: Path, packages: Path, tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"name": "project"}')
-    serve = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
     wrong = f"{KEY[:-1]}x"
-    with running(serve, cwd=tmp_path, PERDURE_API_KEY=KEY) as said:
+    with running(SERVE, cwd=tmp_path, PERDURE_API_KEY=KEY) as said:
         environ = {"TRIGGER_API_KEY": wrong, "TRIGGER_API_URL": Api.of(said).url.replace("127.0.0.1", "localhost")}
         with (
             running([NODE, "serve.cjs"], cwd=packages, **environ) as port,

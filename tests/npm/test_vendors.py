@@ -38,15 +38,6 @@ def send(api: Api, name: str, body: dict[str, Any], **more: Any) -> None:
     assert run["output"] == 200, run
 
 
-def outputs(api: Api, job: str, count: int, before: int = 0) -> list[Any]:
-    """What the runs of a job came to, oldest first, when there are so many."""
-    deadline = time.monotonic() + PATIENCE
-    while len(ids := api.runs_of(job)) < before + count:
-        assert time.monotonic() < deadline, ids
-        time.sleep(0.02)
-    return [api.ended(run)["output"] for run in reversed(ids[: len(ids) - before])]
-
-
 def became(api: Api, prefix: str, delivery: str) -> dict[str, Any]:
     """What became of a delivery; waits until it is known."""
     deadline = time.monotonic() + PATIENCE
@@ -66,8 +57,8 @@ def test_an_external_source_is_registered_with_its_vendor_and_its_requests_start
     before = len(api.runs_of("on-push"))
     for number in (1, 2):
         send(api, "fixed", {"n": number})
-        assert outputs(api, "on-push", number, before)[-1]["n"] == number
-    first, second = outputs(api, "on-push", 2, before)
+        assert api.outputs("on-push", number, before)[-1]["n"] == number
+    first, second = api.outputs("on-push", 2, before)
     assert (first["repo"], first["hook"]) == ("fixed", "hook of fixed")
     assert second["count"] == first["count"] + 1
 
@@ -77,7 +68,7 @@ def test_a_request_to_a_source_is_handed_over_until_the_app_takes_it_and_makes_e
     before = len(api.runs_of("on-push"))
     for _ in range(3):
         send(api, "fixed", {"breaks": True}, delivery="d1")
-    assert len(outputs(api, "on-push", 1, before)) == 1
+    assert len(api.outputs("on-push", 1, before)) == 1
     assert became(api, "httpsource.", "d1") == {"events": 1}
 
 
@@ -86,7 +77,7 @@ def test_a_request_with_another_secret_makes_no_event(api: Api) -> None:
     before = len(api.runs_of("on-push"))
     send(api, "fixed", {"n": "forged"}, secret="another")
     send(api, "fixed", {"n": "true"})
-    assert [one["n"] for one in outputs(api, "on-push", 1, before)] == ["true"]
+    assert [one["n"] for one in api.outputs("on-push", 1, before)] == ["true"]
 
 
 def test_a_dynamic_trigger_starts_every_job_of_its_with_the_events_of_each_registration(api: Api) -> None:
@@ -103,12 +94,12 @@ def test_a_dynamic_trigger_starts_every_job_of_its_with_the_events_of_each_regis
         until_active(api, name)
     send(api, "red", {"n": 1})
     for job, count in zip(jobs, before, strict=True):
-        (seen,) = outputs(api, job, 1, count)
+        (seen,) = api.outputs(job, 1, count)
         assert (seen["payload"]["repo"], seen["payload"]["n"]) == ("red", 1)
         assert seen["source"]["id"] == "first"
     send(api, "blue", {"n": 2})
     for job, count in zip(jobs, before, strict=True):
-        _, seen = outputs(api, job, 2, count)
+        _, seen = api.outputs(job, 2, count)
         assert (seen["payload"]["repo"], seen["source"]["id"], seen["account"]) == ("blue", "second/one", "acme")
 
 
@@ -121,7 +112,7 @@ def test_a_dynamic_trigger_listens_to_what_was_registered_last(api: Api) -> None
     before = len(api.runs_of("on-any-push"))
     for number in (6, 7):
         send(api, "green", {"n": number})
-    assert [one["payload"]["n"] for one in outputs(api, "on-any-push", 1, before)] == [7]
+    assert [one["payload"]["n"] for one in api.outputs("on-any-push", 1, before)] == [7]
 
 
 def test_a_webhook_is_registered_and_its_app_sends_the_events(api: Api) -> None:
@@ -131,7 +122,7 @@ def test_a_webhook_is_registered_and_its_app_sends_the_events(api: Api) -> None:
     assert "/api/v1/http-endpoints/fake.rows-" in hook["url"]
     send(api, "people", {"row": 0}, secret="another", delivery="w0")
     send(api, "people", {"row": 1}, delivery="w1")
-    assert outputs(api, "on-row", 1) == [{"table": "people", "row": 1}]
+    assert api.outputs("on-row", 1) == [{"table": "people", "row": 1}]
     assert became(api, "httpendpoint.", "w1") == {"verified": True}
     assert became(api, "httpendpoint.", "w0") == {"verified": False, "error": "not you"}
 
