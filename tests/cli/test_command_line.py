@@ -17,6 +17,7 @@ def test_the_version_is_shown(perdure: Commands) -> None:
     assert shown.status == 0
     assert ["perdure", version("perdure")] in shown.rows
     assert perdure("version", "--json").json()["perdure"] == version("perdure")
+    assert perdure("--version", "--json").output == perdure("version", "--json").output
 
 
 def test_without_a_command_it_shows_what_commands_there_are(perdure: Commands) -> None:

@@ -56,6 +56,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
     from perdure.cli.failures import explain
     from perdure.errors import InvalidArgumentError, PerdureError
 
+    if arguments[:1] == ["--version"]:
+        # As most programs have it.
+        arguments = ["version", *arguments[1:]]
     unreadable = next((one for one in arguments if not _is_utf_8(one)), None)
     if unreadable is not None and arguments[0] not in _TAKE_FILES:
         error = InvalidArgumentError(f"The argument {unreadable!r:.80} is not UTF-8.")

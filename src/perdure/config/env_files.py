@@ -69,6 +69,10 @@ def read_env_file(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidArgumentError(f"{path} cannot be read as text in UTF-8: {error}") from error
+    if "\0" in text:
+        # No process can be given it.
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InvalidArgumentError(f"{path}, line {line}: there is a NUL in it, which no variable can hold.")
     for binding in parse_stream(StringIO(text)):
         if binding.error:
             raise InvalidArgumentError(

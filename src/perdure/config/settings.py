@@ -131,7 +131,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = convert(given, Settings, strict=False)
     except ValidationError as error:
-        raise InvalidArgumentError(f"An environment variable PERDURE_* has a wrong value: {error}.") from error
+        wrong = next((name for name, field in VARIABLES.items() if str(error).endswith(f"`$.{field}`")), "PERDURE_*")
+        raise InvalidArgumentError(f"The environment variable {wrong} has a wrong value: {error}.") from error
     for variable, field in VARIABLES.items():
         number = getattr(settings, field)
         if field in _AT_LEAST_ONE and number is not None and number < 1:

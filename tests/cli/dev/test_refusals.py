@@ -90,7 +90,7 @@ def test_a_database_that_another_process_owns_is_told_with_that_process(tmp_path
 def test_settings_that_are_no_good_are_told_and_end_it(tmp_path: Path) -> None:
     write_app(tmp_path)
     with started(tmp_path, "app.py", terminal=False, environ={"PERDURE_MAX_THREADS": "none"}) as dev:
-        assert "PERDURE_* has a wrong value" in dev.rest()
+        assert "PERDURE_MAX_THREADS has a wrong value" in dev.rest()
         assert dev.end() == 2
 
 
@@ -99,7 +99,7 @@ def test_settings_that_are_no_good_any_more_are_told_and_it_waits_for_better_one
     with started(tmp_path, "app.py") as dev:
         dev.ready()
         (tmp_path / ".env").write_text("PERDURE_MAX_THREADS=none\n", encoding="utf-8")
-        dev.until("PERDURE_* has a wrong value")
+        dev.until("PERDURE_MAX_THREADS has a wrong value")
         dev.until("It is started again when a file changes.")
         (tmp_path / ".env").write_text("PERDURE_MAX_THREADS=3\n", encoding="utf-8")
         dev.until("Reloaded")

@@ -43,6 +43,12 @@ def test_a_line_that_sets_nothing_is_named_by_its_number_and_little_of_it_is_sho
     assert "secret" not in str(caught.value)
 
 
+def test_a_nul_that_no_process_could_be_given_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=1\nB=x\0y\n")
+    with pytest.raises(InvalidArgumentError, match="line 2: there is a NUL"):
+        read_env_files(tmp_path)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe\n")
     with pytest.raises(InvalidArgumentError, match="cannot be read as text"):

@@ -32,7 +32,7 @@ def test_a_rate_limit_is_requests_a_second_and_at_once() -> None:
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5"])
 def test_a_wrong_value_is_refused(value: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="PERDURE_"):
+    with pytest.raises(InvalidArgumentError, match="PERDURE_MAX_EXECUTIONS"):
         load_settings({"PERDURE_MAX_EXECUTIONS": value})
 
 
