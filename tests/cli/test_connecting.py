@@ -91,6 +91,13 @@ def test_a_node_that_does_not_answer_is_not_connected(perdure: Commands) -> None
     assert "http://127.0.0.1:9" in refused.errors
 
 
+def test_a_name_that_nobody_knows_is_said_to_be_unknown(perdure: Commands) -> None:
+    refused = perdure("runs", "list", PERDURE_API_URL="http://nobody.invalid", PERDURE_API_KEY="tr_dev_x")
+    assert refused.status == 4
+    assert "There is no connection to it: " in refused.errors
+    assert "gaierror" not in refused.errors
+
+
 def test_a_node_without_a_key_for_it_is_not_connected(perdure: Commands) -> None:
     refused = perdure("runs", "list", PERDURE_API_URL="http://127.0.0.1:9")
     assert refused.status == 4

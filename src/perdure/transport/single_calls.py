@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
@@ -135,5 +136,7 @@ def _read_url(target: Target) -> SplitResult:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return error.strerror or "its name is not known"
     number = getattr(error, "errno", None)
     return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__

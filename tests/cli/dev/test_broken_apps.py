@@ -71,6 +71,18 @@ def test_a_file_that_has_gone_is_told_and_the_node_serves_on_until_it_is_back(tm
         dev.until("succeeded")
 
 
+def test_an_app_that_goes_to_another_folder_has_its_database_where_the_command_was_called(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_app(tmp_path, f"import os\nos.chdir({str(elsewhere)!r})\n{SHOP}")
+    with started(tmp_path, "app.py") as dev:
+        dev.ready()
+        dev.send("order.placed", {"id": "A1"})
+        dev.until("succeeded")
+    assert (tmp_path / ".perdure" / "perdure.db").is_file()
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_client_that_has_gone_is_told_and_waited_for(tmp_path: Path) -> None:
     app = write_app(tmp_path)
     with started(tmp_path, "app.py") as dev:

@@ -8,6 +8,7 @@ import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from perdure.cli.dev.app import BrokenAppError, broken, describe_jobs, load_app
 from perdure.cli.dev.console import ReaderGoneError
@@ -57,6 +58,7 @@ class Session:
         self._status = 0
         self._loop_watch: LoopWatch | None = None
         self._settings = load_settings()
+        self._folder = Path.cwd()
         self._listening = socket.socket(fileno=assignment.socket)
 
     async def run(self) -> int:
@@ -90,7 +92,7 @@ class Session:
             TargetError: It has no client that is meant, and no process before has said so.
         """
         try:
-            target = parse_target(self._assignment.target, folder=Path.cwd())
+            target = parse_target(self._assignment.target, folder=self._folder)
             return target, load_app(target, self._console)
         except TargetError as error:
             if not self._assignment.is_reload:
@@ -137,7 +139,7 @@ class Session:
     async def _embed(self, client: Client | None, host: WatchedHost | None) -> EmbeddedNode:
         return await start_embedded(
             host,
-            database_url=self._url_of(client),
+            database_url=self._seen_from_here(self._url_of(client)),
             settings=self._settings,
             connect=None if host is None else host.connect,
             # A node that fails to start closes what it listens on.
@@ -148,6 +150,11 @@ class Session:
     def _url_of(self, client: Client | None) -> str:
         url = client.database_url if client is not None else self._assignment.before.database_url
         return self._settings.database_url if url is None else url
+
+    def _seen_from_here(self, url: str) -> str:
+        # The app may have gone to another folder while it was imported; commands look for its database in this one.
+        path = database_path(url)
+        return url if path is None else f"sqlite:///{quote(str(self._folder / path))}"
 
     # What it says.
 
@@ -169,7 +176,7 @@ class Session:
 
     def _say_who_owns_it(self, url: str) -> None:
         path = database_path(url)
-        owner = None if path is None or not path.exists() else find_owner(path)
+        owner = None if path is None or not (self._folder / path).exists() else find_owner(self._folder / path)
         if owner is not None:
             self._write(f"Process {owner} owns {path}; waiting for it to end, for 10 s at most.")
 
