@@ -33,6 +33,17 @@ def test_a_bucket_is_filled_again_while_time_passes() -> None:
     assert limits.take(b"key")["x-ratelimit-remaining"] == "2"
 
 
+def test_whoever_is_refused_comes_back_when_there_is_enough_for_a_while() -> None:
+    clock = ManualClock()
+    for limit, seconds in ((RateLimit(10, 100), 1.0), (RateLimit(100, 20), 0.2), (RateLimit(0.1, 5), 10.0)):
+        limits = RateLimits(limit, clock)
+        for _ in range(limit.burst):
+            limits.take(b"key")
+        with pytest.raises(Refusal) as refused:
+            limits.take(b"key")
+        assert refused.value.members["secondsUntilReset"] == pytest.approx(seconds)
+
+
 def test_each_key_has_a_bucket_of_its_own_and_there_are_only_so_many() -> None:
     limits = RateLimits(RateLimit(1, 1), ManualClock())
     for number in range(MOST_BUCKETS + 5):

@@ -66,7 +66,9 @@ class RateLimits:
         if len(self._buckets) > MOST_BUCKETS:
             del self._buckets[next(iter(self._buckets))]
         if bucket.tokens < 1:
-            raise self._refusal(limit, (1 - bucket.tokens) / limit.per_second)
+            # Whoever came back for one token would have to go again at once: an execution for each of them.
+            enough = min(limit.burst, max(1.0, limit.per_second))
+            raise self._refusal(limit, (enough - bucket.tokens) / limit.per_second)
         bucket.tokens -= 1
         seconds = max(0.0, 1 - bucket.tokens) / limit.per_second
         return self._headers(limit, int(bucket.tokens), seconds)
