@@ -112,6 +112,16 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
         assert (await owner.with_key(PROD).get("/api/runs")).body["runs"] == []
 
 
+async def test_a_key_lets_no_task_of_another_environment_wait_for_an_event_of_its_own() -> None:
+    async with serving(app(), serves_all=True) as owner:
+        run_id = (await fill(owner.with_key(DEV)))["napping"]
+        task_id = (await owner.get(f"/api/runs/{run_id}")).body["tasks"][0]["id"]
+        body = {"url": owner.node.engine.callbacks.url(task_id), "name": "n"}
+        path = "/api/v1/event-dispatchers/ephemeral"
+        assert (await owner.with_key(DEV).post(path, body)).status == 200
+        assert (await owner.with_key(PROD).post(path, body)).code == "invalid_argument"
+
+
 async def test_each_environment_of_a_server_has_runs_ticks_and_events_of_its_own() -> None:
     async with serving(app(), serves_all=True) as owner:
         node = owner.node

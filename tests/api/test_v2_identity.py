@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from perdure.api.app import all_routes
 from tests.api.client import serving
 from tests.api.test_operators import DEV, PROD, PUBLIC, keys, nobody
+from tests.engine.ticking import until
 from tests.transport.server import response
 from tests.transport.server import serving as app_serving
 
@@ -64,3 +66,36 @@ async def test_an_app_that_cannot_be_reached_is_one_that_the_command_line_tries_
         refused = await owner.with_key(DEV).post("/api/v1/endpoints", {"id": "app", "url": "http://127.0.0.1:9/"})
     assert refused.status == 400
     assert refused.body["error"].startswith("Could not connect to endpoint http://127.0.0.1:9/")
+
+
+async def test_a_deploy_hook_has_an_app_asked_anew_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.engine.endpoints.HOOK_DELAY", timedelta())
+    index = {"ok": True, **INDEX}
+    async with (
+        app_serving(response(json.dumps(index).encode())) as app,
+        serving(nobody(), serves_all=True) as owner,
+    ):
+        dev, anybody = owner.with_key(DEV), owner.with_key(None)
+        made = await dev.post("/api/v1/endpoints", {"id": "my app", "url": f"{app.origin}/api/trigger"})
+        (endpoint,) = (await dev.get("/api/endpoints")).body
+        path = endpoint["hook"]
+        assert path.endswith(made.body["indexingHookIdentifier"])
+        asked = len(app.requests)
+        for wrong in (f"{path[:-1]}x", path.replace("my%20app", "other"), path.replace("env_", "env_x")):
+            assert (await anybody.get(wrong)).status == 404
+        assert (await anybody.delete(path)).status == 405
+        assert len(app.requests) == asked
+        for method in ("GET", "POST"):
+            answer = await anybody.ask(method, path)
+            assert (answer.status, answer.body, answer.headers["referrer-policy"]) == (200, {"ok": True}, "no-referrer")
+        await until(lambda: len(app.requests) > asked)
+        assert {one.headers["x-trigger-action"] for one in app.requests[asked:]} == {"INDEX_ENDPOINT"}
+
+
+async def test_a_key_that_was_used_says_when() -> None:
+    async with serving(nobody(), serves_all=True) as owner:
+        made = (await owner.post("/api/keys")).body
+        assert (await owner.with_key(made["key"]).get("/api/node")).status == 200
+        await owner.node.engine.administration.stop()
+        shown = {one["id"]: one for one in (await owner.get("/api/keys")).body}
+        assert shown[made["id"]]["used_at"] >= made["created_at"]

@@ -26,6 +26,7 @@ from perdure.api import (
 )
 from perdure.api.answers import error_answer
 from perdure.api.callbacks import CallbackRoute
+from perdure.api.deploy_hooks import DeployHookRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.metrics import MetricsRoute
 from perdure.api.paths import sent_path
@@ -132,6 +133,8 @@ def node_app(
     routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
     requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now)
     routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
+    hooks = DeployHookRoute(keys.node.environments)
+    routes.append(PathRoute("/api/v1/endpoints/{environment_id}/{endpoint_id}/index/{hook}", hooks))
     routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
     of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
     routes.append(PathRoute("/api/v1/sources/http/{source_id}", of_sources))

@@ -24,7 +24,7 @@ def add_endpoint(id: str, url: str, /, *, common: Common = COMMON) -> int:
 
     async def work(connection: Connection) -> int:
         _check_server(connection)
-        return _show(await connection.desk.add_endpoint(id, url), common)
+        return await _show(connection, await connection.desk.add_endpoint(id, url), common)
 
     return ask(common, work)
 
@@ -57,7 +57,7 @@ def index_endpoint(id: str, /, *, common: Common = COMMON) -> int:
 
     async def work(connection: Connection) -> int:
         _check_server(connection)
-        return _show(await connection.desk.index_endpoint(id), common)
+        return await _show(connection, await connection.desk.index_endpoint(id), common)
 
     return ask(common, work)
 
@@ -86,14 +86,16 @@ def _check_server(connection: Connection) -> None:
         raise NotConnectedError("Apps are asked by a server, and none runs on this database: start `perdure serve`.")
 
 
-def _show(endpoint: EndpointAnswer, common: Common) -> int:
+async def _show(connection: Connection, endpoint: EndpointAnswer, common: Common) -> int:
     from perdure.cli.output import Output
 
     output = Output(as_json=common.json)
     if output.as_json:
         output.value(endpoint)
-    else:
-        output.record({"endpoint": endpoint.id, "url": endpoint.url, "jobs": _jobs(endpoint)})
+        return 0
+    node = await connection.desk.get_node()
+    hook = f"{node.url}{endpoint.hook}"
+    output.record({"endpoint": endpoint.id, "url": endpoint.url, "jobs": _jobs(endpoint), "deploy hook": hook})
     return 0
 
 

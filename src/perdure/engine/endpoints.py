@@ -6,6 +6,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.registration import Registration
     from perdure.engine.requesters import Requesters
+    from perdure.engine.secret_box import SecretBox
     from perdure.engine.sources import Sources
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
@@ -35,6 +37,11 @@ MOST = 1000
 """How many endpoints an environment may have."""
 
 LONGEST_ID = 512
+
+HOOK_DELAY = timedelta(seconds=5)
+"""How long after a deploy hook an app is asked."""
+
+UNKNOWN = "There is no such endpoint."
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +65,7 @@ class Endpoints:
         environment_no: The environment.
         directory: Knows what they host.
         api_keys: Gives what they may know the server by, likeliest first.
+        secrets: Derives the secret parts of deploy hooks.
         trace_headers: Gives the headers that continue a trace there.
     """
 
@@ -72,6 +80,7 @@ class Endpoints:
         *,
         environment_no: int,
         api_keys: Callable[[], Sequence[str]],
+        secrets: SecretBox,
         trace_headers: Callable[[], Headers] = no_headers,
     ) -> None:
         self._storage = storage
@@ -82,6 +91,7 @@ class Endpoints:
         self._requesters = requesters
         self._environment_no = environment_no
         self._api_keys = api_keys
+        self._secrets = secrets
         self._trace_headers = trace_headers
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
@@ -144,7 +154,11 @@ class Endpoints:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
             if row.url is not None:
-                self._finding[row.id] = asyncio.create_task(self._find(self._open(row.id, row.url)))
+                self._look_for(self._open(row.id, row.url))
+
+    def _look_for(self, app: HttpEndpoint) -> None:
+        finding = self._finding[app.id] = asyncio.create_task(self._find(app))
+        finding.add_done_callback(lambda task: self._forget_asking(app.id, task))
 
     async def stop(self) -> None:
         """Look for apps no more."""
@@ -167,7 +181,45 @@ class Endpoints:
         """Show an endpoint, with what it hosts now."""
         job_ids = self._directory.job_ids(self._environment_no, row.id)
         url = "" if row.url is None else row.url
-        return EndpointAnswer(row.id, url, job_ids is not None, tuple(job_ids or ()), row.created_at, row.updated_at)
+        path = f"/api/v1/endpoints/{self._environment_id()}/{quote(row.id, safe='')}/index/{self.hook(row.id)}"
+        return EndpointAnswer(
+            row.id, url, job_ids is not None, tuple(job_ids or ()), path, row.created_at, row.updated_at
+        )
+
+    def hook(self, endpoint_id: str) -> str:
+        """Give the secret part of an app's deploy hook, the same each time."""
+        return self._secrets.deploy_hook(self._environment_id(), endpoint_id)
+
+    async def index_later(self, endpoint_id: str, code: str) -> None:
+        """Ask an app anew what it declares, when its deploy is likely to be over (v2 protocol, section 4.12).
+
+        Raises:
+            NotFoundError: There is no such endpoint, or that is not the secret part of its hook.
+        """
+        if not self._secrets.is_deploy_hook(self._environment_id(), endpoint_id, code):
+            raise NotFoundError(UNKNOWN)
+        url = next((row.url for row in await self.list() if row.id == endpoint_id), None)
+        if url is None:
+            raise NotFoundError(UNKNOWN)
+        # Whoever calls it again meanwhile is late enough for that one; one that is being looked for is asked anyway.
+        if endpoint_id not in self._finding:
+            asking = asyncio.create_task(self._index_later(self._open(endpoint_id, url)))
+            self._finding[endpoint_id] = asking
+            asking.add_done_callback(lambda task: self._forget_asking(endpoint_id, task))
+
+    async def _index_later(self, app: HttpEndpoint) -> None:
+        await self._clock.wait(asyncio.Event(), self._clock.now() + HOOK_DELAY)
+        try:
+            await self._index(app)
+        except PerdureError as error:
+            _log.warning("Endpoint %s could not be asked after its deploy: %s", app.id, error)
+
+    def _forget_asking(self, endpoint_id: str, task: asyncio.Task[None]) -> None:
+        if self._finding.get(endpoint_id) is task:
+            del self._finding[endpoint_id]
+
+    def _environment_id(self) -> str:
+        return self._directory.tenants[self._environment_no].environment.id
 
     async def _find_no_more(self, endpoint_id: str) -> None:
         task = self._finding.pop(endpoint_id, None)

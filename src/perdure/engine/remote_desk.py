@@ -90,8 +90,9 @@ class RemoteDesk:
             InvalidArgumentError: The URL is no callback URL of this server, or a filter cannot be compiled.
         """
         found = self._callbacks.find(url)
-        if found is None:
-            raise InvalidArgumentError("An event can only be sent to the callback URL of a task of this server.")
+        whose = None if found is None else await self._storage.read(tasks.find_environment, found)
+        if found is None or whose not in (None, self.environment_no):
+            raise InvalidArgumentError("An event can only be sent to the callback URL of a task of this environment.")
         for path, text in (("filter", waits[0].filter), ("contextFilter", waits[0].context_filter)):
             if text is not None:
                 compile_event_filter(load(text), path=path, lenient=True)

@@ -47,6 +47,17 @@ class SecretBox:
         """Derive the secret that those who send to a receiver may sign with: 64 hexadecimal digits, stored nowhere."""
         return hmac.new(self._code_key, f"secret of {name}".encode(), sha256).hexdigest()
 
+    def deploy_hook(self, environment_id: str, endpoint_id: str) -> str:
+        """Derive the secret part of the URL by which an app is asked anew: 32 hexadecimal digits, stored nowhere."""
+        named = f"hook of {environment_id} {endpoint_id}"
+        return hmac.new(self._code_key, named.encode(errors="replace"), sha256).hexdigest()[:32]
+
+    def is_deploy_hook(self, environment_id: str, endpoint_id: str, code: str) -> bool:
+        """Whether that is the secret part; takes as long for a wrong one."""
+        return hmac.compare_digest(
+            self.deploy_hook(environment_id, endpoint_id).encode(), code.encode(errors="replace")
+        )
+
     def signing_key(self, of: str | None = None) -> str:
         """Give the key that notifications to callback URLs are signed with: 64 hexadecimal digits.
 

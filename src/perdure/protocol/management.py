@@ -149,12 +149,17 @@ class MadeKeyAnswer(Struct, frozen=True, gc=False):
 
 
 class EndpointAnswer(Struct, frozen=True, gc=False):
-    """An app behind a URL. ``is_there``: whether it has said what it declares since the server was started."""
+    """An app behind a URL.
+
+    ``is_there``: whether it has said what it declares since the server was started. ``hook``: the path where a request
+    without a key lets it be asked anew, which is a secret.
+    """
 
     id: str
     url: str
     is_there: bool
     job_ids: tuple[str, ...]
+    hook: str
     created_at: datetime
     updated_at: datetime
 

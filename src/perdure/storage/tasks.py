@@ -105,6 +105,12 @@ async def find_number(tx: Session, task_id: str) -> int | None:
     return None if row is None else cast("tuple[int]", row)[0]
 
 
+async def find_environment(tx: Session, task_id: str) -> int | None:
+    """Look up the number of the environment that a task is in."""
+    row = await tx.one("find_task_environment", task_id)
+    return None if row is None else cast("tuple[int]", row)[0]
+
+
 async def list_shown(tx: Session, task_nos: Iterable[int]) -> list[tuple[int, str, str]]:
     """List tasks by number, with their operation and the key that is shown."""
     return [cast("tuple[int, str, str]", row) for row in await tx.all("list_shown_tasks", number_list(task_nos))]

@@ -59,7 +59,7 @@ async def register_endpoint(call: Call) -> Response:
             project_id=tenant.project.id,
             created_at=instant(row.created_at),
             updated_at=instant(row.updated_at),
-            indexing_hook_identifier=None,
+            indexing_hook_identifier=remote.endpoints.hook(row.id),
             version=LAZY_CACHED_TASKS_VERSION,
             endpoint_index=_record(row, indexing),
         )

@@ -43,6 +43,10 @@ WHERE task_no = :task_no AND status = 'WAITING'
 RETURNING id, idempotency_key, parent_id, operation, name, status, noop, attempts, output, error, delay_until, params_hash,
   CASE WHEN params_hash IS NOT NULL THEN params END, run_no;
 
+-- name: find_task_environment
+-- The environment that a task is in.
+SELECT r.environment_no FROM tasks t JOIN runs r USING (run_no) WHERE t.id = :id;
+
 -- name: find_task_no
 -- The number of a task.
 SELECT task_no FROM tasks WHERE id = :id;
