@@ -62,6 +62,9 @@ URL_LIMIT = 8 * 1024
 REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
+HOT = (*tasks.ROUTES, *sending.ROUTES)
+"""What is asked at every step of a run. A path is compared with those of all routes in turn, so these come first."""
+
 
 def all_routes() -> list[Route]:
     """List every route beside those of callback URLs."""
@@ -138,7 +141,7 @@ def node_app(
     routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
     of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
     routes.append(PathRoute("/api/v1/sources/http/{source_id}", of_sources))
-    for path, of_path in group(all_routes()).items():
+    for path, of_path in sorted(group(all_routes()).items(), key=lambda item: item[1][0] not in HOT):
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
         is_open_ended = any(route.is_open_ended for route in of_path)
         routes.append(PathRoute(f"{path[:-1]}:path}}" if is_open_ended else path, dispatcher))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-
-from perdure.api.answers import JsonAnswer, new_request_id, perdure_version, refuse
+from perdure.api.answers import JsonAnswer, complete, new_request_id, perdure_version, refuse
 from perdure.api.calls import Call
 from perdure.api.refusals import Refusal, refusal_of
+from perdure.api.request import ApiRequest
 from perdure.api.tallies import now
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CORS = {"Access-Control-Allow-Origin": "*"}
+_CORS = {"access-control-allow-origin": "*"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
     "Access-Control-Allow-Headers": "authorization,content-type",
@@ -73,15 +72,13 @@ class Dispatcher:
         request_id, began = new_request_id(), now()
         counted: dict[str, str] = {}
         try:
-            response = await self._answer(Request(scope, receive), counted)
+            response = await self._answer(ApiRequest(scope, receive), counted)
         except Exception as error:
             response = refuse(refusal_of(error, request_id), request_id)
-        response.headers["X-Request-Id"] = request_id
-        response.headers["Perdure-Version"] = perdure_version()
-        response.headers.update(counted)
-        response.headers.setdefault("Cache-Control", "no-store")
+        added = {"x-request-id": request_id, "perdure-version": perdure_version(), **counted}
         if self._has_cors:
-            response.headers.update(_CORS)
+            added.update(_CORS)
+        complete(response, added)
         self._note(scope["method"], response.status_code, now() - began, request_id)
         await response(scope, receive, send)
 
@@ -92,7 +89,7 @@ class Dispatcher:
             members = {"request_id": request_id, "route": self._path, "status": status, "seconds": round(seconds, 6)}
             _log.debug("%s %s %d", known, self._path, status, extra={"members": members})
 
-    async def _answer(self, request: Request, counted: dict[str, str]) -> Response:
+    async def _answer(self, request: ApiRequest, counted: dict[str, str]) -> Response:
         """Answer a request; ``counted`` takes the headers that say how many more there may be."""
         route = self._routes.get(request.method)
         if route is None:

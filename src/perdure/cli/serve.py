@@ -28,12 +28,11 @@ def run_server(
         PortTakenError: The port cannot be listened on.
         DatabaseLockedError: Another process owns the database.
     """
-    import asyncio
-
     from perdure.cli.dev.port import listen
     from perdure.cli.output import Output
     from perdure.config.logs import load_log_settings
     from perdure.server.logs import set_up_logging
+    from perdure.server.loop import run_on_loop
     from perdure.server.serve import serve
 
     set_up_logging(load_log_settings())
@@ -46,5 +45,5 @@ def run_server(
         out.record({**said, "environments": slugs if common.json else ", ".join(slugs)})
 
     with listen(port, host=host) as listening:
-        asyncio.run(serve(listening, database_url=common.database_url, public_url=public_url, is_ready=is_ready))
+        run_on_loop(serve(listening, database_url=common.database_url, public_url=public_url, is_ready=is_ready))
     return 0

@@ -255,9 +255,8 @@ async def _look_by_id(
 
 
 async def _find_run(tx: Session, environment_no: int, run_id: str) -> Writing | None:
-    run_no = await runs.find_number(tx, environment_no, run_id=run_id)
-    state = None if run_no is None else await runs.find_state(tx, run_no)
-    return None if run_no is None or state is None else Writing(run_no, *state)
+    found = await runs.find_writer(tx, environment_no, run_id=run_id)
+    return None if found is None else Writing(*found)
 
 
 async def _has_task(tx: Session, run_no: int, task_id: str) -> bool:

@@ -15,6 +15,8 @@ from perdure.storage.json_lists import read_error
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
+_STATUSES: dict[str, TaskStatus] = {str(status): status for status in TaskStatus}
+
 
 class RemoteTask(Struct, frozen=True, gc=False):
     """A task with all that its endpoint is told of it; ``key`` is the idempotency key (64 hexadecimal digits)."""
@@ -77,7 +79,7 @@ def _read(row: Any) -> RemoteTask:
     (task_id, key, parent, operation, name, display_key, status, noop, attempts, started, completed, delay, params,
      output, error, properties, details) = row  # fmt: skip
     return RemoteTask(
-        task_id, key.hex(), parent, operation, name, display_key, TaskStatus(status), noop == 1, attempts,
+        task_id, key.hex(), parent, operation, name, display_key, _STATUSES[status], noop == 1, attempts,
         from_ms(started), from_ms_or_none(completed), from_ms_or_none(delay), params, output, read_error(error),
         properties, details,
     )  # fmt: skip

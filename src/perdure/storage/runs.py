@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from perdure.storage.interface import Session
 
+_STATUSES: dict[str, RunStatus] = {str(status): status for status in RunStatus}
+
 
 class NewRun(Struct, frozen=True, gc=False):
     """A run about to be created; ``dispatcher_no`` 0: it was invoked."""
@@ -136,6 +138,15 @@ async def find_state(tx: Session, run_no: int) -> tuple[RunStatus, int] | None:
         return None
     status, epoch = cast("tuple[str, int]", row)
     return RunStatus(status), epoch
+
+
+async def find_writer(tx: Session, environment_no: int, *, run_id: str) -> tuple[int, RunStatus, int] | None:
+    """Look up a run's number, and who may write to it: its status and epoch."""
+    row = await tx.one("find_run_writer", run_id, environment_no)
+    if row is None:
+        return None
+    run_no, status, epoch = cast("tuple[int, str, int]", row)
+    return run_no, _STATUSES[status], epoch
 
 
 async def wake(tx: Session, run_nos: Iterable[int], *, fruitful: Container[int], now: datetime) -> list[WokenRun]:
