@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from perdure.config.settings import Settings
-from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.execution import ErrorInfo, ExecutionResult, Succeeded, Suspended, TaskRetry
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
@@ -29,6 +30,23 @@ async def test_a_wait_is_not_over_a_millisecond_early(storage: Storage, app: Scr
         assert (await it.platform.get_run(run_id)).status is RunStatus.WAITING_TO_CONTINUE
 
         it.clock.advance(0.001)
+        assert (await it.ended(run_id)).executions == 2
+
+
+async def test_a_retry_that_an_endpoint_asks_for_is_due_to_the_millisecond(storage: Storage, app: ScriptedApp) -> None:
+    async def fails_once(execution: Execution) -> ExecutionResult:
+        task = execution.task_id("flaky")
+        if execution.state("flaky") is not None:
+            return Succeeded(None)
+        await execution.store(execution.record("flaky", TaskStatus.RUNNING))
+        again = TaskRetry(task, ErrorInfo("Flaky", "not yet"), app.clock.now() + timedelta(seconds=0.1))
+        return Suspended((task,), retries=(again,))
+
+    async with world(storage, app.job("go", fails_once)) as it:
+        await it.send("go")
+        run_id = await it.only_run()
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        it.clock.advance(0.1)
         assert (await it.ended(run_id)).executions == 2
 
 

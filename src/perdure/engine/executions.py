@@ -227,6 +227,9 @@ class Executions:
                 failures += 1
                 await self._clock.wait(asyncio.Event(), self._clock.now() + back_off(failures))
         self._holds.drop(hold)
+        if not isinstance(result, Abandoned):
+            for retry in result.retries:
+                self._hints.timer_is_set(retry.at)
         status = applied.status
         if status is not None and status.is_final:
             self._hints.run_has_ended(hold.run_id)
