@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench.commands import PROGRAM, plain_environment, time_command
 from bench.measures import find_percentile, now
 from bench.workloads.repetition import repeat, write_url
 from perdure import IO, Client, invoke_trigger
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.result import Figures, Result
     from bench.settings import Settings
 
 HELPS = 10
 LINES = 100
 PAUSE_SECONDS = 0.1
-PROGRAM = Path(sys.executable).with_name("perdure")
 
 client = Client(id="commands")
 stored_at: dict[str, float] = {}
@@ -60,14 +59,8 @@ async def run(settings: Settings) -> Result:
 async def measure_help(times: int) -> Figures:
     """Ask for help so many times."""
     before = _used()
-    took: list[float] = []
-    for _ in range(times):
-        began = now()
-        process = await asyncio.create_subprocess_exec(PROGRAM, "--help", stdout=asyncio.subprocess.DEVNULL)
-        if await process.wait():
-            raise RuntimeError("perdure --help has failed")
-        took.append((now() - began) * 1000)
-    return {"help_ms": find_percentile(took, 50), "help_cpu_ms": (_used() - before) / times * 1000}
+    took = await time_command("--help", times=times)
+    return {"help_ms": took, "help_cpu_ms": (_used() - before) / times * 1000}
 
 
 async def measure_tail(path: Path, lines: int) -> Figures:
@@ -79,7 +72,9 @@ async def measure_tail(path: Path, lines: int) -> Figures:
     async with client.start(database_url=url):
         handle = await client.invoke(paced, {"steps": lines})
         process = await asyncio.create_subprocess_exec(
-            *(PROGRAM, "runs", "tail", handle.id, "--database-url", url), stdout=asyncio.subprocess.PIPE, env=_ours()
+            *(PROGRAM, "runs", "tail", handle.id, "--database-url", url),
+            stdout=asyncio.subprocess.PIPE,
+            env=plain_environment(),
         )
         assert process.stdout is not None
         async for line in process.stdout:
@@ -91,10 +86,6 @@ async def measure_tail(path: Path, lines: int) -> Figures:
         if await process.wait() or len(took) != lines:
             raise RuntimeError(f"{len(took)} lines instead of {lines}")
     return {"tail_p50_ms": find_percentile(took, 50), "tail_p95_ms": find_percentile(took, 95)}
-
-
-def _ours() -> dict[str, Any]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PERDURE_", "TRIGGER_"))}
 
 
 def _used() -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from bench.commands import time_command
 from bench.measures import measure_memory, measure_sqlite_bytes, now
 from bench.processes import poll_until
 from bench.settings import run_on_loop
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SEED = 1000
 WATCHED_S = 5
+LISTS = 9
 
 # The tables in which a sleeping run has rows, and the columns that must differ between copies: those that name a row
 # of the seed by number, with the table that counts them, and those that are unique text.
@@ -51,7 +53,7 @@ async def run(settings: Settings) -> Result:
 
     Returns:
         ``start_up_s`` until the node has started, ``first_run_s`` until a new run of one step has ended in it,
-        ``rss_mb``, ``idle_cpu_pct``, ``db_bytes_per_run``.
+        ``list_ms`` for the whole command ``perdure runs list``, ``rss_mb``, ``idle_cpu_pct``, ``db_bytes_per_run``.
     """
     sleepers = max(SEED, settings.count(1_000_000) // SEED * SEED)
 
@@ -155,11 +157,14 @@ async def start_up(path: Path) -> Figures:
         await asyncio.sleep(1)
         cpu = time.process_time()
         await asyncio.sleep(WATCHED_S)
+        used = time.process_time() - cpu
+        listed = await time_command("runs", "list", "--database-url", write_url(path), times=LISTS)
         return {
+            "list_ms": listed,
             "start_up_s": start_up_at,
             "first_run_s": first_run_at,
             "rss_mb": measure_memory(),
-            "idle_cpu_pct": (time.process_time() - cpu) / WATCHED_S * 100,
+            "idle_cpu_pct": used / WATCHED_S * 100,
         }
 
 
