@@ -6,29 +6,24 @@ import importlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
-from perdure.sdk.answers import record_of, run_of, status_of, statuses_of
 from perdure.sdk.client_events import ClientEvents
 from perdure.sdk.client_requests import ClientRequests
+from perdure.sdk.client_run import ClientRun
 from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.client_schedules import ClientSchedules
 from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
 from perdure.sdk.connecting import Connecting
-from perdure.sdk.current import refuse_in_job
-from perdure.sdk.events import event_options, event_request, event_requests, invoke_request
-from perdure.sdk.handle import RunHandle
 from perdure.sdk.hooks import Hooks
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
-from perdure.sdk.names import check_id, check_name
+from perdure.sdk.names import check_name
 from perdure.sdk.schedule_calls import check_dynamic_id
 from perdure.sdk.schedules import DynamicSchedule
-from perdure.sdk.status_calls import refuse_nothing, status_change
 from perdure.sdk.store import ClientStore, SyncStore
 from perdure.sdk.sync import SyncClient, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime, timedelta
     from types import ModuleType
 
     from perdure.sdk.codec import Codec
@@ -38,14 +33,14 @@ if TYPE_CHECKING:
     from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith, Verify
     from perdure.sdk.job import Declare
     from perdure.sdk.node import Connection, Node
-    from perdure.sdk.records import Event, EventRecord, Run, RunNotification, RunStatus, RunStatuses
+    from perdure.sdk.records import RunNotification
     from perdure.sdk.start import BackgroundStart, Start
     from perdure.sdk.triggers import EventTrigger, Trigger
 
 T = TypeVar("T")
 
 
-class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
+class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedules):
     """The jobs of one app, under one id.
 
     Args:
@@ -380,152 +375,6 @@ class Client(ClientEvents, ClientRequests, ClientRuns, ClientSchedules):
         return importlib.import_module("perdure.adapters.wsgi").WsgiJobs(self, path=path)
 
     # Calling.
-
-    async def send_event(
-        self,
-        *,
-        name: str,
-        payload: Any = None,
-        id: str | None = None,
-        context: Any = None,
-        source: str | None = None,
-        timestamp: datetime | None = None,
-        deliver_at: datetime | None = None,
-        deliver_after: float | timedelta | None = None,
-        account_id: str | None = None,
-    ) -> EventRecord:
-        """Send an event; returns when it is durable. Arguments and errors are those of `IO.send_event`.
-
-        The same ``id`` again replaces an event that is still 5 s or more away, and otherwise gives the first one
-        (v2 protocol, section 9).
-        """
-        refuse_in_job("client.send_event", "io.send_event")
-        request = event_request(name=name, payload=payload, id=id, context=context, source=source, timestamp=timestamp)
-        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
-        answers = await self.connected().call(lambda platform: platform.send_events([request], options))
-        return record_of(answers[0])
-
-    async def send_events(
-        self,
-        events: Sequence[Event | Mapping[str, Any]],
-        *,
-        deliver_at: datetime | None = None,
-        deliver_after: float | timedelta | None = None,
-        account_id: str | None = None,
-    ) -> list[EventRecord]:
-        """Send several events, all or none. Arguments and errors are those of `IO.send_events`."""
-        refuse_in_job("client.send_events", "io.send_events")
-        requests = event_requests(events)
-        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
-        answers = await self.connected().call(lambda platform: platform.send_events(requests, options))
-        return [record_of(answer) for answer in answers]
-
-    async def invoke(
-        self,
-        job: Job[Any, T] | str,
-        payload: Any = None,
-        *,
-        idempotency_key: str | None = None,
-        context: Any = None,
-        account_id: str | None = None,
-        callback_url: str | None = None,
-    ) -> RunHandle[T]:
-        """Start a run of a job. Arguments and errors are those of `IO.invoke`."""
-        refuse_in_job("client.invoke", "io.invoke")
-        request = invoke_request(
-            job,
-            payload,
-            idempotency_key=idempotency_key,
-            context=context,
-            account_id=account_id,
-            callback_url=callback_url,
-        )
-        node = self.connected()
-        run_id = await node.call(lambda platform: platform.invoke_job(request))
-        return RunHandle(run_id, node.call, self.output_codec(job))
-
-    async def get_run(
-        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False, details: bool = False
-    ) -> Run:
-        """Look a run up with one page of its tasks.
-
-        Args:
-            run_id: The run.
-            cursor: ``next_cursor`` of the page before.
-            take: How many tasks at most, 1 to 50.
-            subtasks: List nested tasks too, as ``children`` of their parents.
-            details: As v2's ``taskdetails``; a node in this process gives each task's params and output anyway.
-
-        Raises:
-            NotFoundError: There is no such run in this environment.
-            InvalidArgumentError: An id is no text, ``take`` is out of range, or the cursor is none.
-
-        See also: v2 protocol, section 4.3.
-        """
-        refuse_in_job("client.get_run", "io.run_task")
-        check_id(run_id, what="run_id")
-        if cursor is not None:
-            check_id(cursor, what="cursor")
-        return run_of(
-            await self.connected().call(
-                lambda platform: platform.get_run(run_id, cursor=cursor, take=take, subtasks=subtasks)
-            )
-        )
-
-    async def cancel_run(self, run_id: str) -> Run:
-        """Cancel a run that has not ended: nothing of it is executed or stored from then on.
-
-        Raises:
-            NotFoundError: There is no such run in this environment.
-            InvalidArgumentError: The id is no text.
-
-        See also: v2 protocol, section 6.11.
-        """
-        refuse_in_job("client.cancel_run", "io.run_task")
-        check_id(run_id, what="run_id")
-        return run_of(await self.connected().call(lambda platform: platform.cancel_run(run_id)))
-
-    async def get_run_statuses(self, run_id: str) -> RunStatuses:
-        """Look up the statuses that a run shows.
-
-        Raises:
-            NotFoundError: There is no such run in this environment.
-            InvalidArgumentError: The id is no text.
-
-        See also: v2 protocol, section 4.3.
-        """
-        refuse_in_job("client.get_run_statuses", "io.run_task")
-        check_id(run_id, what="run_id")
-        return statuses_of(await self.connected().call(lambda platform: platform.get_run_statuses(run_id)))
-
-    async def update_status(
-        self, run_id: str, id: str, *, label: str | None = None, state: str | None = None, data: Any = None
-    ) -> RunStatus:
-        """Change a status of a run; what it was goes to its history. What is not given stays.
-
-        A status that the run has not is created, with its key as its label if none is given. The run may have ended.
-
-        Args:
-            run_id: The run.
-            id: The status's key.
-            label: What is shown: 1 to 512 characters without control characters.
-            state: ``"loading"``, ``"success"`` or ``"failure"``.
-            data: A JSON object or a model, of at most 64 KiB as JSON.
-
-        Raises:
-            NotFoundError: There is no such run in this environment.
-            InvalidArgumentError: Nothing is given, what is given is outside its limits, or the run has 1,000 statuses
-                already.
-            UnserializableOutputError: The data has no JSON form.
-            ValueTooLargeError: The data is over 64 KiB.
-
-        See also: v2 protocol, section 4.3.
-        """
-        refuse_in_job("client.update_status", "the update of what io.create_status gives")
-        check_id(run_id, what="run_id")
-        refuse_nothing("client.update_status", label, state, data)
-        change = status_change(id, label=label, state=state, data=data)
-        return status_of(await self.connected().call(lambda platform: platform.put_status(run_id, change)))
 
     @property
     def store(self) -> ClientStore:

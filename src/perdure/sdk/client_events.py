@@ -1,20 +1,62 @@
-"""What an app does with events that were sent, from outside of runs."""
+"""What an app does with events, from outside of runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.sdk.answers import details_of, record_of
 from perdure.sdk.client_part import ClientPart
 from perdure.sdk.current import refuse_in_job
-from perdure.sdk.events import check_event_id
+from perdure.sdk.events import check_event_id, event_options, event_request, event_requests
 
 if TYPE_CHECKING:
-    from perdure.sdk.records import EventDetails, EventRecord
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from perdure.sdk.records import Event, EventDetails, EventRecord
 
 
 class ClientEvents(ClientPart):
-    """Events that were sent."""
+    """Events: sent, looked up, cancelled."""
+
+    async def send_event(
+        self,
+        *,
+        name: str,
+        payload: Any = None,
+        id: str | None = None,
+        context: Any = None,
+        source: str | None = None,
+        timestamp: datetime | None = None,
+        deliver_at: datetime | None = None,
+        deliver_after: float | timedelta | None = None,
+        account_id: str | None = None,
+    ) -> EventRecord:
+        """Send an event; returns when it is durable. Arguments and errors are those of `IO.send_event`.
+
+        The same ``id`` again replaces an event that is still 5 s or more away, and otherwise gives the first one
+        (v2 protocol, section 9).
+        """
+        refuse_in_job("client.send_event", "io.send_event")
+        request = event_request(name=name, payload=payload, id=id, context=context, source=source, timestamp=timestamp)
+        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
+        answers = await self.connected().call(lambda platform: platform.send_events([request], options))
+        return record_of(answers[0])
+
+    async def send_events(
+        self,
+        events: Sequence[Event | Mapping[str, Any]],
+        *,
+        deliver_at: datetime | None = None,
+        deliver_after: float | timedelta | None = None,
+        account_id: str | None = None,
+    ) -> list[EventRecord]:
+        """Send several events, all or none. Arguments and errors are those of `IO.send_events`."""
+        refuse_in_job("client.send_events", "io.send_events")
+        requests = event_requests(events)
+        options = event_options(deliver_at=deliver_at, deliver_after=deliver_after, account_id=account_id)
+        answers = await self.connected().call(lambda platform: platform.send_events(requests, options))
+        return [record_of(answer) for answer in answers]
 
     async def get_event(self, event_id: str) -> EventDetails:
         """Look an event up, with the runs that it started.
