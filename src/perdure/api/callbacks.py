@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-
-from perdure.api.answers import JsonAnswer, new_request_id, refuse
+from perdure.api.answers import JsonAnswer
 from perdure.api.bodies import read_body
 from perdure.api.paths import decode_segment
-from perdure.api.refusals import Refusal, refusal_of
+from perdure.api.refusals import Refusal
+from perdure.api.secret_urls import SecretUrlRoute
 from perdure.protocol.limits import OUTPUT_LIMIT
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
 
     from perdure.engine.callbacks import Callbacks
 
-_PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-"""The URL is a secret: it is not to be passed on or kept."""
 
-
-class CallbackRoute:
+class CallbackRoute(SecretUrlRoute):
     """An ASGI application that takes what is sent to tasks' callback URLs."""
 
     def __init__(self, callbacks: Callbacks) -> None:
         self._callbacks = callbacks
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        request_id = new_request_id()
-        try:
-            response = await self._receive(Request(scope, receive))
-        except Exception as error:
-            response = refuse(refusal_of(error, request_id), request_id)
-        response.headers["X-Request-Id"] = request_id
-        response.headers.update(_PRIVATE)
-        await response(scope, receive, send)
 
     async def _receive(self, request: Request) -> Response:
         """Complete the task with the body; 200 also if it has its result already, or waits no longer."""

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from perdure.api.answers import new_request_id, refuse
 from perdure.api.bodies import read_body
 from perdure.api.paths import decode_segment
-from perdure.api.refusals import Refusal, refusal_of
+from perdure.api.refusals import Refusal
+from perdure.api.secret_urls import SecretUrlRoute
 from perdure.api.v2.shapes import not_found
 from perdure.errors import FetchFailedError, FetchTimeoutError, NotFoundError
 from perdure.protocol.limits import REQUEST_BODY_LIMIT
 from perdure.protocol.received import GivenResponse, ReceivedRequest, kept_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.requests import Request
 
     from perdure.engine.http_endpoints import HttpEndpoints, Target
     from perdure.engine.sources import Sources
     from perdure.storage.sources import SourceRow
 
-_OURS: Final = {
-    # The URL is a secret, and what an app answers must not act on pages of this server.
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +80,7 @@ class SourceRequests:
         return GivenResponse()
 
 
-class ReceivingRoute:
+class ReceivingRoute(SecretUrlRoute):
     """An ASGI application that takes requests of anybody.
 
     Args:
@@ -96,20 +88,16 @@ class ReceivingRoute:
         now: Gives the time.
     """
 
+    # And what an app answers must not act on pages of this server.
+    headers: ClassVar[Mapping[str, str]] = {
+        **SecretUrlRoute.headers,
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+
     def __init__(self, taking: Taking, now: Callable[[], datetime]) -> None:
         self._taking = taking
         self._now = now
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, when it is durable."""
-        request_id = new_request_id()
-        try:
-            response = await self._receive(Request(scope, receive))
-        except Exception as error:
-            response = refuse(_refusal(error, request_id), request_id)
-        response.headers["X-Request-Id"] = request_id
-        response.headers.update(_OURS)
-        await response(scope, receive, send)
 
     async def _receive(self, request: Request) -> Response:
         try:
@@ -121,6 +109,14 @@ class ReceivingRoute:
             request.method, _url(request), kept_headers(request.headers.items()), body, self._now()
         )
         return _response(await self._taking.take(target, received))
+
+    def _refusal(self, error: Exception, request_id: str) -> Refusal:
+        if isinstance(error, FetchTimeoutError):
+            return Refusal(504, error.code, "The app that answers these requests took too long; send it again later.")
+        if isinstance(error, FetchFailedError):
+            _log.warning("Request %s: the app did not say what to answer: %s", request_id, error)
+            return Refusal(500, "invalid_response", "Could not parse response from client")
+        return super()._refusal(error, request_id)
 
 
 def _url(request: Request) -> str:
@@ -137,12 +133,3 @@ def _response(given: GivenResponse) -> Response:
     for name, value in given.headers:
         response.headers.append(name, value.encode("latin-1", errors="replace").decode("latin-1"))
     return response
-
-
-def _refusal(error: Exception, request_id: str) -> Refusal:
-    if isinstance(error, FetchTimeoutError):
-        return Refusal(504, error.code, "The app that answers these requests took too long; send it again later.")
-    if isinstance(error, FetchFailedError):
-        _log.warning("Request %s: the app did not say what to answer: %s", request_id, error)
-        return Refusal(500, "invalid_response", "Could not parse response from client")
-    return refusal_of(error, request_id)
