@@ -92,26 +92,20 @@ def list_events(
     """
 
     async def work(connection: Connection) -> int:
-        from perdure.cli.output import Output, note
-        from perdure.cli.pages import collect
+        from perdure.cli.event_lists import list_matching
+        from perdure.cli.output import Output
         from perdure.protocol.management import EventFilter
-        from perdure.sdk.answers import record_of
 
-        output, chosen = Output(as_json=common.json), EventFilter(name, pending, internal)
-
-        async def read(at: str | None, size: int) -> tuple[tuple[EventAnswer, ...], str | None]:
-            page = await connection.desk.list_events(chosen, cursor=at, take=size)
-            return page.events, page.next_cursor
-
-        with output.working("Looking through the events …"):
-            events, following = await collect(read, take=take, cursor=cursor)
-        if output.as_json:
-            output.value({"events": [record_of(event) for event in events], "next_cursor": following})
-            return 0
-        output.table(COLUMNS, [_row(event) for event in events], empty="There are no such events.")
-        if following is not None and output.for_people:
-            note(f"There are more: --take {take * 5}, or --cursor {following}.")
-        return 0
+        return await list_matching(
+            connection,
+            Output(as_json=common.json),
+            EventFilter(name, pending, internal),
+            take=take,
+            cursor=cursor,
+            columns=COLUMNS,
+            row_of=_row,
+            empty="There are no such events.",
+        )
 
     return ask(common, work)
 

@@ -42,26 +42,20 @@ def list_requests(*, take: int = 20, cursor: str | None = None, common: Common =
     """
 
     async def work(connection: Connection) -> int:
-        from perdure.cli.output import Output, note
-        from perdure.cli.pages import collect
+        from perdure.cli.event_lists import list_matching
+        from perdure.cli.output import Output
         from perdure.protocol.management import EventFilter
-        from perdure.sdk.answers import record_of
 
-        output, chosen = Output(as_json=common.json), EventFilter(is_request=True)
-
-        async def read(at: str | None, size: int) -> tuple[tuple[EventAnswer, ...], str | None]:
-            page = await connection.desk.list_events(chosen, cursor=at, take=size)
-            return page.events, page.next_cursor
-
-        with output.working("Looking through the events …"):
-            events, following = await collect(read, take=take, cursor=cursor)
-        if output.as_json:
-            output.value({"events": [record_of(event) for event in events], "next_cursor": following})
-            return 0
-        output.table(COLUMNS, [_row(event) for event in events], empty="No request has come.")
-        if following is not None and output.for_people:
-            note(f"There are more: --take {take * 5}, or --cursor {following}.")
-        return 0
+        return await list_matching(
+            connection,
+            Output(as_json=common.json),
+            EventFilter(is_request=True),
+            take=take,
+            cursor=cursor,
+            columns=COLUMNS,
+            row_of=_row,
+            empty="No request has come.",
+        )
 
     return ask(common, work)
 
