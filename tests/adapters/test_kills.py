@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.adapters.programs_at_work import Pair
 
 STEPS = 60
 
 
-def test_a_run_survives_the_kill_of_its_server_and_of_its_app(tmp_path: Path) -> None:
-    with Pair(tmp_path) as pair:
+@pytest.mark.parametrize("is_worker", [False, True], ids=["app", "worker"])
+def test_a_run_survives_the_kill_of_its_server_and_of_what_executes_it(tmp_path: Path, *, is_worker: bool) -> None:
+    with Pair(tmp_path, is_worker=is_worker) as pair:
         run_id = pair.api.invoke("long", {"name": "step", "steps": STEPS})
 
         pair.lines(8, "step")
@@ -25,24 +28,6 @@ def test_a_run_survives_the_kill_of_its_server_and_of_its_app(tmp_path: Path) ->
         written = pair.lines(STEPS, "step")
         assert set(written) == {f"step {number}" for number in range(STEPS)}
         # What was at work when a process died is done again, and nothing else.
-        assert len(written) <= STEPS + 2
-
-
-def test_a_run_survives_the_kill_of_its_server_and_of_its_worker(tmp_path: Path) -> None:
-    with Pair(tmp_path, is_worker=True) as pair:
-        run_id = pair.api.invoke("long", {"name": "step", "steps": STEPS})
-
-        pair.lines(8, "step")
-        pair.kill(pair.server)
-        pair.start_server()
-        pair.lines(24, "step")
-        pair.kill(pair.app)
-        pair.start_app()
-        run = pair.api.ended(run_id)
-
-        assert (run["status"], run["output"]) == ("SUCCESS", sum(range(STEPS))), run["why"]
-        written = pair.lines(STEPS, "step")
-        assert set(written) == {f"step {number}" for number in range(STEPS)}
         assert len(written) <= STEPS + 2
 
 

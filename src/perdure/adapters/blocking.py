@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import weakref
 from typing import TYPE_CHECKING, Final
 
 from perdure.adapters.handler import AppHandler
+from perdure.sdk.loop_thread import close_at_exit, run_until_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from perdure.adapters.exchange import AppAnswer, AppRequest
     from perdure.sdk.client import Client
 
@@ -66,7 +64,7 @@ class LoopThread:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="perdure-jobs", daemon=True)
         self._thread.start()
-        _at_exit(self)
+        close_at_exit(self)
 
     def close(self) -> None:
         """End what is at work, and the thread."""
@@ -76,26 +74,4 @@ class LoopThread:
         self._thread.join(_CLOSING_SECONDS)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_forever()
-        finally:
-            left = asyncio.all_tasks(self.loop)
-            for task in left:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.close()
-
-
-def _at_exit(thread: LoopThread) -> None:
-    """Close a thread before the interpreter ends: what `atexit` calls comes too late to start any."""
-    reference = weakref.ref(thread)
-
-    def close() -> None:
-        left = reference()
-        if left is not None:
-            left.close()
-
-    register: Callable[[Callable[[], None]], None] = vars(threading)["_register_atexit"]
-    register(close)
+        run_until_stopped(self.loop)

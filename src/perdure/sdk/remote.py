@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.config.settings import load_settings
 from perdure.errors import PerdureError
+from perdure.sdk.loop_thread import run_until_stopped
 from perdure.sdk.node import refuse_running_loop
 
 if TYPE_CHECKING:
@@ -117,15 +118,7 @@ class Line:
             self.thread.join(_CLOSING_SECONDS)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_forever()
-        finally:
-            left = asyncio.all_tasks(self.loop)
-            for task in left:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, self.desk.close(), return_exceptions=True))
-            self.loop.close()
+        run_until_stopped(self.loop, last=self.desk.close)
 
 
 def announced_node(database_url: str | None, *, otherwise: str) -> RemoteNode | None:

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import os
 import threading
-import weakref
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from msgspec import Struct
@@ -14,11 +13,11 @@ from msgspec import Struct
 from perdure.config.settings import load_settings
 from perdure.errors import InvalidArgumentError, PerdureError
 from perdure.sdk.host import Host
+from perdure.sdk.loop_thread import close_at_exit
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.sdk.node import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from perdure.sdk.client import Client
@@ -134,7 +133,7 @@ class BackgroundStart:
             self._thread.join()
             raise self._error
         assert self._node is not None
-        _at_exit(self)
+        close_at_exit(self)
         return self._node
 
     def close(self) -> None:
@@ -170,16 +169,3 @@ class BackgroundStart:
             self._node = node
             self._ready.set()
             await self._stop.wait()
-
-
-def _at_exit(start: BackgroundStart) -> None:
-    """Close a start before the interpreter ends its threads: what `atexit` calls comes too late to start any."""
-    reference = weakref.ref(start)
-
-    def close() -> None:
-        left = reference()
-        if left is not None:
-            left.close()
-
-    register: Callable[[Callable[[], None]], None] = vars(threading)["_register_atexit"]
-    register(close)
