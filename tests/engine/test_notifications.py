@@ -8,7 +8,8 @@ import math
 
 import pytest
 
-from perdure.engine.deliveries import AT_ONCE, ATTEMPTS
+from perdure.engine.deliveries import ATTEMPTS
+from perdure.engine.rounds import AT_ONCE
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import math
 from contextlib import suppress
-from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from perdure.engine.rounds import LONGEST, Rounds
 from perdure.errors import NotFoundError, StorageError
 from perdure.storage import notifications
+from perdure.storage.notifications import Notification
 
 if TYPE_CHECKING:
     from perdure.engine.callbacks import Callbacks
@@ -24,18 +25,10 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.posts import Poster
     from perdure.storage.interface import Storage
-    from perdure.storage.notifications import Notification
-
-AT_ONCE = 100
-"""How many notifications a node tells at once."""
 
 ATTEMPTS = 13
 """How often a notification is told before it is given up (v2 protocol, section 6.3)."""
 
-TELLING = timedelta(minutes=5)
-"""How long telling one may take."""
-
-_SLACK = timedelta(seconds=30)
 _WITHOUT_CODE = timedelta(minutes=1)
 
 _log = logging.getLogger(__name__)
@@ -46,63 +39,28 @@ def delay_after(attempts: int) -> timedelta:
     return timedelta(seconds=math.exp(min(attempts, 10)))
 
 
-class Deliveries:
+class Deliveries(Rounds[Notification]):
     """Tells what is due, a bounded number at once."""
 
     def __init__(
         self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster, callbacks: Callbacks
     ) -> None:
-        self._storage = storage
-        self._clock = clock
+        super().__init__(storage, clock, notifications, has_ended=lambda: hints.notifications.set())
         self._directory = directory
-        self._hints = hints
         self._poster = poster
         self._callbacks = callbacks
-        self._at_work: dict[asyncio.Task[None], Notification] = {}
 
-    async def begin_due(self) -> datetime | None:
-        """Begin to tell what is due, as far as there is room; when the next is due, ``None``: when one has ended."""
-        while room := AT_ONCE - len(self._at_work):
-            now = self._clock.now()
-            due = await self._storage.read(notifications.next_due)
-            if due is None or due > now:
-                return due
-            again = now + TELLING + _SLACK
-            taken = await self._storage.write(notifications.take_due, now=now, due_again_at=again, limit=room)
-            for one in taken:
-                # In a context of its own: whoever is told is outside of every run.
-                task = asyncio.create_task(self._tell(one), context=Context())
-                self._at_work[task] = one
-                task.add_done_callback(self._has_ended)
-        return None
-
-    def at_work(self) -> list[asyncio.Task[None]]:
-        """Those that are being told."""
-        return list(self._at_work)
-
-    async def stop(self, *, grace: timedelta) -> None:
-        """Let those at work end for so long; the rest is due at once, for whoever comes next."""
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=grace.total_seconds())
-        for task, one in list(self._at_work.items()):
-            task.cancel()
-            await self._storage.write(notifications.postpone_if_taken, one, until=self._clock.now(), counts=False)
-
-    def _has_ended(self, task: asyncio.Task[None]) -> None:
-        del self._at_work[task]
-        self._hints.notifications.set()
-
-    async def _tell(self, notification: Notification) -> None:
+    async def _deal(self, one: Notification) -> None:
         try:
-            async with asyncio.timeout(TELLING.total_seconds()):
-                is_told = await self._try(notification)
+            async with asyncio.timeout(LONGEST.total_seconds()):
+                is_told = await self._try(one)
             if is_told:
-                await self._storage.write(notifications.delete_if_taken, notification)
+                await self._storage.write(notifications.delete_if_taken, one)
         except StorageError as error:
             # It is told again when it is due again.
-            _log.warning("Notification %s: %s", notification.id, error.message)
+            _log.warning("Notification %s: %s", one.id, error.message)
         except Exception as error:
-            await self._put_off(notification, error)
+            await self._put_off(one, error)
 
     async def _try(self, notification: Notification) -> bool:
         """Tell it; ``False`` if there is nobody here to be told."""

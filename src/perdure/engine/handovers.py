@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
+from perdure.engine.rounds import LONGEST, Rounds
 from perdure.errors import StorageError
 from perdure.protocol.endpoint import SourceApp, VendorApp
 from perdure.protocol.execution import JsonText, SourceInfo
@@ -25,6 +25,7 @@ from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery
 from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.received import request_of
 from perdure.storage import request_deliveries, sources
+from perdure.storage.request_deliveries import RequestDelivery
 from perdure.storage.sources import SourceKind
 
 if TYPE_CHECKING:
@@ -36,77 +37,34 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.events import RawEvent
     from perdure.protocol.received import ReceivedRequest
     from perdure.storage.interface import Storage
-    from perdure.storage.request_deliveries import RequestDelivery
     from perdure.storage.sources import SourceRow
-
-AT_ONCE = 100
-"""How many requests a node hands over at once."""
 
 ATTEMPTS = 14
 """How often a request is handed over before it is given up (v2 protocol, section 6.3)."""
 
-HANDING = timedelta(minutes=5)
-"""How long handing one over may take."""
-
-_SLACK = timedelta(seconds=30)
 _WITHOUT_APP = timedelta(minutes=1)
 _BLOCKED = timedelta(seconds=1)
 
 _log = logging.getLogger(__name__)
 
 
-class Handovers:
+class Handovers(Rounds[RequestDelivery]):
     """Hands over what is due, a bounded number at once."""
 
     def __init__(
         self, storage: Storage, clock: Clock, directory: Directory, events: Events, sources: Sources, hints: Hints
     ) -> None:
-        self._storage = storage
-        self._clock = clock
+        # What is due and cannot be taken waits for another request of its source.
+        super().__init__(
+            storage, clock, request_deliveries, has_ended=lambda: hints.requests.set(), when_blocked=_BLOCKED
+        )
         self._directory = directory
         self._events = events
         self._sources = sources
-        self._hints = hints
-        self._at_work: dict[asyncio.Task[None], RequestDelivery] = {}
 
-    async def begin_due(self) -> datetime | None:
-        """Begin to hand over what is due, as far as there is room; when to look again, ``None``: when one has ended."""
-        while room := AT_ONCE - len(self._at_work):
-            now = self._clock.now()
-            due = await self._storage.read(request_deliveries.next_due)
-            if due is None or due > now:
-                return due
-            again = now + HANDING + _SLACK
-            taken = await self._storage.write(request_deliveries.take_due, now=now, due_again_at=again, limit=room)
-            if not taken:
-                # What is due waits for another request of its source.
-                return now + _BLOCKED
-            for one in taken:
-                task = asyncio.create_task(self._hand_over(one), context=Context())
-                self._at_work[task] = one
-                task.add_done_callback(self._has_ended)
-        return None
-
-    def at_work(self) -> list[asyncio.Task[None]]:
-        """Those that are being handed over."""
-        return list(self._at_work)
-
-    async def stop(self, *, grace: timedelta) -> None:
-        """Let those at work end for so long; the rest is due at once, for whoever comes next."""
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=grace.total_seconds())
-        for task, one in list(self._at_work.items()):
-            task.cancel()
-            now = self._clock.now()
-            await self._storage.write(request_deliveries.postpone_if_taken, one, until=now, counts=False)
-
-    def _has_ended(self, task: asyncio.Task[None]) -> None:
-        del self._at_work[task]
-        self._hints.requests.set()
-
-    async def _hand_over(self, one: RequestDelivery) -> None:
+    async def _deal(self, one: RequestDelivery) -> None:
         try:
-            async with asyncio.timeout(HANDING.total_seconds()):
+            async with asyncio.timeout(LONGEST.total_seconds()):
                 said = await self._try(one)
             if said is None:
                 until = self._clock.now() + _WITHOUT_APP

@@ -46,12 +46,11 @@ from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
 from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
-from perdure.engine.services.handovers import HandoverService
 from perdure.engine.services.lease import LeaseService
-from perdure.engine.services.notifications import NotificationService
 from perdure.engine.services.operations import OperationService
 from perdure.engine.services.recovery import RecoveryService
 from perdure.engine.services.retention import RetentionService
+from perdure.engine.services.rounds import RoundService
 from perdure.engine.services.time_outs import TimeOutService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.sources import Sources
@@ -277,8 +276,8 @@ class Node:
         parts: list[Service] = [
             ExecutionService(self._storage, self.clock, self._line, self.executions, self.hints, self.settings),
             TimerService(self._storage, self.clock, self.hints, self.settings, self._acts(), self._attendance),
-            NotificationService(self.clock, self.deliveries, self.hints, self.settings),
-            HandoverService(self.clock, self.handovers, self.hints, self.settings),
+            RoundService(self.clock, self.deliveries, self.hints.notifications, self.settings),
+            RoundService(self.clock, self.handovers, self.hints.requests, self.settings),
             OperationService(self._storage, self.clock, self.hints, self.settings, self.operations),
             LeaseService(
                 self.clock,
