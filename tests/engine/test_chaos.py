@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.engine.node import Node, open_node
+from perdure.engine.node import Node
+from perdure.engine.opening import open_node
 from perdure.errors import (
     AlreadyDeliveredError,
     CannotContinueError,

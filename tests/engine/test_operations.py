@@ -11,7 +11,7 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.engine.attempts import MAX_BEGUN
-from perdure.engine.node import open_node
+from perdure.engine.opening import open_node
 from perdure.engine.operations import LEASE_MARGIN
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, Succeeded, Suspended

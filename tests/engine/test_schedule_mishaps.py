@@ -12,7 +12,8 @@ from datetime import timedelta
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.engine.node import Node, open_node
+from perdure.engine.node import Node
+from perdure.engine.opening import open_node
 from perdure.errors import NotFoundError, StorageUnavailableError
 from perdure.protocol.schedules import RegisterSchedule, UnregisterSchedule
 from perdure.storage.interface import Row, Session, Storage

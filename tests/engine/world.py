@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from perdure.config.settings import Settings
 from perdure.engine.lifecycle import RUN_CHANGES, is_allowed
-from perdure.engine.node import Node, open_node
+from perdure.engine.node import Node
+from perdure.engine.opening import open_node
 from perdure.engine.requesters import Requester
 from perdure.protocol.execution import JsonText
 from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer

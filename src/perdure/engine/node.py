@@ -16,7 +16,7 @@ from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
 from perdure.engine.deliveries import Deliveries
 from perdure.engine.desk import DirectDesk
-from perdure.engine.directory import AWAITED_LIMIT, Directory
+from perdure.engine.directory import Directory
 from perdure.engine.endpoints import Endpoints
 from perdure.engine.environments import Environment, Environments
 from perdure.engine.events import Events
@@ -36,7 +36,7 @@ from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
 from perdure.engine.receiving_urls import ReceivingUrls
-from perdure.engine.recovery import recover_from_others, release_own
+from perdure.engine.recovery import release_own
 from perdure.engine.registration import Registration
 from perdure.engine.remote_desk import RemoteDesk
 from perdure.engine.remote_tasks import RemoteTasks
@@ -44,7 +44,6 @@ from perdure.engine.repeats import Repeats
 from perdure.engine.requesters import Requester, Requesters
 from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
-from perdure.engine.secret_box import SecretBox
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
 from perdure.engine.services.operations import OperationService
@@ -57,16 +56,14 @@ from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
 from perdure.engine.tasks import Tasks
-from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tenant
 from perdure.engine.time_outs import Overtime
 from perdure.engine.tracing import Tracing, no_headers
 from perdure.engine.workers import Workers
-from perdure.protocol.ids import IdGenerator
-from perdure.protocol.management import NodeAnswer
-from perdure.storage import environments, event_waits, nodes, notifications, request_deliveries
-from perdure.transport.outbound import Outbound
 
 if TYPE_CHECKING:
+    from perdure.engine.secret_box import SecretBox
+    from perdure.protocol.management import NodeAnswer
+    from perdure.protocol.ids import IdGenerator
     from collections.abc import Callable
 
     from perdure.config.settings import Settings
@@ -85,7 +82,7 @@ _UNWINDING = timedelta(seconds=1)
 
 
 class Node:
-    """Executes the runs of the environments that it serves; made by `open_node`.
+    """Executes the runs of the environments that it serves; made by `opening.open_node`.
 
     Attributes:
         about: Who answers.
@@ -394,89 +391,3 @@ async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]
     """Wait for executions to end; those that have not."""
     at_work = [hold.task for hold in holds if hold.task is not None]
     return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
-
-
-def make_outbound(settings: Settings, *, allow_loopback: bool) -> Outbound:
-    """Make what sends requests, but only where the settings let them go."""
-    return Outbound(
-        allow_loopback=allow_loopback,
-        allowed=settings.egress_allow,
-        ports=settings.egress_ports,
-        connections=settings.max_connections,
-        connections_per_host=settings.max_connections_per_host,
-    )
-
-
-async def open_node(
-    storage: Storage,
-    *,
-    clock: Clock,
-    random_bytes: Callable[[int], bytes],
-    settings: Settings,
-    shares_database: bool = False,
-    serves_all: bool = False,
-    secret_key: Callable[[], bytes] | None = None,
-    origin: Callable[[], str] = lambda: "http://localhost",
-    api_key: str | None = None,
-    requester: Requester | None = None,
-    about: NodeAnswer | None = None,
-    tracing: Tracing | None = None,
-) -> Node:
-    """Set a node up on an open database; `Node.begin` sets it to work.
-
-    Args:
-        storage: The database.
-        clock: The time.
-        random_bytes: Gives that many random bytes, for ids.
-        settings: How it runs.
-        shares_database: Whether other nodes may be at work on the same database. If not, every execution that
-            another node holds is lost, and is begun again at once.
-        serves_all: Whether it serves every environment of the database, and not only that of the settings.
-        secret_key: Gives the database's key (32 bytes) when it is first needed; ``None``: a random one.
-        origin: Gives the URL under which this node's routes are reached, without a slash at its end.
-        api_key: The private key that the settings give to its own environment, and what notifications are signed
-            with; ``None``: none, and a key derived from that of the database.
-        requester: Sends requests on behalf of tasks, and notifications to URLs; ``None``: one that sends them where
-            the settings allow it. The node closes it.
-        about: Who answers; ``None``: a node that nobody asks.
-        tracing: Is told of runs, executions, tasks and requests; ``None``: nobody is.
-    """
-    ids = IdGenerator(random_bytes, clock.now_ms)
-    now = clock.now()
-    row = await storage.read(environments.find_environment, project=DEFAULT_SLUG, slug=settings.environment)
-    if row is None:
-        row = await storage.write(open_tenant, default_tenant(settings.environment, ids), now=now)
-    node_no = await storage.write(nodes.insert_node, ids.new("node_"), lease_until=now + settings.lease_ttl, now=now)
-    if not shares_database:
-        await storage.write(recover_from_others, own_node_no=node_no, now=now)
-        await storage.write(notifications.hasten_lost, now=now)
-        await storage.write(request_deliveries.hasten_lost, now=now)
-    if about is None:
-        about = NodeAnswer("", 0, settings.database_url, settings.environment, "", now)
-    node = Node(
-        storage,
-        clock,
-        ids,
-        settings,
-        node_no=node_no,
-        shares_database=shares_database,
-        serves_all=serves_all,
-        secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
-        random_bytes=random_bytes,
-        origin=origin,
-        make_requester=lambda allow_loopback: (
-            make_outbound(settings, allow_loopback=allow_loopback) if requester is None else requester
-        ),
-        about=about,
-        tracing=tracing,
-    )
-    node.own = await node.environments.open(row)
-    if api_key is not None:
-        node.keys.give(row.number, "PERDURE_API_KEY", api_key)
-    if serves_all:
-        for other in await storage.read(environments.list_environments, project=DEFAULT_SLUG, limit=MOST):
-            await node.environments.open(other)
-    for environment, name in await storage.read(event_waits.list_names, limit=AWAITED_LIMIT + 1):
-        node.directory.event_is_awaited(environment, name)
-    node.directory.any_may_be_awaited |= shares_database
-    return node

@@ -17,7 +17,7 @@ from perdure.config.api_keys import GivenKey, load_keys, load_metrics_key
 from perdure.config.secret_key import load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
-from perdure.engine.node import Node, open_node
+from perdure.engine.opening import open_node
 from perdure.protocol.management import NodeAnswer
 from perdure.server.address import Address, open_address
 from perdure.server.announcement import Announcement, announce, withdraw
@@ -25,6 +25,7 @@ from perdure.server.tracing import load_tracing
 from perdure.storage.opening import LOCK_TIMEOUT, database_path, open_storage
 
 if TYPE_CHECKING:
+    from perdure.engine.node import Node
     import socket
     from collections.abc import Callable, Sequence
     from datetime import datetime

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from perdure.config.secret_key import load_secret_key
-from perdure.engine.node import open_node
+from perdure.engine.opening import open_node
 from perdure.protocol.management import NodeAnswer
 from perdure.server.embedded import key_file, machine_clock
 from perdure.storage.opening import open_storage
