@@ -61,15 +61,15 @@ from perdure.engine.tracing import Tracing, no_headers
 from perdure.engine.workers import Workers
 
 if TYPE_CHECKING:
-    from perdure.engine.secret_box import SecretBox
-    from perdure.protocol.management import NodeAnswer
-    from perdure.protocol.ids import IdGenerator
     from collections.abc import Callable
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
+    from perdure.engine.secret_box import SecretBox
     from perdure.engine.services.service import Service
     from perdure.protocol.endpoint import Endpoint
+    from perdure.protocol.ids import IdGenerator
+    from perdure.protocol.management import NodeAnswer
     from perdure.storage.environments import EnvironmentRow
     from perdure.storage.interface import Storage
 

@@ -15,11 +15,11 @@ from perdure.storage import environments, event_waits, nodes, notifications, req
 from perdure.transport.outbound import Outbound
 
 if TYPE_CHECKING:
-    from perdure.engine.requesters import Requester
     from collections.abc import Callable
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
+    from perdure.engine.requesters import Requester
     from perdure.engine.tracing import Tracing
     from perdure.storage.interface import Storage
 

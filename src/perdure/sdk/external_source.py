@@ -12,8 +12,7 @@ from perdure.errors import InvalidArgumentError
 from perdure.protocol.ids import slugify
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.messages.delivery import NormalizedResponse, SourceDeliveryAnswer
-from perdure.protocol.messages.events import RawEvent
-from perdure.protocol.messages.instant import Instant
+from perdure.protocol.messages.events import raw_event
 from perdure.sdk.events import event_requests
 from perdure.sdk.http_endpoint import call
 from perdure.sdk.io.body import is_async
@@ -22,7 +21,6 @@ from perdure.sdk.records import Event
 
 if TYPE_CHECKING:
     from perdure.protocol.messages.delivery import SourceDelivery
-    from perdure.protocol.platform import EventRequest
     from perdure.sdk.http_endpoint import InThread
     from perdure.sdk.http_request import HttpRequest
 
@@ -170,7 +168,7 @@ class ExternalSource:
         given = await call(self._handle, (request, source), in_thread)
         made = given if isinstance(given, SourceEvents) else SourceEvents(() if given is None else given)
         return SourceDeliveryAnswer(
-            events=[_raw_event(one) for one in event_requests(list(made.events))],
+            events=[raw_event(one) for one in event_requests(list(made.events))],
             response=NormalizedResponse(status=200),
             metadata=UNSET if made.metadata is None else Raw(dump(made.metadata, root="metadata").encode()),
         )
@@ -187,15 +185,4 @@ def read_change(payload: Mapping[str, Any]) -> SourceChange:
         source.get("params"),
         source.get("data"),
         msgspec.convert(payload["options"], dict[str, OptionChange]),
-    )
-
-
-def _raw_event(event: EventRequest) -> RawEvent:
-    return RawEvent(
-        name=event.name,
-        payload=Raw(event.payload.encode()),
-        context=Raw(event.context.encode()),
-        id=UNSET if event.id is None else event.id,
-        timestamp=UNSET if event.timestamp is None else Instant.of(event.timestamp),
-        source=event.source,
     )

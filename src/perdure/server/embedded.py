@@ -25,7 +25,6 @@ from perdure.server.tracing import load_tracing
 from perdure.storage.opening import LOCK_TIMEOUT, database_path, open_storage
 
 if TYPE_CHECKING:
-    from perdure.engine.node import Node
     import socket
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from perdure.api.rate_limits import RateLimits
     from perdure.api.tallies import Tallies
     from perdure.engine.desk import DirectDesk
+    from perdure.engine.node import Node
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
     from perdure.storage.interface import Storage

@@ -11,10 +11,10 @@ from perdure.protocol.messages.answers import IdAnswer, OkAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.events import (
     ApiEventLog,
-    RawEvent,
     SendEventBody,
     SendEventOptions,
     SendEventsBody,
+    raw_event,
 )
 from perdure.protocol.messages.events import EventAnswer as EventMessage
 from perdure.protocol.messages.headers import IDEMPOTENCY_KEY_HEADER
@@ -64,7 +64,7 @@ class WireCalls:
 
     async def send_events(self, events: Sequence[EventRequest], options: EventOptions) -> list[EventAnswer]:
         """Send events; a v2 platform takes them one after the other."""
-        sent = [_raw_event(event) for event in events]
+        sent = [raw_event(event) for event in events]
         wire = _wire_options(options)
         if len(sent) == 1:
             logs = [await self._post("/api/v1/events", SendEventBody(event=sent[0], options=wire), ApiEventLog)]
@@ -186,17 +186,6 @@ class WireCalls:
 
 def _stored(key: str) -> str:
     return f"/api/v1/store/{quoted(key)}"
-
-
-def _raw_event(event: EventRequest) -> RawEvent:
-    return RawEvent(
-        name=event.name,
-        payload=Raw(event.payload.encode()),
-        context=Raw(event.context.encode()),
-        id=UNSET if event.id is None else event.id,
-        timestamp=UNSET if event.timestamp is None else Instant.of(event.timestamp),
-        source=event.source,
-    )
 
 
 def _wire_options(options: EventOptions) -> SendEventOptions:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.statuses import RunStatus
+
+if TYPE_CHECKING:
+    from perdure.protocol.platform import EventRequest
 
 
 class RawEvent(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -112,3 +115,15 @@ class RequestPayload(Struct, frozen=True, kw_only=True, rename="camel"):
     method: str
     headers: dict[str, str]
     raw_body: str | UnsetType = UNSET
+
+
+def raw_event(event: EventRequest) -> RawEvent:
+    """Write an event as the wire has it."""
+    return RawEvent(
+        name=event.name,
+        payload=Raw(event.payload.encode()),
+        context=Raw(event.context.encode()),
+        id=UNSET if event.id is None else event.id,
+        timestamp=UNSET if event.timestamp is None else Instant.of(event.timestamp),
+        source=event.source,
+    )
