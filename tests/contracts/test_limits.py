@@ -14,17 +14,17 @@ from perdure.config.settings import Settings
 from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
-from perdure.engine.deliveries import AT_ONCE, ATTEMPTS, TELLING, delay_after
+from perdure.engine.deliveries import ATTEMPTS, delay_after
 from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.following import PAUSE_SECONDS
-from perdure.engine.handovers import AT_ONCE as HANDOVERS_AT_ONCE
 from perdure.engine.handovers import ATTEMPTS as HANDOVER_ATTEMPTS
 from perdure.engine.lists import MAX_PAGE
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.posts import POST_SECONDS
 from perdure.engine.results import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
+from perdure.engine.rounds import AT_ONCE, LONGEST
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE
 from perdure.engine.services.retention import PASS_INTERVAL
 from perdure.engine.source_registration import LONGEST_KEY
@@ -113,7 +113,7 @@ IN_FORCE = {
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
     "names of the events that a task of an app elsewhere waits for": f"{MOST_NAMES}",
     "attempts to hand a request of a source": f"{HANDOVER_ATTEMPTS}",
-    "requests that a node hands over at once": f"{HANDOVERS_AT_ONCE}",
+    "requests that a node hands over at once": f"{AT_ONCE}",
     "key of a registration with a dynamic trigger": f"1 to {LONGEST_KEY} characters",
     "how long a handler of `respond_with` may take": f"{RESPONSE_SECONDS:.0f} s",
     "body of what `respond_with` answers": f"{RESPONSE_LIMIT // 1024**2} MiB",
@@ -153,7 +153,7 @@ IN_FORCE = {
     "runs of one `batch_invoke_and_wait`": f"{BATCH_LIMIT:,}",
     "attempts to tell of a run's end": f"{ATTEMPTS}",
     "ends of runs that a node tells at once": f"{AT_ONCE}",
-    "how long a hook may take": f"{TELLING.total_seconds() / 60:.0f} min",
+    "how long a hook may take": f"{LONGEST.total_seconds() / 60:.0f} min",
     "how long the receiver of a callback": f"{POST_SECONDS:.0f} s",
     "longest time between two attempts to tell": f"{delay_after(ATTEMPTS).total_seconds():,.0f} s",
     "how long a branch that awaits something other": f"{QUIET_SECONDS * 1000:.0f} ms",
