@@ -45,12 +45,12 @@ class Deliveries(Rounds[Notification]):
     def __init__(
         self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, poster: Poster, callbacks: Callbacks
     ) -> None:
-        super().__init__(storage, clock, notifications, has_ended=lambda: hints.notifications.set())
+        super().__init__(storage, clock, notifications, deal=self._tell, has_ended=lambda: hints.notifications.set())
         self._directory = directory
         self._poster = poster
         self._callbacks = callbacks
 
-    async def _deal(self, one: Notification) -> None:
+    async def _tell(self, one: Notification) -> None:
         try:
             async with asyncio.timeout(LONGEST.total_seconds()):
                 is_told = await self._try(one)

@@ -56,13 +56,18 @@ class Handovers(Rounds[RequestDelivery]):
     ) -> None:
         # What is due and cannot be taken waits for another request of its source.
         super().__init__(
-            storage, clock, request_deliveries, has_ended=lambda: hints.requests.set(), when_blocked=_BLOCKED
+            storage,
+            clock,
+            request_deliveries,
+            deal=self._hand_over,
+            has_ended=lambda: hints.requests.set(),
+            when_blocked=_BLOCKED,
         )
         self._directory = directory
         self._events = events
         self._sources = sources
 
-    async def _deal(self, one: RequestDelivery) -> None:
+    async def _hand_over(self, one: RequestDelivery) -> None:
         try:
             async with asyncio.timeout(LONGEST.total_seconds()):
                 said = await self._try(one)

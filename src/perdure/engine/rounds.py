@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from perdure.engine.clock import Clock
     from perdure.storage.interface import Session, Storage
@@ -41,13 +40,14 @@ class Table(Protocol[T]):
         ...
 
 
-class Rounds(ABC, Generic[T]):
+class Rounds(Generic[T]):
     """Deals with what is due.
 
     Args:
         storage: The database.
         clock: The time.
         table: Where it stands.
+        deal: Deals with one within `LONGEST`, and stores what came of it.
         has_ended: Called when one has been dealt with.
         when_blocked: How long what is due, and cannot be taken, is left alone; ``None``: it is another node's then.
     """
@@ -58,12 +58,14 @@ class Rounds(ABC, Generic[T]):
         clock: Clock,
         table: Table[T],
         *,
+        deal: Callable[[T], Coroutine[Any, Any, None]],
         has_ended: Callable[[], None],
         when_blocked: timedelta | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._table = table
+        self._deal = deal
         self._tell_of_end = has_ended
         self._when_blocked = when_blocked
         self._at_work: dict[asyncio.Task[None], T] = {}
@@ -101,7 +103,3 @@ class Rounds(ABC, Generic[T]):
     def _has_ended(self, task: asyncio.Task[None]) -> None:
         del self._at_work[task]
         self._tell_of_end()
-
-    @abstractmethod
-    async def _deal(self, one: T) -> None:
-        """Deal with one within `LONGEST`, and store what came of it."""
