@@ -90,7 +90,9 @@ class RemoteTasks:
             return _canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
         try:
-            await self._tasks.record(environment_no, run_id, epoch, record)
+            is_stored = await self._tasks.record(environment_no, run_id, epoch, record)
+            if is_stored and record.delay_until is None and record.error is None:
+                return _as_stored(record)
         except IdempotencyConflictError:
             # Another request has created it meanwhile; whichever was first, both are told of that one.
             pass
@@ -213,7 +215,11 @@ class RemoteTasks:
             completed_at=now, output_properties=properties, is_new=False,
         )  # fmt: skip
         try:
-            await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record)
+            if await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record) and error is None:
+                shown = task.output_properties if properties is None else properties
+                return replace(
+                    task, status=status, output=output, completed_at=now, delay_until=None, output_properties=shown
+                )
         except RunError:
             # It may have got its outcome from elsewhere in between, by the end of its run for instance.
             found = await self._storage.read(remote_tasks.find_by_id, writing.run_no, task_id=task_id)
@@ -268,6 +274,15 @@ async def _list_completed(tx: Session, environment_no: int, run_id: str, cursor:
     if run_no is None:
         return []
     return await remote_tasks.list_completed(tx, run_no, cursor=cursor, limit=PAGE + 1)
+
+
+def _as_stored(record: TaskRecord) -> RemoteTask:
+    """Give what would be read again of a new task: each look into the database costs as much as the rest of a call."""
+    return RemoteTask(
+        record.id, record.key, record.parent_id, record.operation, record.name, record.display_key, record.status,
+        record.noop, record.attempts, record.started_at, record.completed_at, None, record.params, record.output,
+        record.error, record.output_properties, record.details,
+    )  # fmt: skip
 
 
 def _canceled(record: TaskRecord, now: datetime) -> RemoteTask:
