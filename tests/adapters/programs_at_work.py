@@ -30,7 +30,7 @@ class Pair:
     def __init__(
         self, folder: Path, *, app: str | None = None, is_native: bool = True, is_worker: bool = False
     ) -> None:
-        self._is_worker = is_worker
+        self.is_worker = is_worker
         self._folder = folder
         self._gunicorn_app = app
         self.is_native = is_native
@@ -46,7 +46,7 @@ class Pair:
         self.start_server()
         self._app_side = self.api.url if self.is_native else self._stack.enter_context(stripping(self.api.url))
         self.start_app()
-        if self._is_worker:
+        if self.is_worker:
             return self
         url = f"http://127.0.0.1:{self._ports[1]}/api/trigger"
         answer = self.api.ask("POST", "/api/v1/endpoints", {"id": "catalogue", "url": url})
@@ -76,7 +76,7 @@ class Pair:
 
     def start_app(self) -> None:
         """Start the app, where it was before."""
-        if self._is_worker:
+        if self.is_worker:
             self.app, _ = self.start_worker()
             return
         if self._gunicorn_app is not None:

@@ -106,6 +106,12 @@ def test_the_code_of_a_job_can_ask_its_own_server(pair: Pair) -> None:
         assert _output(pair.api.run("late")) == "nobody.listens"
 
 
+def test_a_worker_goes_on_with_a_suspended_run_and_does_not_begin_anew(pair: Pair) -> None:
+    (entries,) = _output(pair.api.run("counts-entries"))
+
+    assert (entries == 1) == pair.is_worker
+
+
 @contextmanager
 def _target() -> Iterator[tuple[str, list[str | None]]]:
     """Something to fetch from; the ``Authorization`` that it was shown."""

@@ -34,6 +34,7 @@ from perdure.protocol.messages.headers import (
     ACTION_HEADER,
     API_KEY_HEADER,
     ENDPOINT_ID_HEADER,
+    HELD_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
     RUN_METADATA_HEADER,
@@ -86,10 +87,12 @@ class AppHandler:
 
     Args:
         client: The client.
+        keeps_runs: Whether suspended runs stay in memory for a while.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, keeps_runs: bool = False) -> None:
         self._client = client
+        self._keeps_runs = keeps_runs
         self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
         self._actions: dict[str, Callable[[AppRequest], Awaitable[AppAnswer]]] = {
             Action.PING: self._ping,
@@ -198,7 +201,10 @@ class AppHandler:
         listens = RunMetadata(
             success_subscription=bool(job.hooks(ok=True)), failed_subscription=bool(job.hooks(ok=False))
         )
-        return _answer(answer, {RUN_METADATA_HEADER: encode_message(listens).decode()})
+        headers = {RUN_METADATA_HEADER: encode_message(listens).decode()}
+        if runtime.host.held(body.run.id) is not None:
+            headers[HELD_HEADER] = body.run.id
+        return _answer(answer, headers)
 
     async def _preprocess(self, request: AppRequest) -> AppAnswer:
         body = _read(request.body, PreprocessRunBody, "Invalid body")
@@ -259,7 +265,7 @@ class AppHandler:
             from perdure.adapters.runtime import Runtime
 
             try:
-                runtime = self._runtimes[loop] = Runtime(self._client)
+                runtime = self._runtimes[loop] = Runtime(self._client, keeps_runs=self._keeps_runs)
             except NotConnectedError as error:
                 raise Refusal(500, error.message, has_versions=True) from error
             await runtime.begin()

@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from perdure.config.settings import load_settings
 from perdure.protocol.noop_filter import NoopFilter
-from perdure.sdk.host import Host
+from perdure.sdk.host import HELD_LIMIT, Host
+from perdure.sdk.start import is_replay_forced
 from perdure.transport.execution_outcome import answer_of
 from perdure.transport.execution_request import execution_request
 from perdure.transport.wire_execution import WireExecution
@@ -23,6 +24,7 @@ from perdure.transport.wire_platform import WirePlatform
 if TYPE_CHECKING:
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.outcomes import RunJobResponse
+    from perdure.protocol.messages.tasks import ServerTask
     from perdure.sdk.client import Client
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,27 +47,31 @@ class Runtime:
 
     Args:
         client: Whose jobs.
+        keeps_runs: Whether suspended runs stay in memory for a while, where a server knows to go on with them here.
 
     Raises:
         NotConnectedError: The client does not know its server.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, keeps_runs: bool = False) -> None:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
         self._numbers = itertools.count(1)
         self._at_work: set[str] = set()
+        self._kept: dict[str, dict[str, ServerTask]] = {}
         self.platform = WirePlatform(url, api_key, endpoint_id=client.id)
         self.host = Host(
             client.id,
             client.jobs,
-            force_replay=True,
+            force_replay=not keeps_runs or is_replay_forced(),
             dynamic_schedules=client.dynamic_schedules,
             http_endpoints=client.http_endpoints,
             dynamic_triggers=client.dynamic_triggers,
             max_threads=load_settings().max_threads,
             register=self.platform,
         )
+        # Nothing comes down to an execution at work.
+        self.host.is_patient = False
         self.host.connect(self.platform, self._clock, os.urandom)
         self._end = _until_shut_down(self)
 
@@ -96,12 +102,22 @@ class Runtime:
             is_native=is_native,
             monotonic=time.monotonic,
         )
-        # Whatever executes this run here has lost it.
-        self.host.abort(body.run.id, "the run is executed again")
+        run_id = body.run.id
+        kept = self._kept.pop(run_id, None)
+        if request.is_complete:
+            # Whatever executes this run here has lost it.
+            self.host.abort(run_id, "the run is executed again")
+        elif kept is not None:
+            execution.tasks.update(kept)
         self.platform.take_up(execution)
         self._at_work.add(body.run.id)
         try:
-            return answer_of(await self.host.execute(request), execution, now_ms=self._clock.now_ms)
+            answer = answer_of(await self.host.execute(request), execution, now_ms=self._clock.now_ms)
+            if self.host.held(run_id) is not None:
+                self._kept[run_id] = execution.tasks
+                if len(self._kept) > HELD_LIMIT:
+                    del self._kept[next(iter(self._kept))]
+            return answer
         finally:
             self._at_work.discard(body.run.id)
             self.platform.forget(execution)

@@ -60,7 +60,7 @@ class Worker:
         self._client = client
         self._target = Target(url, api_key)
         self._is_ready = is_ready
-        self._handler = AppHandler(client)
+        self._handler = AppHandler(client, keeps_runs=True)
         self._stopping = asyncio.Event()
         self._at_work: set[asyncio.Task[None]] = set()
         self._session = NodeSession(perdure_version())

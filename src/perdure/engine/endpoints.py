@@ -253,11 +253,19 @@ class Endpoints:
     def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
         return self._make(endpoint_id, url, self._requesters.of(self._environment_no), is_bounded=True)
 
-    def open_worker(self, endpoint_id: str, requester: Requester) -> HttpEndpoint:
+    def open_worker(self, endpoint_id: str, requester: Requester, holds: Callable[[str], bool]) -> HttpEndpoint:
         """Make what the engine sees of an app whose workers have dialled in."""
-        return self._make(endpoint_id, f"worker:{endpoint_id}", requester, is_bounded=False)
+        return self._make(endpoint_id, f"worker:{endpoint_id}", requester, is_bounded=False, holds=holds)
 
-    def _make(self, endpoint_id: str, url: str, requester: Requester, *, is_bounded: bool) -> HttpEndpoint:
+    def _make(
+        self,
+        endpoint_id: str,
+        url: str,
+        requester: Requester,
+        *,
+        is_bounded: bool,
+        holds: Callable[[str], bool] | None = None,
+    ) -> HttpEndpoint:
         return HttpEndpoint(
             endpoint_id,
             url,
@@ -268,6 +276,7 @@ class Endpoints:
             monotonic=self._clock.monotonic,
             listens=self._keep_listening,
             is_bounded=is_bounded,
+            holds=holds,
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64encode
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.messages.headers import ACTION_HEADER, Action
+from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, Action
 from perdure.protocol.outbound import OutboundResponse
 from perdure.protocol.worker_messages import WorkerCall, WorkerReady
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from perdure.protocol.worker_messages import WorkerAnswer
     from perdure.transport.http_endpoint import HttpEndpoint, Requester
 
-    Open = Callable[[str, Requester], HttpEndpoint]
+    Open = Callable[[str, Requester, Callable[[str], bool]], HttpEndpoint]
 
 MOST_WORKERS: Final = 1000
 """How many workers an environment may have."""
@@ -30,6 +31,7 @@ SILENT_SECONDS: Final = 30.0
 """For how long a worker may give no sign of life before its runs are executed elsewhere."""
 
 _LONGEST_ID: Final = 512
+_MOST_HELD: Final = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -120,11 +122,19 @@ class Workers:
             FetchFailedError: No worker is connected, or the one that had it is gone.
             FetchTimeoutError: It took too long.
         """
-        action = next((value for name, value in request.headers if name.lower() == ACTION_HEADER), "")
-        session = self._choose(endpoint_id, action)
+        action, held = _header(request, ACTION_HEADER), _header(request, HELD_HEADER)
+        session = self._holder(endpoint_id, held) if held else self._choose(endpoint_id, action)
         if session is None:
             raise FetchFailedError(f"no worker of {endpoint_id} is connected")
         return await session.request(request, is_bounded=action != Action.EXECUTE_JOB)
+
+    def holds(self, endpoint_id: str, run_id: str) -> bool:
+        """Whether a worker of an app still has a suspended run in memory, as far as is known."""
+        return self._holder(endpoint_id, run_id) is not None
+
+    def _holder(self, endpoint_id: str, run_id: str) -> Session | None:
+        sessions = self._sessions.get(endpoint_id, {}).values()
+        return next((one for one in sessions if run_id in one.held and not one.is_draining), None)
 
     def _choose(self, endpoint_id: str, action: str) -> Session | None:
         """Choose a worker: for its index the newest one, for anything else that with the least to do."""
@@ -136,7 +146,9 @@ class Workers:
     async def _register(self, endpoint_id: str, session: Session) -> None:
         app = self._apps.get(endpoint_id)
         if app is None:
-            app = self._apps[endpoint_id] = self._open_app(endpoint_id, Carrier(self, endpoint_id))
+            app = self._apps[endpoint_id] = self._open_app(
+                endpoint_id, Carrier(self, endpoint_id), partial(self.holds, endpoint_id)
+            )
         try:
             index = await self._registration.register(self._environment_no, app)
         except PerdureError as error:
@@ -163,6 +175,7 @@ class Session:
 
     Attributes:
         is_draining: Whether it wants no more runs.
+        held: The suspended runs that it has in memory, the oldest first.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -174,6 +187,7 @@ class Session:
         self._waiting: dict[int, asyncio.Future[OutboundResponse]] = {}
         self._is_closed = False
         self.is_draining = False
+        self.held: dict[str, None] = {}
 
     @property
     def load(self) -> int:
@@ -212,6 +226,7 @@ class Session:
 
     async def request(self, request: OutboundRequest, *, is_bounded: bool) -> OutboundResponse:
         """Have it do an action; the bound is that of the request."""
+        self.held.pop(_header(request, HELD_HEADER), None)
         self._last_id += 1
         number = self._last_id
         answered: asyncio.Future[OutboundResponse] = asyncio.get_running_loop().create_future()
@@ -228,6 +243,11 @@ class Session:
     def answer(self, answer: WorkerAnswer) -> None:
         """Take an answer; one that nobody waits for is left."""
         self.beat()
+        held = answer.headers.get(HELD_HEADER)
+        if held is not None:
+            self.held[held] = None
+            if len(self.held) > _MOST_HELD:
+                del self.held[next(iter(self.held))]
         waiting = self._waiting.get(answer.id)
         if waiting is not None and not waiting.done():
             body = b"" if answer.body is None else answer.body.encode()
@@ -242,6 +262,10 @@ class Session:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(FetchFailedError("the worker that executed it is gone"))
+
+
+def _header(request: OutboundRequest, name: str) -> str:
+    return next((value for given, value in request.headers if given.lower() == name), "")
 
 
 def _call(number: int, request: OutboundRequest) -> WorkerCall:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import replace
 
 from perdure.protocol.messages.events import ApiEventLog
-from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, RunJobBody
+from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, KnownTask, RunJobBody
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask
 from perdure.protocol.messages.tenancy import (
@@ -31,6 +32,7 @@ CACHE_BUDGET: Final = 3_000_000
 """How many characters of cached tasks a body carries; the app asks for the rest."""
 
 _TASK_OVERHEAD: Final = 300
+_ERROR: Final = ("name", "message", "stack", "data")
 _THRESHOLDS: Final = AutoYieldConfig(
     start_task_threshold=750,
     before_execute_task_threshold=1500,
@@ -78,6 +80,27 @@ def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int | 
         yielded_executions=list(request.yielded),
         run_chunk_execution_limit=UNSET if limit_ms is None else limit_ms,
         auto_yield_config=_THRESHOLDS,
+    )
+
+
+def resumed_body(request: ExecutionRequest, *, now: datetime) -> RunJobBody:
+    """Make the body for a run that is still in the memory of the app: the tasks that it waits for, and no others."""
+    waited = replace(request, tasks=[])
+    known = [_known(task) for task in request.tasks]
+    return replace(execution_body(waited, now=now, limit_ms=None), resumed=True, known_tasks=known)
+
+
+def _known(task: TaskState) -> KnownTask:
+    error = task.error
+    text = task.output if error is None else _encode({name: getattr(error, name) for name in _ERROR}).decode()
+    return KnownTask(
+        id=task.id,
+        idempotency_key=task.key,
+        status=task.status,
+        attempts=task.attempts,
+        parent_id=UNSET if task.parent_id is None else task.parent_id,
+        delay_until=UNSET if task.delay_until is None else Instant.of(task.delay_until),
+        output=_raw(text),
     )
 
 

@@ -21,11 +21,12 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.statuses import TaskStatus
+from perdure.transport.wire_messages import error_of_output
 
 if TYPE_CHECKING:
     from msgspec import Raw, UnsetType
 
-    from perdure.protocol.messages.execution import RunJobBody
+    from perdure.protocol.messages.execution import KnownTask, RunJobBody
     from perdure.protocol.messages.tasks import CachedTask
 
 
@@ -39,6 +40,7 @@ def execution_request(body: RunJobBody, *, number: int) -> ExecutionRequest:
     Raises:
         JsonError: The payload, or an output, is JSON that is not taken.
     """
+    is_resumed = body.resumed is True
     event, environment, organization, project = body.event, body.environment, body.organization, body.project
     return ExecutionRequest(
         number,
@@ -57,8 +59,28 @@ def execution_request(body: RunJobBody, *, number: int) -> ExecutionRequest:
         ),
         None if body.account is UNSET else AccountInfo(body.account.id, _json(body.account.metadata)),
         None if body.source is UNSET else SourceInfo(body.source.id, _json(body.source.metadata)),
-        [] if body.tasks is UNSET else [_state(task) for task in body.tasks if task.status is TaskStatus.COMPLETED],
+        _known_states(body) if is_resumed else _cached_states(body),
         () if body.yielded_executions is UNSET else tuple(body.yielded_executions),
+        is_complete=not is_resumed,
+    )  # fmt: skip
+
+
+def _cached_states(body: RunJobBody) -> list[TaskState]:
+    tasks = [] if body.tasks is UNSET else body.tasks
+    return [_state(task) for task in tasks if task.status is TaskStatus.COMPLETED]
+
+
+def _known_states(body: RunJobBody) -> list[TaskState]:
+    return [] if body.known_tasks is UNSET else [_known_state(task) for task in body.known_tasks]
+
+
+def _known_state(task: KnownTask) -> TaskState:
+    output = _json(task.output)
+    is_error = task.status is TaskStatus.ERRORED
+    return TaskState(
+        task.id, task.idempotency_key, None if task.parent_id is UNSET else task.parent_id, "", "", task.status, False,
+        task.attempts, None if is_error else output, error_of_output(output, "") if is_error else None,
+        None if task.delay_until is UNSET else task.delay_until.plain(), None,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
-from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed
+from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.delivery import (
     Delivery,
@@ -24,6 +24,7 @@ from perdure.protocol.messages.headers import (
     ACTION_VERSION_HEADER,
     API_KEY_HEADER,
     ENDPOINT_ID_HEADER,
+    HELD_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
     RUN_METADATA_HEADER,
@@ -36,7 +37,7 @@ from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
-from perdure.transport.execution_body import execution_body
+from perdure.transport.execution_body import execution_body, resumed_body
 from perdure.transport.node_link import perdure_version
 from perdure.transport.platform_timeouts import is_platform_timeout
 
@@ -71,6 +72,7 @@ KEYS_TRIED: Final = 5
 
 _WRONG_KEY: Final = 401
 _MARGIN_MS: Final = 350
+_MOST_HELD: Final = 10_000
 _BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
 
 
@@ -94,6 +96,7 @@ class HttpEndpoint:
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
         is_bounded: Whether an execution may take only so long.
+        holds: Says whether the app still has a suspended run in memory; ``None``: it never has.
 
     Attributes:
         id: The app's id.
@@ -112,6 +115,7 @@ class HttpEndpoint:
         monotonic: Callable[[], float],
         listens: Callable[[str, RunMetadata], Awaitable[None]],
         is_bounded: bool = True,
+        holds: Callable[[str], bool] | None = None,
     ) -> None:
         self.id = endpoint_id
         self.url = url
@@ -123,6 +127,8 @@ class HttpEndpoint:
         self._monotonic = monotonic
         self._listens = listens
         self._is_bounded = is_bounded
+        self._holds = holds
+        self._held: dict[str, tuple[str, ...]] = {}
         self._chunk_ms = CHUNK_MS[1]
         self._is_native = False
         self._known: dict[str, RunMetadata] = {}
@@ -159,12 +165,12 @@ class HttpEndpoint:
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""
-        limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
-        made = execution_body(request, now=self._now(), limit_ms=limit_ms)
-        body = encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
-        began = self._monotonic()
+        began, run_id = self._monotonic(), request.run.id
+        body = self._body(request)
+        held = () if request.is_complete else ((HELD_HEADER, run_id),)
+        self._held.pop(run_id, None)
         try:
-            answer = await self._post(Action.EXECUTE_JOB, body=body, timeout=EXECUTION_SECONDS)
+            answer = await self._post(Action.EXECUTE_JOB, body=body, headers=held, timeout=EXECUTION_SECONDS)
         except FetchTimeoutError as error:
             return Abandoned(error.message, limit=FAILURE_LIMIT)
         except RunError as error:
@@ -173,12 +179,28 @@ class HttpEndpoint:
             return Abandoned(lost if self._is_bounded else error.message, no_code=True)
         if 200 <= answer.status < 300:
             await self._learn(request.job.id, answer)
-            return self._read(answer)
+            result = self._read(answer)
+            if isinstance(result, Suspended) and (HELD_HEADER, run_id) in answer.headers:
+                self._hold(run_id, result.task_ids)
+            return result
         return self._refused(answer, took_ms=(self._monotonic() - began) * 1000)
 
+    def _body(self, request: ExecutionRequest) -> bytes:
+        if not request.is_complete:
+            made = resumed_body(request, now=self._now())
+        else:
+            limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
+            made = execution_body(request, now=self._now(), limit_ms=limit_ms)
+        return encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
+
+    def _hold(self, run_id: str, task_ids: tuple[str, ...]) -> None:
+        self._held[run_id] = task_ids
+        if len(self._held) > _MOST_HELD:
+            del self._held[next(iter(self._held))]
+
     def held(self, run_id: str) -> tuple[str, ...] | None:
-        """Say that the app holds no suspended run: each execution begins anew."""
-        return None
+        """Name the tasks that a suspended run waits for which a worker still has in memory."""
+        return self._held.get(run_id) if self._holds is not None and self._holds(run_id) else None
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
         """Say that an execution at work cannot be told anything; its answer is put right by the engine."""
@@ -189,7 +211,8 @@ class HttpEndpoint:
         self._check(await self._post(Action.RUN_NOTIFICATION, body=notification.encode()))
 
     def abort(self, run_id: str, reason: str) -> None:
-        """Do nothing: the app learns from its next call that what it writes is refused."""
+        """Forget a held run; an app at work learns from its next call that what it writes is refused."""
+        self._held.pop(run_id, None)
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
         """Have the app answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).

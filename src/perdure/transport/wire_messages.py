@@ -117,7 +117,7 @@ def state_of(task: ServerTask, record: TaskRecord) -> TaskState:
         task.noop,
         task.attempts,
         _output(task) if status is TaskStatus.COMPLETED else None,
-        error_of_task(task) if status is TaskStatus.ERRORED else None,
+        error_of_output(_output(task), task.name) if status is TaskStatus.ERRORED else None,
         None if task.delay_until is UNSET or task.delay_until is None else task.delay_until.plain(),
         record.params_hash if is_same else None,
         record.params if is_same else None,
@@ -128,22 +128,21 @@ def _output(task: ServerTask) -> JsonText | None:
     return None if task.output is UNSET else JsonText(check(bytes(task.output)))
 
 
-def error_of_task(task: ServerTask) -> ErrorInfo:
-    """Read what a task failed with."""
-    text = _output(task)
+def error_of_output(text: JsonText | None, name: str) -> ErrorInfo:
+    """Read what a task of that name failed with."""
     value: Any = None if text is None else load(text)
     if isinstance(value, str) and value.startswith(_TIMED_OUT):
-        return failure_of(WaitTimeoutError(f"Nothing has come for task {task.name!r} in the time that it had."))
+        return failure_of(WaitTimeoutError(f"Nothing has come for task {name!r} in the time that it had."))
     if not isinstance(value, dict):
         return ErrorInfo("Error", value if isinstance(value, str) else text or "The task failed.")
     given = cast("dict[str, object]", value)
-    name, said, stack, data = (given.get(member) for member in ("name", "message", "stack", "data"))
+    kind, said, stack, data = (given.get(member) for member in ("name", "message", "stack", "data"))
     message = said if isinstance(said, str) else text or ""
     return ErrorInfo(
-        name if isinstance(name, str) else "Error",
+        kind if isinstance(kind, str) else "Error",
         message,
         stack if isinstance(stack, str) else None,
-        JsonText(data) if isinstance(data, str) else _own_error(name, message),
+        JsonText(data) if isinstance(data, str) else _own_error(kind, message),
     )
 
 

@@ -219,6 +219,25 @@ async def late(_payload: Any, io: IO) -> str:
 
 
 @job
+async def counts_entries(_payload: Any, io: IO) -> list[int]:
+    BODIES["entries"] += 1
+
+    async def flaky() -> int:
+        if count("flaky") % 2:
+            raise PaymentDeclinedError("once more")
+        return 1
+
+    await io.wait("nap", 0.05)
+    await asyncio.gather(io.wait("one", 0.1), io.wait("two", 0.2))
+    await io.run_task("flaky", flaky, retry=Retry(limit=3, min_timeout=0.05, randomize=False))
+    try:
+        await io.wait_for_request("nobody", lambda url: None, timeout=0.1)
+    except WaitTimeoutError:
+        return [BODIES["entries"]]
+    return []
+
+
+@job
 async def blocking(_payload: Any, io: IO) -> str:
     time.sleep(3)  # noqa: ASYNC251
     return await io.run_task("done", lambda: "done")

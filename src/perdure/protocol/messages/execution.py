@@ -38,12 +38,12 @@ class AutoYieldConfig(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class KnownTask(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Native. A task that is stored and not completed.
+    """Native. A task that a suspended run waits for, as it is now.
 
     Attributes:
         attempts: Attempts begun.
         delay_until: When it is due, if it waits for a time.
-        output: The error it ended with, if it is ERRORED.
+        output: What it came to: its output, or the error it ended with.
     """
 
     id: str
@@ -67,7 +67,7 @@ class RunJobBody(Struct, frozen=True, kw_only=True, rename="camel"):
         run_chunk_execution_limit: Milliseconds this execution may take; absent or 0: no limit, and the client
             never yields by itself.
         epoch: Native. The number of this execution; what it writes must name it.
-        known_tasks: Native. The stored tasks that are not completed.
+        known_tasks: Native. With ``resumed``, the tasks that the run waits for.
         resumed: Native. The run was suspended and goes on, where its host still holds it.
     """
 

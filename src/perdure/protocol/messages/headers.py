@@ -23,6 +23,9 @@ CACHED_TASKS_CURSOR_HEADER = "x-cached-tasks-cursor"
 NATIVE_HEADER = "perdure-version"
 """Sent by perdure, and by nobody else: what follows may hold the members of messages that are native."""
 
+HELD_HEADER = "perdure-held"
+"""Native. The id of a suspended run: in an answer one that the worker has in memory, in a request one that goes on."""
+
 EPOCH_HEADER = "perdure-epoch"
 """Native. The number of the execution that writes."""
 
