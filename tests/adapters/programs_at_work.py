@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from tests.adapters.stripping import stripping
@@ -28,8 +30,15 @@ class Pair:
     """
 
     def __init__(
-        self, folder: Path, *, app: str | None = None, is_native: bool = True, is_worker: bool = False
+        self,
+        folder: Path,
+        *,
+        app: str | None = None,
+        is_native: bool = True,
+        is_worker: bool = False,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._settings = settings
         self.is_worker = is_worker
         self._folder = folder
         self._gunicorn_app = app
@@ -131,6 +140,7 @@ class Pair:
 
     def _start(self, command: list[str | Path], folder: Path) -> subprocess.Popen[str]:
         environ = {"PERDURE_API_KEY": KEY, "PERDURE_API_URL": self._app_side, "TOLD": str(self.told)}
+        environ |= self._settings
         environ |= {} if self.is_native else {"PLAIN": "1"}
         with (self._folder / ("server.log" if folder == self._folder else "app.log")).open("a") as log:
             return subprocess.Popen(

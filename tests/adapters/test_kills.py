@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.programs_at_work import Pair
+from tests.npm.api import PATIENCE
 
 STEPS = 60
 
@@ -69,3 +70,28 @@ def test_code_that_blocks_a_worker_is_named_and_its_run_goes_on(tmp_path: Path) 
 
         assert (run["status"], run["output"]) == ("SUCCESS", "done")
         assert "in blocking" in (tmp_path / "app.log").read_text(encoding="utf-8")
+
+
+def test_a_run_that_takes_its_worker_along_each_time_is_put_into_quarantine(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True, settings={"PERDURE_QUARANTINE_AFTER": "2"}) as pair:
+        run_id = pair.api.invoke("deadly")
+        for _ in range(2):
+            assert pair.app is not None
+            assert pair.app.wait(timeout=PATIENCE) == 9
+            assert pair.app.stdout is not None
+            pair.app.stdout.close()
+            pair.start_app()
+        run = pair.api.ended(run_id)
+
+        assert (run["status"], run["output"]["name"]) == ("FAILURE", "RunQuarantinedError"), run
+        assert pair.lines(1) == ["dies"] * 2
+
+
+def test_a_run_that_is_cancelled_is_stopped_in_its_worker_at_once(tmp_path: Path) -> None:
+    with Pair(tmp_path, is_worker=True) as pair:
+        run_id = pair.api.invoke("endless")
+        pair.lines(1, "endless begins")
+
+        assert pair.api.ask("POST", f"/api/v1/runs/{run_id}/cancel").status == 200
+
+        pair.lines(1, "endless ends")

@@ -37,6 +37,7 @@ from perdure.protocol.messages.headers import (
     HELD_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
+    NOT_HELD,
     RUN_METADATA_HEADER,
     Action,
 )
@@ -87,12 +88,12 @@ class AppHandler:
 
     Args:
         client: The client.
-        keeps_runs: Whether suspended runs stay in memory for a while.
+        keeper: By which name suspended runs that stay in memory for a while are asked for here; ``None``: none stay.
     """
 
-    def __init__(self, client: Client, *, keeps_runs: bool = False) -> None:
+    def __init__(self, client: Client, *, keeper: str | None = None) -> None:
         self._client = client
-        self._keeps_runs = keeps_runs
+        self._keeper = keeper
         self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
         self._actions: dict[str, Callable[[AppRequest], Awaitable[AppAnswer]]] = {
             Action.PING: self._ping,
@@ -139,6 +140,12 @@ class AppHandler:
         runtime = self._runtimes.get(asyncio.get_running_loop())
         if runtime is not None:
             runtime.drain()
+
+    def abort_run(self, run_id: str) -> None:
+        """End what executes of a run on this event loop, or forget it if it is suspended."""
+        runtime = self._runtimes.get(asyncio.get_running_loop())
+        if runtime is not None:
+            runtime.abort_run(run_id)
 
     def abort(self) -> None:
         """End what executes on this event loop at once; it is executed again elsewhere."""
@@ -198,12 +205,14 @@ class AppHandler:
             )
         except (JsonError, InvalidArgumentError):
             raise Refusal(400, "Invalid execution") from None
+        if answer is None:
+            raise Refusal(NOT_HELD, "The suspended run is no longer in memory.", has_versions=True)
         listens = RunMetadata(
             success_subscription=bool(job.hooks(ok=True)), failed_subscription=bool(job.hooks(ok=False))
         )
         headers = {RUN_METADATA_HEADER: encode_message(listens).decode()}
-        if runtime.host.held(body.run.id) is not None:
-            headers[HELD_HEADER] = body.run.id
+        if self._keeper is not None and runtime.host.held(body.run.id) is not None:
+            headers[HELD_HEADER] = self._keeper
         return _answer(answer, headers)
 
     async def _preprocess(self, request: AppRequest) -> AppAnswer:
@@ -265,7 +274,7 @@ class AppHandler:
             from perdure.adapters.runtime import Runtime
 
             try:
-                runtime = self._runtimes[loop] = Runtime(self._client, keeps_runs=self._keeps_runs)
+                runtime = self._runtimes[loop] = Runtime(self._client, keeps_runs=self._keeper is not None)
             except NotConnectedError as error:
                 raise Refusal(500, error.message, has_versions=True) from error
             await runtime.begin()

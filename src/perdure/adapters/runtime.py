@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET
 
 from perdure.config.settings import load_settings
+from perdure.protocol.execution import Abandoned, Suspended
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.sdk.host import HELD_LIMIT, Host
 from perdure.sdk.start import is_replay_forced
@@ -22,6 +23,7 @@ from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
+    from perdure.protocol.execution import ExecutionResult
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.outcomes import RunJobResponse
     from perdure.protocol.messages.tasks import ServerTask
@@ -57,7 +59,7 @@ class Runtime:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
         self._numbers = itertools.count(1)
-        self._at_work: set[str] = set()
+        self._at_work: dict[int, str] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
         self.platform = WirePlatform(url, api_key, endpoint_id=client.id)
         self.host = Host(
@@ -79,8 +81,10 @@ class Runtime:
         """Be closed when the event loop is shut down, if not before."""
         await anext(self._end)
 
-    async def execute(self, body: RunJobBody, *, is_native: bool, time_left_ms: float | None = None) -> RunJobResponse:
-        """Execute a run.
+    async def execute(
+        self, body: RunJobBody, *, is_native: bool, time_left_ms: float | None = None
+    ) -> RunJobResponse | None:
+        """Execute a run; ``None``: it was to go on, and is no longer in memory.
 
         Args:
             body: What is asked for.
@@ -110,17 +114,25 @@ class Runtime:
         elif kept is not None:
             execution.tasks.update(kept)
         self.platform.take_up(execution)
-        self._at_work.add(body.run.id)
+        self._at_work[number] = run_id
         try:
-            answer = answer_of(await self.host.execute(request), execution, now_ms=self._clock.now_ms)
-            if self.host.held(run_id) is not None:
-                self._kept[run_id] = execution.tasks
-                if len(self._kept) > HELD_LIMIT:
-                    del self._kept[next(iter(self._kept))]
-            return answer
+            result = await self.host.execute(request)
+            if not request.is_complete and isinstance(result, Abandoned) and result.immediate:
+                return None
+            return self._answer(result, execution)
         finally:
-            self._at_work.discard(body.run.id)
+            del self._at_work[number]
             self.platform.forget(execution)
+
+    def _answer(self, result: ExecutionResult, execution: WireExecution) -> RunJobResponse:
+        answer = answer_of(result, execution, now_ms=self._clock.now_ms)
+        named = self.host.held(execution.run_id) if isinstance(result, Suspended) else None
+        if named is not None:
+            if len(self._kept) >= HELD_LIMIT:
+                # What the host has dropped since is of no use.
+                self._kept = {run_id: one for run_id, one in self._kept.items() if self.host.held(run_id) is not None}
+            self._kept[execution.run_id] = _with_parents(named, execution.tasks)
+        return answer
 
     def now(self) -> datetime:
         """The time in UTC."""
@@ -130,15 +142,30 @@ class Runtime:
         """Let executions end between two tasks."""
         self.platform.is_stopping = True
 
+    def abort_run(self, run_id: str) -> None:
+        """End what executes of a run, or forget it if it is suspended."""
+        self._kept.pop(run_id, None)
+        self.host.abort(run_id, "the server has taken the run away")
+
     def abort(self) -> None:
         """End executions at once, wherever they are; they are executed again elsewhere."""
-        for run_id in self._at_work:
+        for run_id in list(self._at_work.values()):
             self.host.abort(run_id, "the app stops")
 
     async def close(self) -> None:
         """End what executes, and close every connection."""
         await self.host.stop()
         await self.platform.close()
+
+
+def _with_parents(task_ids: tuple[str, ...], tasks: dict[str, ServerTask]) -> dict[str, ServerTask]:
+    """Choose tasks and those around them: what the answer of the next execution may have to name."""
+    chosen = {task_id: tasks[task_id] for task_id in task_ids if task_id in tasks}
+    for task in tuple(chosen.values()):
+        parent = tasks.get(task.parent_id or "")
+        if parent is not None:
+            chosen[parent.id] = parent
+    return chosen
 
 
 async def _until_shut_down(runtime: Runtime) -> AsyncGenerator[None, Any]:

@@ -18,7 +18,7 @@ from perdure.adapters.heartbeat import Heartbeat
 from perdure.config.settings import load_settings
 from perdure.protocol.api_json import decode, encode
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.worker_messages import WorkerAnswer, WorkerBeat, WorkerCall, WorkerReady
+from perdure.protocol.worker_messages import WorkerAbort, WorkerAnswer, WorkerBeat, WorkerCall, WorkerReady
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_errors import error_of, read_refusal
@@ -60,7 +60,7 @@ class Worker:
         self._client = client
         self._target = Target(url, api_key)
         self._is_ready = is_ready
-        self._handler = AppHandler(client, keeps_runs=True)
+        self._handler = AppHandler(client, keeper=self.id)
         self._stopping = asyncio.Event()
         self._at_work: set[asyncio.Task[None]] = set()
         self._session = NodeSession(perdure_version())
@@ -134,6 +134,9 @@ class Worker:
             raise error_of(500, refused, url=self._target.url)
         if name == "ready":
             self._is_ready(self.id, self._target.url, decode(data, WorkerReady).jobs)
+            return
+        if name == "abort":
+            self._handler.abort_run(decode(data, WorkerAbort).run)
             return
         task = asyncio.ensure_future(self._do(decode(data, WorkerCall)))
         self._at_work.add(task)

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from perdure.engine.requesters import Requesters
     from perdure.engine.secret_box import SecretBox
     from perdure.engine.sources import Sources
+    from perdure.engine.workers import Carrier
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
     from perdure.transport.http_endpoint import Requester
+    from perdure.transport.kept_runs import Keepers
 
 MOST = 1000
 """How many endpoints an environment may have."""
@@ -253,9 +255,9 @@ class Endpoints:
     def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
         return self._make(endpoint_id, url, self._requesters.of(self._environment_no), is_bounded=True)
 
-    def open_worker(self, endpoint_id: str, requester: Requester, holds: Callable[[str], bool]) -> HttpEndpoint:
+    def open_worker(self, endpoint_id: str, carrier: Carrier) -> HttpEndpoint:
         """Make what the engine sees of an app whose workers have dialled in."""
-        return self._make(endpoint_id, f"worker:{endpoint_id}", requester, is_bounded=False, holds=holds)
+        return self._make(endpoint_id, f"worker:{endpoint_id}", carrier, is_bounded=False, keepers=carrier)
 
     def _make(
         self,
@@ -264,7 +266,7 @@ class Endpoints:
         requester: Requester,
         *,
         is_bounded: bool,
-        holds: Callable[[str], bool] | None = None,
+        keepers: Keepers | None = None,
     ) -> HttpEndpoint:
         return HttpEndpoint(
             endpoint_id,
@@ -276,7 +278,7 @@ class Endpoints:
             monotonic=self._clock.monotonic,
             listens=self._keep_listening,
             is_bounded=is_bounded,
-            holds=holds,
+            keepers=keepers,
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

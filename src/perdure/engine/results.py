@@ -213,7 +213,7 @@ async def _miss_connections(tx: Session, held: HeldRun, result: UnresolvedAuth, 
 
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     failures, _ = await run_outcomes.find_counters(tx, held.run_no)
-    if not (result.immediate or result.no_room):
+    if not (result.immediate or result.no_room or result.lost):
         failures += 1
     if result.limit is not None and failures >= result.limit:
         return await _fail(tx, held, ErrorInfo("EndpointError", result.reason), None, now)
@@ -221,11 +221,12 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
         tx,
         held.run_no,
         epoch=held.epoch,
-        available_at=now if result.immediate else now + back_off(failures),
+        available_at=now if result.immediate or result.lost else now + back_off(failures),
         why=result.reason,
         failures=failures,
         was_fruitful=held.was_fruitful,
         is_fruitless=not (result.no_code or result.immediate or result.no_room),
+        is_lost=result.lost,
         now=now,
     )
     if not requeued:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.run_waits import keyed_requests, start_awaited_runs
+from perdure.engine.server_tasks import LOG
 from perdure.engine.waits import Settlement, Woken, settle_waits
 from perdure.errors import (
     IdempotencyConflictError,
@@ -101,7 +102,8 @@ class Tasks:
         if self._tracing is not None and record.status.is_final:
             self._tracing.task_has_ended(run_id, record)
         if completed:
-            if hold is not None and hold.epoch == epoch:
+            # Each execution may write another line of the log: that is no progress.
+            if hold is not None and hold.epoch == epoch and record.operation != LOG:
                 hold.is_fruitful = True
         elif record.delay_until is not None:
             self._hints.timer_is_set(record.delay_until)

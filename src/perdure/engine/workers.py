@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64encode
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, Action
 from perdure.protocol.outbound import OutboundResponse
-from perdure.protocol.worker_messages import WorkerCall, WorkerReady
+from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady
+from perdure.transport.http_endpoint import ProcessLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from perdure.engine.registration import Registration
     from perdure.protocol.outbound import OutboundRequest
     from perdure.protocol.worker_messages import WorkerAnswer
-    from perdure.transport.http_endpoint import HttpEndpoint, Requester
+    from perdure.transport.http_endpoint import HttpEndpoint
 
-    Open = Callable[[str, Requester, Callable[[str], bool]], HttpEndpoint]
+    Message = WorkerCall | WorkerReady | WorkerAbort
 
 MOST_WORKERS: Final = 1000
 """How many workers an environment may have."""
@@ -30,8 +30,12 @@ MOST_WORKERS: Final = 1000
 SILENT_SECONDS: Final = 30.0
 """For how long a worker may give no sign of life before its runs are executed elsewhere."""
 
+RETURN_SECONDS: Final = 2.0
+"""For how long a worker whose connection ended may dial in again, before its process is taken to have died."""
+
 _LONGEST_ID: Final = 512
-_MOST_HELD: Final = 1000
+_GONE: Final = "the worker that executed it is gone"
+_NAMES: Final[dict[type, str]] = {WorkerCall: "call", WorkerReady: "ready", WorkerAbort: "abort"}
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +54,12 @@ class Workers:
     """
 
     def __init__(
-        self, registration: Registration, *, environment_no: int, open_app: Open, monotonic: Callable[[], float]
+        self,
+        registration: Registration,
+        *,
+        environment_no: int,
+        open_app: Callable[[str, Carrier], HttpEndpoint],
+        monotonic: Callable[[], float],
     ) -> None:
         self._registration = registration
         self._environment_no = environment_no
@@ -58,6 +67,8 @@ class Workers:
         self._monotonic = monotonic
         self._sessions: dict[str, dict[str, Session]] = {}
         self._apps: dict[str, HttpEndpoint] = {}
+        # By app and worker, those whose connection has just ended.
+        self._lost: dict[tuple[str, str], Session] = {}
         self.stopping = asyncio.Event()
 
     def check(self, endpoint_id: str, worker_id: str) -> None:
@@ -80,19 +91,23 @@ class Workers:
         """
         session = Session(self._monotonic)
         sessions = self._sessions.setdefault(endpoint_id, {})
-        earlier = sessions.pop(worker_id, None)
-        if earlier is not None:
-            earlier.close()
+        for earlier in (sessions.pop(worker_id, None), self._lost.pop((endpoint_id, worker_id), None)):
+            if earlier is not None:
+                earlier.close()
+                earlier.has_returned.set()
         sessions[worker_id] = session
         registering = asyncio.ensure_future(self._register(endpoint_id, session))
         try:
             while (call := await session.following()) is not None:
-                yield ("ready" if isinstance(call, WorkerReady) else "call"), call
+                yield _NAMES[type(call)], call
         finally:
             registering.cancel()
-            session.close()
             if sessions.get(worker_id) is session:
                 del sessions[worker_id]
+                self._lost[endpoint_id, worker_id] = session
+                forget = self._lost.pop
+                asyncio.get_running_loop().call_later(RETURN_SECONDS, forget, (endpoint_id, worker_id), None)
+            session.close()
 
     def answer(self, endpoint_id: str, answer: WorkerAnswer) -> bool:
         """Take the answer to an action; whether the worker is known."""
@@ -116,45 +131,54 @@ class Workers:
         self.stopping.set()
 
     async def request(self, endpoint_id: str, request: OutboundRequest) -> OutboundResponse:
-        """Have a worker of an app do an action.
+        """Have a worker of an app do an action; one that is named (`HELD_HEADER`), or the one with the least to do.
 
         Raises:
+            ProcessLostError: The worker that executed a run has died.
             FetchFailedError: No worker is connected, or the one that had it is gone.
             FetchTimeoutError: It took too long.
         """
-        action, held = _header(request, ACTION_HEADER), _header(request, HELD_HEADER)
-        session = self._holder(endpoint_id, held) if held else self._choose(endpoint_id, action)
+        action, keeper = _header(request, ACTION_HEADER), _header(request, HELD_HEADER)
+        session = self._sessions.get(endpoint_id, {}).get(keeper) if keeper else self._choose(endpoint_id, action)
         if session is None:
             raise FetchFailedError(f"no worker of {endpoint_id} is connected")
-        return await session.request(request, is_bounded=action != Action.EXECUTE_JOB)
+        is_execution = action == Action.EXECUTE_JOB
+        answer = await session.request(request, is_bounded=not is_execution)
+        if answer is not None:
+            return answer
+        # A process that lives dials in again at once; one that drains may be ended by whoever deploys.
+        if not is_execution or session.is_draining or self.stopping.is_set() or await session.returns():
+            raise FetchFailedError(_GONE)
+        raise ProcessLostError(f"{_GONE}: its process has died")
 
-    def holds(self, endpoint_id: str, run_id: str) -> bool:
-        """Whether a worker of an app still has a suspended run in memory, as far as is known."""
-        return self._holder(endpoint_id, run_id) is not None
+    def is_there(self, endpoint_id: str, worker_id: str) -> bool:
+        """Whether a worker is connected, and takes runs."""
+        session = self._sessions.get(endpoint_id, {}).get(worker_id)
+        return session is not None and session.is_open
 
-    def _holder(self, endpoint_id: str, run_id: str) -> Session | None:
-        sessions = self._sessions.get(endpoint_id, {}).values()
-        return next((one for one in sessions if run_id in one.held and not one.is_draining), None)
+    def abort(self, endpoint_id: str, run_id: str) -> None:
+        """Have the workers of an app stop a run, or forget it."""
+        for session in self._sessions.get(endpoint_id, {}).values():
+            session.put(WorkerAbort(run_id))
 
     def _choose(self, endpoint_id: str, action: str) -> Session | None:
         """Choose a worker: for its index the newest one, for anything else that with the least to do."""
         sessions = list(self._sessions.get(endpoint_id, {}).values())
         if action == Action.INDEX_ENDPOINT:
             return sessions[-1] if sessions else None
-        return min((one for one in sessions if not one.is_draining), key=lambda one: one.load, default=None)
+        return min((one for one in sessions if one.is_open), key=lambda one: one.load, default=None)
 
     async def _register(self, endpoint_id: str, session: Session) -> None:
         app = self._apps.get(endpoint_id)
         if app is None:
-            app = self._apps[endpoint_id] = self._open_app(
-                endpoint_id, Carrier(self, endpoint_id), partial(self.holds, endpoint_id)
-            )
+            app = self._apps[endpoint_id] = self._open_app(endpoint_id, Carrier(self, endpoint_id))
         try:
             index = await self._registration.register(self._environment_no, app)
         except PerdureError as error:
             _log.warning("A worker of %s cannot be taken in: %s", endpoint_id, error)
             session.refuse(error)
         else:
+            session.is_ready = True
             session.put(WorkerReady(len(index.jobs)))
 
 
@@ -169,13 +193,22 @@ class Carrier:
         """Have a worker do an action; see `Workers.request`."""
         return await self._workers.request(self._endpoint_id, request)
 
+    def is_there(self, worker_id: str) -> bool:
+        """Whether a worker is connected, and takes runs; see `perdure.transport.kept_runs.Keepers`."""
+        return self._workers.is_there(self._endpoint_id, worker_id)
+
+    def abort(self, run_id: str) -> None:
+        """Have every worker stop a run, or forget it; see `Workers.abort`."""
+        self._workers.abort(self._endpoint_id, run_id)
+
 
 class Session:
     """A worker that is connected.
 
     Attributes:
+        is_ready: Whether its jobs are registered.
         is_draining: Whether it wants no more runs.
-        held: The suspended runs that it has in memory, the oldest first.
+        has_returned: Set when its process has dialled in again.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -183,22 +216,28 @@ class Session:
         self._heard = monotonic()
         self._last_id = 0
         # No longer than the executions of a node are many.
-        self._queue: asyncio.Queue[WorkerCall | WorkerReady | PerdureError | None] = asyncio.Queue()
-        self._waiting: dict[int, asyncio.Future[OutboundResponse]] = {}
+        self._queue: asyncio.Queue[Message | PerdureError | None] = asyncio.Queue()
+        self._waiting: dict[int, asyncio.Future[OutboundResponse | None]] = {}
         self._is_closed = False
+        self.is_ready = False
         self.is_draining = False
-        self.held: dict[str, None] = {}
+        self.has_returned = asyncio.Event()
 
     @property
     def load(self) -> int:
         """How many actions it has not answered."""
         return len(self._waiting)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes runs."""
+        return self.is_ready and not self.is_draining
+
     def beat(self) -> None:
         """Note a sign of life."""
         self._heard = self._monotonic()
 
-    def put(self, call: WorkerReady) -> None:
+    def put(self, call: WorkerReady | WorkerAbort) -> None:
         """Tell it something."""
         self._queue.put_nowait(call)
 
@@ -206,7 +245,7 @@ class Session:
         """End its connection with an error."""
         self._queue.put_nowait(error)
 
-    async def following(self) -> WorkerCall | WorkerReady | None:
+    async def following(self) -> Message | None:
         """Wait for what it is to do next; ``None``: it is gone.
 
         Raises:
@@ -224,12 +263,11 @@ class Session:
                 raise found
             return found
 
-    async def request(self, request: OutboundRequest, *, is_bounded: bool) -> OutboundResponse:
-        """Have it do an action; the bound is that of the request."""
-        self.held.pop(_header(request, HELD_HEADER), None)
+    async def request(self, request: OutboundRequest, *, is_bounded: bool) -> OutboundResponse | None:
+        """Have it do an action; the bound is that of the request. ``None``: its connection ended before the answer."""
         self._last_id += 1
         number = self._last_id
-        answered: asyncio.Future[OutboundResponse] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[OutboundResponse | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answered
         self._queue.put_nowait(_call(number, request))
         try:
@@ -243,11 +281,6 @@ class Session:
     def answer(self, answer: WorkerAnswer) -> None:
         """Take an answer; one that nobody waits for is left."""
         self.beat()
-        held = answer.headers.get(HELD_HEADER)
-        if held is not None:
-            self.held[held] = None
-            if len(self.held) > _MOST_HELD:
-                del self.held[next(iter(self.held))]
         waiting = self._waiting.get(answer.id)
         if waiting is not None and not waiting.done():
             body = b"" if answer.body is None else answer.body.encode()
@@ -261,7 +294,16 @@ class Session:
         self._queue.put_nowait(None)
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(FetchFailedError("the worker that executed it is gone"))
+                waiting.set_result(None)
+
+    async def returns(self) -> bool:
+        """Whether its process dials in again soon after its connection has ended."""
+        try:
+            async with asyncio.timeout(RETURN_SECONDS):
+                await self.has_returned.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 def _header(request: OutboundRequest, name: str) -> str:

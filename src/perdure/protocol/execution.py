@@ -227,14 +227,15 @@ class Abandoned(Struct, frozen=True, gc=False):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
     Causes: no such job in this process, storage unavailable, the node stops, all its threads are taken
-    (``no_room``), which is no failure of the run, or an endpoint that answers that it has failed: after ``limit`` of
-    those in a row the run is a FAILURE.
+    (``no_room``), which is no failure of the run, a process that died while it executed the run (``lost``), or an
+    endpoint that answers that it has failed: after ``limit`` of those in a row the run is a FAILURE.
     """
 
     reason: str
     no_code: bool = False
     immediate: bool = False
     no_room: bool = False
+    lost: bool = False
     limit: int | None = None
 
 

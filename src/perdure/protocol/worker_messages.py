@@ -32,6 +32,12 @@ class WorkerReady(Struct, frozen=True, gc=False):
     jobs: int
 
 
+class WorkerAbort(Struct, frozen=True, gc=False):
+    """The worker is to stop what it executes of a run, or to forget it: it was cancelled, or is executed elsewhere."""
+
+    run: str
+
+
 class WorkerAnswer(Struct, frozen=True, gc=False):
     """The answer to an action, from a worker that is named by the id it has given itself."""
 

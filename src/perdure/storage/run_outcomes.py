@@ -71,6 +71,7 @@ async def requeue_if_executing(
     failures: int = 0,
     was_fruitful: bool,
     is_fruitless: bool,
+    is_lost: bool = False,
     now: datetime,
 ) -> bool:
     """Put a run back in line, from ``available_at`` on.
@@ -84,6 +85,7 @@ async def requeue_if_executing(
         failures: How often in a row it has been given back without result.
         was_fruitful: Whether the execution completed a task.
         is_fruitless: Whether it counts as fruitless if it did not.
+        is_lost: Whether it counts as lost with its process if it did not.
         now: The engine clock's time.
     """
     changed = await tx.run(
@@ -94,6 +96,7 @@ async def requeue_if_executing(
         failures,
         was_fruitful,
         is_fruitless,
+        is_lost,
         run_no,
         epoch,
     )

@@ -27,6 +27,7 @@ from perdure.protocol.messages.headers import (
     HELD_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
+    NOT_HELD,
     RUN_METADATA_HEADER,
     SERVER_USER_AGENT,
     Action,
@@ -38,17 +39,18 @@ from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body, resumed_body
+from perdure.transport.kept_runs import KeptRuns
 from perdure.transport.node_link import perdure_version
 from perdure.transport.platform_timeouts import is_platform_timeout
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.endpoint import Index
     from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
     from perdure.protocol.received import GivenResponse, ReceivedRequest
+    from perdure.transport.kept_runs import Keepers
 
 T = TypeVar("T")
 
@@ -72,8 +74,12 @@ KEYS_TRIED: Final = 5
 
 _WRONG_KEY: Final = 401
 _MARGIN_MS: Final = 350
-_MOST_HELD: Final = 10_000
+_GONE: Final = "the suspended run is no longer kept in memory"
 _BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
+
+
+class ProcessLostError(FetchFailedError):
+    """What executed a run has died while it did so."""
 
 
 class Requester(Protocol):
@@ -96,7 +102,7 @@ class HttpEndpoint:
         now: Gives the time.
         listens: Told which ends of a job's runs the app wants to be told of.
         is_bounded: Whether an execution may take only so long.
-        holds: Says whether the app still has a suspended run in memory; ``None``: it never has.
+        keepers: The workers that keep suspended runs of the app; ``None``: nobody does.
 
     Attributes:
         id: The app's id.
@@ -115,7 +121,7 @@ class HttpEndpoint:
         monotonic: Callable[[], float],
         listens: Callable[[str, RunMetadata], Awaitable[None]],
         is_bounded: bool = True,
-        holds: Callable[[str], bool] | None = None,
+        keepers: Keepers | None = None,
     ) -> None:
         self.id = endpoint_id
         self.url = url
@@ -127,12 +133,12 @@ class HttpEndpoint:
         self._monotonic = monotonic
         self._listens = listens
         self._is_bounded = is_bounded
-        self._holds = holds
-        self._held: dict[str, tuple[str, ...]] = {}
+        self._kept = None if keepers is None else KeptRuns(keepers, monotonic)
+        # By run, the newest execution at work.
+        self._epochs: dict[str, int] = {}
         self._chunk_ms = CHUNK_MS[1]
         self._is_native = False
         self._known: dict[str, RunMetadata] = {}
-        self._at_work: dict[str, asyncio.Task[Any]] = {}
 
     async def ping(self) -> None:
         """Ask whether the app is there, and is the one that is meant.
@@ -165,14 +171,32 @@ class HttpEndpoint:
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""
-        began, run_id = self._monotonic(), request.run.id
-        body = self._body(request)
-        held = () if request.is_complete else ((HELD_HEADER, run_id),)
-        self._held.pop(run_id, None)
+        run_id = request.run.id
+        kept = None if self._kept is None else self._kept.drop(run_id)
+        if request.is_complete:
+            keeper = None
+        elif kept is not None and kept.epoch + 1 == request.epoch:
+            keeper = kept.worker_id
+        else:
+            return Abandoned(_GONE, immediate=True)
+        self._epochs[run_id] = request.epoch
         try:
-            answer = await self._post(Action.EXECUTE_JOB, body=body, headers=held, timeout=EXECUTION_SECONDS)
+            return await self._execute(request, keeper)
+        finally:
+            if self._epochs.get(run_id) == request.epoch:
+                del self._epochs[run_id]
+
+    async def _execute(self, request: ExecutionRequest, keeper: str | None) -> ExecutionResult:
+        began = self._monotonic()
+        held = () if keeper is None else ((HELD_HEADER, keeper),)
+        try:
+            answer = await self._post(
+                Action.EXECUTE_JOB, body=self._body(request), headers=held, timeout=EXECUTION_SECONDS
+            )
         except FetchTimeoutError as error:
             return Abandoned(error.message, limit=FAILURE_LIMIT)
+        except ProcessLostError as error:
+            return Abandoned(error.message, lost=True)
         except RunError as error:
             # Nobody answers: that is no failure of the run, which waits until the app is back.
             lost = f"Connection could not be established to the endpoint ({self.url})"
@@ -180,9 +204,10 @@ class HttpEndpoint:
         if 200 <= answer.status < 300:
             await self._learn(request.job.id, answer)
             result = self._read(answer)
-            if isinstance(result, Suspended) and (HELD_HEADER, run_id) in answer.headers:
-                self._hold(run_id, result.task_ids)
+            self._note_keeper(request, result, answer)
             return result
+        if answer.status == NOT_HELD and keeper is not None:
+            return Abandoned(_GONE, immediate=True)
         return self._refused(answer, took_ms=(self._monotonic() - began) * 1000)
 
     def _body(self, request: ExecutionRequest) -> bytes:
@@ -193,14 +218,17 @@ class HttpEndpoint:
             made = execution_body(request, now=self._now(), limit_ms=limit_ms)
         return encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
 
-    def _hold(self, run_id: str, task_ids: tuple[str, ...]) -> None:
-        self._held[run_id] = task_ids
-        if len(self._held) > _MOST_HELD:
-            del self._held[next(iter(self._held))]
+    def _note_keeper(self, request: ExecutionRequest, result: ExecutionResult, answer: OutboundResponse) -> None:
+        if self._kept is None or not isinstance(result, Suspended):
+            return
+        keeper = next((value for name, value in answer.headers if name == HELD_HEADER), None)
+        if keeper is not None:
+            self._kept.keep(request.run.id, epoch=request.epoch, task_ids=result.task_ids, worker_id=keeper)
 
     def held(self, run_id: str) -> tuple[str, ...] | None:
         """Name the tasks that a suspended run waits for which a worker still has in memory."""
-        return self._held.get(run_id) if self._holds is not None and self._holds(run_id) else None
+        kept = None if self._kept is None else self._kept.find(run_id)
+        return None if kept is None else kept.task_ids
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
         """Say that an execution at work cannot be told anything; its answer is put right by the engine."""
@@ -211,8 +239,9 @@ class HttpEndpoint:
         self._check(await self._post(Action.RUN_NOTIFICATION, body=notification.encode()))
 
     def abort(self, run_id: str, reason: str) -> None:
-        """Forget a held run; an app at work learns from its next call that what it writes is refused."""
-        self._held.pop(run_id, None)
+        """Have workers stop a run, or forget it; an app behind a URL learns from its next call that it has lost it."""
+        if self._kept is not None and (self._kept.drop(run_id) is not None or run_id in self._epochs):
+            self._kept.abort(run_id)
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
         """Have the app answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).

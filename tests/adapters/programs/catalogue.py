@@ -238,6 +238,28 @@ async def counts_entries(_payload: Any, io: IO) -> list[int]:
 
 
 @job
+async def deadly(_payload: Any, io: IO) -> None:
+    async def die() -> None:
+        tell("dies")
+        os._exit(9)
+
+    await io.logger.info("A log line is no progress.")
+    await io.run_task("die", die)
+
+
+@job
+async def endless(_payload: Any, io: IO) -> None:
+    async def body() -> None:
+        tell("endless begins")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tell("endless ends")
+
+    await io.run_task("body", body)
+
+
+@job
 async def blocking(_payload: Any, io: IO) -> str:
     time.sleep(3)  # noqa: ASYNC251
     return await io.run_task("done", lambda: "done")

@@ -24,7 +24,10 @@ NATIVE_HEADER = "perdure-version"
 """Sent by perdure, and by nobody else: what follows may hold the members of messages that are native."""
 
 HELD_HEADER = "perdure-held"
-"""Native. The id of a suspended run: in an answer one that the worker has in memory, in a request one that goes on."""
+"""Native. The worker that has a suspended run in memory: in an answer who says so, in a request who is to go on."""
+
+NOT_HELD = 410
+"""Native. The status of the answer to EXECUTE_JOB that a suspended run is no longer in memory: it has to replay."""
 
 EPOCH_HEADER = "perdure-epoch"
 """Native. The number of the execution that writes."""

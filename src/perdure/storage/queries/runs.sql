@@ -96,7 +96,7 @@ WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since), available_at = :available_at, why = :why,
   failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END,
-  losses = CASE WHEN :was_fruitful THEN 0 ELSE losses END
+  losses = CASE WHEN :was_fruitful THEN 0 ELSE losses + :is_lost END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: find_counters
