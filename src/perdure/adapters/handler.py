@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import weakref
 from time import monotonic
@@ -13,6 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from perdure.adapters.exchange import AppAnswer, AppRequest
+from perdure.adapters.refusal import Refusal
+from perdure.adapters.verification import Verification
 from perdure.errors import InvalidArgumentError, JsonError, NotConnectedError, NotFoundError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.json_text import JsonText, check
@@ -28,11 +29,9 @@ from perdure.protocol.messages.delivery import (
     read_delivery_headers,
 )
 from perdure.protocol.messages.endpoints import PingAnswer, ProbeBody, ValidateAnswer
-from perdure.protocol.messages.errors import EndpointErrorAnswer
 from perdure.protocol.messages.execution import RunJobBody, RunMetadata
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
-    API_KEY_HEADER,
     ENDPOINT_ID_HEADER,
     HELD_HEADER,
     LAZY_CACHED_TASKS_VERSION,
@@ -67,22 +66,6 @@ _FAILED: Final = b'{"message":"The app failed; its log says how."}'
 _OK: Final = NormalizedResponse(status=200, body=Raw(b'{"ok":true}'))
 
 
-class Refusal(Exception):
-    """An action that is not done.
-
-    Attributes:
-        status: The status of the answer.
-        message: Its sentence.
-        has_versions: Whether the answer names versions, as others do.
-    """
-
-    def __init__(self, status: int, message: str, *, has_versions: bool = False) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.has_versions = has_versions
-
-
 class AppHandler:
     """Answers what servers ask of a client's jobs, on any number of event loops.
 
@@ -94,6 +77,7 @@ class AppHandler:
     def __init__(self, client: Client, *, keeper: str | None = None) -> None:
         self._client = client
         self._keeper = keeper
+        self._verification = Verification(client)
         self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
         self._actions: dict[str, Callable[[AppRequest], Awaitable[AppAnswer]]] = {
             Action.PING: self._ping,
@@ -115,7 +99,7 @@ class AppHandler:
             return AppAnswer(200, _JSON)
         began = monotonic()
         try:
-            self._check_key(request.headers)
+            is_signed = self._verification.check(request)
             if request.method != "POST":
                 raise Refusal(405, "Method not allowed (only POST is allowed)")
             action = request.headers.get(ACTION_HEADER)
@@ -123,11 +107,12 @@ class AppHandler:
                 raise Refusal(400, "Missing x-trigger-action header")
             act = self._actions.get(action)
             if act is None:
-                raise Refusal(405, "Method not allowed")
+                # A server of v2 is answered as its own apps do.
+                raise Refusal(400 if is_signed else 405, "Method not allowed", code="unknown_action")
             answer = await act(request)
         except Refusal as refusal:
             headers = {**_JSON, **_versions()} if refusal.has_versions else _JSON
-            return AppAnswer(refusal.status, headers, encode_message(EndpointErrorAnswer(message=refusal.message)))
+            return AppAnswer(refusal.status, headers, refusal.body())
         except Exception:
             # Code of the app outside of runs, such as a hook: the server asks again.
             _log.exception("What the server asked of client %r failed.", self._client.id)
@@ -158,20 +143,6 @@ class AppHandler:
         runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
         if runtime is not None:
             await runtime.close()
-
-    def _check_key(self, headers: Mapping[str, str]) -> None:
-        given = headers.get(API_KEY_HEADER)
-        if not given:
-            raise Refusal(401, "Unauthorized: missing x-trigger-api-key header")
-        try:
-            key = self._client.connecting.server_key()
-        except NotConnectedError:
-            raise Refusal(401, "Unauthorized: client missing apiKey") from None
-        if not hmac.compare_digest(given.encode(), key.encode()):
-            raise Refusal(
-                401,
-                "Forbidden: client apiKey mismatch: Make sure you are using the correct API Key for your environment",
-            )
 
     # Being found and indexed.
 

@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
         max_schedules: How many registrations with dynamic schedules an environment may have.
         rate_limit: How many requests of one key are answered; ``None``: all.
+        require_signatures: Whether a server shows no app its key, and an app takes signed requests only.
         blocked_loop_after: After how long an event loop that gives no sign of life is told of; ``None``: never.
     """
 
@@ -83,6 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     clock_offset: timedelta = timedelta()
     max_schedules: int = 100
     rate_limit: RateLimit | None = None
+    require_signatures: bool = False
     blocked_loop_after: timedelta | None = timedelta(seconds=1)
 
 
@@ -100,6 +102,7 @@ VARIABLES: Final = {
     "PERDURE_CLOCK_OFFSET": "clock_offset",
     "PERDURE_MAX_THREADS": "max_threads",
     "PERDURE_BLOCKED_LOOP_SECONDS": "blocked_loop_after",
+    "PERDURE_REQUIRE_SIGNATURES": "require_signatures",
 }
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_TIME = timedelta(days=36525)

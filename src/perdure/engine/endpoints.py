@@ -68,6 +68,7 @@ class Endpoints:
         directory: Knows what they host.
         api_keys: Gives what they may know the server by, likeliest first.
         secrets: Derives the secret parts of deploy hooks.
+        requires_signatures: Whether no app is shown a key.
         trace_headers: Gives the headers that continue a trace there.
     """
 
@@ -83,6 +84,7 @@ class Endpoints:
         environment_no: int,
         api_keys: Callable[[], Sequence[str]],
         secrets: SecretBox,
+        requires_signatures: bool = False,
         trace_headers: Callable[[], Headers] = no_headers,
     ) -> None:
         self._storage = storage
@@ -94,6 +96,7 @@ class Endpoints:
         self._environment_no = environment_no
         self._api_keys = api_keys
         self._secrets = secrets
+        self._requires_signatures = requires_signatures
         self._trace_headers = trace_headers
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
@@ -118,7 +121,12 @@ class Endpoints:
         indexing = await self._index(app)
         await self._find_no_more(endpoint_id)
         row = await self._storage.write(
-            endpoints.keep_url, self._environment_no, endpoint_id, url=url, now=self._clock.now()
+            endpoints.keep_url,
+            self._environment_no,
+            endpoint_id,
+            url=url,
+            is_signed=app.is_signed,
+            now=self._clock.now(),
         )
         return row, indexing
 
@@ -133,8 +141,8 @@ class Endpoints:
             FetchFailedError: The app does not answer.
         """
         for row in await self.list():
-            if row.id == endpoint_id and row.url is not None:
-                return row, await self._index(self._open(row.id, row.url))
+            if row.id == endpoint_id:
+                return row, await self._index(self._reopen(row))
         raise NotFoundError("Endpoint not found")
 
     async def last_indexing(self, number: int) -> Indexing | None:
@@ -155,8 +163,7 @@ class Endpoints:
     async def begin(self) -> None:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
-            if row.url is not None:
-                self._look_for(self._open(row.id, row.url))
+            self._look_for(self._reopen(row))
 
     def _look_for(self, app: HttpEndpoint) -> None:
         finding = self._finding[app.id] = asyncio.create_task(self._find(app))
@@ -200,12 +207,12 @@ class Endpoints:
         """
         if not self._secrets.is_deploy_hook(self._environment_id(), endpoint_id, code):
             raise NotFoundError(UNKNOWN)
-        url = next((row.url for row in await self.list() if row.id == endpoint_id), None)
-        if url is None:
+        found = next((row for row in await self.list() if row.id == endpoint_id), None)
+        if found is None:
             raise NotFoundError(UNKNOWN)
         # Whoever calls it again meanwhile is late enough for that one; one that is being looked for is asked anyway.
         if endpoint_id not in self._finding:
-            asking = asyncio.create_task(self._index_later(self._open(endpoint_id, url)))
+            asking = asyncio.create_task(self._index_later(self._reopen(found)))
             self._finding[endpoint_id] = asking
             asking.add_done_callback(lambda task: self._forget_asking(endpoint_id, task))
 
@@ -252,12 +259,18 @@ class Endpoints:
         made = self._indexings[app.id] = Indexing(index, "", self._clock.now())
         return made
 
-    def _open(self, endpoint_id: str, url: str) -> HttpEndpoint:
-        return self._make(endpoint_id, url, self._requesters.of(self._environment_no), is_bounded=True)
+    def _reopen(self, row: EndpointRow) -> HttpEndpoint:
+        return self._open(row.id, "" if row.url is None else row.url, is_signed=row.is_signed)
+
+    def _open(self, endpoint_id: str, url: str, *, is_signed: bool = False) -> HttpEndpoint:
+        requester = self._requesters.of(self._environment_no)
+        return self._make(endpoint_id, url, requester, is_bounded=True, is_signed=is_signed)
 
     def open_worker(self, endpoint_id: str, carrier: Carrier) -> HttpEndpoint:
         """Make what the engine sees of an app whose workers have dialled in."""
-        return self._make(endpoint_id, f"worker:{endpoint_id}", carrier, is_bounded=False, keepers=carrier)
+        return self._make(
+            endpoint_id, f"worker:{endpoint_id}", carrier, is_bounded=False, is_signed=True, keepers=carrier
+        )
 
     def _make(
         self,
@@ -266,6 +279,7 @@ class Endpoints:
         requester: Requester,
         *,
         is_bounded: bool,
+        is_signed: bool,
         keepers: Keepers | None = None,
     ) -> HttpEndpoint:
         return HttpEndpoint(
@@ -279,6 +293,7 @@ class Endpoints:
             listens=self._keep_listening,
             is_bounded=is_bounded,
             keepers=keepers,
+            is_signed=is_signed or self._requires_signatures,
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

@@ -239,7 +239,8 @@ class Node:
         endpoints = Endpoints(
             storage, clock, self._registration, self._sources, self.directory, self._requesters,
             environment_no=number, api_keys=lambda: self._private_keys(number),
-            secrets=self._secrets, trace_headers=no_headers if self._tracing is None else self._tracing.headers,
+            secrets=self._secrets, requires_signatures=self.settings.require_signatures,
+            trace_headers=no_headers if self._tracing is None else self._tracing.headers,
         )  # fmt: skip
         return RemoteDesk(
             number,

@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
 
 class EndpointRow(Struct, frozen=True, gc=False):
-    """An endpoint; ``url=None``: an app of the node's own process."""
+    """An endpoint; ``url=None``: an app of the node's own process. ``is_signed``: it verifies signatures."""
 
     number: int
     id: str
     url: str | None
+    is_signed: bool
     created_at: datetime
     updated_at: datetime
 
 
-async def keep_url(tx: Session, environment_no: int, endpoint_id: str, *, url: str, now: datetime) -> EndpointRow:
+async def keep_url(
+    tx: Session, environment_no: int, endpoint_id: str, *, url: str, is_signed: bool, now: datetime
+) -> EndpointRow:
     """Create an endpoint, or change where it is."""
-    return _read(await tx.one("keep_endpoint_url", environment_no, endpoint_id, url, to_ms(now)))
+    return _read(await tx.one("keep_endpoint_url", environment_no, endpoint_id, url, int(is_signed), to_ms(now)))
 
 
 async def list_with_url(tx: Session, environment_no: int, *, limit: int) -> list[EndpointRow]:
@@ -39,5 +42,5 @@ async def remove_url(tx: Session, environment_no: int, endpoint_id: str) -> bool
 
 
 def _read(row: Any) -> EndpointRow:
-    number, endpoint_id, url, created_at, updated_at = row
-    return EndpointRow(number, endpoint_id, url, from_ms(created_at), from_ms(updated_at))
+    number, endpoint_id, url, is_signed, created_at, updated_at = row
+    return EndpointRow(number, endpoint_id, url, is_signed == 1, from_ms(created_at), from_ms(updated_at))

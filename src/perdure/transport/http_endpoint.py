@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import msgspec
@@ -35,6 +37,13 @@ from perdure.protocol.messages.headers import (
 from perdure.protocol.messages.indexing import IndexAnswer
 from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
 from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
+from perdure.protocol.signing import (
+    SIGNATURE_HEADER,
+    SIGNED_AT_HEADER,
+    SIGNED_ID_HEADER,
+    signature_of,
+    signing_secret,
+)
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
@@ -73,6 +82,7 @@ KEYS_TRIED: Final = 5
 """How many keys of its environment an endpoint is shown, until it takes one."""
 
 _WRONG_KEY: Final = 401
+_NO_KEY: Final = "Unauthorized: missing x-trigger-api-key header"
 _MARGIN_MS: Final = 350
 _GONE: Final = "the suspended run is no longer kept in memory"
 _BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
@@ -103,10 +113,13 @@ class HttpEndpoint:
         listens: Told which ends of a job's runs the app wants to be told of.
         is_bounded: Whether an execution may take only so long.
         keepers: The workers that keep suspended runs of the app; ``None``: nobody does.
+        is_signed: Whether the app verifies signatures, as far as is known; from when on it does, it is not shown a key.
+        unix_time: Gives the time that requests are signed with, in seconds since 1970.
 
     Attributes:
         id: The app's id.
         url: Where it is.
+        is_signed: Whether requests to it are signed.
     """
 
     def __init__(
@@ -122,9 +135,13 @@ class HttpEndpoint:
         listens: Callable[[str, RunMetadata], Awaitable[None]],
         is_bounded: bool = True,
         keepers: Keepers | None = None,
+        is_signed: bool = False,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.id = endpoint_id
         self.url = url
+        self.is_signed = is_signed
+        self._unix_time = unix_time
         self._api_keys = api_keys
         self._trace_headers = trace_headers
         self._accepted: str | None = None
@@ -325,8 +342,9 @@ class HttpEndpoint:
         timeout: float,
         kind: str | None,
     ) -> OutboundResponse:
+        data = b"" if body is None else body
         sent = [
-            (API_KEY_HEADER, key),
+            *(self._signed(action, key, data, headers) if self.is_signed else ((API_KEY_HEADER, key),)),
             (ACTION_HEADER, action.value),
             (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
             ("User-Agent", SERVER_USER_AGENT),
@@ -339,22 +357,46 @@ class HttpEndpoint:
         if self._is_native:
             sent.append((NATIVE_HEADER, perdure_version()))
         request = OutboundRequest(
-            "POST", self.url, tuple(sent), b"" if body is None else body, timeout, (API_KEY_HEADER,), _BOUNDS
+            "POST", self.url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS
         )
         answer = await self._requester.request(request)
+        is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
+        if answer.status == _WRONG_KEY and is_native and not self.is_signed:
+            # It takes signed requests only.
+            self.is_signed = True
+            return await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
         # An app may be written anew in another language; a failure of what stands before it says nothing of it.
         if 200 <= answer.status < 300:
-            self._is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
+            self._is_native = is_native
+            # Who could take the header away again is not shown a key for it.
+            self.is_signed = self.is_signed or self._is_native
         return answer
+
+    def _signed(
+        self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[tuple[str, str], ...]:
+        secret = signing_secret(key, action=action.value, endpoint_id=self.id, headers=headers)
+        signed_id, at = f"msg_{secrets.token_hex(12)}", str(int(self._unix_time()))
+        signature = signature_of(secret, signed_id=signed_id, at=at, body=body)
+        return ((SIGNED_ID_HEADER, signed_id), (SIGNED_AT_HEADER, at), (SIGNATURE_HEADER, signature))
 
     def _check(self, answer: OutboundResponse) -> None:
         if 200 <= answer.status < 300:
             return
         if answer.status == _WRONG_KEY:
-            raise FetchFailedError(_message_of(answer) or "Trigger API key is invalid", status=_WRONG_KEY)
+            raise FetchFailedError(self._wrong_key(answer), status=_WRONG_KEY)
         raise FetchFailedError(
             f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
         )
+
+    def _wrong_key(self, answer: OutboundResponse) -> str:
+        said = _message_of(answer) or "Trigger API key is invalid"
+        if self.is_signed and said == _NO_KEY:
+            return (
+                f"The app at {self.url} does not verify signatures, and is not shown the key instead. If another app "
+                "is there now, register it anew: perdure endpoints add."
+            )
+        return said
 
     def _read(self, answer: OutboundResponse) -> ExecutionResult:
         try:
@@ -369,6 +411,9 @@ class HttpEndpoint:
         said = message or f"Endpoint responded with {answer.status} status code"
         if message == "Job not found":
             return Abandoned("no code for the job at its endpoint", no_code=True)
+        if answer.status == _WRONG_KEY and self.is_signed:
+            # Of clocks, or of keys that are exchanged: no failure of the run.
+            return Abandoned(self._wrong_key(answer), no_code=True)
         if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
             return Failed(ErrorInfo("EndpointError", said))
         if is_platform_timeout(answer):

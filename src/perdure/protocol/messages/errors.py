@@ -50,9 +50,19 @@ class ErrorAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class EndpointErrorAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The body with which an endpoint refuses an action (sections 2, 3.2 and 3.6)."""
+    """The body with which an endpoint refuses an action (sections 2, 3.2 and 3.6).
+
+    Attributes:
+        message: A sentence.
+        error: Native. The same sentence.
+        code: Native. A stable word for programs.
+    """
 
     message: str
+
+    # Native.
+    error: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
 
 
 class IntakeErrorAnswer(Struct, frozen=True, kw_only=True, rename="camel"):

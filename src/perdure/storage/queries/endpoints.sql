@@ -1,13 +1,14 @@
 -- name: keep_endpoint_url
 -- Create an endpoint, or change where it is.
-INSERT INTO endpoints (environment_no, id, url, created_at, updated_at)
-VALUES (:environment_no, :id, :url, :now, :now)
-ON CONFLICT (environment_no, id) DO UPDATE SET url = excluded.url, updated_at = excluded.updated_at
-RETURNING endpoint_no, id, url, created_at, updated_at;
+INSERT INTO endpoints (environment_no, id, url, is_signed, created_at, updated_at)
+VALUES (:environment_no, :id, :url, :is_signed, :now, :now)
+ON CONFLICT (environment_no, id) DO UPDATE
+SET url = excluded.url, is_signed = excluded.is_signed, updated_at = excluded.updated_at
+RETURNING endpoint_no, id, url, is_signed, created_at, updated_at;
 
 -- name: list_endpoints_with_url
 -- Where the apps of an environment are, by id.
-SELECT endpoint_no, id, url, created_at, updated_at FROM endpoints
+SELECT endpoint_no, id, url, is_signed, created_at, updated_at FROM endpoints
 WHERE environment_no = :environment_no AND url IS NOT NULL ORDER BY id LIMIT :limit;
 
 -- name: remove_endpoint_url

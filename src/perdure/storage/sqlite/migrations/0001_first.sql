@@ -60,6 +60,8 @@ CREATE TABLE endpoints (
   environment_no INTEGER NOT NULL REFERENCES environments,
   id         TEXT NOT NULL,
   url        TEXT,
+  -- Whether it verifies signatures: then it is not shown a key.
+  is_signed  INTEGER NOT NULL DEFAULT 0,
   version    TEXT NOT NULL DEFAULT 'unknown',
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,

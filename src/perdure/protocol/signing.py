@@ -1,0 +1,75 @@
+"""Signatures of what a server of perdure's asks an app: those of Standard Webhooks, with a secret that both sides make.
+
+What is signed is ``id.timestamp.body``, as in any request of that kind. The secret is made of the API key and of what
+stands beside the body: the action, the app's id and the headers of a delivery. So a signature for one of them is worth
+nothing for another, and neither it nor the secret tells the key.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SIGNED_ID_HEADER: Final = "webhook-id"
+SIGNED_AT_HEADER: Final = "webhook-timestamp"
+SIGNATURE_HEADER: Final = "webhook-signature"
+
+TOLERANCE_SECONDS: Final = 300
+"""How many seconds the time of a request may differ from that of who verifies it."""
+
+LONGEST_SIGNED_ID: Final = 64
+"""How many characters the id of a signed request may have."""
+
+_PURPOSE: Final = "perdure signed requests v1"
+_BOUND: Final = "x-ts-"
+
+
+def signing_secret(api_key: str, *, action: str, endpoint_id: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """Make the secret that an action is signed with.
+
+    Args:
+        api_key: The key that both sides have.
+        action: The value of ``x-trigger-action``.
+        endpoint_id: The id of the app that is asked.
+        headers: Those of the request; of them the ones of a delivery, ``x-ts-…``, are bound.
+    """
+    bound = sorted(f"{name.lower()}:{_as_sent(value)}" for name, value in headers if name.lower().startswith(_BOUND))
+    said = "\n".join((_PURPOSE, action, endpoint_id, *bound))
+    return hmac.digest(api_key.encode(), said.encode(errors="surrogatepass"), "sha256")
+
+
+def signature_of(secret: bytes, *, signed_id: str, at: str, body: bytes) -> str:
+    """Sign a request: ``v1,`` and the HMAC-SHA256 of ``id.timestamp.body`` in base64.
+
+    Args:
+        secret: See `signing_secret`.
+        signed_id: The request's id.
+        at: Its time, in seconds since 1970.
+        body: The body to the byte.
+    """
+    return "v1," + b64encode(hmac.digest(secret, f"{signed_id}.{at}.".encode() + body, "sha256")).decode()
+
+
+def is_signature(given: str, expected: str) -> bool:
+    """Whether one of the given signatures, which spaces separate, is that one; it takes as long for a wrong one."""
+    found = False
+    for one in given.split(" ")[:_MOST_SIGNATURES]:
+        found |= hmac.compare_digest(one.encode(errors="replace"), expected.encode())
+    return found
+
+
+def _as_sent(value: str) -> str:
+    """Read UTF-8 that a web server took for Latin-1."""
+    if value.isascii():
+        return value.strip()
+    try:
+        return value.encode("latin-1").decode().strip()
+    except UnicodeError:
+        return value.strip()
+
+
+_MOST_SIGNATURES: Final = 10
