@@ -534,7 +534,7 @@ async def test_results_of_a_parallel_block_are_typed_by_its_function(app: App) -
     @app.job
     async def typing(payload: Any, io: IO) -> None:
         seen.append(await io.parallel("p", [1, 2], january))
-        await io.wait("w", 0.005)
+        await io.wait("w", 0.1)
 
     run = await app.run(typing)
     assert run.status == "SUCCESS"

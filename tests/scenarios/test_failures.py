@@ -409,7 +409,7 @@ async def test_a_body_that_raises_no_exception_fails_its_task_for_good(app: App)
                 await io.run_task(body.__name__, body, retry=Retry(limit=2, min_timeout=0.001, max_timeout=0.001))
             except TaskFailedError as error:
                 seen.append([error.name, error.message])
-        await io.wait("gate", 0.005)
+        await io.wait("gate", 0.1)
         return seen
 
     run = await app.run(failing)

@@ -52,8 +52,8 @@ async def test_finally_blocks_run_whenever_an_execution_is_interrupted(app: App)
     @app.job
     async def cleaning(payload: Any, io: IO) -> str:
         async with resource():
-            await io.wait("w", 0.01)
-            await io.wait("w2", 0.01)
+            await io.wait("w", 0.1)
+            await io.wait("w2", 0.1)
         return "done"
 
     assert await app.result(cleaning) == "done"

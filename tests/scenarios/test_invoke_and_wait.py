@@ -368,7 +368,7 @@ async def test_a_batch_with_a_failure_raises_the_first_once_all_have_ended(app: 
             await io.batch_invoke_and_wait("b", child, [{"n": n} for n in (1, 2, 3, 4)])
         except InvokedRunFailedError as error:
             seen.append(error)
-        await io.wait("w", 0.01)
+        await io.wait("w", 0.1)
         return [seen[-1].run_id]
 
     async with app.start():

@@ -167,7 +167,7 @@ async def test_ctx_is_the_same_in_every_execution_and_cannot_be_changed(app: App
             ctx.run = None
         with pytest.raises(AttributeError):
             ctx.run.id = "other"
-        await io.wait("w", 0.01)
+        await io.wait("w", 0.1)
         return ctx.run.id
 
     run = await app.run(telling)

@@ -69,7 +69,7 @@ async def test_in_a_job_a_client_call_is_refused_and_its_io_form_is_named(
                 await (asyncio.create_task(call(app)) if branch else call(app))
             except UseIoError as error:
                 told.append(error.message)
-        await io.wait("w", 0.002)
+        await io.wait("w", 0.1)
         return told
 
     async with app.start():

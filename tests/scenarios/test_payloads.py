@@ -134,7 +134,7 @@ async def test_a_changed_payload_object_is_itself_again_in_the_next_execution(ap
     async def changing(payload: dict[str, list[int]], io: IO) -> None:
         seen.append(list(payload["n"]))
         payload["n"].append(2)
-        await io.wait("w", 0.002)
+        await io.wait("w", 0.1)
 
     await app.run(changing, {"n": [1]})
     assert seen == [[1]] * (2 if app.force_replay else 1)

@@ -26,8 +26,8 @@ async def test_values_of_chance_and_the_clock_stay_the_same(app: App) -> None:
                 await io.now("n"),
             )
         )
-        await io.wait("w", 0.005)
-        await io.wait("w2", 0.005)
+        await io.wait("w", 0.1)
+        await io.wait("w2", 0.1)
 
     before = datetime.now(UTC)
     run = await app.run(drawing)

@@ -28,7 +28,7 @@ async def test_except_exception_never_catches_a_suspension_and_finally_blocks_ru
     def careful(payload: Any, io: SyncIO) -> str:
         seen.append("entered")
         try:
-            io.wait("w", 0.01)
+            io.wait("w", 0.1)
             return "arrived"
         except Exception as error:
             seen.append(repr(error))

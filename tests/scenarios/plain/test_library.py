@@ -29,7 +29,7 @@ async def test_values_of_chance_and_time_stay_the_same(app: App) -> None:
     @app.job
     def drawing(payload: Any, io: SyncIO) -> bool:
         seen.append([io.random("r"), io.random("n", min=1, max=6, round=True), io.uuid("u"), io.now("t")])
-        io.wait("w", 0.005)
+        io.yield_execution()
         return True
 
     await app.run(drawing)

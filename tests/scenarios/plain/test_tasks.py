@@ -84,7 +84,7 @@ async def test_a_task_that_failed_for_good_raises_the_same_on_every_replay(app: 
             io.run_task("k", kind(body), retry=Retry(limit=2, min_timeout=0.001, max_timeout=0.001))
         except QuotaExceeded as error:
             caught.append((type(error).__name__, str(error), vars(error)))
-        io.wait("w", 0.002)
+        io.yield_execution()
         return "done"
 
     run = await app.run(catching)
@@ -106,7 +106,7 @@ async def test_an_exception_that_cannot_be_rebuilt_is_a_task_failed_error(app: A
             io.run_task("k", body)
         except TaskFailedError as error:
             caught.append((error.name, error.message, body.__code__.co_filename in (error.stack or "")))
-        io.wait("w", 0.002)
+        io.yield_execution()
 
     assert (await app.run(catching)).status == "SUCCESS"
     assert caught == [("NeedsNew", "1", True)] * 2
