@@ -9,9 +9,9 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 # pyright otherwise asks the package registry whether it is the newest.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-# Tests that start programs, and mostly wait for them. They run where Ctrl-C arrives: a shell lets what it runs in the
-# background ignore it.
-PROGRAMS := tests/acceptance tests/adapters tests/benchmarks tests/cli tests/contracts tests/npm tests/server tests/transport
+# Tests that start programs, and mostly wait for them.
+PROGRAMS := tests/acceptance tests/adapters tests/npm tests/transport
+COMMANDS := tests/benchmarks tests/cli tests/contracts tests/server
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-npm generate test check bench prove lock clean
@@ -31,10 +31,7 @@ generate: $(READY) ## Write anew what is written from other sources: the library
 	@$(BIN)/python -m tools.sync_io
 
 test: $(READY) ## Run the tests: those that compute beside those that wait
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(PROGRAMS)) > .pytest_beside 2>&1 & beside=$$!; \
-	$(BIN)/python -m pytest $(PROGRAMS); programs=$$?; \
-	wait $$beside; beside=$$?; cat .pytest_beside; rm -f .pytest_beside; \
-	test $$programs -eq 0 -a $$beside -eq 0
+	@tests/run $(BIN)/python "$(PROGRAMS)" "$(COMMANDS)"
 
 check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
 	$(BIN)/ruff format --check .

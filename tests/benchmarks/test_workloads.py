@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,12 @@ import pytest
 from bench.arguments import NAMES, WORKLOADS
 from tests.contracts.tree import ROOT
 
+PROVING = bool(os.environ.get("PERDURE_PROVE"))
+LONG = () if PROVING else ("INGEST", "SLEEPERS", "TIMERS", "W5M")
+"""Those that take long at any scale, since they fill a database first, or wait."""
+
 # Over HTTP and not.
-ASKED = [*((name, "direct") for name in NAMES), *((name, "http") for name in ("W1", "W2", "W3"))]
+ASKED = [*((name, "direct") for name in NAMES if name not in LONG), *((name, "http") for name in ("W1", "W2", "W3"))]
 
 
 @pytest.mark.parametrize(("workload", "transport"), ASKED)

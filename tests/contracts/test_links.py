@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def _leads_somewhere(page: Path, link: str) -> bool:
     return not fragment or (target.suffix == ".md" and fragment in anchors(target))
 
 
+@cache
 def _reachable(start: Path) -> set[Path]:
     seen: set[Path] = set()
     ahead = [start]

@@ -63,11 +63,16 @@ def _parameters(item: pytest.Item) -> dict[str, object]:
 
 
 def _is_wanted(given: dict[str, object], name: str) -> bool:
-    """Plain runs are never kept; and to save time, each test has them on one kind of database only."""
-    if given.get("job_kind") != "plain":
-        return True
+    """Whether a test is run in this way: in all of them by ``make prove``.
+
+    Otherwise, to save time, a test has its runs kept on one kind of database and replayed on the other one. Plain runs
+    are never kept.
+    """
     turn = ("memory", "file")[crc32(name.encode()) % 2]
-    return "sticky" not in (given.get("force_replay"), given.get("env")) and (PROVE or given.get("app", turn) == turn)
+    database, way = given.get("app", turn), given.get("force_replay", given.get("env"))
+    if given.get("job_kind") == "plain":
+        return way != "sticky" and (PROVE or database == turn)
+    return PROVE or "app" not in given or way is None or (database == turn) == (way == "sticky")
 
 
 @pytest.fixture(params=["sticky", "replay"])
