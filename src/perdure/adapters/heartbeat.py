@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -51,6 +52,6 @@ class Heartbeat:
                     answer.read()
             except HTTPError as error:
                 error.close()
-            except OSError:
+            except (OSError, HTTPException):
                 # Whether there is a connection is seen where it is used.
                 continue

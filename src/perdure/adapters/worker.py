@@ -16,8 +16,11 @@ from perdure.adapters.exchange import AppRequest
 from perdure.adapters.handler import AppHandler
 from perdure.adapters.heartbeat import Heartbeat
 from perdure.config.settings import load_settings
+from perdure.errors import FetchFailedError, NotConnectedError
 from perdure.protocol.api_json import decode, encode
 from perdure.protocol.json_text import JsonText
+from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.errors import EndpointErrorAnswer
 from perdure.protocol.worker_messages import WorkerAbort, WorkerAnswer, WorkerBeat, WorkerCall, WorkerReady
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.transport.event_stream import read_events
@@ -39,6 +42,9 @@ _UNWINDING_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _ANSWER_ATTEMPTS: Final = 3
+_TOO_OFTEN: Final = 429
+
+_NOT_TAKEN: Final = "The server did not take the worker's answer; the worker's log says why."
 
 _log = logging.getLogger(__name__)
 
@@ -130,8 +136,7 @@ class Worker:
 
     def _take(self, name: str, data: bytes) -> None:
         if name == "error":
-            refused = read_refusal(data)
-            raise error_of(500, refused, url=self._target.url)
+            raise self._refusal(data)
         if name == "ready":
             self._is_ready(self.id, self._target.url, decode(data, WorkerReady).jobs)
             return
@@ -152,10 +157,29 @@ class Worker:
             dict(answer.headers),
             JsonText(answer.body.decode()) if answer.body else None,
         )
-        await self._send("answers", said)
+        if not await self._say(said):
+            # Its execution would be waited for without end.
+            refusal = JsonText(encode_message(EndpointErrorAnswer(message=_NOT_TAKEN)).decode())
+            await self._say(WorkerAnswer(self.id, call.id, 500, {}, refusal))
 
-    async def _send(self, what: str, message: WorkerAnswer | WorkerBeat) -> None:
-        """Send a message up; if the server is not there, what it is about is lost anyway."""
+    async def _say(self, answer: WorkerAnswer) -> bool:
+        """Send an answer, for as long as there is a connection to the server; whether it was taken."""
+        pause = _FIRST_PAUSE
+        while True:
+            status = await self._send("answers", answer)
+            if status is not None and status < 500 and status != _TOO_OFTEN:
+                return status < 400
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _refusal(self, data: bytes) -> Exception:
+        """Say why the server does not take the app; what may pass is like a connection that was lost."""
+        error = error_of(500, read_refusal(data), url=self._target.url)
+        passes = isinstance(error, FetchFailedError | NotConnectedError) or getattr(error, "retryable", False)
+        return LostError(str(error)) if passes else error
+
+    async def _send(self, what: str, message: WorkerAnswer | WorkerBeat) -> int | None:
+        """Send a message up; the status of what is answered, ``None`` if the server is not there."""
         request = NodeRequest("POST", self._path(what), encode(message))
         for _ in range(_ANSWER_ATTEMPTS):
             try:
@@ -164,8 +188,9 @@ class Worker:
                 await asyncio.sleep(_FIRST_PAUSE)
                 continue
             if reply.status >= 400:
-                _log.warning("The server took no answer: status %d, %s", reply.status, reply.body[:300])
-            return
+                _log.warning("The server took no %s: status %d, %s", what, reply.status, reply.body[:300])
+            return reply.status
+        return None
 
     async def _drain(self) -> None:
         """Take no more runs, and let those at work end: by themselves, between two tasks, or in the end at once."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from perdure.errors import (
     AlreadyDeliveredError,
     CannotContinueError,
+    DuplicateJobError,
     ExecutionError,
     JsonError,
     NotConnectedError,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _AGAIN: Final = {"Retry-After": "1"}
-_CONFLICTS: Final = (AlreadyDeliveredError, CannotContinueError, ExecutionError)
+_CONFLICTS: Final = (AlreadyDeliveredError, CannotContinueError, DuplicateJobError, ExecutionError)
 
 
 class Refusal(Exception):

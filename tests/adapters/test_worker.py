@@ -1,0 +1,86 @@
+"""What a worker does when its server does not take what it says, or does not take its app."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from perdure import Client
+from perdure.adapters.worker import Worker
+from perdure.errors import DuplicateJobError
+from tests.transport.server import Received, response, serving
+
+PATIENCE = 20.0
+NATIVE = {"Perdure-Version": "1"}
+PING = {"id": 1, "headers": {"x-trigger-api-key": "tr_dev_key", "x-trigger-action": "VALIDATE"}}
+
+
+class Platform:
+    """Sends events down the first stream, and answers what comes up with the next of these."""
+
+    def __init__(self, events: list[tuple[str, Any]], answers: list[bytes]) -> None:
+        self.events = events
+        self.answers = answers
+        self.said: list[dict[str, Any]] = []
+        self.is_through = asyncio.Event()
+
+    async def __call__(self, received: Received, writer: asyncio.StreamWriter) -> None:
+        if received.method == "GET":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nPerdure-Version: 1\r\n\r\n")
+            for name, data in self.events:
+                writer.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+            await writer.drain()
+            return
+        if "/answers" in received.target:
+            self.said.append(json.loads(received.body))
+            writer.write(self.answers.pop(0))
+            if not self.answers:
+                self.is_through.set()
+        else:
+            writer.write(response(b'{"known":true}', headers=NATIVE))
+        await writer.drain()
+
+
+@asynccontextmanager
+async def working(platform: Platform) -> AsyncIterator[asyncio.Task[None]]:
+    async with serving(platform) as server:
+        client = Client(id="shop", api_url=server.origin, api_key="tr_dev_key")
+        worker = Worker(client, is_ready=lambda *_: None)
+        task = asyncio.create_task(worker.run())
+        try:
+            yield task
+        finally:
+            worker.stop()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_answer_is_sent_again_until_the_server_takes_it() -> None:
+    taken = response(b'{"known":true}', headers=NATIVE)
+    refusals = [response(status=status, headers=NATIVE) for status in ("429 Too Many Requests", "503 Unavailable")]
+    platform = Platform([("call", PING)], [*refusals, taken])
+    async with working(platform):
+        await asyncio.wait_for(platform.is_through.wait(), PATIENCE)
+
+    assert [one["status"] for one in platform.said] == [200, 200, 200]
+
+
+async def test_an_answer_that_is_refused_is_followed_by_one_that_says_so() -> None:
+    taken = response(b'{"known":true}', headers=NATIVE)
+    platform = Platform([("call", PING)], [response(status="413 Too Large", headers=NATIVE), taken])
+    async with working(platform):
+        await asyncio.wait_for(platform.is_through.wait(), PATIENCE)
+
+    assert [(one["id"], one["status"]) for one in platform.said] == [(1, 200), (1, 500)]
+    assert platform.said[1]["body"]["message"].startswith("The server did not take")
+
+
+async def test_a_worker_whose_app_is_not_taken_ends_with_the_reason() -> None:
+    refusal = {"error": "Job 'a' of 'shop' is also defined in 'other'; ids must be unique.", "code": "duplicate_job"}
+    async with working(Platform([("error", refusal)], [])) as task:
+        with pytest.raises(DuplicateJobError, match="also defined in"):
+            await asyncio.wait_for(asyncio.shield(task), PATIENCE)
