@@ -24,8 +24,11 @@ from perdure import (
 )
 from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.handler import AppHandler
+from perdure.protocol.endpoint import EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import decode_message
 from perdure.protocol.messages.indexing import IndexAnswer
+from perdure.protocol.schedules import CronTiming
 from perdure.transport.endpoint_index import index_of
 
 KEY = "tr_dev_EXAMPLEKEY0000000000"
@@ -174,6 +177,7 @@ async def test_the_index_lists_what_the_app_declares() -> None:
         "trigger": {
             "type": "static", "title": "basic.event",
             "rule": {"event": "basic.event", "source": "trigger.dev", "payload": {"n": [{"$gt": 1}]}},
+            "strict": True,
         },
     }  # fmt: skip
     assert jobs["ticks"]["trigger"]["schedule"] == {
@@ -271,6 +275,26 @@ async def test_what_the_app_raises_outside_of_runs_is_logged(caplog: pytest.LogC
     assert "nothing to echo" in caplog.text
 
 
+async def test_an_index_says_what_only_perdure_has() -> None:
+    shop = Client(id="shop", api_key=KEY, api_url="http://127.0.0.1:9")
+    for id, trigger in (
+        ("on", event_trigger("e", filter={"a": [1]})),
+        ("at", cron_trigger(cron="0 9 * * *", catch_up="all")),
+    ):
+
+        @shop.job(id=id, version="1.0.0", trigger=trigger)
+        async def job(_payload: Any) -> None: ...
+
+    handler = AppHandler(shop)
+    headers = {"x-trigger-action": "INDEX_ENDPOINT", "x-trigger-api-key": KEY}
+    answer = await handler.handle(AppRequest("POST", headers, b""))
+
+    assert [one.trigger for one in index_of("shop", decode_message(answer.body, IndexAnswer)).jobs] == [
+        EventTriggerSpec(("e",), filter=JsonText('{"a":[1]}')),
+        ScheduleTriggerSpec(CronTiming("0 9 * * *"), "all"),
+    ]
+
+
 async def test_an_index_says_where_requests_name_their_deliveries() -> None:
     shop = Client(id="shop", api_key=KEY, api_url="http://127.0.0.1:9")
     shop.define_http_endpoint("payments", source="stripe.com", verify=webhooks.stripe("hush"))
@@ -304,6 +328,9 @@ async def test_a_source_of_a_dynamic_trigger_makes_events_of_requests() -> None:
         answers.append(json.loads((await handler.handle(AppRequest("POST", headers, b"[2]"))).body)["events"])
     headers = {"x-trigger-action": "INDEX_ENDPOINT", "x-trigger-api-key": KEY}
     index = json.loads((await handler.handle(AppRequest("POST", headers, b""))).body)
+    headers = {"x-trigger-action": "INITIALIZE_TRIGGER", "x-trigger-api-key": KEY}
+    wanted = b'{"id":"pushes","params":"red","accountId":"acme"}'
+    said = json.loads((await handler.handle(AppRequest("POST", headers, wanted))).body)
     await handler.close()
 
     assert [[(one["name"], one["payload"]) for one in made] for made in answers] == [
@@ -311,4 +338,12 @@ async def test_a_source_of_a_dynamic_trigger_makes_events_of_requests() -> None:
         [],
     ]
     assert [trigger["id"] for trigger in index["dynamicTriggers"]] == ["pushes"]
+    assert said == {
+        "rule": {"event": "push", "source": "trigger.dev"},
+        "source": {
+            "version": "2", "channel": "HTTP", "key": "repos-red", "params": "red", "options": {"event": ["push"]},
+            "integration": {"id": "perdure", "metadata": {"id": "perdure", "name": "perdure"}, "authSource": "LOCAL"},
+        },
+        "accountId": "acme",
+    }  # fmt: skip
     assert [(job["id"], job.get("internal")) for job in index["jobs"]] == [("register-dynamic-trigger-pushes", True)]

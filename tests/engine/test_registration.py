@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from perdure.errors import DuplicateJobError, InvalidFilterError
-from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec
+from perdure.errors import DuplicateJobError, InvalidArgumentError, InvalidFilterError
+from perdure.protocol.endpoint import EventTriggerSpec, HttpEndpointSpec, Index, JobSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
@@ -108,3 +108,17 @@ async def test_a_filter_that_cannot_be_compiled_registers_nothing(storage: Stora
         await it.send("fine")
 
         assert await it.run_ids() == []
+
+
+async def test_two_apps_do_not_have_the_same_http_endpoint(storage: Storage, app: ScriptedApp) -> None:
+    app.http_endpoints.append(HttpEndpointSpec("hook", "vendor"))
+    other = ScriptedApp(app.clock, endpoint_id="other").job("other job", ends)
+    other.http_endpoints.append(HttpEndpointSpec("hook", "vendor"))
+    async with world(storage, app) as it:
+        with pytest.raises(
+            InvalidArgumentError, match=f"HTTP endpoint 'hook' of 'other' is also defined in '{app.endpoint_id}'"
+        ):
+            await it.node.add(other)
+        other.http_endpoints = [HttpEndpointSpec("another", "vendor")]
+        await it.node.add(other)
+        await it.node.add(app)

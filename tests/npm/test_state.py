@@ -42,6 +42,14 @@ def test_a_fetch_is_tried_again_as_its_strategy_says(api: Api) -> None:
 def test_a_fetch_that_is_answered_with_a_failure_fails(api: Api) -> None:
     run = api.run("fetch-fails", {"url": api.app_url})
     assert run["status"] == "FAILURE"
+    assert run["error"]["message"] == "not here"
+
+
+def test_a_failed_fetch_gives_the_code_the_body_of_the_answer(api: Api) -> None:
+    run = api.run("catches-fetch", {"url": api.app_url})
+    output = run["output"]
+    assert (output["reason"], output["name"]) == ("none", "FetchFailedError")
+    assert "status 404" in output["message"]
 
 
 def test_a_fetch_gives_the_whole_answer(api: Api) -> None:

@@ -115,6 +115,39 @@ def test_a_dynamic_trigger_listens_to_what_was_registered_last(api: Api) -> None
     assert [one["payload"]["n"] for one in api.outputs("on-any-push", 1, before)] == [7]
 
 
+def _integration() -> dict[str, Any]:
+    return {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
+
+
+def _registers(api: Api, way: str) -> Any:
+    """Register the repository "by-<way>" with the dynamic trigger; what the answer tells of it."""
+    route, repo = "/api/v1/npm-app/triggers/any-repo/registrations", f"by-{way}"
+    if way == "io":
+        return api.run("registers-by-io", {"key": way, "repo": repo})["output"]["key"]
+    if way == "app":
+        # The app is asked what the registration listens to.
+        body: dict[str, Any] = {"id": way, "params": {"repo": repo}, "accountId": "acme", "metadata": {"m": 1}}
+        return api.ask("POST", route, body).body["source"]["key"]
+    source = {"version": "1", "channel": "HTTP", "key": repo, "params": {"repo": repo}, "events": ["fake.push"],
+              "integration": _integration()}  # fmt: skip
+    rule = {"event": "fake.push", "source": "fake", "payload": {"repo": [repo]}}
+    answer = api.ask("PUT", f"{route}/{way}", {"rule": rule, "source": source}).body
+    assert (answer["events"], answer["missingEvents"], answer["orphanedEvents"]) == (["fake.push"], [], [])
+    return answer["source"]["key"]
+
+
+@pytest.mark.parametrize(("way", "account"), [("io", None), ("app", "acme"), ("v1", None)])
+def test_each_way_to_register_with_a_dynamic_trigger_starts_its_jobs(api: Api, way: str, account: str | None) -> None:
+    before = len(api.runs_of("on-any-push"))
+    assert _registers(api, way).startswith(f"any-repo:{way}:")
+    until_active(api, f"by-{way}")
+    send(api, f"by-{way}", {"n": 1})
+
+    (seen,) = api.outputs("on-any-push", 1, before)
+
+    assert (seen["payload"]["repo"], seen["source"]["id"], seen.get("account")) == (f"by-{way}", way, account)
+
+
 def test_a_webhook_is_registered_and_its_app_sends_the_events(api: Api) -> None:
     until_active(api, "people")
     hook = known(api, "people")
@@ -149,8 +182,7 @@ def test_jobs_of_the_package_itself_are_not_listed(api: Api) -> None:
     ],
 )
 def test_what_is_not_there_or_does_not_fit_is_refused(api: Api, method: str, path: str, body: Any, status: int) -> None:
-    source = {"version": "2", "channel": "HTTP", "key": "k", "options": {"event": ["e"]}, "integration": {
-        "id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}}  # fmt: skip
+    source = {"version": "2", "channel": "HTTP", "key": "k", "options": {"event": ["e"]}, "integration": _integration()}
     given = {"rule": {"event": "e", "source": "s"}, "source": source} if body is None else body
     answer = api.ask(method, path, given)
     assert (answer.status, isinstance(answer.body["error"], str)) == (status, True), answer

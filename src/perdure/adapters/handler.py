@@ -9,14 +9,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.refusal import Refusal
 from perdure.adapters.verification import Verification
 from perdure.errors import InvalidArgumentError, JsonError, NotConnectedError, NotFoundError
 from perdure.protocol.endpoint import Index
-from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.json_text import JsonText, check, load
 from perdure.protocol.messages.answers import OkAnswer
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.delivery import (
@@ -44,8 +44,10 @@ from perdure.protocol.messages.notifications import RunNotification
 from perdure.protocol.messages.preprocessing import PreprocessRunAnswer, PreprocessRunBody
 from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.received import ReceivedRequest
+from perdure.sdk.dynamic_trigger import trigger_call
 from perdure.transport.index_answer import index_answer
 from perdure.transport.node_link import perdure_version
+from perdure.transport.trigger_answer import trigger_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,6 +64,8 @@ LONGEST_PROBE: Final = 900.0
 """How many seconds PROBE_EXECUTION_TIMEOUT waits at most before it answers."""
 
 _JSON: Final = {"content-type": "application/json"}
+# The key is the server's to know.
+_REGISTERED: Final = "registered"
 _FAILED: Final = b'{"message":"The app failed; its log says how."}'
 _OK: Final = NormalizedResponse(status=200, body=Raw(b'{"ok":true}'))
 
@@ -209,8 +213,18 @@ class AppHandler:
     # Requests from outside, and what this client has none of.
 
     async def _initialize(self, request: AppRequest) -> AppAnswer:
-        _read(request.body, InitializeTriggerBody, "Invalid trigger body")
-        raise Refusal(404, "Dynamic trigger not found")
+        body = _read(request.body, InitializeTriggerBody, "Invalid trigger body")
+        trigger = self._client.dynamic_triggers.get(body.id)
+        if trigger is None:
+            raise Refusal(404, "Dynamic trigger not found")
+        account_id = None if body.account_id is UNSET else body.account_id
+        try:
+            call = trigger_call(
+                trigger, _REGISTERED, load(check(bytes(body.params))), account_id=account_id, filter=None
+            )
+        except (JsonError, InvalidArgumentError) as error:
+            raise Refusal(400, error.message, has_versions=True) from error
+        return _answer(trigger_answer(call))
 
     async def _deliver_source(self, request: AppRequest) -> AppAnswer:
         delivery: SourceDelivery = _read_headers(request, SourceDelivery)

@@ -42,6 +42,7 @@ class Directory:
         self.any_may_be_awaited = False
         self._job_ids: dict[tuple[int, str], dict[int, str]] = {}
         self._apps: dict[tuple[int, str], Endpoint] = {}
+        self._http_keys: dict[tuple[int, str], frozenset[str]] = {}
 
     def subscriptions(self, environment_no: int) -> Subscriptions:
         """The subscriptions in force in an environment."""
@@ -75,6 +76,14 @@ class Directory:
         """The endpoints that host a job."""
         return set(self.hosts.values())
 
+    def owner_of_urls(self, environment_no: int, *, endpoint_id: str, keys: Iterable[str]) -> tuple[str, str] | None:
+        """Find an HTTP endpoint among these that another app of this node has; its key, and the app's id."""
+        wanted = set(keys)
+        for (environment, owner), owned in self._http_keys.items():
+            if environment == environment_no and owner != endpoint_id and (shared := wanted & owned):
+                return min(shared), owner
+        return None
+
     def check_unique(self, environment_no: int, *, endpoint_id: str, job_ids: Iterable[str]) -> None:
         """Refuse job ids that are declared twice.
 
@@ -105,9 +114,14 @@ class Directory:
         endpoint_id: str,
         jobs: dict[int, str],
         limits: dict[int, int],
+        http_keys: Iterable[str] = (),
     ) -> None:
-        """Let an endpoint host these jobs (number → id), some under limits, in place of those it hosted before."""
+        """Let an endpoint host these jobs (number → id), some under limits, in place of those it hosted before.
+
+        ``http_keys`` are those of its HTTP endpoints.
+        """
         self.forget(environment_no, endpoint_id)
+        self._http_keys[environment_no, endpoint_id] = frozenset(http_keys)
         self._job_ids[environment_no, endpoint_id] = jobs
         self._apps[environment_no, endpoint_id] = endpoint
         self.limits |= limits
@@ -127,6 +141,7 @@ class Directory:
         """Let an endpoint host nothing any more."""
         self.jobs.clear()
         self._apps.pop((environment_no, endpoint_id), None)
+        self._http_keys.pop((environment_no, endpoint_id), None)
         for job_no in self._job_ids.pop((environment_no, endpoint_id), ()):
             self.hosts.pop(job_no, None)
             self.limits.pop(job_no, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules, wake_resting
 from perdure.engine.schedule_limits import check_schedules
 from perdure.engine.triggers import trigger_text
+from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import DynamicTriggerSpec, Endpoint, EventTriggerSpec, Index, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Session, Storage
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 500
 """How many schedules are woken in one transaction."""
@@ -46,12 +50,14 @@ class Registration:
         Raises:
             DuplicateJobError: A job id is declared twice, also by another app of this node.
             InvalidFilterError: A trigger's filter cannot be compiled.
-            InvalidArgumentError: A schedule's timing is none, or a cron fires only in years.
+            InvalidArgumentError: A schedule's timing is none, or a cron fires only in years; or another app of this
+                node has an HTTP endpoint of the same id.
         """
         index = await endpoint.index()
         self._directory.check_unique(
             environment_no, endpoint_id=index.endpoint_id, job_ids=[spec.id for spec in index.jobs if not spec.internal]
         )
+        self._check_urls(environment_no, index)
         for spec in index.jobs:
             check_filters(spec)
         for one in index.http_endpoints:
@@ -63,8 +69,9 @@ class Registration:
         try:
             stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
             directory.host(
-                environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=stored.jobs, limits=stored.limits
-            )
+                environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=stored.jobs, limits=stored.limits,
+                http_keys=[one.key for one in index.http_endpoints if one.enabled],
+            )  # fmt: skip
         finally:
             directory.let_start(is_allowed=True)
         directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
@@ -74,6 +81,21 @@ class Registration:
         self._hints.run_is_in_line()
         self._hints.notifications.set()
         return index
+
+    def _check_urls(self, environment_no: int, index: Index) -> None:
+        """Refuse an HTTP endpoint that another app has: its requests would go to whichever was asked last."""
+        of_vendors = {one.key for one in index.sources if one.is_webhook}
+        keys, app = {one.key for one in index.http_endpoints if one.enabled}, index.endpoint_id
+        found = self._directory.owner_of_urls(environment_no, endpoint_id=app, keys=keys - of_vendors)
+        if found is not None:
+            raise InvalidArgumentError(
+                f"HTTP endpoint {found[0]!r} of {app!r} is also defined in {found[1]!r}; ids must be unique in an "
+                "environment. Rename one of them, or remove the other app."
+            )
+        found = self._directory.owner_of_urls(environment_no, endpoint_id=app, keys=keys & of_vendors)
+        if found is not None:
+            # Its id is made of what is wanted of the vendor, and both want the same.
+            _log.warning("Webhook %s of %s is also one of %s: its requests go to %s.", *found, app, app)
 
     async def forget(self, environment_no: int, endpoint_id: str) -> None:
         """Let an app's jobs start no more, and do not ask it to execute what they have started."""

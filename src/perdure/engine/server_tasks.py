@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -69,6 +69,17 @@ def error_output(error: ErrorInfo, *, is_native: bool = False) -> bytes:
     return _encode(shown)
 
 
+def _fetch_output(error: ErrorInfo) -> bytes:
+    """Write what a request came to that failed: the JSON body of the answer, as v2 has it, and what clients read of it.
+
+    A client that finds no ``message`` there tells the code nothing but the text of the whole.
+    """
+    body: Any = None if error.data is None else load(error.data).get("members", {}).get("body")
+    if not isinstance(body, dict):
+        return error_output(error)
+    return _encode({"message": error.message, "name": error.name, **cast("dict[str, Any]", body)})
+
+
 def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_native: bool = False) -> ServerTask:
     """Show a task to its endpoint; to one of perdure's also what its exception is made again from."""
     details: dict[str, Any] = {} if task.details is None else load(task.details)
@@ -112,6 +123,8 @@ def cached_task(task: RemoteTask) -> CachedTask:
 
 def _output(task: RemoteTask, *, is_native: bool = False) -> Raw | UnsetType:
     if task.status is TaskStatus.ERRORED and task.error is not None:
+        if not is_native and task.operation in _WIRE_OPERATIONS:
+            return Raw(_fetch_output(task.error))
         return Raw(error_output(task.error, is_native=is_native))
     return _raw(task.output)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from perdure.engine.source_changes import (
     REGISTER_SOURCE,
@@ -175,12 +176,16 @@ class Sources:
         asked = InitializeTriggerBody(
             id=trigger_id, params=body.params, account_id=body.account_id, metadata=body.metadata
         )
+        said = await app.initialize_trigger(asked)
+        if said.account_id is UNSET:
+            # An app of the npm package does not say it again.
+            said = replace(said, account_id=body.account_id)
         return await self.register_trigger(
             environment_no,
             endpoint_id=endpoint_id,
             trigger_id=trigger_id,
             key=body.id,
-            body=await app.initialize_trigger(asked),
+            body=said,
             idempotency_key=None,
             metadata=None if body.metadata is UNSET else JsonText(check(bytes(body.metadata))),
         )

@@ -96,12 +96,16 @@ def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
     if isinstance(trigger, InvokeTrigger):
         return InvokeTriggerSpec()
     if isinstance(trigger, ScheduledTrigger):
-        return ScheduleTriggerSpec(_timing(trigger.schedule))
+        timing = _timing(trigger.schedule)
+        return (
+            ScheduleTriggerSpec(timing) if trigger.catch_up is UNSET else ScheduleTriggerSpec(timing, trigger.catch_up)
+        )
     if isinstance(trigger, DynamicTriggerReference):
         return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else DynamicTriggerSpec(trigger.id)
     rule = trigger.rule
     names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
-    return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context), is_lenient=True)
+    is_lenient = trigger.strict is not True
+    return EventTriggerSpec(names, rule.source, _filter(rule.payload), _filter(rule.context), is_lenient=is_lenient)
 
 
 def _filter(text: Raw | UnsetType) -> JsonText | None:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from perdure.protocol.endpoint import HttpEndpointSpec, Index, JobSpec, LimitSpec
     from perdure.protocol.json_text import JsonText
     from perdure.protocol.messages.indexing import TriggerMetadata
-    from perdure.protocol.schedules import Timing
 
 _SOURCE = "trigger.dev"
 _SCHEDULED = "trigger.scheduled"
@@ -128,9 +127,10 @@ def _trigger(job: JobSpec) -> tuple[EventSpecification, TriggerMetadata]:
             event=names, source=trigger.source, payload=_raw(trigger.filter), context=_raw(trigger.context_filter)
         )
         event = EventSpecification(name=names, title="Event", source=trigger.source, icon="custom-event")
-        return event, StaticTrigger(title=names, rule=rule)
+        # A v2 server leaves such members out.
+        return event, StaticTrigger(title=names, rule=rule, strict=UNSET if trigger.is_lenient else True)
     if isinstance(trigger, ScheduleTriggerSpec):
-        return _scheduled(trigger.timing)
+        return _scheduled(trigger)
     if isinstance(trigger, DynamicScheduleSpec):
         event = EventSpecification(
             name=_SCHEDULED, title="Dynamic Schedule", source=_SOURCE, icon="schedule-dynamic", examples=[_NOW]
@@ -143,13 +143,15 @@ def _trigger(job: JobSpec) -> tuple[EventSpecification, TriggerMetadata]:
     return event, InvokeTrigger()
 
 
-def _scheduled(timing: Timing) -> tuple[EventSpecification, TriggerMetadata]:
+def _scheduled(trigger: ScheduleTriggerSpec) -> tuple[EventSpecification, TriggerMetadata]:
+    timing, catch_up = trigger.timing, trigger.catch_up
     if isinstance(timing, IntervalTiming):
         event = EventSpecification(
             name=_SCHEDULED, title="Schedule", source=_SOURCE, icon="schedule-interval", examples=[_NOW],
             properties=[DisplayProperty(label="Interval", text=f"{timing.seconds}s")],
         )  # fmt: skip
-        return event, ScheduledTrigger(schedule=IntervalMetadata(options=IntervalOptions(seconds=timing.seconds)))
+        interval = IntervalMetadata(options=IntervalOptions(seconds=timing.seconds))
+        return event, ScheduledTrigger(schedule=interval, catch_up=catch_up)
     event = EventSpecification(
         name=_SCHEDULED, title="Cron Schedule", source=_SOURCE, icon="schedule-cron", examples=[_NOW],
         properties=[
@@ -158,7 +160,8 @@ def _scheduled(timing: Timing) -> tuple[EventSpecification, TriggerMetadata]:
         ],
     )  # fmt: skip
     zone = UNSET if timing.timezone == "UTC" else timing.timezone
-    return event, ScheduledTrigger(schedule=CronMetadata(options=CronOptions(cron=timing.cron, timezone=zone)))
+    cron = CronMetadata(options=CronOptions(cron=timing.cron, timezone=zone))
+    return event, ScheduledTrigger(schedule=cron, catch_up=catch_up)
 
 
 def _raw(text: JsonText | None) -> Raw | UnsetType:

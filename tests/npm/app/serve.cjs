@@ -23,7 +23,7 @@ async function echo(request, response, body) {
   }
   if (request.url.startsWith("/echo/404")) {
     response.statusCode = 404;
-    response.end(JSON.stringify({ message: "not here" }));
+    response.end(JSON.stringify(request.url.endsWith("/plain") ? { reason: "none" } : { message: "not here" }));
     return;
   }
   response.end(JSON.stringify({ method: request.method, authorization: request.headers.authorization, body }));

@@ -14,7 +14,12 @@ from perdure.errors import FetchFailedError, NotFoundError, RunError
 from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.messages.answers import SourceAnswer
 from perdure.protocol.messages.headers import IDEMPOTENCY_KEY_HEADER
-from perdure.protocol.messages.sources import RegisterSourceEvent, UpdateSourceBody, UpdateSourceBodyV1
+from perdure.protocol.messages.sources import (
+    RegisterSourceEvent,
+    RegisterSourceEventV1,
+    UpdateSourceBody,
+    UpdateSourceBodyV1,
+)
 from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
 from perdure.protocol.messages.webhooks import UpdateWebhookBody
 
@@ -55,18 +60,36 @@ async def update_webhook(call: Call) -> Response:
 
 async def register_trigger(call: Call) -> Response:
     """Register something with a dynamic trigger."""
+    return message_answer(await _register(call))
+
+
+async def _register(call: Call) -> RegisterSourceEvent:
     body = await read_message(call, RegisterTriggerBody)
     remote = _remote(call)
+    registering = remote.sources.register_trigger(
+        remote.environment_no,
+        endpoint_id=call.part("endpoint_id"),
+        trigger_id=call.part("trigger_id"),
+        key=call.part("key"),
+        body=body,
+        idempotency_key=call.request.headers.get(IDEMPOTENCY_KEY_HEADER) or None,
+    )
+    event: RegisterSourceEvent = await _known(registering)
+    return event
+
+
+async def register_trigger_v1(call: Call) -> Response:
+    """Register the same as older clients say it."""
+    event = await _register(call)
+    events = event.options["event"]
     return message_answer(
-        await _known(
-            remote.sources.register_trigger(
-                remote.environment_no,
-                endpoint_id=call.part("endpoint_id"),
-                trigger_id=call.part("trigger_id"),
-                key=call.part("key"),
-                body=body,
-                idempotency_key=call.request.headers.get(IDEMPOTENCY_KEY_HEADER) or None,
-            )
+        RegisterSourceEventV1(
+            id=event.id,
+            source=event.source,
+            events=events.desired,
+            missing_events=events.missing,
+            orphaned_events=events.orphaned,
+            dynamic_trigger_id=event.dynamic_trigger_id,
         )
     )
 
@@ -140,6 +163,11 @@ ROUTES = (
         method="PUT", path="/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}",
         handler=register_trigger, summary="Register something with a dynamic trigger", body=RegisterTriggerBody,
         answer=RegisterSourceEvent, errors=(404,), has_v2_form=True, is_open_ended=True,
+    ),
+    Route(
+        method="PUT", path="/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations/{key}",
+        handler=register_trigger_v1, summary="Register the same as older clients say it", body=RegisterTriggerBody,
+        answer=RegisterSourceEventV1, errors=(404,), has_v2_form=True, is_open_ended=True,
     ),
     Route(
         method="POST", path="/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations", handler=initialize_trigger,

@@ -13,6 +13,7 @@ from perdure.protocol.messages.sources import SourceMetadata
 from perdure.protocol.messages.tenancy import JobReference
 from perdure.protocol.messages.triggers import TriggerRule
 from perdure.protocol.messages.webhooks import WebhookMetadata
+from perdure.protocol.schedules import CatchUp
 
 
 class EventExample(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -51,7 +52,11 @@ class TriggerHelp(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class StaticTrigger(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="static"):
-    """Events that match a rule start the job; ``link`` is a path relative to the project's pages."""
+    """Events that match a rule start the job; ``link`` is a path relative to the project's pages.
+
+    Attributes:
+        strict: Native. Filters are refused where v2 gives them a meaning that nobody expects.
+    """
 
     title: str | list[str]
     properties: list[DisplayProperty] | UnsetType = UNSET
@@ -59,11 +64,21 @@ class StaticTrigger(Struct, frozen=True, kw_only=True, rename="camel", tag_field
     link: str | UnsetType = UNSET
     help: TriggerHelp | UnsetType = UNSET
 
+    # Native.
+    strict: bool | UnsetType = UNSET
+
 
 class ScheduledTrigger(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="scheduled"):
-    """A schedule starts the job."""
+    """A schedule starts the job.
+
+    Attributes:
+        catch_up: Native. What becomes of ticks that were missed.
+    """
 
     schedule: ScheduleMetadata
+
+    # Native.
+    catch_up: CatchUp | UnsetType = UNSET
 
 
 class DynamicTriggerReference(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="dynamic"):

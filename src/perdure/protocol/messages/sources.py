@@ -75,6 +75,17 @@ class RegisterSourceEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     dynamic_trigger_id: str | UnsetType = UNSET
 
 
+class RegisterSourceEventV1(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The same as older clients have it, who know no other option than the events."""
+
+    id: str
+    source: RegisteredSource
+    events: list[str]
+    missing_events: list[str]
+    orphaned_events: list[str]
+    dynamic_trigger_id: str | UnsetType = UNSET
+
+
 class UpdateSourceBody(Struct, frozen=True, kw_only=True, rename="camel"):
     """The body of ``PUT /api/v2/:endpointSlug/sources/:key``: what has been registered."""
 

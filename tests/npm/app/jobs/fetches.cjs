@@ -16,6 +16,15 @@ module.exports = (client) => {
     }),
   );
   job("fetch-fails", async (payload, io) => io.backgroundFetch("fetch", `${payload.url}/echo/404`));
+  job("catches-fetch", async (payload, io) => {
+    try {
+      return await io.runTask("outer", async (task) =>
+        io.backgroundFetch("fetch", `${payload.url}/echo/404/plain`));
+    } catch (error) {
+      if (!error.cause) throw error; // Not an error: the run waits.
+      return error.cause.output;
+    }
+  });
   job("fetches-response", async (payload, io) => {
     const answer = await io.backgroundFetchResponse("fetch", `${payload.url}/echo`);
     return { status: answer.status, method: answer.data.method };

@@ -89,6 +89,10 @@ module.exports = (client) => {
     return { dynamicTriggerId: made.dynamicTriggerId, options: made.options, active: made.source.active };
   });
 
+  job("registers-by-io", invokeTrigger(), async (payload, io) =>
+    io.registerTrigger("reg", anyRepo, payload.key, { repo: payload.repo }),
+  );
+
   job("on-row",
     new WebhookTrigger({ event: inserted, source: rows, params: { table: "people" }, config: { events: ["INSERT"] } }),
     async (payload) => payload);
