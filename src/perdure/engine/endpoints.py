@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.results import back_off
 from perdure.engine.tracing import Headers, no_headers
 from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
@@ -100,6 +101,7 @@ class Endpoints:
         self._trace_headers = trace_headers
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
+        self._reindexing: asyncio.Task[None] | None = None
 
     async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Indexing]:
         """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
@@ -164,6 +166,18 @@ class Endpoints:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
             self._look_for(self._reopen(row))
+        tenant = self._directory.tenants[self._environment_no]
+        if tenant.environment.type in REINDEXED and self._reindexing is None:
+            self._reindexing = asyncio.create_task(ask_from_time_to_time(self._clock, self))
+
+    async def list_stale(self, since: datetime) -> list[str]:
+        """List the apps that have been asked, but not since then."""
+        asked = {name: one.at for name, one in self._indexings.items() if name not in self._finding}
+        return [row.id for row in await self.list() if row.id in asked and asked[row.id] <= since]
+
+    async def ask_anew(self, endpoint_id: str) -> None:
+        """Ask an app anew what it declares; errors are those of `index`."""
+        await self.index(endpoint_id)
 
     def _look_for(self, app: HttpEndpoint) -> None:
         finding = self._finding[app.id] = asyncio.create_task(self._find(app))
@@ -171,6 +185,9 @@ class Endpoints:
 
     async def stop(self) -> None:
         """Look for apps no more."""
+        if self._reindexing is not None:
+            self._reindexing.cancel()
+            await asyncio.gather(self._reindexing, return_exceptions=True)
         for endpoint_id in list(self._finding):
             await self._find_no_more(endpoint_id)
 
