@@ -319,6 +319,35 @@ async def test_an_environment_may_have_so_many_executions_at_work(storage: Stora
     assert gauge.peaks["b"] == 1
 
 
+async def test_an_environment_that_has_as_many_as_it_may_keeps_no_other_waiting(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    gauge, other = Gauge(), ScriptedApp(app.clock, endpoint_id="other")
+    async with world(storage, other, seed=1, settings=Settings(environment="prod")):
+        pass
+    settings = Settings(concurrency_limit=2)
+    async with world(storage, app.job("a", gauge), serves_all=True, settings=settings) as it:
+        prod = it.node.environments.named("prod")
+        await it.node.add(other.job("b", gauge), environment_no=prod.number)
+        busy = await send(it, "a", 30)
+        await gauge.reach(2, "a")
+        sent = await prod.desk.send_events([EventRequest("b", JsonText("{}"))] * 3, EventOptions())
+        await gauge.reach(2, "b")
+
+        assert len(sent) == 3
+        waiting = await it.platform.get_run(busy[-1])
+        assert waiting.why == "waits for a place: at most 2 executions of the environment are at work at once"
+        for one in list(gauge.at_work):
+            gauge.release(one.run_id)
+        for run_id in busy:
+            gauge.release(run_id)
+        for run_id in busy:
+            await it.ended(run_id)
+        await gauge.reach(1, "b")
+        gauge.release(gauge.at_work[0].run_id)
+    assert (gauge.peaks["a"], gauge.peaks["b"]) == (2, 2)
+
+
 async def test_a_claim_sets_aside_a_bounded_number(storage: Storage, app: ScriptedApp) -> None:
     gauge = Gauge()
     async with world(storage, app.job("full", gauge, limit=LimitSpec(1)).job("other", gauge)) as it:

@@ -95,6 +95,7 @@ async def world(
     seed: int = 0,
     grace: float = 10,
     requester: Requester | None = None,
+    serves_all: bool = False,
 ) -> AsyncIterator[World]:
     """Start a node for an app; when the block ends it stops, and what is stored is checked."""
     clock = app.clock
@@ -106,6 +107,7 @@ async def world(
         settings=FOR_EVER if settings is None else settings,
         shares_database=shares_database,
         requester=requester,
+        serves_all=serves_all,
     )
     app.platform = node.platform
     await node.add(app)

@@ -36,7 +36,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             ``None``: a loopback port of the node's own.
         environment: The slug of the environment an embedded node works for: ``dev``, ``stg``, ``prod`` or ``prev``.
         max_executions: How many executions a node has at work at once.
-        concurrency_limit: How many executions its environment has at work at once, on all nodes together; ``None``:
+        concurrency_limit: How many executions each environment has at work at once, on all nodes together; ``None``:
             any number.
         max_threads: How many jobs that are plain functions are executed at once, each in a thread.
         claim_batch: How many runs are claimed in one transaction.

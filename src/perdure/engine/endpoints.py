@@ -170,7 +170,7 @@ class Endpoints:
         if tenant.environment.type in REINDEXED and self._reindexing is None:
             self._reindexing = asyncio.create_task(ask_from_time_to_time(self._clock, self))
 
-    async def list_stale(self, since: datetime) -> list[str]:
+    async def list_stale(self, since: datetime) -> Sequence[str]:
         """List the apps that have been asked, but not since then."""
         asked = {name: one.at for name, one in self._indexings.items() if name not in self._finding}
         return [row.id for row in await self.list() if row.id in asked and asked[row.id] <= since]

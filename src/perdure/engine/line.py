@@ -69,8 +69,7 @@ class Claimant(Struct, frozen=True):
     Attributes:
         node_no: The node.
         hosted: The jobs whose code it has.
-        limited: The environment whose executions at work are limited; ``None``: those of all of them together.
-        environment_limit: How many they may be; ``None``: any number.
+        environment_limit: How many executions of one environment may be at work; ``None``: any number.
         fruitless_limit: How many executions in a row may complete no task.
         max_run_duration: For how long a run may be executed in all; ``None``: without limit.
         suspects: Those at work that have lost their process repeatedly.
@@ -79,7 +78,6 @@ class Claimant(Struct, frozen=True):
 
     node_no: int
     hosted: Container[int]
-    limited: int | None
     environment_limit: int | None
     fruitless_limit: int
     max_run_duration: timedelta | None
@@ -110,8 +108,6 @@ class Line:
         hints: Hints,
         lease: Lease,
         settings: Settings,
-        *,
-        directory_is_whole: bool,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -121,7 +117,6 @@ class Line:
         self._hints = hints
         self._lease = lease
         self._settings = settings
-        self._directory_is_whole = directory_is_whole
         self._probation = Probation(holds, quarantine_after=settings.quarantine_after)
 
     async def claim(self) -> bool:
@@ -190,7 +185,6 @@ class Line:
         claimant = Claimant(
             self._lease.node_no,
             self._directory.hosts,
-            self._limited(),
             self._settings.concurrency_limit,
             self._settings.fruitless_limit,
             self._settings.max_run_duration,
@@ -214,9 +208,6 @@ class Line:
             self._hints.run_has_ended(run_id)
             self._executions.follow(ending)
         return claims
-
-    def _limited(self) -> int | None:
-        return None if self._directory_is_whole else next(iter(self._directory.tenants))
 
     async def fill_places(self) -> None:
         """Look whether runs that stand aside for want of a place could have one."""
@@ -269,11 +260,9 @@ async def claim_due(
     if not await first(tx):
         return _NOTHING
     await renew_in(tx, claimant.node_no, claimant.lease_until)
-    if claimant.environment_limit is not None:
-        free = claimant.environment_limit - await concurrency.count_held(tx, claimant.limited)
-        limit = max(0, min(limit, free))
+    share = claimant.environment_limit
     # A transition may be run again: what it changes is its own.
-    look = Look(claimant, now, copy(claimant.suspects), Places(), [])
+    look = Look(claimant, now, copy(claimant.suspects), Places(share), [])
     hosted, suspects_from = claimant.hosted, claimant.suspects.first
     fruitless_limit, max_run_duration = claimant.fruitless_limit, claimant.max_run_duration
     most_ms = inf if max_run_duration is None else max_run_duration // timedelta(milliseconds=1)
@@ -287,7 +276,9 @@ async def claim_due(
         for run in due:
             is_plain = run.limit_no is None and run.job_no in hosted and run.fruitless < fruitless_limit
             is_in_time = run.spent_ms < most_ms
-            if (is_plain and is_in_time and run.losses < suspects_from) or await _is_to_be_claimed(tx, run, look):
+            if (share is None and is_plain and is_in_time and run.losses < suspects_from) or await _is_to_be_claimed(
+                tx, run, look
+            ):
                 take.append(run.run_no)
         if take:
             claimed += await run_queue.claim_if_in_line(tx, take, node_no=claimant.node_no, now=now)
@@ -313,4 +304,9 @@ async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
     if run.losses >= look.suspects.first and not look.suspects.take(run.losses):
         await put_off(tx, run, now=now)
         return False
-    return run.limit_no is None or await look.places.take(tx, run.limit_no, run.run_no)
+    if not await look.places.has_share(tx, run.environment_no, run.run_no):
+        return False
+    if run.limit_no is not None and not await look.places.take(tx, run.limit_no, run.run_no):
+        return False
+    look.places.take_share(run.environment_no)
+    return True

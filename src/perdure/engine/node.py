@@ -132,10 +132,7 @@ class Node:
             storage, clock, self.directory, self.holds, self.hints, self.lease,
             limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
         )  # fmt: skip
-        self._line = Line(
-            storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings,
-            directory_is_whole=serves_all,
-        )  # fmt: skip
+        self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)

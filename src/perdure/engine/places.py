@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """The places that one claim finds and takes, by the limits' numbers."""
+    """The places that one claim finds and takes, by the limits' numbers.
 
-    def __init__(self) -> None:
+    Args:
+        share: How many executions of one environment may be at work; ``None``: any number.
+    """
+
+    def __init__(self, share: int | None = None) -> None:
+        self._share = share
+        self._shares: dict[int, int] = {}
         self._free: dict[int, int] = {}
         self._taken: dict[int, list[int]] = {}
         self._aside: dict[int, list[int]] = {}
@@ -32,6 +38,25 @@ class Places:
         self._free[limit_no] = free - found
         (self._taken if found else self._aside).setdefault(limit_no, []).append(run_no)
         return found
+
+    async def has_share(self, tx: Session, environment_no: int, run_no: int) -> bool:
+        """Whether an environment may have one more execution at work; if not, the run is to stand aside."""
+        if self._share is None:
+            return True
+        limit_no = self._shares.get(environment_no)
+        if limit_no is None:
+            limit_no = await concurrency.register_share(tx, environment_no, most=self._share)
+            self._shares[environment_no] = limit_no
+            self._free[limit_no] = await concurrency.count_free(tx, limit_no)
+        if self._free[limit_no] > 0:
+            return True
+        self._aside.setdefault(limit_no, []).append(run_no)
+        return False
+
+    def take_share(self, environment_no: int) -> None:
+        """Count one more execution of an environment."""
+        if self._share is not None:
+            self._free[self._shares[environment_no]] -= 1
 
     async def store(self, tx: Session) -> bool:
         """Store who has a place, now that they are claimed, and who stands aside; whether anyone does."""

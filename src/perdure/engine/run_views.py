@@ -79,7 +79,7 @@ def explain(run: RunRow, waits: Waits) -> str | None:
     """Say why a run is not running now; ``None`` if it is, or has ended."""
     if run.available_at is not None and run.limit is not None:
         most, group = run.limit
-        whose = "this job" if group is None else f"the group {group!r}"
+        whose = "this job" if group is None else f"the group {group!r}" if group else "the environment"
         return f"waits for a place: at most {most} executions of {whose} are at work at once"
     if run.available_at is not None:
         return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"

@@ -1,4 +1,4 @@
-"""Concurrency limits: how many executions of a job, or of a group of jobs, may be at work at once.
+"""Concurrency limits: how many executions of a job, a group of jobs, or an environment may be at work at once.
 
 A place is taken by a run's row while an execution holds it, and by nothing else: nothing has to be given back when a
 node dies, and no counter can be wrong. A run in line that finds no place stands aside, in an index of its own, so that
@@ -23,6 +23,11 @@ async def register_limit(tx: Session, environment_no: int, *, job_id: str, limit
     kind, name = ("JOB", job_id) if limit.group is None else ("GROUP", limit.group)
     row = await tx.one("upsert_limit", environment_no, kind, name, limit.most)
     return cast("tuple[int]", row)[0]
+
+
+async def register_share(tx: Session, environment_no: int, *, most: int) -> int:
+    """Store how many executions a whole environment may have at work; the limit's number."""
+    return cast("tuple[int]", await tx.one("upsert_limit", environment_no, "ENVIRONMENT", "", most))[0]
 
 
 async def put_job_under(tx: Session, job_no: int, limit_no: int | None) -> None:
@@ -66,8 +71,3 @@ async def bring_back(tx: Session, limit_no: int, *, count: int) -> int:
 async def list_waited_for(tx: Session) -> list[int]:
     """List the limits for want of whose places runs stand aside."""
     return [cast("tuple[int]", row)[0] for row in await tx.all("list_limits_with_runs_aside")]
-
-
-async def count_held(tx: Session, environment_no: int | None) -> int:
-    """Count the executions of an environment that are at work; ``None``: of all."""
-    return cast("tuple[int]", await tx.one("count_held", environment_no))[0]

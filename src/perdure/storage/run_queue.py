@@ -33,6 +33,7 @@ class DueRun(Struct, frozen=True, gc=False):
     losses: int
     spent_ms: int
     limit_no: int | None
+    environment_no: int
 
 
 class ClaimedRun(Struct, frozen=True, gc=False):
@@ -65,7 +66,7 @@ async def next_due(tx: Session) -> datetime | None:
 async def list_due(tx: Session, *, now: datetime, limit: int) -> list[DueRun]:
     """List runs in line that are due, first due first."""
     return [
-        DueRun(*cast("tuple[int, int, str, int, int, int, int, int | None]", row))
+        DueRun(*cast("tuple[int, int, str, int, int, int, int, int | None, int]", row))
         for row in await tx.all("list_due_runs", to_ms(now), limit)
     ]
 

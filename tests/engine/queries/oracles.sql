@@ -46,7 +46,8 @@ WHERE (r.completed_at IS NOT NULL) <> (a.notification IS NOT NULL);
 -- Runs that take a place of a limit, or stand aside for want of one, though they should not, and the other way round.
 SELECT r.run_no FROM runs r JOIN jobs j USING (job_no)
 WHERE (r.limit_no IS NOT NULL AND r.node_no IS NULL AND r.available_at IS NULL)
-  OR (r.limit_no IS NOT NULL AND r.limit_no IS NOT j.limit_no)
+  OR (r.limit_no IS NOT NULL AND r.limit_no IS NOT j.limit_no AND NOT (r.available_at IS NOT NULL AND EXISTS (
+    SELECT 1 FROM concurrency_limits l WHERE l.limit_no = r.limit_no AND l.kind = 'ENVIRONMENT')))
   OR (r.node_no IS NOT NULL AND r.limit_no IS NOT j.limit_no);
 
 -- name: list_awaited

@@ -35,7 +35,9 @@ class ExecutionService(Service):
         """Begin what is due and has room."""
         if self._executions.is_in_doubt:
             await self._line.reconcile()
-        if self._clock.now() >= self._look_again_at:
+        # Any execution that ends may leave its environment a place.
+        has_shares = self._settings.concurrency_limit is not None
+        if has_shares or self._clock.now() >= self._look_again_at:
             self._look_again_at = self._clock.now() + self._settings.sweep_interval
             await self._line.fill_places()
         while True:
@@ -43,7 +45,7 @@ class ExecutionService(Service):
             now = self._clock.now()
             sweep = now + self._settings.sweep_interval
             if due is None or due > now:
-                self._executions.has_backlog = False
+                self._executions.has_backlog = has_shares
                 return sweep if due is None else min(due, sweep)
             if not await self._line.claim():
                 return sweep

@@ -27,7 +27,10 @@ UPDATE runs SET limit_no = NULL WHERE limit_no = :limit_no AND available_at IS N
 
 -- name: find_places
 -- How many places a limit has, and how many are taken.
-SELECT l.most, (SELECT count(*) FROM runs r WHERE r.limit_no = l.limit_no AND r.node_no IS NOT NULL)
+SELECT l.most, CASE l.kind
+  WHEN 'ENVIRONMENT' THEN (
+    SELECT count(*) FROM runs r WHERE r.node_no IS NOT NULL AND +r.environment_no = l.environment_no)
+  ELSE (SELECT count(*) FROM runs r WHERE r.limit_no = l.limit_no AND r.node_no IS NOT NULL) END
 FROM concurrency_limits l WHERE l.limit_no = :limit_no;
 
 -- name: list_limits_with_runs_aside
@@ -49,8 +52,3 @@ WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at IS NOT 
 UPDATE runs SET limit_no = NULL WHERE run_no IN (
   SELECT run_no FROM runs WHERE limit_no = :limit_no AND available_at IS NOT NULL
   ORDER BY available_at, run_no LIMIT :count);
-
--- name: count_held
--- How many executions of an environment are at work, or without one of all.
-SELECT count(*) FROM runs
-WHERE node_no IS NOT NULL AND (CAST(:environment_no AS INTEGER) IS NULL OR environment_no = :environment_no);

@@ -25,7 +25,8 @@ SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL AND limit_no I
 
 -- name: list_due_runs
 -- Runs in line that are due and do not stand aside, first due first, with the limits of their jobs.
-SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, r.execution_ms - r.earlier_ms, j.limit_no
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, r.execution_ms - r.earlier_ms, j.limit_no,
+  r.environment_no
 FROM runs r JOIN jobs j USING (job_no)
 WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
 
@@ -160,7 +161,7 @@ SELECT run_no, id, epoch FROM runs WHERE node_no = :node_no;
 -- name: find_run
 -- A run by its id.
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
-  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind = 'GROUP' THEN l.id END
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END
 FROM runs r JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
 WHERE r.id = :id AND r.environment_no = :environment_no;

@@ -68,11 +68,12 @@ CREATE TABLE endpoints (
   UNIQUE (environment_no, id)
 );
 
--- How many executions may be at work at once: of a job (`id` is the job's), or of all jobs of a group.
+-- How many executions may be at work at once: of a job (`id` is the job's), of all jobs of a group, or of the whole
+-- environment (`id` is empty): in that one, every execution of the environment takes a place.
 CREATE TABLE concurrency_limits (
   limit_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
-  kind TEXT NOT NULL CHECK (kind IN ('JOB', 'GROUP')),
+  kind TEXT NOT NULL CHECK (kind IN ('JOB', 'GROUP', 'ENVIRONMENT')),
   id   TEXT NOT NULL,
   most INTEGER NOT NULL CHECK (most > 0),
   UNIQUE (environment_no, kind, id)
