@@ -24,6 +24,15 @@ def test_tasks_waits_and_nested_tasks_come_to_their_results(pair: Pair) -> None:
     assert [task["displayKey"] for task in run["tasks"] if task["name"] != "log"] == ["double", "nap", "outer"]
 
 
+def test_tasks_are_made_by_asking_only_where_one_side_does_not_know_that_the_other_is_perdures(pair: Pair) -> None:
+    run_id = pair.api.run("plain-values", {"n": 1})["id"]
+
+    tasks = pair.api.ask("GET", f"/api/runs/{run_id}?subtasks=true").body["tasks"]
+
+    made = {task["operation"] for task in tasks if task["operation"] != "wait"}
+    assert made == ({"run_task"} if pair.is_native else {"task"})
+
+
 def test_log_lines_are_written_once_however_often_the_run_is_executed(pair: Pair) -> None:
     run_id = pair.api.run("plain-values", {"n": 1})["id"]
 

@@ -37,6 +37,7 @@ from perdure.protocol.messages.headers import (
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
     NOT_HELD,
+    RESULT_HEADER,
     RUN_METADATA_HEADER,
     Action,
 )
@@ -186,9 +187,11 @@ class AppHandler:
             success_subscription=bool(job.hooks(ok=True)), failed_subscription=bool(job.hooks(ok=False))
         )
         headers = {RUN_METADATA_HEADER: encode_message(listens).decode()}
+        if answer.is_native:
+            headers[RESULT_HEADER] = "1"
         if self._keeper is not None and runtime.host.held(body.run.id) is not None:
             headers[HELD_HEADER] = self._keeper
-        return _answer(answer, headers)
+        return AppAnswer(200, headers, answer.body)
 
     async def _preprocess(self, request: AppRequest) -> AppAnswer:
         body = _read(request.body, PreprocessRunBody, "Invalid body")

@@ -10,22 +10,23 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from perdure.config.settings import load_settings
 from perdure.protocol.execution import Abandoned, Suspended
+from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.sdk.host import HELD_LIMIT, Host
 from perdure.sdk.start import is_replay_forced
 from perdure.transport.execution_outcome import answer_of
 from perdure.transport.execution_request import execution_request
+from perdure.transport.native_results import write_result
 from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
     from perdure.protocol.execution import ExecutionResult
     from perdure.protocol.messages.execution import RunJobBody
-    from perdure.protocol.messages.outcomes import RunJobResponse
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.sdk.client import Client
 
@@ -42,6 +43,13 @@ class WallClock:
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
         return time.time_ns() // 1_000_000
+
+
+class RunAnswer(Struct, frozen=True):
+    """The body of an answer; ``is_native``: it is none of the v2 protocol's."""
+
+    body: bytes
+    is_native: bool
 
 
 class Runtime:
@@ -83,7 +91,7 @@ class Runtime:
 
     async def execute(
         self, body: RunJobBody, *, is_native: bool, time_left_ms: float | None = None
-    ) -> RunJobResponse | None:
+    ) -> RunAnswer | None:
         """Execute a run; ``None``: it was to go on, and is no longer in memory.
 
         Args:
@@ -104,6 +112,7 @@ class Runtime:
             noops=NoopFilter.decode(body.noop_tasks_set) if body.noop_tasks_set else None,
             epoch=body.epoch if is_native and body.epoch is not UNSET else None,
             is_native=is_native,
+            has_all=is_native and body.epoch is not UNSET and body.stored_tasks is not UNSET,
             monotonic=time.monotonic,
         )
         run_id = body.run.id
@@ -124,7 +133,9 @@ class Runtime:
             del self._at_work[number]
             self.platform.forget(execution)
 
-    def _answer(self, result: ExecutionResult, execution: WireExecution) -> RunJobResponse:
+    def _answer(self, result: ExecutionResult, execution: WireExecution) -> RunAnswer:
+        if execution.has_all:
+            return RunAnswer(write_result(result, execution), True)
         answer = answer_of(result, execution, now_ms=self._clock.now_ms)
         named = self.host.held(execution.run_id) if isinstance(result, Suspended) else None
         if named is not None:
@@ -132,7 +143,7 @@ class Runtime:
                 # What the host has dropped since is of no use.
                 self._kept = {run_id: one for run_id, one in self._kept.items() if self.host.held(run_id) is not None}
             self._kept[execution.run_id] = _with_parents(named, execution.tasks)
-        return answer
+        return RunAnswer(encode_message(answer), False)
 
     def now(self) -> datetime:
         """The time in UTC."""

@@ -22,6 +22,7 @@ from perdure.api import (
     sources,
     statuses,
     store,
+    task_batches,
     workers,
 )
 from perdure.api.answers import error_answer
@@ -62,7 +63,7 @@ URL_LIMIT = 8 * 1024
 REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
-HOT = (*tasks.ROUTES, *sending.ROUTES)
+HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES)
 """What is asked at every step of a run. A path is compared with those of all routes in turn, so these come first."""
 
 
@@ -84,6 +85,7 @@ def all_routes() -> list[Route]:
         node,
         documents,
         workers,
+        task_batches,
     )
     return [route for noun in (*nouns, *REMOTE, v2_events, v2_runs) for route in noun.ROUTES]
 

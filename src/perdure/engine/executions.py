@@ -136,7 +136,8 @@ class Executions:
             # The code has just gone, or the node is about to: whoever is in doubt puts the run back in line.
             self.doubt()
             return
-        hold = Hold(run.run_no, run.id, run.epoch, endpoint, run.executing_since)
+        since, environment_no = run.executing_since, run.environment_no
+        hold = Hold(run.run_no, run.id, run.epoch, endpoint, since, environment_no=environment_no)
         hold.limit_no = self._directory.limits.get(run.job_no)
         if not len(self._holds):
             self._hints.executions.set()

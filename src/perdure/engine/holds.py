@@ -17,6 +17,7 @@ class Hold:
     Attributes:
         run_no: The run.
         run_id: Its id.
+        environment_no: The environment that it is in.
         epoch: The number of this execution.
         endpoint: Who executes.
         since: When it began.
@@ -28,6 +29,7 @@ class Hold:
 
     __slots__ = (
         "endpoint",
+        "environment_no",
         "epoch",
         "has_open_tasks",
         "is_fruitful",
@@ -38,9 +40,12 @@ class Hold:
         "task",
     )
 
-    def __init__(self, run_no: int, run_id: str, epoch: int, endpoint: Endpoint, since: datetime) -> None:
+    def __init__(
+        self, run_no: int, run_id: str, epoch: int, endpoint: Endpoint, since: datetime, *, environment_no: int
+    ) -> None:
         self.run_no = run_no
         self.run_id = run_id
+        self.environment_no = environment_no
         self.epoch = epoch
         self.endpoint = endpoint
         self.since = since

@@ -55,6 +55,7 @@ from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
+from perdure.engine.task_batches import TaskBatches
 from perdure.engine.tasks import Tasks
 from perdure.engine.time_outs import Overtime
 from perdure.engine.tracing import Tracing, no_headers
@@ -227,9 +228,12 @@ class Node:
             cancellations=Cancellations(storage, clock, invocations, directory, self._line, holds, hints),
             repeats=Repeats(storage, clock, ids, hints),
             tasks=self._tasks,
-            state=State(storage, clock, holds, hints, max_schedules=self.settings.max_schedules),
+            state=self._make_state(),
             schedules=self._schedules,
         )  # fmt: skip
+
+    def _make_state(self) -> State:
+        return State(self._storage, self.clock, self.holds, self.hints, max_schedules=self.settings.max_schedules)
 
     def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
         storage, clock, number = self._storage, self.clock, row.number
@@ -244,6 +248,9 @@ class Node:
             storage,
             self.directory,
             tasks=RemoteTasks(storage, clock, self._ids, self.holds, self._tasks),
+            batches=TaskBatches(
+                number, storage, self.holds, tasks=self._tasks, state=self._make_state(), callbacks=self.callbacks
+            ),
             callbacks=self.callbacks,
             endpoints=endpoints,
             http_endpoints=self._http_endpoints,

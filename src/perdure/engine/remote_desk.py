@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
     from perdure.engine.sources import Sources
+    from perdure.engine.task_batches import TaskBatches
     from perdure.engine.workers import Workers
     from perdure.protocol.execution import Tenant
     from perdure.protocol.messages.tasks import ServerTask
@@ -35,6 +36,7 @@ class RemoteDesk:
     Attributes:
         environment_no: That environment.
         tasks: Creates, completes and fails tasks.
+        batches: Stores what executions of perdure's own apps ask for.
         endpoints: Registers them.
         public_keys: Gives the public keys of the environment, those of the settings before the newest.
         http_endpoints: Takes requests in for them.
@@ -49,6 +51,7 @@ class RemoteDesk:
         directory: Directory,
         *,
         tasks: RemoteTasks,
+        batches: TaskBatches,
         callbacks: Callbacks,
         endpoints: Endpoints,
         http_endpoints: HttpEndpoints,
@@ -60,6 +63,7 @@ class RemoteDesk:
         self._storage = storage
         self._directory = directory
         self.tasks = tasks
+        self.batches = batches
         self._callbacks = callbacks
         self.endpoints = endpoints
         self.http_endpoints = http_endpoints

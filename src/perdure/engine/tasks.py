@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.executions import Executions, Reservation
     from perdure.engine.hints import Hints
-    from perdure.engine.holds import Holds
+    from perdure.engine.holds import Hold, Holds
     from perdure.engine.invocations import Invocation, Invocations
     from perdure.engine.operations import Operations, Plan
     from perdure.engine.starts import Starts
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from perdure.protocol.task_waits import TaskWait
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
+
+    Result = tuple[Hold, int, TaskRecord]
 
 
 class Tasks:
@@ -99,16 +101,32 @@ class Tasks:
             await self._record_operation(environment_no, run_no, run_id, epoch, record, wait)
         else:
             await self._record_wait(environment_no, run_no, epoch, record, wait)
+        self._note_stored(hold, run_id, epoch, record)
+        return is_stored
+
+    async def record_results(self, results: Sequence[Result]) -> list[bool]:
+        """Store new tasks that have their results, in one unit of work; returns when they are durable.
+
+        Returns:
+            Of each whether it was stored: if not, `record` does it, or says why not.
+        """
+        given = [(hold.run_no, epoch, record) for hold, epoch, record in results]
+        stored = await self._storage.write(insert_results, given)
+        for is_stored, (hold, epoch, record) in zip(stored, results, strict=True):
+            if is_stored:
+                self._note_stored(hold, hold.run_id, epoch, record)
+        return stored
+
+    def _note_stored(self, hold: Hold | None, run_id: str, epoch: int, record: TaskRecord) -> None:
         if self._tracing is not None and record.status.is_final:
             self._tracing.task_has_ended(run_id, record)
-        if completed:
+        if record.status is TaskStatus.COMPLETED:
             # Each execution may write another line of the log: that is no progress.
             if hold is not None and hold.epoch == epoch and record.operation != LOG:
                 hold.is_fruitful = True
         elif record.delay_until is not None:
             self._hints.timer_is_set(record.delay_until)
         self._hints.run_has_changed(run_id)
-        return is_stored
 
     async def _record_wait(
         self, environment_no: int, run_no: int, epoch: int, record: TaskRecord, wait: TaskWait
@@ -152,6 +170,11 @@ class Tasks:
         self._operations.take_up(
             plan, record, task_no=task_no, run_no=run_no, run_id=run_id, environment_no=environment_no
         )
+
+
+async def insert_results(tx: Session, results: Sequence[tuple[int, int, TaskRecord]]) -> list[bool]:
+    """Store new tasks that have their results; of each whether it was stored."""
+    return [await tasks.insert_if_executing(tx, run_no, epoch, record) for run_no, epoch, record in results]
 
 
 async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int:

@@ -100,7 +100,7 @@ class Tenant(Struct, frozen=True, gc=False):
     organization: OrganizationInfo
 
 
-class TaskState(Struct, frozen=True, gc=False):
+class TaskState(Struct, frozen=True, gc=False, array_like=True):
     """A task of the run that is already stored, as replay needs it.
 
     ``key`` is the idempotency key (64 hex digits); ``params`` are there when ``params_hash`` is;
@@ -158,7 +158,7 @@ class TaskCompletion(Struct, frozen=True, gc=False):
     properties: JsonText | None = None
 
 
-class Outcome(Struct, frozen=True, kw_only=True, gc=False):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False, tag=True, omit_defaults=True):
     """What every result of an execution may carry.
 
     Attributes:
@@ -223,7 +223,7 @@ class UnresolvedAuth(Outcome, frozen=True, gc=False):
     issues: JsonText
 
 
-class Abandoned(Struct, frozen=True, gc=False):
+class Abandoned(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
     Causes: no such job in this process, storage unavailable, the node stops, all its threads are taken
@@ -242,7 +242,7 @@ class Abandoned(Struct, frozen=True, gc=False):
 ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | AutoYielded | UnresolvedAuth | Abandoned
 
 
-class TaskRecord(Struct, gc=False):
+class TaskRecord(Struct, gc=False, omit_defaults=True):
     """What one execution asks to be stored of one task: its beginning, its state, or both in one write.
 
     ``is_new`` says whether the row is still to be inserted. ``ancestors`` are enclosing tasks whose rows were

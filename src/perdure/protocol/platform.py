@@ -180,7 +180,18 @@ class TasksPlatform(Protocol):
 
 
 class TaskRegister(Protocol):
-    """Where a task is made before its body runs, and gets its id: a platform of the v2 protocol (section 6.5)."""
+    """Where a task is made before its body runs, and gets its id: a platform of the v2 protocol (section 6.5).
+
+    One of perdure's needs none; it may only want an execution to end early.
+    """
+
+    def begins_tasks(self, run_id: str, epoch: int) -> bool:
+        """Whether the tasks of an execution are made there."""
+        ...
+
+    def is_over(self, run_id: str, epoch: int) -> bool:
+        """Whether an execution whose tasks are not made there is to end before its next one; from any thread."""
+        ...
 
     async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
         """Give the stored task of a key; if the run has none yet, it is made as the record says, with another id.

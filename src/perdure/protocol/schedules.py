@@ -20,7 +20,7 @@ CatchUp = Literal["latest", "all", "none"]
 _SECOND: Final = timedelta(seconds=1)
 
 
-class IntervalTiming(Struct, frozen=True, gc=False):
+class IntervalTiming(Struct, frozen=True, gc=False, tag=True):
     """Ticks that are equally far apart."""
 
     seconds: int
@@ -40,7 +40,7 @@ class IntervalTiming(Struct, frozen=True, gc=False):
         return tick + (until - tick) // step * step
 
 
-class CronTiming(Struct, frozen=True, gc=False):
+class CronTiming(Struct, frozen=True, gc=False, tag=True):
     """Ticks at the local times that a cron expression matches; `local_time` says when those are."""
 
     cron: str
@@ -76,7 +76,7 @@ class CronTiming(Struct, frozen=True, gc=False):
 Timing = IntervalTiming | CronTiming
 
 
-class RegisterSchedule(Struct, frozen=True, gc=False):
+class RegisterSchedule(Struct, frozen=True, gc=False, tag=True):
     """Let a dynamic schedule tick under a key, in place of how it ticked before.
 
     The outcome is the registration in the form that it has on the wire (v2 protocol, section 4.6).
@@ -89,7 +89,7 @@ class RegisterSchedule(Struct, frozen=True, gc=False):
     metadata: JsonText | None = None
 
 
-class UnregisterSchedule(Struct, frozen=True, gc=False):
+class UnregisterSchedule(Struct, frozen=True, gc=False, tag=True):
     """Let a dynamic schedule tick no more under a key; the outcome is the registration, which is no longer active."""
 
     dynamic_id: str

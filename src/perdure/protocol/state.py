@@ -16,32 +16,32 @@ from perdure.protocol.schedules import RegisterSchedule, UnregisterSchedule
 StatusState = Literal["loading", "success", "failure"]
 
 
-class GetValue(Struct, frozen=True, gc=False):
+class GetValue(Struct, frozen=True, gc=False, tag=True):
     """Read a value; the outcome is the value, or nothing."""
 
     key: str
 
 
-class HasValue(Struct, frozen=True, gc=False):
+class HasValue(Struct, frozen=True, gc=False, tag=True):
     """Ask whether there is a value, as ``true`` or ``false``."""
 
     key: str
 
 
-class SetValue(Struct, frozen=True, gc=False):
+class SetValue(Struct, frozen=True, gc=False, tag=True):
     """Store a value; the outcome is the value."""
 
     key: str
     value: JsonText
 
 
-class DeleteValue(Struct, frozen=True, gc=False):
+class DeleteValue(Struct, frozen=True, gc=False, tag=True):
     """Delete a value; the outcome is whether there was one, as ``true`` or ``false``."""
 
     key: str
 
 
-class PutStatus(Struct, frozen=True, gc=False):
+class PutStatus(Struct, frozen=True, gc=False, tag=True):
     """Create a status or change it: what is given takes the place of what was, ``None`` leaves it as it is.
 
     The outcome is the status in the form that it has on the wire (v2 protocol, section 4.3). The label of a new

@@ -12,7 +12,7 @@ INVOKED: Final = "invoke"
 """The name of the event that each invocation makes."""
 
 
-class CallbackWait(Struct, frozen=True, gc=False):
+class CallbackWait(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The first request to the task's callback URL (v2 protocol, section 8.1).
 
     ``timeout`` is in seconds, counted from when the task is stored; ``None``: for ever.
@@ -21,7 +21,7 @@ class CallbackWait(Struct, frozen=True, gc=False):
     timeout: float | None
 
 
-class EventWait(Struct, frozen=True, gc=False):
+class EventWait(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The first event that is sent after the task is stored and that matches (v2 protocol, section 8.3).
 
     ``timeout`` as for `CallbackWait`.
@@ -49,7 +49,7 @@ class InvokeRequest(Struct, frozen=True, gc=False):
     callback_url: str | None = None
 
 
-class RunsWait(Struct, frozen=True, gc=False):
+class RunsWait(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The ends of runs that are started in the transaction that stores the task, in this order.
 
     A request without idempotency key gets one that belongs to the task. The task's output is the list of the runs'
@@ -60,7 +60,7 @@ class RunsWait(Struct, frozen=True, gc=False):
     timeout: float | None
 
 
-class Operation(Struct, frozen=True, gc=False):
+class Operation(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """Work that the engine does itself, as the task's operation and params say (v2 protocol, section 7).
 
     ``secrets`` is JSON text of what params show masked; it is kept encrypted, and only until the task has its

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from perdure.errors import ExecutionError, InvalidArgumentError, NotInRunError, StorageError
 from perdure.protocol.execution import (
@@ -92,6 +92,7 @@ class Execution:
         lanes: The threads at work for the run.
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
         register: Where tasks are made before their bodies run; ``None``: nowhere, they are stored when they have ended.
+        pace: Says, if they are not made, whether the execution is to end before its next task; ``None``: nobody does.
     """
 
     def __init__(self, request: ExecutionRequest, host: Surroundings, loop: asyncio.AbstractEventLoop) -> None:
@@ -122,7 +123,7 @@ class Execution:
         self._calls: dict[int, tuple[str, object, Coroutine[Any, Any, Any]]] = {}
         self._main: AnyTask | None = None
         self._platform = host.platform
-        self.register = host.register
+        self._take_register()
         self._loop = loop
         self.outcome: asyncio.Future[ExecutionResult] = self._loop.create_future()
 
@@ -151,10 +152,17 @@ class Execution:
     def go_on(self, request: ExecutionRequest) -> bool:
         """Continue after a suspension with the waits that are over; ``False`` if none of them is."""
         self.epoch = request.epoch
+        self._take_register()
         self.outcome = self._loop.create_future()
         for branch in self.branches.all.values():
             branch.go_on()
         return self.resolve(request.tasks)
+
+    def _take_register(self) -> None:
+        register = self.host.register
+        makes = register is not None and register.begins_tasks(self.run_id, self.epoch)
+        self.register = register if makes else None
+        self.pace = None if makes else register
 
     def hold(self) -> None:
         """Note that the suspended code stays in memory: no time-out of a task runs meanwhile."""
@@ -408,6 +416,27 @@ class Execution:
         if self.interrupted:
             raise Interrupt
         return state
+
+    async def end_early(self) -> NoReturn:
+        """End the execution before its next task, on the event loop.
+
+        Raises:
+            Interrupt: Always.
+        """
+        if self.interrupted:
+            raise Interrupt
+        raise self.give_up(Abandoned("the execution ends between two tasks"))
+
+    async def callback_url(self, task_id: str) -> str:
+        """Give the URL where a request completes a task, on the event loop.
+
+        Raises:
+            Interrupt: It cannot be told: the execution is over.
+        """
+        try:
+            return await self._platform.callback_url(task_id)
+        except (ExecutionError, StorageError) as error:
+            raise self.give_up(Abandoned(f"{error.code}: {error.message}")) from error
 
     async def perform(self, record: TaskRecord, call: StateCall) -> StateOutcome:
         """Let the platform do a task's work on state and store what came of it; returns when it is durable.

@@ -82,7 +82,7 @@ class Host:
         dynamic_triggers: The client's dynamic triggers by id.
         stand_ins: What answers tasks in place of their bodies, in tests.
         max_threads: How many threads plain jobs have at most, and plain bodies of async code as many again.
-        register: Where each task is made before its body runs; ``None``: nowhere.
+        register: Where each task is made before its body runs, if it says so; ``None``: nowhere.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -21,6 +21,7 @@ from perdure.protocol.messages.tenancy import (
     SourceReference,
 )
 from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.operation_bounds import FETCH, FETCH_RESPONSE, POLL
 from perdure.protocol.statuses import TaskStatus
 
 if TYPE_CHECKING:
@@ -39,20 +40,27 @@ _THRESHOLDS: Final = AutoYieldConfig(
     before_complete_task_threshold=750,
     after_complete_task_threshold=750,
 )
+_ASKED: Final = "task"
+_SHARED: Final = ("wait", FETCH, FETCH_RESPONSE, POLL)
 _encode = msgspec.json.Encoder().encode
 
 
-def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int | None) -> RunJobBody:
+def execution_body(
+    request: ExecutionRequest, *, now: datetime, limit_ms: int | None, is_native: bool = False
+) -> RunJobBody:
     """Make the body.
 
     Args:
         request: The execution.
         now: When it begins.
         limit_ms: Milliseconds that it may take, then the app yields by itself; ``None``: as many as it likes.
+        is_native: Whether the app is perdure's.
     """
+    told: dict[str, Any] = {"stored_tasks": request.tasks}
+    if not is_native or not may_batch(request.tasks):
+        told = _told(request.tasks)
     event, tenant = request.event, request.tenant
     environment, organization, project = tenant.environment, tenant.organization, tenant.project
-    cached, cursor = pack_tasks(request.tasks)
     return RunJobBody(
         event=ApiEventLog(
             id=event.id,
@@ -62,7 +70,12 @@ def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int | 
             timestamp=Instant.of(event.timestamp),
         ),
         job=JobReference(id=request.job.id, version=request.job.version),
-        run=ExecutedRun(id=request.run.id, is_test=request.run.is_test, is_retry=False, started_at=Instant.of(now)),
+        run=ExecutedRun(
+            id=request.run.id,
+            is_test=request.run.is_test,
+            is_retry=is_native and request.run.is_retry,
+            started_at=Instant.of(request.run.started_at if is_native else now),
+        ),
         environment=EnvironmentReference(id=environment.id, slug=environment.slug, type=environment.type),
         organization=OrganizationReference(id=organization.id, slug=organization.slug, title=organization.title),
         project=ProjectReference(id=project.id, slug=project.slug, name=project.name),
@@ -72,22 +85,21 @@ def execution_body(request: ExecutionRequest, *, now: datetime, limit_ms: int | 
         source=UNSET
         if request.source is None
         else SourceReference(id=request.source.id, metadata=_raw(request.source.metadata)),
-        tasks=cached,
-        cached_task_cursor=cursor,
-        noop_tasks_set=NoopFilter(
-            task.key for task in request.tasks if task.noop and task.status is TaskStatus.COMPLETED
-        ).encode(),
         yielded_executions=list(request.yielded),
         run_chunk_execution_limit=UNSET if limit_ms is None else limit_ms,
         auto_yield_config=_THRESHOLDS,
+        epoch=request.epoch if is_native else UNSET,
+        **told,
     )
 
 
-def resumed_body(request: ExecutionRequest, *, now: datetime) -> RunJobBody:
+def resumed_body(request: ExecutionRequest, *, now: datetime, is_native: bool) -> RunJobBody:
     """Make the body for a run that is still in the memory of the app: the tasks that it waits for, and no others."""
-    waited = replace(request, tasks=[])
+    body = execution_body(replace(request, tasks=[]), now=now, limit_ms=None, is_native=is_native)
+    if is_native and not any(map(_was_asked_for, request.tasks)):
+        return replace(body, resumed=True, stored_tasks=request.tasks)
     known = [_known(task) for task in request.tasks]
-    return replace(execution_body(waited, now=now, limit_ms=None), resumed=True, known_tasks=known)
+    return replace(body, resumed=True, known_tasks=known, stored_tasks=UNSET)
 
 
 def _known(task: TaskState) -> KnownTask:
@@ -102,6 +114,30 @@ def _known(task: TaskState) -> KnownTask:
         delay_until=UNSET if task.delay_until is None else Instant.of(task.delay_until),
         output=_raw(text),
     )
+
+
+def may_batch(states: list[TaskState]) -> bool:
+    """Whether an execution of perdure's own may go on from these tasks by itself, without asking for each task.
+
+    They must fit into a body; and no task may have been made by asking, since its parts are others then.
+    """
+    size = 0
+    for task in states:
+        size += len(task.output or "") + len(task.params or "") + _TASK_OVERHEAD
+        if size > CACHE_BUDGET or _was_asked_for(task):
+            return False
+    return True
+
+
+def _was_asked_for(task: TaskState) -> bool:
+    return task.operation == _ASKED or (task.operation in _SHARED and task.params_hash is None)
+
+
+def _told(states: list[TaskState]) -> dict[str, Any]:
+    # As clients of the v2 protocol know them.
+    cached, cursor = pack_tasks(states)
+    noops = NoopFilter(task.key for task in states if task.noop and task.status is TaskStatus.COMPLETED)
+    return {"tasks": cached, "cached_task_cursor": cursor, "noop_tasks_set": noops.encode()}
 
 
 def pack_tasks(states: list[TaskState]) -> tuple[list[CachedTask], str | UnsetType]:

@@ -59,10 +59,16 @@ def execution_request(body: RunJobBody, *, number: int) -> ExecutionRequest:
         ),
         None if body.account is UNSET else AccountInfo(body.account.id, _json(body.account.metadata)),
         None if body.source is UNSET else SourceInfo(body.source.id, _json(body.source.metadata)),
-        _known_states(body) if is_resumed else _cached_states(body),
+        _states(body),
         () if body.yielded_executions is UNSET else tuple(body.yielded_executions),
         is_complete=not is_resumed,
     )  # fmt: skip
+
+
+def _states(body: RunJobBody) -> list[TaskState]:
+    if body.stored_tasks is not UNSET:
+        return body.stored_tasks
+    return _known_states(body) if body.resumed is True else _cached_states(body)
 
 
 def _cached_states(body: RunJobBody) -> list[TaskState]:

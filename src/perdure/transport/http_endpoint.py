@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
@@ -30,6 +29,7 @@ from perdure.protocol.messages.headers import (
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
     NOT_HELD,
+    RESULT_HEADER,
     RUN_METADATA_HEADER,
     SERVER_USER_AGENT,
     Action,
@@ -49,6 +49,7 @@ from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body, resumed_body
 from perdure.transport.kept_runs import KeptRuns
+from perdure.transport.native_results import read_result
 from perdure.transport.node_link import perdure_version
 from perdure.transport.platform_timeouts import is_platform_timeout
 
@@ -229,11 +230,9 @@ class HttpEndpoint:
 
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:
-            made = resumed_body(request, now=self._now())
-        else:
-            limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
-            made = execution_body(request, now=self._now(), limit_ms=limit_ms)
-        return encode_message(replace(made, epoch=request.epoch) if self._is_native else made)
+            return encode_message(resumed_body(request, now=self._now(), is_native=self._is_native))
+        limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
+        return encode_message(execution_body(request, now=self._now(), limit_ms=limit_ms, is_native=self._is_native))
 
     def _note_keeper(self, request: ExecutionRequest, result: ExecutionResult, answer: OutboundResponse) -> None:
         if self._kept is None or not isinstance(result, Suspended):
@@ -400,6 +399,8 @@ class HttpEndpoint:
 
     def _read(self, answer: OutboundResponse) -> ExecutionResult:
         try:
+            if any(name == RESULT_HEADER for name, _ in answer.headers):
+                return read_result(answer.body)
             return result_of(answer.body)
         except JsonError:
             return Failed(ErrorInfo("EndpointError", "Endpoint responded with invalid JSON"))

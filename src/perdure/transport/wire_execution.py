@@ -41,6 +41,7 @@ class WireExecution:
         noops: The log lines that the run has.
         epoch: The number that the platform gave it, which its writes name; ``None``: it gave none.
         is_native: Whether the platform is perdure's.
+        has_all: Whether all tasks of the run are known, and what it stores goes by batches.
         monotonic: Gives the time in seconds.
 
     Attributes:
@@ -58,6 +59,7 @@ class WireExecution:
         noops: NoopFilter | None,
         epoch: int | None,
         is_native: bool,
+        has_all: bool = False,
         monotonic: Callable[[], float],
     ) -> None:
         self.run_id = run_id
@@ -65,6 +67,7 @@ class WireExecution:
         self.noops = noops
         self.epoch = epoch
         self.is_native = is_native
+        self.has_all = has_all
         self.tasks: dict[str, ServerTask] = {}
         self.retries: dict[str, tuple[ErrorInfo, datetime]] = {}
         self.stop: Stop | None = None
@@ -78,8 +81,13 @@ class WireExecution:
         Raises:
             StaleExecutionError: It is.
         """
-        if self._limit_ms and self._limit_ms - self._elapsed_ms() < needed_ms:
+        if self.is_short(needed_ms):
             raise self.auto_yield(location)
+
+    def is_short(self, needed_ms: float) -> bool:
+        """Whether less time than that is left."""
+        limit = self._limit_ms
+        return limit is not None and limit > 0 and limit - self._elapsed_ms() < needed_ms
 
     def check_task(self, task: ServerTask, location: str) -> None:
         """Note a task as the platform sent it, and stop if that says so.

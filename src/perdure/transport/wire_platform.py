@@ -55,6 +55,7 @@ class WirePlatform(WireTasks):
 
     async def close(self) -> None:
         """Close every connection."""
+        self._outbox.close()
         await self._link.close()
         await self._desk.close()
 

@@ -34,7 +34,9 @@ from perdure.protocol.messages.headers import (
 from perdure.protocol.messages.tasks import CompleteTaskBody, CreateTaskAnswer, FailTaskBody, ServerTask
 from perdure.protocol.state import StateOutcome
 from perdure.protocol.statuses import TaskStatus
+from perdure.protocol.task_batches import BatchItem
 from perdure.protocol.task_waits import EventWait, RunsWait
+from perdure.transport.outbox import Outbox
 from perdure.transport.wire_execution import BODY_MS, END_MS, START_MS
 from perdure.transport.wire_link import RateLimitedError, WireRequest, quoted
 from perdure.transport.wire_messages import create_body, dispatcher_seconds, state_of
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import JsonText, TaskRecord, TaskState
     from perdure.protocol.state import StateCall
+    from perdure.protocol.task_batches import BatchOutcome
     from perdure.transport.wire_calls import WireCalls
     from perdure.transport.wire_execution import WireExecution
     from perdure.transport.wire_link import WireLink
@@ -67,6 +70,7 @@ class WireTasks:
 
     def __init__(self, link: WireLink, calls: WireCalls, state: Callable[[], StateAndSchedules]) -> None:
         self._link = link
+        self._outbox = Outbox(link)
         self._calls = calls
         self._state = state
         self._executions: dict[int, WireExecution] = {}
@@ -95,6 +99,19 @@ class WireTasks:
             execution.check_time(BODY_MS, "before_execute_task")
         return state_of(task, record)
 
+    def begins_tasks(self, run_id: str, epoch: int) -> bool:
+        """Whether the platform is to make each task of an execution before its body runs."""
+        return not self._find(epoch).has_all
+
+    def is_over(self, run_id: str, epoch: int) -> bool:
+        """Whether an execution is to end before its next task."""
+        execution = self._executions.get(epoch)
+        if execution is not None:
+            if not self.is_stopping and not execution.is_short(BODY_MS):
+                return False
+            execution.auto_yield("start_task")
+        return True
+
     def has_line(self, run_id: str, epoch: int, key: str) -> bool:
         """Whether the run's log has a line already, as far as can be known; a few new lines may be taken for old."""
         noops = self._find(epoch).noops
@@ -103,6 +120,9 @@ class WireTasks:
     async def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> None:
         """Store what has become of a task that was made, or a log line."""
         execution = self._find(epoch)
+        if execution.has_all:
+            await self._put(execution, record)
+            return
         await self._write_lines(execution, record)
         if record.is_new:
             await self._create(execution, record)
@@ -117,6 +137,11 @@ class WireTasks:
     async def perform_task(self, run_id: str, epoch: int, record: TaskRecord, call: StateCall) -> StateOutcome:
         """Do a task's work on state, and store what came of it."""
         execution = self._find(epoch)
+        if execution.has_all:
+            done = await self._put(execution, record, call)
+            assert done is not None
+            assert done.state is not None
+            return done.state
         await self._write_lines(execution, record)
         try:
             output = await perform(self._state(), run_id, call)
@@ -135,7 +160,26 @@ class WireTasks:
             task = execution.tasks.get(task_id)
             if task is not None and isinstance(task.callback_url, str):
                 return task.callback_url
-        raise StaleExecutionError
+        try:
+            return await self._outbox.url_of(task_id)
+        except PerdureError as error:
+            raise StaleExecutionError(error.message) from error
+
+    async def _put(
+        self, execution: WireExecution, record: TaskRecord, call: StateCall | None = None
+    ) -> BatchOutcome | None:
+        assert execution.epoch is not None
+        try:
+            return await self._outbox.put(BatchItem(execution.run_id, execution.epoch, record, call))
+        except NotConnectedError as error:
+            raise self._lost(execution, error) from error
+        except NotFoundError as error:
+            raise RunNotActiveError(error.message) from error
+        except (ExecutionError, RunError):
+            # As in a node's own process.
+            raise
+        except PerdureError as error:
+            raise execution.auto_yield("failed_task_run") from error
 
     def _find(self, epoch: int) -> WireExecution:
         execution = self._executions.get(epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from perdure.protocol.execution import TaskState
 from perdure.protocol.messages.auth import ConnectionAuth
 from perdure.protocol.messages.events import ApiEventLog
 from perdure.protocol.messages.instant import Instant
@@ -69,6 +70,8 @@ class RunJobBody(Struct, frozen=True, kw_only=True, rename="camel"):
         epoch: Native. The number of this execution; what it writes must name it.
         known_tasks: Native. With ``resumed``, the tasks that the run waits for.
         resumed: Native. The run was suspended and goes on, where its host still holds it.
+        stored_tasks: Native. All tasks of the run, or, if it is ``resumed``, those that it waits for, in place of the
+            other members that tell of tasks. The execution stores what it does by batches.
     """
 
     event: ApiEventLog
@@ -91,6 +94,7 @@ class RunJobBody(Struct, frozen=True, kw_only=True, rename="camel"):
     epoch: int | UnsetType = UNSET
     known_tasks: list[KnownTask] | UnsetType = UNSET
     resumed: bool | UnsetType = UNSET
+    stored_tasks: list[TaskState] | UnsetType = UNSET
 
 
 class RunMetadata(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

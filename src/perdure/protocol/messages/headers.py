@@ -29,6 +29,9 @@ HELD_HEADER = "perdure-held"
 NOT_HELD = 410
 """Native. The status of the answer to EXECUTE_JOB that a suspended run is no longer in memory: it has to replay."""
 
+RESULT_HEADER = "perdure-result"
+"""Native. Sent with an answer to EXECUTE_JOB that is none of the protocol's."""
+
 EPOCH_HEADER = "perdure-epoch"
 """Native. The number of the execution that writes."""
 

@@ -29,7 +29,7 @@ async def ask_outside(
     """
     from perdure.sdk.io.run_task import run_task
 
-    url = await execution.on_loop(call, partial(execution.host.platform.callback_url, task.id))
+    url = await execution.on_loop(call, partial(execution.callback_url, task.id))
     body = _with_url(fn, url) if options.takes_url else _with_task(fn, url)
     inner = TaskOptions(
         operation="callback",

@@ -73,6 +73,12 @@ async def run_task(
                 break
         if execution.register is not None and ask.state is None and not ask.is_settled:
             await execution.on_loop(call, partial(register_task, execution, scope, ask, options))
+        elif (
+            execution.pace is not None
+            and not ask.is_settled
+            and execution.pace.is_over(execution.run_id, execution.epoch)
+        ):
+            await execution.on_loop(call, execution.end_early)
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else _wrapped(scope, options.wrap, result)

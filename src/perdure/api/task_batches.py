@@ -1,0 +1,42 @@
+"""What executions of perdure's own apps have to store, many at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from perdure.api.bodies import read_body
+from perdure.api.refusals import Refusal
+from perdure.api.routes import Route
+from perdure.errors import Issue
+from perdure.protocol.messages.codec import MessageShapeError
+from perdure.protocol.task_batches import BATCH_BYTES, BATCH_TYPE, MOST_ITEMS, BatchAnswer, TaskBatch, pack, unpack
+
+if TYPE_CHECKING:
+    from perdure.api.calls import Call
+
+
+class BatchResponse(Response):
+    """An answer in MessagePack."""
+
+    media_type = BATCH_TYPE
+
+
+async def take_batch(call: Call) -> Response:
+    """Store what executions ask for; the answer says of each what became of it."""
+    if call.request.headers.get("content-type", "") != BATCH_TYPE:
+        raise Refusal(415, "unsupported_media_type", f"Send a batch, with Content-Type: {BATCH_TYPE}.")
+    batch = unpack(await read_body(call.request, limit=BATCH_BYTES), TaskBatch)
+    if len(batch.items) > MOST_ITEMS:
+        sentence = f"A batch has {MOST_ITEMS:,} items at most, not {len(batch.items):,}."
+        raise MessageShapeError(sentence, issues=[Issue(["items"], sentence)])
+    return BatchResponse(pack(BatchAnswer(await call.remote.batches.take(batch.items))))
+
+
+ROUTES = (
+    Route(
+        method="POST", path="/api/task-batches", handler=take_batch,
+        summary="Store what executions of an app of perdure's ask for, in MessagePack", body=Any,
+    ),
+)  # fmt: skip

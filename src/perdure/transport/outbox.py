@@ -1,0 +1,155 @@
+"""What the executions of a process have to store, on its way to a platform of perdure's: many at once.
+
+While a request is under way, what comes gathers for the next one, as commits do in a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
+
+from msgspec import Raw, Struct
+
+from perdure.errors import NotConnectedError, PerdureError
+from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, BatchOutcome, pack, unpack
+from perdure.transport.node_errors import Refused, error_of
+from perdure.transport.wire_link import RateLimitedError, WireRequest
+
+if TYPE_CHECKING:
+    from perdure.transport.wire_link import WireLink
+
+LANES: Final = 1
+"""How many requests are under way at most; what belongs to one run goes by one of them, in its order."""
+
+ITEMS_AT_ONCE: Final = 500
+BYTES_AT_ONCE: Final = 1024 * 1024
+"""How much goes into one request; a single item may be larger."""
+
+LONGEST_PAUSE: Final = 10.0
+"""How many seconds an outbox waits, once, for a platform that says that it is asked too often."""
+
+_PATH: Final = "/api/task-batches"
+_REFUSED: Final = 409
+_ROOM: Final = 10_000
+
+
+class PackedBatch(Struct, gc=False):
+    """A `TaskBatch` whose items are written already."""
+
+    items: list[Raw]
+
+
+class Outbox:
+    """Sends what executions ask for, and tells each what became of it; for one event loop.
+
+    Args:
+        link: The way to the platform.
+    """
+
+    def __init__(self, link: WireLink) -> None:
+        self._link = link
+        self._lanes = [_Lane(link) for _ in range(LANES)]
+
+    async def put(self, item: BatchItem) -> BatchOutcome | None:
+        """Put an item in; returns when the platform has done it. Cancelling this changes nothing: it is sent.
+
+        Raises:
+            NotConnectedError: The platform does not answer, or too much is waiting already.
+            PerdureError: The platform refuses it: what the same call raises in a node's own process.
+        """
+        lanes = self._lanes
+        outcome = await (lanes[0] if LANES == 1 else lanes[crc32(item.run.encode()) % LANES]).put(item)
+        if outcome is not None and outcome.code is not None:
+            raise error_of(_REFUSED, Refused(outcome.error or "", outcome.code), url=self._link.url)
+        return outcome
+
+    async def url_of(self, task_id: str) -> str:
+        """Ask for the callback URL of a task that is not stored yet; errors are those of `put`."""
+        outcome = await self.put(BatchItem("", 0, url_of=task_id))
+        if outcome is None or outcome.url is None:
+            raise PerdureError("The server has not told where the task gets its result.")
+        return outcome.url
+
+    def close(self) -> None:
+        """Send nothing more."""
+        for lane in self._lanes:
+            lane.close()
+
+
+class _Lane:
+    """Sends one request after the other."""
+
+    def __init__(self, link: WireLink) -> None:
+        self._link = link
+        self._waiting: list[tuple[Raw, asyncio.Future[BatchOutcome | None]]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def put(self, item: BatchItem) -> asyncio.Future[BatchOutcome | None]:
+        if len(self._waiting) >= _ROOM:
+            raise NotConnectedError(f"{_ROOM:,} tasks wait already for the server to store them.")
+        future: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
+        self._waiting.append((Raw(pack(item)), future))
+        if self._sending is None:
+            self._sending = self._loop.create_task(self._send_all(), context=Context())
+        return future
+
+    def close(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                taken = self._take()
+                try:
+                    outcomes = await self._send([item for item, _ in taken])
+                except Exception as error:
+                    _fail(taken, error)
+                except asyncio.CancelledError:
+                    _fail([*taken, *self._waiting], NotConnectedError("The app stops."))
+                    self._waiting.clear()
+                    raise
+                else:
+                    for (_, future), outcome in zip(taken, outcomes, strict=True):
+                        if not future.done():
+                            future.set_result(outcome)
+        finally:
+            self._sending = None
+
+    def _take(self) -> list[tuple[Raw, Any]]:
+        size, count = 0, 0
+        for item, _ in self._waiting[:ITEMS_AT_ONCE]:
+            size += len(item)
+            if count and size > BYTES_AT_ONCE:
+                break
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    async def _send(self, items: list[Raw]) -> list[BatchOutcome | None]:
+        request = WireRequest("POST", _PATH, pack(PackedBatch(items)), content_type=BATCH_TYPE)
+        try:
+            reply = await self._link.ask(request)
+        except RateLimitedError as error:
+            # What was done is done again if it is not stored, so it is worth to wait a little.
+            pause = error.reset / 1000 - time.time()
+            if pause > LONGEST_PAUSE:
+                raise
+            await asyncio.sleep(max(pause, 0))
+            reply = await self._link.ask(request)
+        outcomes = unpack(reply.body, BatchAnswer).outcomes
+        if len(outcomes) != len(items):
+            raise PerdureError(f"{len(items)} items were sent, and the server has answered {len(outcomes)}.")
+        return outcomes
+
+
+def _fail(taken: list[tuple[Raw, Any]], error: Exception) -> None:
+    for _, future in taken:
+        if not future.done():
+            future.set_exception(error)
+            # Whoever was to read it may have gone.
+            future.exception()
