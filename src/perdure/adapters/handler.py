@@ -45,7 +45,6 @@ from perdure.protocol.messages.notifications import RunNotification
 from perdure.protocol.messages.preprocessing import PreprocessRunAnswer, PreprocessRunBody
 from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.received import ReceivedRequest
-from perdure.sdk.dynamic_trigger import trigger_call
 from perdure.transport.index_answer import index_answer
 from perdure.transport.node_link import perdure_version
 from perdure.transport.trigger_answer import trigger_answer
@@ -216,6 +215,9 @@ class AppHandler:
     # Requests from outside, and what this client has none of.
 
     async def _initialize(self, request: AppRequest) -> AppAnswer:
+        # An app that has a dynamic trigger has imported it: not before the rest of the SDK is there.
+        from perdure.sdk.dynamic_trigger import trigger_call
+
         body = _read(request.body, InitializeTriggerBody, "Invalid trigger body")
         trigger = self._client.dynamic_triggers.get(body.id)
         if trigger is None:
