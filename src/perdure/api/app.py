@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.websockets import WebSocketClose
 
@@ -30,6 +29,7 @@ from perdure.api.callbacks import CallbackRoute
 from perdure.api.deploy_hooks import DeployHookRoute
 from perdure.api.dispatcher import Dispatcher, group
 from perdure.api.metrics import MetricsRoute
+from perdure.api.path_tree import PathTree
 from perdure.api.paths import sent_path
 from perdure.api.receiving import EndpointRequests, ReceivingRoute, SourceRequests
 from perdure.api.streams import Streams
@@ -42,6 +42,8 @@ from perdure.api.v2 import sources as v2_sources
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Collection, Sequence
+    from typing import TypeAlias
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -52,6 +54,12 @@ if TYPE_CHECKING:
     from perdure.api.tallies import Tallies
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.http_endpoints import HttpEndpoints
+
+    Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+    """The headers of a request, by lower-case names."""
+
+    Direct: TypeAlias = tuple[Dispatcher, dict[str, str]]
+    """What answers a request, and the parts of its path."""
 
 HEADERS_LIMIT = 32 * 1024
 """How many bytes the headers of a request may have."""
@@ -64,7 +72,7 @@ REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
 HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES)
-"""What is asked at every step of a run. A path is compared with those of all routes in turn, so these come first."""
+"""What is asked at every step of a run: a server may answer these without ASGI in between."""
 
 
 def all_routes() -> list[Route]:
@@ -93,13 +101,15 @@ def all_routes() -> list[Route]:
 class NodeApp:
     """The ASGI application of a node; an app of one's own may mount it under any path."""
 
-    def __init__(self, router: ASGIApp) -> None:
-        self._router = router
+    def __init__(self, paths: PathTree[ASGIApp], hot: Collection[str]) -> None:
+        self._paths = paths
+        self._hot = frozenset(hot)
+        self._others = Router(default=_find_nothing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, by its path as it was sent."""
         if scope["type"] != "http":
-            await self._router(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         sent = sent_path(scope) if len(scope["path"]) <= URL_LIMIT else None
         if sent is None or len(sent) + len(scope["query_string"]) > URL_LIMIT:
@@ -109,8 +119,27 @@ class NodeApp:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_LIMIT:
             await headers_too_large()(scope, receive, send)
             return
-        below = {**scope, "path": sent, "root_path": ""}
-        await self._router(below, receive, send)
+        found = self._paths.find(sent)
+        if found is None:
+            await _find_nothing(scope, receive, send)
+            return
+        await found[0]({**scope, "path": sent, "root_path": "", "path_params": found[1]}, receive, send)
+
+    def find_direct(self, target: bytes, headers: Headers) -> Direct | None:
+        """Find what answers a POST without ASGI in between; ``None``: it has to come by ASGI.
+
+        Args:
+            target: The path of the request with its query, as it was sent.
+            headers: Its headers.
+        """
+        if b"?" in target or len(target) > URL_LIMIT or not target.isascii():
+            return None
+        if sum(len(name) + len(value) for name, value in headers) > HEADERS_LIMIT:
+            return None
+        found = self._paths.find(target.decode("ascii"))
+        if found is None or not isinstance(found[0], Dispatcher) or found[0].path not in self._hot:
+            return None
+        return found[0], found[1]
 
 
 def node_app(
@@ -135,19 +164,20 @@ def node_app(
     streams = Streams()
     receiver = CallbackRoute(callbacks)
     callback = "tasks/{task_id}/callback/{token}"
-    routes = [PathRoute(f"/api/v1/{callback}", receiver), PathRoute(f"/api/v1/runs/{{run_id}}/{callback}", receiver)]
+    paths: PathTree[ASGIApp] = PathTree()
+    paths.add(f"/api/v1/{callback}", receiver)
+    paths.add(f"/api/v1/runs/{{run_id}}/{callback}", receiver)
     requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now)
-    routes.append(PathRoute("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests))
+    paths.add("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests)
     hooks = DeployHookRoute(keys.node.environments)
-    routes.append(PathRoute("/api/v1/endpoints/{environment_id}/{endpoint_id}/index/{hook}", hooks))
-    routes.append(PathRoute("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies)))
+    paths.add("/api/v1/endpoints/{environment_id}/{endpoint_id}/index/{hook}", hooks)
+    paths.add("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies))
     of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
-    routes.append(PathRoute("/api/v1/sources/http/{source_id}", of_sources))
-    for path, of_path in sorted(group(all_routes()).items(), key=lambda item: item[1][0] not in HOT):
+    paths.add("/api/v1/sources/http/{source_id}", of_sources)
+    for path, of_path in group(all_routes()).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
-        is_open_ended = any(route.is_open_ended for route in of_path)
-        routes.append(PathRoute(f"{path[:-1]}:path}}" if is_open_ended else path, dispatcher))
-    return NodeApp(Router(routes, redirect_slashes=False, default=_find_nothing))
+        paths.add(path, dispatcher, is_open_ended=any(route.is_open_ended for route in of_path))
+    return NodeApp(paths, [route.path for route in HOT])
 
 
 def headers_too_large() -> Response:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from perdure.api.refusals import Refusal
+from perdure.api.request import ApiRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
 _CLOSE = {"Connection": "close"}
@@ -36,10 +39,17 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
     if encoding.strip().lower() != "identity":
         raise Refusal(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
     announced = _announced(request)
-    sentence = f"The body may have {limit:,} bytes at most."
-    too_large = Refusal(413, "payload_too_large", sentence, headers=_CLOSE if announced > _FAR_TOO_LARGE else None)
     if announced > limit:
-        raise too_large
+        raise _too_large(limit, headers=_CLOSE if announced > _FAR_TOO_LARGE else None)
+    whole = request.whole if isinstance(request, ApiRequest) else None
+    if whole is not None:
+        if len(whole) > limit:
+            raise _too_large(limit)
+        return whole
+    return await _read_parts(request, limit, seconds)
+
+
+async def _read_parts(request: Request, limit: int, seconds: float) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
@@ -47,7 +57,7 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
             async for part in request.stream():
                 size += len(part)
                 if size > limit:
-                    raise too_large
+                    raise _too_large(limit)
                 parts.append(part)
     except TimeoutError:
         sentence = f"The body did not arrive within {seconds:g} seconds."
@@ -55,6 +65,10 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
     except ClientDisconnect:
         raise Refusal(400, "bad_request", "The body broke off.") from None
     return b"".join(parts)
+
+
+def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Refusal:
+    return Refusal(413, "payload_too_large", f"The body may have {limit:,} bytes at most.", headers=headers)
 
 
 def _announced(request: Request) -> int:

@@ -134,13 +134,24 @@ class Call:
             Refusal: It is too large, too slow or no JSON by its Content-Type.
             JsonError: It is no acceptable JSON.
         """
-        kind = self.request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-            raise Refusal(415, "unsupported_media_type", "Send JSON, with Content-Type: application/json.")
-        data = await read_body(self.request, limit=limit)
+        data = await self._read_json(limit)
         if or_nothing is not None and not data.strip():
             return or_nothing
         return check(data, max_depth=MAX_DEPTH + depth)
+
+    async def json_bytes(self, *, limit: int, depth: int = 0) -> bytes:
+        """Read the body as `json_text` does, but leave it as it is."""
+        data = await self._read_json(limit)
+        check(data, max_depth=MAX_DEPTH + depth)
+        return data
+
+    async def _read_json(self, limit: int) -> bytes:
+        given = self.request.headers.get("content-type", "application/json")
+        if given != "application/json":
+            kind = given.partition(";")[0].strip().lower()
+            if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+                raise Refusal(415, "unsupported_media_type", "Send JSON, with Content-Type: application/json.")
+        return await read_body(self.request, limit=limit)
 
 
 def page_of(call: Call, *, take: int = 20) -> dict[str, Any]:

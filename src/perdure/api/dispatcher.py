@@ -37,6 +37,9 @@ _PREFLIGHT = {
 class Dispatcher:
     """An ASGI application for the routes of one path.
 
+    Attributes:
+        path: The path, with the names of its parts in braces.
+
     Args:
         routes: They differ in their methods.
         keys: Who may ask, and whom.
@@ -63,31 +66,36 @@ class Dispatcher:
         self._keys = keys
         self._limits = limits
         self._tallies = tallies
-        self._path = routes[0].path
+        self.path = routes[0].path
         self._streams = streams
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        response = await self.respond(ApiRequest(scope, receive))
+        await response(scope, receive, send)
+
+    async def respond(self, request: ApiRequest) -> Response:
+        """Make the answer to a request; no `Exception` comes of it."""
         request_id, began = new_request_id(), now()
         counted: dict[str, str] = {}
         try:
-            response = await self._answer(ApiRequest(scope, receive), counted)
+            response = await self._answer(request, counted)
         except Exception as error:
             response = refuse(refusal_of(error, request_id), request_id)
         added = {"x-request-id": request_id, "perdure-version": perdure_version(), **counted}
         if self._has_cors:
             added.update(_CORS)
         complete(response, added)
-        self._note(scope["method"], response.status_code, now() - began, request_id)
-        await response(scope, receive, send)
+        self._note(request.method, response.status_code, now() - began, request_id)
+        return response
 
     def _note(self, method: str, status: int, seconds: float, request_id: str) -> None:
         known = method if method in self._routes else "other"
-        self._tallies.add(known, self._path, status, seconds)
+        self._tallies.add(known, self.path, status, seconds)
         if _log.isEnabledFor(logging.DEBUG):
-            members = {"request_id": request_id, "route": self._path, "status": status, "seconds": round(seconds, 6)}
-            _log.debug("%s %s %d", known, self._path, status, extra={"members": members})
+            members = {"request_id": request_id, "route": self.path, "status": status, "seconds": round(seconds, 6)}
+            _log.debug("%s %s %d", known, self.path, status, extra={"members": members})
 
     async def _answer(self, request: ApiRequest, counted: dict[str, str]) -> Response:
         """Answer a request; ``counted`` takes the headers that say how many more there may be."""

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope
+    from starlette.types import Message, Receive, Scope
 
 
 class ApiHeaders(Headers):
@@ -31,8 +31,32 @@ class ApiHeaders(Headers):
 
 
 class ApiRequest(Request):
-    """A request to a route of the API."""
+    """A request to a route of the API.
+
+    Attributes:
+        whole: Its body, if that had arrived before the request was looked at; ``None``: it is to be read.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self._headers = ApiHeaders(scope)
+        self.whole: bytes | None = None
+
+
+def whole_request(method: str, headers: list[tuple[bytes, bytes]], parts: dict[str, str], body: bytes) -> ApiRequest:
+    """Make a request of which everything is known.
+
+    Args:
+        method: Its method.
+        headers: Its headers, by lower-case names.
+        parts: The parts of its path that the route names, as they were sent.
+        body: Its body.
+    """
+    scope = {"type": "http", "method": method, "headers": headers, "path_params": parts, "query_string": b""}
+    request = ApiRequest(scope, _nothing_more)
+    request.whole = body
+    return request
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}

@@ -87,6 +87,23 @@ def check(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     return text.decode() if isinstance(text, bytes) else _escape_surrogates(text)
 
 
+def check_part(text: bytes, *, max_depth: int = MAX_DEPTH) -> str:
+    """Check JSON that is a value of a larger text that has passed the guard, and keep its text for storage.
+
+    All that is left to find out is whether it is nested too deeply by itself.
+
+    Args:
+        text: The JSON.
+        max_depth: How many arrays and objects may enclose one another.
+
+    Raises:
+        JsonError: ``json_too_deep``.
+    """
+    part = text.decode()
+    _check_shape(part, max_depth, MAX_NODES)
+    return part
+
+
 def dump(value: object, *, root: str = "result", default: Callable[[object], object] | None = None) -> str:
     """Encode a value of user code as JSON text for storage.
 

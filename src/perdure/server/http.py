@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from perdure.api.app import HEADERS_LIMIT, URL_LIMIT, headers_too_large
+from perdure.api.request import whole_request
 
 if TYPE_CHECKING:
-    import asyncio
+    from perdure.api.app import Direct
+    from perdure.api.dispatcher import Dispatcher
+    from perdure.api.request import ApiRequest
 
 HEADER_SECONDS = 30.0
 """How long a connection may stay without a whole request head."""
@@ -19,15 +23,24 @@ HEADER_SECONDS = 30.0
 HEAD_LIMIT = HEADERS_LIMIT + URL_LIMIT
 """How many bytes the first line and the headers of a request may have while they arrive."""
 
-_MAX_CONNECTIONS = 1000
+MOST_CONNECTIONS: Final = 1000
+"""How many connections, or requests under way, there may be before further requests are refused."""
+
+_UNUSUAL: Final = {b"transfer-encoding", b"expect", b"upgrade"}
 _SHUTDOWN_SECONDS = 2
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself would wait for a request's head for ever."""
+    """uvicorn's protocol, which by itself would wait for a request's head for ever.
+
+    A request that has arrived whole and is for a route that is asked at every step of a run is answered without ASGI in
+    between, which takes longer than all that such a request needs. Any other goes the usual way.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _is_in_head = True
     _head_bytes = 0
+    _direct: Direct | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -37,15 +50,28 @@ class DeadlineProtocol(HttpToolsProtocol):
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._find_direct = getattr(self.app, "find_direct", None)
+        self._body: list[bytes] = []
         self._deadline = self.loop.call_later(HEADER_SECONDS, transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived, unless it is a head without end: it would be kept until it is whole."""
-        if self._deadline is not None:
+        if self._is_in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._deadline is not None and self._head_bytes > HEAD_LIMIT:
+        if self._direct is not None and not self.transport.is_closing():
+            # The rest of the body is still to come, and may be long in coming.
+            self._direct = None
+            self._go_by_asgi()
+            super().on_body(b"".join(self._body))
+        if self._is_in_head:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        if self._head_bytes > HEAD_LIMIT:
             self._refuse_head()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
     def _refuse_head(self) -> None:
         body = bytes(headers_too_large().body)
@@ -54,26 +80,111 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest of a head."""
-        super().on_message_begin()
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+        """Begin to read a head; what ASGI has of it is made when it is known that it goes that way."""
+        self._is_in_head = True
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         """Wait no longer: the body has a deadline where it is read."""
         self._stop_waiting()
+        self._is_in_head = False
         self._head_bytes = 0
-        super().on_headers_complete()
+        self._direct = self._find()
+        if self._direct is None:
+            self._go_by_asgi()
+        else:
+            self._body = []
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._direct is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer a request that has come whole."""
+        if self._direct is None:
+            super().on_message_complete()
+            return
+        dispatcher, parts = self._direct
+        self._direct = None
+        exchange = DirectExchange(keep_alive=self.parser.should_keep_alive())
+        self.cycle = cast("Any", exchange)
+        request = whole_request("POST", self.headers, parts, b"".join(self._body))
+        task = self.loop.create_task(self._answer(dispatcher, request, exchange))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer: the connection is gone."""
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def _find(self) -> Direct | None:
+        """Find what answers the request without ASGI; not one that is out of the ordinary in any way."""
+        parser = self.parser
+        if self._find_direct is None or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+            return None
+        headers = dict(self.headers)
+        if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):
+            return None
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering or len(self.connections) >= MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:
+            return None
+        found: Direct | None = self._find_direct(self.url, self.headers)
+        return found
+
+    def _go_by_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    async def _answer(self, dispatcher: Dispatcher, request: ApiRequest, exchange: DirectExchange) -> None:
+        response = await dispatcher.respond(request)
+        if self.flow.write_paused:
+            await self.flow.drain()
+        exchange.response_complete = True
+        if exchange.disconnected or self.transport.is_closing():
+            return
+        head = [STATUS_LINE[response.status_code]]
+        for name, value in response.raw_headers:
+            head += (name, b": ", value, b"\r\n")
+        if not exchange.keep_alive:
+            head.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*head, b"\r\n", response.body)))
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class DirectExchange:
+    """What uvicorn's protocol asks of the exchange that it is at: this one is without ASGI.
+
+    Attributes:
+        keep_alive: Whether the connection stays open after the answer.
+        response_complete: Whether it is answered.
+        disconnected: Whether the other side has gone.
+        message_event: Set when there is something to read; nobody waits for it.
+    """
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+
+    message_event = asyncio.Event()
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
 
 
 def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
@@ -92,7 +203,9 @@ def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
+        # Whoever forwards requests is not believed; where a URL depends on it, its route looks for itself.
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

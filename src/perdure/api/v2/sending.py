@@ -12,7 +12,7 @@ from perdure.api.routes import Route
 from perdure.api.v2.shapes import cancelled_runs, instant, message_answer, not_found
 from perdure.api.v2.tasks import read_message
 from perdure.errors import AlreadyDeliveredError, NotFoundError
-from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.json_text import JsonText, check_part
 from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
@@ -129,7 +129,7 @@ def _options(options: SendEventOptions | UnsetType) -> EventOptions:
 
 
 def _json(text: Raw | UnsetType) -> JsonText:
-    return JsonText("{}") if text is UNSET else JsonText(check(bytes(text)))
+    return JsonText("{}") if text is UNSET else JsonText(check_part(bytes(text)))
 
 
 def _filter(text: Raw | UnsetType) -> JsonText | None:

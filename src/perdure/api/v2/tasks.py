@@ -11,7 +11,7 @@ from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
 from perdure.errors import InvalidArgumentError, NotFoundError
-from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.json_text import JsonText, check, check_part
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
@@ -82,7 +82,7 @@ async def complete_task(call: Call) -> Response:
         properties = body.properties
     else:
         raw_body = await read_message(call, CompleteTaskRawBody)
-        output = JsonText("{}" if raw_body.output is UNSET else check(bytes(raw_body.output)))
+        output = JsonText("{}" if raw_body.output is UNSET else check_part(bytes(raw_body.output)))
         properties = raw_body.properties
     shown = None if properties is UNSET else JsonText(encode_message(properties).decode())
     return await _settled(
@@ -109,8 +109,7 @@ async def fail_task(call: Call) -> Response:
 
 async def read_message(call: Call, kind: type[T]) -> T:
     """Read the body as a message of the protocol; members that it has not are tolerated (section 4.0)."""
-    text = await call.json_text(limit=BODY_LIMIT, depth=_DEPTH)
-    return decode_message(text.encode(), kind)
+    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=_DEPTH), kind)
 
 
 async def _settled(call: Call, settling: Any) -> Response:
