@@ -23,6 +23,7 @@ from perdure.engine.events import Events
 from perdure.engine.executions import Executions
 from perdure.engine.following import Following
 from perdure.engine.handovers import Handovers
+from perdure.engine.held_tasks import HeldTasks
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.http_endpoints import HttpEndpoints
@@ -247,7 +248,9 @@ class Node:
             number,
             storage,
             self.directory,
-            tasks=RemoteTasks(storage, clock, self._ids, self.holds, self._tasks),
+            tasks=RemoteTasks(
+                storage, clock, self._ids, self.holds, self._tasks, HeldTasks(storage, self.hints, self._tracing)
+            ),
             batches=TaskBatches(
                 number, storage, self.holds, tasks=self._tasks, state=self._make_state(), callbacks=self.callbacks
             ),

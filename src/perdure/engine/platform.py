@@ -62,7 +62,7 @@ class DirectPlatform:
         self._schedules = schedules
         self._lists = lists
 
-    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, object]:
+    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; see `Tasks.record`."""
         return self._tasks.record(self._environment_no, run_id, epoch, record)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from perdure.engine.held_tasks import record_of
 from perdure.engine.server_tasks import details_of, operation_of
 from perdure.errors import (
     IdempotencyConflictError,
@@ -27,13 +28,14 @@ from perdure.protocol.remote_requests import split_params
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_waits import CallbackWait, Operation
 from perdure.storage import remote_tasks, runs
-from perdure.storage.remote_tasks import RemoteTask
+from perdure.storage.remote_tasks import RemoteTask, Settling
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.clock import Clock
-    from perdure.engine.holds import Holds
+    from perdure.engine.held_tasks import HeldTasks
+    from perdure.engine.holds import Hold, Holds
     from perdure.engine.tasks import Tasks
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.tasks import CreateTaskBody
@@ -57,12 +59,15 @@ class Writing(Struct, frozen=True, gc=False):
 class RemoteTasks:
     """Does what endpoints ask of tasks."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: IdGenerator, holds: Holds, tasks: Tasks) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, ids: IdGenerator, holds: Holds, tasks: Tasks, held: HeldTasks
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
         self._holds = holds
         self._tasks = tasks
+        self._held = held
 
     async def create(
         self, environment_no: int, run_id: str, body: CreateTaskBody, *, epoch: int | None = None
@@ -78,6 +83,11 @@ class RemoteTasks:
             StaleExecutionError: The run is not executing.
         """
         key = check_key(body.idempotency_key)
+        record = self._record(body, key)
+        hold = self._hold(environment_no, run_id, epoch)
+        new = None if hold is None or record.wait is not None else await self._held.create(hold, record)
+        if new is not None:
+            return new
         writing, stored = await self._storage.read(_look, environment_no, run_id, key)
         if writing is None:
             raise NotFoundError("Run not found")
@@ -85,14 +95,11 @@ class RemoteTasks:
             return stored
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
             raise NotFoundError("The run has no task with the id that is given as parentId.")
-        record = self._record(body, key)
         if writing.status.is_final:
             return _canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
         try:
-            is_stored = await self._tasks.record(environment_no, run_id, epoch, record)
-            if is_stored and record.delay_until is None and record.error is None:
-                return _as_stored(record)
+            await self._tasks.record(environment_no, run_id, epoch, record)
         except IdempotencyConflictError:
             # Another request has created it meanwhile; whichever was first, both are told of that one.
             pass
@@ -203,23 +210,23 @@ class RemoteTasks:
         properties: JsonText | None = None,
         epoch: int | None,
     ) -> RemoteTask:
+        hold = self._hold(environment_no, run_id, epoch)
+        if hold is not None:
+            settling = Settling(status, self._clock.now(), output, error, properties)
+            settled = await self._held.settle(hold, task_id, settling)
+            if settled is not None:
+                return settled
         writing, task = await self._storage.read(_look_by_id, environment_no, run_id, task_id)
         if writing is None or task is None:
             raise NotFoundError("Task not found")
         if task.status.is_final:
             return task
         now = self._clock.now()
-        record = TaskRecord(
-            task.id, task.key, task.parent_id, task.operation, task.name, status, task.started_at,
-            display_key=task.display_key, noop=task.noop, attempts=task.attempts, output=output, error=error,
-            completed_at=now, output_properties=properties, is_new=False,
-        )  # fmt: skip
+        record = replace(
+            record_of(task), status=status, output=output, error=error, completed_at=now, output_properties=properties
+        )
         try:
-            if await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record) and error is None:
-                shown = task.output_properties if properties is None else properties
-                return replace(
-                    task, status=status, output=output, completed_at=now, delay_until=None, output_properties=shown
-                )
+            await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record)
         except RunError:
             # It may have got its outcome from elsewhere in between, by the end of its run for instance.
             found = await self._storage.read(remote_tasks.find_by_id, writing.run_no, task_id=task_id)
@@ -229,6 +236,12 @@ class RemoteTasks:
         found = await self._storage.read(remote_tasks.find_by_id, writing.run_no, task_id=task_id)
         assert found is not None
         return found
+
+    def _hold(self, environment_no: int, run_id: str, epoch: int | None) -> Hold | None:
+        """Give the execution that asks, if it is one of this node."""
+        hold = self._holds.find(run_id)
+        is_it = hold is not None and hold.environment_no == environment_no and epoch in (None, hold.epoch)
+        return hold if is_it else None
 
     def _epoch(self, run_id: str, epoch: int | None) -> int:
         hold = self._holds.find(run_id)
@@ -274,15 +287,6 @@ async def _list_completed(tx: Session, environment_no: int, run_id: str, cursor:
     if run_no is None:
         return []
     return await remote_tasks.list_completed(tx, run_no, cursor=cursor, limit=PAGE + 1)
-
-
-def _as_stored(record: TaskRecord) -> RemoteTask:
-    """Give what would be read again of a new task: each look into the database costs as much as the rest of a call."""
-    return RemoteTask(
-        record.id, record.key, record.parent_id, record.operation, record.name, record.display_key, record.status,
-        record.noop, record.attempts, record.started_at, record.completed_at, None, record.params, record.output,
-        record.error, record.output_properties, record.details,
-    )  # fmt: skip
 
 
 def _canceled(record: TaskRecord, now: datetime) -> RemoteTask:

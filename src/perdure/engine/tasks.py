@@ -71,11 +71,8 @@ class Tasks:
         self._hints = hints
         self._tracing = tracing
 
-    async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> bool:
+    async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> None:
         """Store a task's beginning, state or both; returns when it is durable.
-
-        Returns:
-            Whether it is certain that the task is stored as this says; it may have its outcome already, or wait.
 
         Raises:
             StaleExecutionError: Another execution holds the run.
@@ -89,14 +86,14 @@ class Tasks:
         if not completed and hold is not None:
             hold.has_open_tasks = True
         wait = record.wait
-        is_stored = False
         if wait is None:
-            is_stored = (
+            if not (
                 completed
                 and record.is_new
                 and not record.ancestors
                 and await self._storage.write(tasks.insert_if_executing, run_no, epoch, record)
-            ) or await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
+            ):
+                await self._storage.write(store_task, run_no, epoch, record, now=self._clock.now())
         elif isinstance(wait, Operation):
             await self._record_operation(environment_no, run_no, run_id, epoch, record, wait)
         else:
@@ -189,12 +186,8 @@ async def find_run_no(storage: Storage, environment_no: int, run_id: str) -> int
     return run_no
 
 
-async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *, now: datetime) -> bool:
-    """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt.
-
-    Returns:
-        Whether it is stored; not if it has its outcome already, from the same call that was made before.
-    """
+async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *, now: datetime) -> None:
+    """Store a task with what hangs on it: enclosing tasks first, then the task, its timer, its failed attempt."""
     for ancestor in record.ancestors:
         if not await tasks.insert_if_executing(tx, run_no, epoch, ancestor):
             await check_may_write(tx, run_no, epoch)
@@ -204,7 +197,7 @@ async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *
         await check_may_write(tx, run_no, epoch)
         # The row may be there from the same call, if it was not known whether its commit had succeeded.
         if not await _accept_repetition(tx, run_no, epoch, record):
-            return False
+            return
     if record.status is TaskStatus.WAITING and record.delay_until is not None:
         await timers.set_task_timer(tx, record.id, due_at=record.delay_until)
     elif not record.is_new:
@@ -213,7 +206,6 @@ async def store_task(tx: Session, run_no: int, epoch: int, record: TaskRecord, *
         # What waits is the next attempt, and `attempts` counts it already (v2 protocol, section 6.7).
         failed = record.attempts - 1
         await tasks.insert_attempt(tx, record.id, number=failed, ended_at=now, error=record.attempt_error)
-    return True
 
 
 async def store_waiting_task(

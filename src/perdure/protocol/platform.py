@@ -147,7 +147,7 @@ class HttpEndpointAnswer(Struct, frozen=True, gc=False):
 class TasksPlatform(Protocol):
     """What an execution may write. Every call names the execution by run id and epoch."""
 
-    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, object]:
+    def record_task(self, run_id: str, epoch: int, record: TaskRecord) -> Coroutine[Any, Any, None]:
         """Store a task's beginning, state or both; returns when it is durable.
 
         Raises:

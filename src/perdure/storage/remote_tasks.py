@@ -10,7 +10,7 @@ from msgspec import Struct
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
-from perdure.storage.json_lists import read_error
+from perdure.storage.json_lists import error_text, read_error
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -40,6 +40,16 @@ class RemoteTask(Struct, frozen=True, gc=False):
     details: JsonText | None
 
 
+class Settling(Struct, frozen=True, gc=False):
+    """What a task comes to, and what is shown of its output."""
+
+    status: TaskStatus
+    at: datetime
+    output: JsonText | None = None
+    error: ErrorInfo | None = None
+    properties: JsonText | None = None
+
+
 async def find_by_key(tx: Session, run_no: int, *, key: str) -> RemoteTask | None:
     """Look a task up by its idempotency key."""
     row = await tx.one("find_remote_task_by_key", run_no, bytes.fromhex(key))
@@ -49,6 +59,23 @@ async def find_by_key(tx: Session, run_no: int, *, key: str) -> RemoteTask | Non
 async def find_by_id(tx: Session, run_no: int, *, task_id: str) -> RemoteTask | None:
     """Look a task up by its id."""
     row = await tx.one("find_remote_task_by_id", task_id, run_no)
+    return None if row is None else _read(row)
+
+
+async def exists(tx: Session, run_no: int, *, task_id: str) -> bool:
+    """Whether a run has a task of this id."""
+    return await tx.one("has_task", task_id, run_no) is not None
+
+
+async def settle_if_running(
+    tx: Session, task_id: str, *, run_no: int, epoch: int, settling: Settling
+) -> RemoteTask | None:
+    """Give a task its outcome whose body is at work, unless another execution holds the run; the task as it is then."""
+    error = None if settling.error is None else error_text(settling.error)
+    row = await tx.one(
+        "settle_if_running", settling.status, to_ms(settling.at), settling.output, error, settling.properties, task_id,
+        run_no, epoch,
+    )  # fmt: skip
     return None if row is None else _read(row)
 
 

@@ -16,6 +16,19 @@ SELECT id, idempotency_key, parent_id, operation, name, display_key, status, noo
   delay_until, params, output, error, output_properties, details
 FROM tasks WHERE run_no = :run_no AND id >= :cursor AND status = 'COMPLETED' AND noop = 0 ORDER BY id LIMIT :limit;
 
+-- name: has_task
+-- Whether a run has a task of this id.
+SELECT 1 FROM tasks WHERE id = :id AND run_no = :run_no;
+
+-- name: settle_if_running
+-- A task whose body is at work gets its outcome, if the execution of this epoch holds the run. No timer is set for it.
+UPDATE tasks SET status = :status, completed_at = :now, output = :output, error = :error, delay_until = NULL,
+  output_properties = coalesce(:output_properties, output_properties)
+WHERE id = :id AND run_no = :run_no AND status = 'RUNNING'
+  AND EXISTS (SELECT 1 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING')
+RETURNING id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
+  delay_until, params, output, error, output_properties, details;
+
 -- name: retry_if_open
 -- A task without outcome waits for its next attempt; the number of the attempt that failed.
 UPDATE tasks SET status = 'WAITING', attempts = attempts + 1, delay_until = :delay_until
