@@ -47,12 +47,19 @@ def new_request_id() -> str:
     return f"req_{random.getrandbits(64):016x}"
 
 
-def complete(response: Response, headers: Mapping[str, str]) -> None:
-    """Give an answer headers, by lower-case names, in place of its own; nobody keeps it, unless it says otherwise."""
-    given = dict(response.raw_headers)
-    given.setdefault(b"cache-control", b"no-store")
-    for name, value in headers.items():
-        given[name.encode("latin-1")] = value.encode("latin-1")
+def complete(response: Response, request_id: str, fixed: Mapping[bytes, bytes], counted: Mapping[str, str]) -> None:
+    """Give an answer headers in place of its own; nobody keeps it, unless it says otherwise.
+
+    Args:
+        response: The answer.
+        request_id: The id of the request.
+        fixed: What answers of this kind always have, by lower-case names.
+        counted: What this one has, likewise.
+    """
+    given = {b"cache-control": b"no-store", **dict(response.raw_headers), **fixed}
+    given[b"x-request-id"] = request_id.encode("ascii")
+    for name, value in counted.items():
+        given[name.encode("ascii")] = value.encode("ascii")
     response.raw_headers = list(given.items())
 
 

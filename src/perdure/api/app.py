@@ -130,11 +130,9 @@ class NodeApp:
 
         Args:
             target: The path of the request with its query, as it was sent.
-            headers: Its headers.
+            headers: Its headers, which are within the limit.
         """
         if b"?" in target or len(target) > URL_LIMIT or not target.isascii():
-            return None
-        if sum(len(name) + len(value) for name, value in headers) > HEADERS_LIMIT:
             return None
         found = self._paths.find(target.decode("ascii"))
         if found is None or not isinstance(found[0], Dispatcher) or found[0].path not in self._hot:

@@ -35,17 +35,17 @@ async def read_body(request: Request, *, limit: int, seconds: float = READ_SECON
     Raises:
         Refusal: It is encoded, too large, too slow, or breaks off.
     """
+    whole = request.whole if isinstance(request, ApiRequest) else None
+    if whole is not None:
+        if len(whole) > limit:
+            raise _too_large(limit)
+        return whole
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.strip().lower() != "identity":
         raise Refusal(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
     announced = _announced(request)
     if announced > limit:
         raise _too_large(limit, headers=_CLOSE if announced > _FAR_TOO_LARGE else None)
-    whole = request.whole if isinstance(request, ApiRequest) else None
-    if whole is not None:
-        if len(whole) > limit:
-            raise _too_large(limit)
-        return whole
     return await _read_parts(request, limit, seconds)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CORS = {"access-control-allow-origin": "*"}
+_CORS = {b"access-control-allow-origin": b"*"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
     "Access-Control-Allow-Headers": "authorization,content-type",
@@ -63,6 +63,7 @@ class Dispatcher:
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
         self._has_cors = any(route.has_cors for route in routes)
+        self._fixed = {b"perdure-version": perdure_version().encode("ascii"), **(_CORS if self._has_cors else {})}
         self._keys = keys
         self._limits = limits
         self._tallies = tallies
@@ -83,10 +84,7 @@ class Dispatcher:
             response = await self._answer(request, counted)
         except Exception as error:
             response = refuse(refusal_of(error, request_id), request_id)
-        added = {"x-request-id": request_id, "perdure-version": perdure_version(), **counted}
-        if self._has_cors:
-            added.update(_CORS)
-        complete(response, added)
+        complete(response, request_id, self._fixed, counted)
         self._note(request.method, response.status_code, now() - began, request_id)
         return response
 

@@ -15,7 +15,8 @@ class ApiHeaders(Headers):
     """The headers of a request; of several with one name the first is found, as in ``Headers``."""
 
     def __init__(self, scope: Scope) -> None:
-        super().__init__(scope=scope)
+        # What Starlette's own does, without looking for what else it may be made of.
+        self._list = scope["headers"]
         self._first = dict(reversed(self._list))
 
     def __getitem__(self, key: str) -> str:
@@ -39,8 +40,13 @@ class ApiRequest(Request):
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
-        self._headers = ApiHeaders(scope)
+        self._looked_up = ApiHeaders(scope)
         self.whole: bytes | None = None
+
+    @property
+    def headers(self) -> ApiHeaders:
+        """Its headers."""
+        return self._looked_up
 
 
 def whole_request(method: str, headers: list[tuple[bytes, bytes]], parts: dict[str, str], body: bytes) -> ApiRequest:

@@ -40,7 +40,9 @@ class HeldTasks:
             return None
         if record.delay_until is not None:
             self._hints.timer_is_set(record.delay_until)
-        self._note(hold, record)
+        if self._tracing is not None and record.status.is_final:
+            self._tracing.task_has_ended(hold.run_id, record)
+        self._note(hold, record.status)
         return RemoteTask(
             record.id, record.key, record.parent_id, record.operation, record.name, record.display_key, record.status,
             record.noop, record.attempts, record.started_at, record.completed_at, record.delay_until, record.params,
@@ -58,13 +60,13 @@ class HeldTasks:
             remote_tasks.settle_if_running, task_id, run_no=hold.run_no, epoch=hold.epoch, settling=settling
         )
         if task is not None:
-            self._note(hold, record_of(task))
+            if self._tracing is not None:
+                self._tracing.task_has_ended(hold.run_id, record_of(task))
+            self._note(hold, task.status)
         return task
 
-    def _note(self, hold: Hold, record: TaskRecord) -> None:
-        if record.status.is_final and self._tracing is not None:
-            self._tracing.task_has_ended(hold.run_id, record)
-        if record.status is TaskStatus.COMPLETED:
+    def _note(self, hold: Hold, status: TaskStatus) -> None:
+        if status is TaskStatus.COMPLETED:
             hold.is_fruitful = True
         self._hints.run_has_changed(hold.run_id)
 

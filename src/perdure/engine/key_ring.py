@@ -104,9 +104,11 @@ class KeyRing:
 
     def note_use(self, key: RingKey) -> datetime | None:
         """Note that a key is used; the time, if that is to be kept."""
+        if key.is_given:
+            return None
         now = self._clock.now()
         last = self._used.get(key.id)
-        if key.is_given or (last is not None and now - last < USE_INTERVAL):
+        if last is not None and now - last < USE_INTERVAL:
             return None
         self._used[key.id] = now
         return now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.tasks import CreateTaskBody
     from perdure.storage.interface import Session, Storage
+
+_KEY = re.compile("[0-9a-f]{64}")
 
 PAGE = 250
 """How many cached tasks one answer brings at most."""
@@ -256,7 +259,7 @@ def check_key(key: str) -> str:
     Raises:
         InvalidArgumentError: It is none.
     """
-    if len(key) != 64 or not key.isascii() or any(digit not in "0123456789abcdef" for digit in key):
+    if _KEY.fullmatch(key) is None:
         raise InvalidArgumentError("An idempotency key is 64 lower-case hexadecimal digits.")
     return key
 

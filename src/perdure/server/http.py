@@ -26,7 +26,7 @@ HEAD_LIMIT = HEADERS_LIMIT + URL_LIMIT
 MOST_CONNECTIONS: Final = 1000
 """How many connections, or requests under way, there may be before further requests are refused."""
 
-_UNUSUAL: Final = {b"transfer-encoding", b"expect", b"upgrade"}
+_UNUSUAL: Final = {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"}
 _SHUTDOWN_SECONDS = 2
 
 
@@ -39,7 +39,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _is_in_head = True
-    _head_bytes = 0
+    _head_bytes = _arrived = 0
     _direct: Direct | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -56,8 +56,9 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived, unless it is a head without end: it would be kept until it is whole."""
+        self._arrived = len(data)
         if self._is_in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += self._arrived
         super().data_received(data)
         if self._direct is not None and not self.transport.is_closing():
             # The rest of the body is still to come, and may be long in coming.
@@ -90,8 +91,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Wait no longer: the body has a deadline where it is read."""
         self._stop_waiting()
         self._is_in_head = False
-        self._head_bytes = 0
         self._direct = self._find()
+        self._head_bytes = 0
         if self._direct is None:
             self._go_by_asgi()
         else:
@@ -126,7 +127,9 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _find(self) -> Direct | None:
         """Find what answers the request without ASGI; not one that is out of the ordinary in any way."""
         parser = self.parser
-        if self._find_direct is None or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+        if self._find_direct is None or max(self._arrived, self._head_bytes) > HEADERS_LIMIT:
+            return None
+        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
         headers = dict(self.headers)
         if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):

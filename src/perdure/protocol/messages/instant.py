@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Self, TypeVar
 
 import msgspec
@@ -63,10 +64,15 @@ class Instant(datetime):
 
     def wire_text(self) -> str:
         """Return the text that travels, for example ``2024-01-01T00:00:01.500Z``."""
-        moment = self if self.tzinfo is UTC else _in_utc(self)
-        # Two and a half times as fast as isoformat(timespec="milliseconds").
-        text: str = msgspec.to_builtins(datetime.combine(moment, moment.timetz()))
-        return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
+        return _write(self if self.tzinfo is UTC else _in_utc(self))
+
+
+@lru_cache(maxsize=64)
+def _write(moment: datetime) -> str:
+    # A message has the same moment several times, and so have many messages of one millisecond.
+    # This is two and a half times as fast as isoformat(timespec="milliseconds").
+    text: str = msgspec.to_builtins(datetime.combine(moment, moment.timetz()))
+    return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
 
 
 def _in_utc(moment: _Moment) -> _Moment:
