@@ -42,6 +42,7 @@ _BRACKET = re.compile(r"[\[\]{}]")
 _EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 # A 64-bit float whose exponent is all ones.
 _NONFINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+_LONG_NUMBER = re.compile(f"[0-9]{{{MAX_NUMBER_LENGTH + 1}}}")
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -170,6 +171,8 @@ def _is_plain(source: str) -> bool:
     Of an object that has a key twice a member would be missing then, a number out of range would be another; and what
     all encoders write takes a third of the time this way. White space is let be where encoders put it.
     """
+    if len(source) > MAX_NUMBER_LENGTH and _LONG_NUMBER.search(source) is not None:
+        return False
     try:
         again = _encode_plainly(_decode(source)).decode()
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):

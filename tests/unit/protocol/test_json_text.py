@@ -354,3 +354,13 @@ def test_text_that_is_not_json_is_an_error_when_loaded() -> None:
     for text in ("", "{", "[1,]", "[" * 100_000):
         with pytest.raises(JsonError):
             load(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":1}', '{"a": 1, "a":1}', '{"a, b":1,"a,b":2,"a, b":3}', '[{"a":1,"a":100.0}]']
+)
+def test_a_key_that_is_there_twice_is_found_however_it_is_written(text: str) -> None:
+    for outer in (text, f"[{text}]", f'{{"b": {text}}}'):
+        with pytest.raises(JsonError, match="twice"):
+            check(outer)
+    assert check('{"a, b":1,"a,b":2}') == '{"a, b":1,"a,b":2}'
