@@ -175,6 +175,7 @@ def _network(text: str) -> Network:
         raise InvalidArgumentError(f"{text!r} is no network in CIDR notation: {error}.") from error
 
 
+@lru_cache(maxsize=1024)
 def _parse_address(text: str) -> Address | None:
     from ipaddress import ip_address
 

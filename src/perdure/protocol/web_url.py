@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from msgspec import Struct
@@ -69,6 +70,11 @@ def parse_url(text: str) -> WebUrl:
             character or a host that is not written in ASCII, or is longer than 8 KiB.
         BlockedAddressError: Its host is an address in a spelling other than four decimal numbers, or ``[::1]``.
     """
+    return _parse(_text(text))
+
+
+@lru_cache(maxsize=128)
+def _parse(text: str) -> WebUrl:
     found = _URL.fullmatch(_checked_text(text))
     if found is None:
         _refuse("it is not an absolute URL such as https://example.com/path")
@@ -122,9 +128,13 @@ def _refuse(reason: str) -> NoReturn:
     raise InvalidUrlError(f"The URL cannot be requested: {reason}.")
 
 
-def _checked_text(text: object) -> str:
+def _text(text: object) -> str:
     if not isinstance(text, str):
         _refuse(f"it is not a str, but {type(text).__name__}")
+    return text
+
+
+def _checked_text(text: str) -> str:
     if len(text) > URL_LIMIT:
         _refuse(f"it is longer than {URL_LIMIT // 1024} KiB")
     if any(character < " " or character == "\x7f" for character in text) or text != text.strip():

@@ -50,7 +50,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._find_direct = getattr(self.app, "find_direct", None)
+        self._find_direct = getattr(cast("Any", self).app, "find_direct", None)
         self._body: list[bytes] = []
         self._deadline = self.loop.call_later(HEADER_SECONDS, transport.close)
 
@@ -112,7 +112,8 @@ class DeadlineProtocol(HttpToolsProtocol):
             return
         dispatcher, parts = self._direct
         self._direct = None
-        exchange = DirectExchange(keep_alive=self.parser.should_keep_alive())
+        parser: Any = self.parser
+        exchange = DirectExchange(keep_alive=parser.should_keep_alive())
         self.cycle = cast("Any", exchange)
         request = whole_request("POST", self.headers, parts, b"".join(self._body))
         task = self.loop.create_task(self._answer(dispatcher, request, exchange))
@@ -126,7 +127,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _find(self) -> Direct | None:
         """Find what answers the request without ASGI; not one that is out of the ordinary in any way."""
-        parser = self.parser
+        parser: Any = self.parser
         if self._find_direct is None or max(self._arrived, self._head_bytes) > HEADERS_LIMIT:
             return None
         if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
@@ -134,7 +135,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):
             return None
-        is_answering = self.cycle is not None and not self.cycle.response_complete
+        cycle: Any = self.cycle
+        is_answering = cycle is not None and not cycle.response_complete
         if is_answering or len(self.connections) >= MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:
             return None
         found: Direct | None = self._find_direct(self.url, self.headers)
