@@ -99,7 +99,6 @@ class Tasks:
         else:
             await self._record_wait(environment_no, run_no, epoch, record, wait)
         self._note_stored(hold, run_id, epoch, record)
-        return is_stored
 
     async def record_results(self, results: Sequence[Result]) -> list[bool]:
         """Store new tasks that have their results, in one unit of work; returns when they are durable.
