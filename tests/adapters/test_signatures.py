@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from perdure import Client, HttpRequest, invoke_trigger, webhooks
 from perdure.adapters.exchange import AppRequest
 from perdure.adapters.handler import AppHandler
-from perdure.adapters.verification import SeenRequests
 from perdure.errors import FetchFailedError
 from perdure.protocol.execution import Abandoned, Succeeded
 from perdure.protocol.messages.delivery import SourceDelivery
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
+from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import TOLERANCE_SECONDS, signing_secret
 from perdure.transport.http_endpoint import HttpEndpoint
 from tests.transport.test_http_endpoint import REQUEST

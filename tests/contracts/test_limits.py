@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from perdure.adapters.verification import MOST_SEEN
 from perdure.api.app import HEADERS_LIMIT
 from perdure.api.app import URL_LIMIT as NODE_URL_LIMIT
 from perdure.api.calls import BODY_LIMIT
@@ -60,6 +59,7 @@ from perdure.protocol.limits import REQUEST_BODY_LIMIT as HTTP_BODY_LIMIT
 from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
 from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUEST_HEADERS_LIMIT, RESPONSE_HEADERS_LIMIT
 from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
+from perdure.protocol.seen_requests import MOST_SEEN
 from perdure.protocol.signing import TOLERANCE_SECONDS
 from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
@@ -93,7 +93,7 @@ IN_FORCE = {
     "schedules, or runs that they start": f"{SCHEDULES_AT_ONCE}, {Settings().timer_batch};",
     "environments of a server": f"{MOST_ENVIRONMENTS}, {MOST_KEYS:,}",
     "keys of its environment": f"{KEYS_TRIED}",
-    "signed requests that an app remembers": f"{MOST_SEEN:,}",
+    "signed requests that an app or a server remembers": f"{MOST_SEEN:,}",
     "how far the time of a signed request": f"{TOLERANCE_SECONDS} s",
     "how long a key stays valid": f"at most {LONGEST_OVERLAP // timedelta(hours=1)} h",
     "dates and months looked at": f"{CRON_STEPS:,}",

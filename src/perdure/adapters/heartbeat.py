@@ -10,6 +10,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from perdure.protocol.api_json import encode
 from perdure.protocol.worker_messages import WorkerBeat
+from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
     from perdure.transport.node_target import Target
@@ -30,12 +31,11 @@ class Heartbeat:
     """
 
     def __init__(self, target: Target, path: str, worker_id: str) -> None:
-        self._request = Request(
-            target.url + path,
-            encode(WorkerBeat(worker_id)),
-            {"Authorization": f"Bearer {target.api_key}", "Content-Type": "application/json"},
-            method="POST",
-        )
+        self._url = target.url + path
+        self._path = path
+        self._body = encode(WorkerBeat(worker_id))
+        # Only servers of perdure's know of workers.
+        self._signer = Signer(target.api_key, is_signing=True)
         self._opener = build_opener(ProxyHandler({}))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="perdure-heartbeat", daemon=True)
@@ -48,10 +48,14 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
             try:
-                with self._opener.open(self._request, timeout=_TIMEOUT) as answer:
+                with self._opener.open(self._beat(), timeout=_TIMEOUT) as answer:
                     answer.read()
             except HTTPError as error:
                 error.close()
             except (OSError, HTTPException):
                 # Whether there is a connection is seen where it is used.
                 continue
+
+    def _beat(self) -> Request:
+        shown = self._signer.headers("POST", self._path, body=self._body)
+        return Request(self._url, self._body, {**shown, "Content-Type": "application/json"}, method="POST")

@@ -69,7 +69,8 @@ class Runtime:
         self._numbers = itertools.count(1)
         self._at_work: dict[int, str] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
-        self.platform = WirePlatform(url, api_key, endpoint_id=client.id)
+        settings = load_settings()
+        self.platform = WirePlatform(url, api_key, endpoint_id=client.id, is_signing=settings.require_signatures)
         self.host = Host(
             client.id,
             client.jobs,
@@ -77,7 +78,7 @@ class Runtime:
             dynamic_schedules=client.dynamic_schedules,
             http_endpoints=client.http_endpoints,
             dynamic_triggers=client.dynamic_triggers,
-            max_threads=load_settings().max_threads,
+            max_threads=settings.max_threads,
             register=self.platform,
         )
         # Nothing comes down to an execution at work.

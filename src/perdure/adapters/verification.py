@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -11,13 +10,14 @@ from perdure.adapters.refusal import Refusal
 from perdure.config.settings import load_settings
 from perdure.errors import NotConnectedError
 from perdure.protocol.messages.headers import ACTION_HEADER, API_KEY_HEADER, ENDPOINT_ID_HEADER, Action
+from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import (
-    LONGEST_SIGNED_ID,
     SIGNATURE_HEADER,
     SIGNED_AT_HEADER,
     SIGNED_ID_HEADER,
     TOLERANCE_SECONDS,
     is_signature,
+    is_stamp,
     signature_of,
     signing_secret,
 )
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from perdure.adapters.exchange import AppRequest
     from perdure.sdk.client import Client
-
-MOST_SEEN: Final = 50_000
-"""How many signed requests are remembered; while there are more within the tolerance, that is shorter."""
 
 _INVALID: Final = "invalid_signature"
 # Done twice they are done once.
@@ -77,7 +74,7 @@ class Verification:
     def _check_signature(self, request: AppRequest) -> None:
         headers = request.headers
         signed_id, at = headers.get(SIGNED_ID_HEADER, ""), headers.get(SIGNED_AT_HEADER, "")
-        if not 0 < len(signed_id) <= LONGEST_SIGNED_ID or not (at.isascii() and at.isdecimal() and len(at) <= _DIGITS):
+        if not is_stamp(signed_id, at):
             raise Refusal(401, "Unauthorized: a signed request has an id and a time.", code=_INVALID)
         action, own = headers.get(ACTION_HEADER, ""), self._client.id
         # This one asks who the app is, and has its answer.
@@ -108,35 +105,3 @@ class Verification:
         if self._must_be_signed is None:
             self._must_be_signed = load_settings().require_signatures
         return self._must_be_signed
-
-
-class SeenRequests:
-    """Remembers signed requests for as long as they could be sent again; safe for threads."""
-
-    def __init__(self, most: int = MOST_SEEN) -> None:
-        self._most = most
-        self._times: dict[str, int] = {}
-        self._floor = 0
-        self._lock = threading.Lock()
-
-    def take(self, signed_id: str, at: int, *, now: int) -> bool:
-        """Note a request; ``False``: it may have come before.
-
-        Args:
-            signed_id: Its id.
-            at: Its time, in seconds since 1970.
-            now: The time.
-        """
-        with self._lock:
-            if at <= self._floor or signed_id in self._times:
-                return False
-            self._times[signed_id] = at
-            oldest = next(iter(self._times))
-            while self._times[oldest] < now - TOLERANCE_SECONDS or len(self._times) > self._most:
-                # What is forgotten, and anything as old, is refused from now on.
-                self._floor = max(self._floor, self._times.pop(oldest))
-                oldest = next(iter(self._times))
-            return True
-
-
-_DIGITS: Final = 12

@@ -69,7 +69,7 @@ class Worker:
         self._handler = AppHandler(client, keeper=self.id)
         self._stopping = asyncio.Event()
         self._at_work: set[asyncio.Task[None]] = set()
-        self._session = NodeSession(perdure_version())
+        self._session = NodeSession(perdure_version(), is_signing=load_settings().require_signatures)
 
     def stop(self) -> None:
         """Take no more runs, let those at work end, and then return from `run`."""

@@ -105,7 +105,12 @@ class Dispatcher:
             sentence = f"This path takes {allowed}, not {request.method[:20]}."
             raise Refusal(405, "method_not_allowed", sentence, headers={"Allow": allowed})
         keys = self._keys
-        access = keys.nobody() if route.is_open else keys.check(request, allows_public=route.allows_public)
+        access = (
+            keys.nobody()
+            if route.is_open
+            else keys.check(request, allows_public=route.allows_public, may_be_signed=True)
+        )
+        await keys.verify(request, access)
         if route.is_for_owner and not access.is_owner:
             raise Refusal(403, "owner_only", "Only the user whose server this is may do that, on its machine.")
         counted.update(self._limits.take(None if access.is_owner else access.digest))

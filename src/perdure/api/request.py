@@ -35,7 +35,8 @@ class ApiRequest(Request):
     """A request to a route of the API.
 
     Attributes:
-        whole: Its body, if that had arrived before the request was looked at; ``None``: it is to be read.
+        whole: Its body, if that had arrived before the request was looked at, or was read by who looked at it before
+            its route; ``None``: it is to be read.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -49,16 +50,20 @@ class ApiRequest(Request):
         return self._looked_up
 
 
-def whole_request(method: str, headers: list[tuple[bytes, bytes]], parts: dict[str, str], body: bytes) -> ApiRequest:
+def whole_request(
+    method: str, path: str, headers: list[tuple[bytes, bytes]], parts: dict[str, str], body: bytes
+) -> ApiRequest:
     """Make a request of which everything is known.
 
     Args:
         method: Its method.
+        path: Its path, as it was sent; there is no query.
         headers: Its headers, by lower-case names.
         parts: The parts of its path that the route names, as they were sent.
         body: Its body.
     """
-    scope = {"type": "http", "method": method, "headers": headers, "path_params": parts, "query_string": b""}
+    of_path = {"path": path, "path_params": parts, "query_string": b""}
+    scope = {"type": "http", "method": method, "headers": headers, **of_path}
     request = ApiRequest(scope, _nothing_more)
     request.whole = body
     return request

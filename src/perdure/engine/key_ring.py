@@ -34,6 +34,7 @@ class RingKey(Struct, frozen=True):
         is_given: Whether the settings give it.
         digest: Its SHA-256.
         text: The key itself; ``None``: it cannot be read any more.
+        is_shown: Whether endpoints may learn it.
         expires_at: When it ceases to be valid; ``None``: never.
     """
 
@@ -43,6 +44,7 @@ class RingKey(Struct, frozen=True):
     is_given: bool
     digest: bytes
     text: str | None
+    is_shown: bool = True
     expires_at: datetime | None = None
 
     def __repr__(self) -> str:
@@ -72,10 +74,9 @@ class KeyRing:
             environment_no: What it opens.
             name: Where it is from.
             key: The key.
-            is_shown: Whether it is shown to endpoints, and signed with.
+            is_shown: Whether it is shown to endpoints, and what they are asked is signed with it.
         """
-        text = key if is_shown else None
-        given = RingKey(name, environment_no, key.startswith("pk_"), True, digest_of(key), text)
+        given = RingKey(name, environment_no, key.startswith("pk_"), True, digest_of(key), key, is_shown)
         self._given.setdefault(environment_no, []).append(given)
         self._index()
 
@@ -91,12 +92,16 @@ class KeyRing:
 
     def given(self, environment_no: int) -> list[RingKey]:
         """List the keys of an environment that the settings give."""
-        return [key for key in self._given.get(environment_no, ()) if key.text is not None]
+        return [key for key in self._given.get(environment_no, ()) if key.is_shown]
 
     def texts(self, environment_no: int, *, is_public: bool = False) -> list[str]:
         """List the valid keys of an environment themselves: first those that the settings give, then the newest."""
         keys = (*self._given.get(environment_no, ()), *self._kept.get(environment_no, ()))
-        return [key.text for key in keys if key.text is not None and key.is_public is is_public and self._is_valid(key)]
+        return [
+            key.text
+            for key in keys
+            if key.text is not None and key.is_shown and key.is_public is is_public and self._is_valid(key)
+        ]
 
     def has_private(self) -> bool:
         """Whether any environment has a private key."""
@@ -130,4 +135,4 @@ class KeyRing:
             except ValueError:
                 # It still opens its environment; what needs the key itself finds another, or says that there is none.
                 text = None
-        return RingKey(row.id, environment_no, row.is_public, False, row.hash, text, row.expires_at)
+        return RingKey(row.id, environment_no, row.is_public, False, row.hash, text, expires_at=row.expires_at)

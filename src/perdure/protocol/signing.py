@@ -1,8 +1,9 @@
-"""Signatures of what a server of perdure's asks an app: those of Standard Webhooks, with a secret that both sides make.
+"""Signatures of what a server and an app of perdure's ask each other: those of Standard Webhooks.
 
-What is signed is ``id.timestamp.body``, as in any request of that kind. The secret is made of the API key and of what
-stands beside the body: the action, the app's id and the headers of a delivery. So a signature for one of them is worth
-nothing for another, and neither it nor the secret tells the key.
+What is signed is ``id.timestamp.body``, as in any request of that kind. The secret is made by both sides, of the API
+key and of what stands beside the body. Of what a server asks, that is the action, the app's id and the headers of a
+delivery; of what an app asks, the method, the path and the headers that say what is written. So a signature for one of
+them is worth nothing for another, and neither it nor the secret tells the key.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ TOLERANCE_SECONDS: Final = 300
 LONGEST_SIGNED_ID: Final = 64
 """How many characters the id of a signed request may have."""
 
+CALL_SCHEME: Final = "Perdure-Signed"
+"""The scheme of the ``Authorization`` of a signed call; after it stands the key's SHA-256, in hexadecimal digits."""
+
+BOUND_HEADERS: Final = frozenset(
+    ("idempotency-key", "perdure-environment", "perdure-epoch", "trigger-version", "x-cached-tasks-cursor")
+)
+"""Headers of a call that its signature binds."""
+
 _PURPOSE: Final = "perdure signed requests v1"
+_CALL_PURPOSE: Final = "perdure signed calls v1"
 _BOUND: Final = "x-ts-"
 
 
@@ -40,6 +50,19 @@ def signing_secret(api_key: str, *, action: str, endpoint_id: str, headers: Iter
     bound = sorted(f"{name.lower()}:{_as_sent(value)}" for name, value in headers if name.lower().startswith(_BOUND))
     said = "\n".join((_PURPOSE, action, endpoint_id, *bound))
     return hmac.digest(api_key.encode(), said.encode(errors="surrogatepass"), "sha256")
+
+
+def call_secret(api_key: str, *, method: str, target: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """Make the secret that a call of the API is signed with.
+
+    Args:
+        api_key: The key that both sides have.
+        method: The method, in capitals.
+        target: The path as it is sent, with the query.
+        headers: Those of the request; `BOUND_HEADERS` are bound.
+    """
+    bound = sorted(f"{name.lower()}:{value.strip()}" for name, value in headers if name.lower() in BOUND_HEADERS)
+    return hmac.digest(api_key.encode(), "\n".join((_CALL_PURPOSE, method, target, *bound)).encode(), "sha256")
 
 
 def signature_of(secret: bytes, *, signed_id: str, at: str, body: bytes) -> str:
@@ -62,6 +85,11 @@ def is_signature(given: str, expected: str) -> bool:
     return found
 
 
+def is_stamp(signed_id: str, at: str) -> bool:
+    """Whether these may be the id and the time of a signed request."""
+    return 0 < len(signed_id) <= LONGEST_SIGNED_ID and at.isascii() and at.isdecimal() and len(at) <= _DIGITS
+
+
 def _as_sent(value: str) -> str:
     """Read UTF-8 that a web server took for Latin-1."""
     if value.isascii():
@@ -73,3 +101,4 @@ def _as_sent(value: str) -> str:
 
 
 _MOST_SIGNATURES: Final = 10
+_DIGITS: Final = 12

@@ -115,7 +115,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         parser: Any = self.parser
         exchange = DirectExchange(keep_alive=parser.should_keep_alive())
         self.cycle = cast("Any", exchange)
-        request = whole_request("POST", self.headers, parts, b"".join(self._body))
+        request = whole_request("POST", self.url.decode("ascii"), self.headers, parts, b"".join(self._body))
         task = self.loop.create_task(self._answer(dispatcher, request, exchange))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from perdure.transport.signer import Signer
+
 if TYPE_CHECKING:
     from perdure.transport.node_target import Target
 
@@ -55,11 +57,18 @@ class LostError(Exception):
     """There was no answer; whether the node has done what was asked is not known."""
 
 
-def headers_of(target: Target, request: NodeRequest) -> dict[str, str]:
-    """Give the headers that say who asks, where, and what the body is."""
-    headers = {"Authorization": f"Bearer {target.api_key}"}
+def headers_of(target: Target, request: NodeRequest, signer: Signer | None = None) -> dict[str, str]:
+    """Give the headers that say who asks, where, and what the body is.
+
+    Args:
+        target: Who is asked.
+        request: What.
+        signer: Says who asks; ``None``: the key does.
+    """
+    headers: dict[str, str] = {}
     if target.environment is not None:
         headers["Perdure-Environment"] = target.environment
     if request.body is not None:
         headers["Content-Type"] = "application/json"
-    return headers
+    said = Signer(target.api_key) if signer is None else signer
+    return {**headers, **said.headers(request.method, request.target, body=request.body, headers=headers.items())}

@@ -28,6 +28,7 @@ from perdure.transport.node_request import (
     NotSentError,
     headers_of,
 )
+from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -47,9 +48,12 @@ class NodeSession:
 
     Args:
         version: The version of perdure, which every request names.
+        is_signing: Whether the key is not shown, not even to a node of which nothing is known.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, is_signing: bool = False) -> None:
+        self._is_signing = is_signing
+        self._signers: dict[str, Signer] = {}
         self._session = ClientSession(
             connector=TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_SECONDS),
             cookie_jar=DummyCookieJar(),
@@ -67,15 +71,16 @@ class NodeSession:
             LostError: The answer has not come, or not whole.
             PerdureError: The answer is too large, or the URL is none.
         """
+        signer = self._signer(target)
         try:
             async with self._session.request(
                 request.method,
                 URL(target.url + request.target, encoded=True),
-                headers=headers_of(target, request),
+                headers=headers_of(target, request, signer),
                 data=request.body,
                 allow_redirects=False,
             ) as response:
-                return NodeReply(response.status, await _read(response), "Perdure-Version" in response.headers)
+                return NodeReply(response.status, await _read(response), _is_native(response, signer))
         except (ClientError, OSError) as error:
             raise _translated(error, target) from error
 
@@ -88,17 +93,18 @@ class NodeSession:
             NotSentError: It has not reached a node.
             LostError: The answer broke off, or nothing came for a minute.
         """
+        signer = self._signer(target)
         try:
             async with self._session.request(
                 request.method,
                 URL(target.url + request.target, encoded=True),
-                headers={**headers_of(target, request), "Accept": "text/event-stream"},
+                headers={**headers_of(target, request, signer), "Accept": "text/event-stream"},
                 allow_redirects=False,
                 timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=_SILENT_SECONDS),
             ) as response:
                 is_stream = response.status == 200 and response.content_type == "text/event-stream"
                 body = b"" if is_stream else await _read(response)
-                yield NodeReply(response.status, body, "Perdure-Version" in response.headers)
+                yield NodeReply(response.status, body, _is_native(response, signer))
                 if is_stream:
                     async for part in response.content.iter_any():
                         yield part
@@ -136,6 +142,18 @@ class NodeSession:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+    def _signer(self, target: Target) -> Signer:
+        signer = self._signers.get(target.api_key)
+        if signer is None:
+            signer = self._signers[target.api_key] = Signer(target.api_key, is_signing=self._is_signing)
+        return signer
+
+
+def _is_native(response: ClientResponse, signer: Signer) -> bool:
+    is_native = "Perdure-Version" in response.headers
+    signer.is_signing = signer.is_signing or is_native
+    return is_native
 
 
 async def _read(response: ClientResponse) -> bytes:

@@ -16,6 +16,7 @@ from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundErro
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
+from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,15 +73,16 @@ class WireLink:
     Args:
         url: Its URL, without a slash at the end.
         api_key: What it is asked with.
+        is_signing: Whether the key is not shown, not even to a platform of which nothing is known.
 
     Attributes:
         is_native: Whether what answered last is a platform of perdure's.
     """
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(self, url: str, api_key: str, *, is_signing: bool = False) -> None:
         self.url = url
         self.is_native = False
-        self._api_key = api_key
+        self._signer = Signer(api_key, is_signing=is_signing)
         self._session: ClientSession | None = None
 
     async def ask(self, request: WireRequest) -> WireReply:
@@ -99,6 +101,7 @@ class WireLink:
             else:
                 if reply.status < 500:
                     self.is_native = reply.is_native
+                    self._signer.is_signing = self._signer.is_signing or reply.is_native
                     return reply if reply.status < 400 else _refuse(reply, self.url, request)
                 problem = f"status {reply.status}"
             if attempt < ATTEMPTS:
@@ -116,7 +119,8 @@ class WireLink:
             self._session = None
 
     async def _send(self, request: WireRequest) -> WireReply:
-        headers = {"Authorization": f"Bearer {self._api_key}", **dict(request.headers)}
+        shown = self._signer.headers(request.method, request.path, body=request.body, headers=request.headers)
+        headers = {**shown, **dict(request.headers)}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         async with self._open().request(

@@ -41,10 +41,11 @@ class WirePlatform(WireTasks):
         url: The platform's URL, without a slash at the end.
         api_key: What it is asked with.
         endpoint_id: The app's id.
+        is_signing: Whether the key is not shown, not even to a platform of which nothing is known.
     """
 
-    def __init__(self, url: str, api_key: str, *, endpoint_id: str) -> None:
-        link = WireLink(url, api_key)
+    def __init__(self, url: str, api_key: str, *, endpoint_id: str, is_signing: bool = False) -> None:
+        link = WireLink(url, api_key, is_signing=is_signing)
         self._wire = WireCalls(link, endpoint_id)
         self._desk = HttpDesk(NodeLink(NamedNode(url, api_key)))
         super().__init__(link, self._wire, lambda: self._any)
