@@ -23,6 +23,13 @@ from tests.engine.app import ScriptedApp
 DEV, PROD = "tr_dev_given0given0given", "tr_prod_given0given0given"
 PUBLIC = "pk_prod_given0given0given"
 
+REGISTRATION: dict[str, Any] = {
+    "rule": {"event": "e", "source": "s"},
+    "source": {
+        "version": "2", "channel": "HTTP", "key": "k", "options": {},
+        "integration": {"id": "i", "metadata": {"id": "i", "name": "I"}, "authSource": "LOCAL"},
+    },
+}  # fmt: skip
 BODIES: dict[str, Any] = {
     "/api/events": {"events": [{"name": "n"}]},
     "/api/prune": {"older_than": 0},
@@ -41,13 +48,8 @@ BODIES: dict[str, Any] = {
     "/api/v2/{endpoint_id}/sources/{key}": {"options": {}},
     "/api/v1/{endpoint_id}/sources/{key}": {"registeredEvents": []},
     "/api/v1/webhooks/{key}": {"active": False},
-    "/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}": {
-        "rule": {"event": "e", "source": "s"},
-        "source": {
-            "version": "2", "channel": "HTTP", "key": "k", "options": {},
-            "integration": {"id": "i", "metadata": {"id": "i", "name": "I"}, "authSource": "LOCAL"},
-        },
-    },
+    "/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}": REGISTRATION,
+    "/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations/{key}": REGISTRATION,
     "/api/v1/{endpoint_id}/triggers/{trigger_id}/registrations": {"id": "k", "params": {}},
 }  # fmt: skip
 OWN = {
