@@ -22,9 +22,9 @@ from perdure.errors import FetchFailedError
 from perdure.protocol.execution import Abandoned, Succeeded
 from perdure.protocol.messages.delivery import SourceDelivery
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import TOLERANCE_SECONDS, signing_secret
 from perdure.transport.http_endpoint import HttpEndpoint
+from perdure.transport.seen_requests import SeenRequests
 from tests.transport.test_http_endpoint import REQUEST
 
 KEY = "tr_dev_signed0signed0signed"

@@ -10,8 +10,8 @@ import pytest
 
 from perdure.protocol.api_keys import digest_of
 from perdure.protocol.json_text import dump
-from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import SIGNATURE_HEADER, SIGNED_AT_HEADER, SIGNED_ID_HEADER, TOLERANCE_SECONDS
+from perdure.transport.seen_requests import SeenRequests
 from perdure.transport.signer import Signer
 from tests.api.client import KEY, PUBLIC_KEY, Answer, ApiClient, serving
 

@@ -59,7 +59,6 @@ from perdure.protocol.limits import REQUEST_BODY_LIMIT as HTTP_BODY_LIMIT
 from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
 from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUEST_HEADERS_LIMIT, RESPONSE_HEADERS_LIMIT
 from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
-from perdure.protocol.seen_requests import MOST_SEEN
 from perdure.protocol.signing import TOLERANCE_SECONDS
 from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
@@ -79,6 +78,7 @@ from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
 from perdure.transport.http_endpoint import KEYS_TRIED
+from perdure.transport.seen_requests import MOST_SEEN
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
 

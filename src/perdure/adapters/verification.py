@@ -10,7 +10,6 @@ from perdure.adapters.refusal import Refusal
 from perdure.config.settings import load_settings
 from perdure.errors import NotConnectedError
 from perdure.protocol.messages.headers import ACTION_HEADER, API_KEY_HEADER, ENDPOINT_ID_HEADER, Action
-from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import (
     SIGNATURE_HEADER,
     SIGNED_AT_HEADER,
@@ -21,6 +20,7 @@ from perdure.protocol.signing import (
     signature_of,
     signing_secret,
 )
+from perdure.transport.seen_requests import SeenRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable

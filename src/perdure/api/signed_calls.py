@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from perdure.api.refusals import Refusal
-from perdure.protocol.seen_requests import SeenRequests
 from perdure.protocol.signing import (
     CALL_SCHEME,
     SIGNATURE_HEADER,
@@ -18,6 +17,7 @@ from perdure.protocol.signing import (
     is_stamp,
     signature_of,
 )
+from perdure.transport.seen_requests import SeenRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
