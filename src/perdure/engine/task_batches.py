@@ -73,14 +73,14 @@ class TaskBatches:
             else:
                 with_others.add(item.run)
                 others.append(place)
-        if not others:
-            others = await self._store_results(items, plain)
+        # Each gives its unit of work to the writer before it waits for the first time, in this order.
+        if others and plain:
+            again, _ = await asyncio.gather(self._store_results(items, plain), self._do_all(items, others, outcomes))
         elif plain:
-            # Each gives its unit of work to the writer before it waits for the first time, in this order.
-            storing = asyncio.ensure_future(self._store_results(items, plain))
-            await self._do_all(items, others, outcomes)
-            others = await storing
-        await self._do_all(items, others, outcomes)
+            again = await self._store_results(items, plain)
+        else:
+            again = others
+        await self._do_all(items, again, outcomes)
         return outcomes
 
     async def _do_all(

@@ -9,7 +9,6 @@ import asyncio
 import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
-from zlib import crc32
 
 from msgspec import Raw, Struct
 
@@ -20,9 +19,6 @@ from perdure.transport.wire_link import RateLimitedError, WireRequest
 
 if TYPE_CHECKING:
     from perdure.transport.wire_link import WireLink
-
-LANES: Final = 1
-"""How many requests are under way at most; what belongs to one run goes by one of them, in its order."""
 
 ITEMS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024
@@ -43,7 +39,9 @@ class PackedBatch(Struct, gc=False):
 
 
 class Outbox:
-    """Sends what executions ask for, and tells each what became of it; for one event loop.
+    """Sends what executions ask for, in its order, and tells each what became of it; for one event loop.
+
+    One request is under way at a time. Two were no faster: what is in the second is not in the first.
 
     Args:
         link: The way to the platform.
@@ -51,7 +49,9 @@ class Outbox:
 
     def __init__(self, link: WireLink) -> None:
         self._link = link
-        self._lanes = [_Lane(link) for _ in range(LANES)]
+        self._waiting: list[tuple[Raw, asyncio.Future[BatchOutcome | None]]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def put(self, item: BatchItem) -> BatchOutcome | None:
         """Put an item in; returns when the platform has done it. Cancelling this changes nothing: it is sent.
@@ -60,8 +60,13 @@ class Outbox:
             NotConnectedError: The platform does not answer, or too much is waiting already.
             PerdureError: The platform refuses it: what the same call raises in a node's own process.
         """
-        lanes = self._lanes
-        outcome = await (lanes[0] if LANES == 1 else lanes[crc32(item.run.encode()) % LANES]).put(item)
+        if len(self._waiting) >= _ROOM:
+            raise NotConnectedError(f"{_ROOM:,} tasks wait already for the server to store them.")
+        done: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
+        self._waiting.append((Raw(pack(item)), done))
+        if self._sending is None:
+            self._sending = self._loop.create_task(self._send_all(), context=Context())
+        outcome = await done
         if outcome is not None and outcome.code is not None:
             raise error_of(_REFUSED, Refused(outcome.error or "", outcome.code), url=self._link.url)
         return outcome
@@ -75,29 +80,6 @@ class Outbox:
 
     def close(self) -> None:
         """Send nothing more."""
-        for lane in self._lanes:
-            lane.close()
-
-
-class _Lane:
-    """Sends one request after the other."""
-
-    def __init__(self, link: WireLink) -> None:
-        self._link = link
-        self._waiting: list[tuple[Raw, asyncio.Future[BatchOutcome | None]]] = []
-        self._sending: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
-
-    def put(self, item: BatchItem) -> asyncio.Future[BatchOutcome | None]:
-        if len(self._waiting) >= _ROOM:
-            raise NotConnectedError(f"{_ROOM:,} tasks wait already for the server to store them.")
-        future: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
-        self._waiting.append((Raw(pack(item)), future))
-        if self._sending is None:
-            self._sending = self._loop.create_task(self._send_all(), context=Context())
-        return future
-
-    def close(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
 
@@ -131,7 +113,7 @@ class _Lane:
         return taken
 
     async def _send(self, items: list[Raw]) -> list[BatchOutcome | None]:
-        request = WireRequest("POST", _PATH, pack(PackedBatch(items)), content_type=BATCH_TYPE)
+        request = WireRequest("POST", _PATH, pack(PackedBatch(items)), content_type=BATCH_TYPE, on_line=True)
         try:
             reply = await self._link.ask(request)
         except RateLimitedError as error:

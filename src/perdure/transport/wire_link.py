@@ -13,7 +13,8 @@ from msgspec import Struct
 from yarl import URL
 
 from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError, PerdureError, ValueTooLargeError
-from perdure.protocol.messages.headers import RATE_RESET_HEADER
+from perdure.protocol.messages.headers import NATIVE_HEADER, RATE_RESET_HEADER
+from perdure.transport.direct_line import DirectLine, LineError
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.signer import Signer
@@ -50,13 +51,17 @@ class RateLimitedError(NotConnectedError):
 
 
 class WireRequest(Struct, frozen=True):
-    """What a platform is asked: a path, percent-encoded, and a body of that type."""
+    """What a platform is asked: a path, percent-encoded, and a body of that type.
+
+    ``on_line``: whether it is a POST that goes by the connection that is for such alone, one after the other.
+    """
 
     method: str
     path: str
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
+    on_line: bool = False
 
 
 class WireReply(Struct, frozen=True):
@@ -84,6 +89,7 @@ class WireLink:
         self.is_native = False
         self._signer = Signer(api_key, is_signing=is_signing)
         self._session: ClientSession | None = None
+        self._line: DirectLine | None = None
 
     async def ask(self, request: WireRequest) -> WireReply:
         """Send a request, again while the platform cannot be reached or fails; what it answers then.
@@ -96,7 +102,7 @@ class WireLink:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 reply = await self._send(request)
-            except (ClientError, OSError, TimeoutError) as error:
+            except (ClientError, LineError, OSError, TimeoutError) as error:
                 problem = type(error).__name__
             else:
                 if reply.status < 500:
@@ -117,12 +123,17 @@ class WireLink:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     async def _send(self, request: WireRequest) -> WireReply:
         shown = self._signer.headers(request.method, request.path, body=request.body, headers=request.headers)
         headers = {**shown, **dict(request.headers)}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
+        if request.on_line:
+            return await self._send_by_line(request, headers)
         async with self._open().request(
             request.method,
             URL(self.url + request.path, encoded=True),
@@ -130,25 +141,39 @@ class WireLink:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            reset = response.headers.get(RATE_RESET_HEADER, "")
-            if response.status == 429 and reset.isdecimal():
-                raise RateLimitedError(int(reset))
+            _check_rate(response.status, response.headers.get(RATE_RESET_HEADER, ""))
             body = await response.content.read(ANSWER_LIMIT)
             while len(body) < ANSWER_LIMIT and (more := await response.content.read(ANSWER_LIMIT - len(body))):
                 body += more
             return WireReply(response.status, body, "Perdure-Version" in response.headers)
 
+    async def _send_by_line(self, request: WireRequest, headers: Mapping[str, str]) -> WireReply:
+        if self._line is None:
+            self._line = DirectLine(self.url, _own_headers(), limit=ANSWER_LIMIT)
+        reply = await self._line.post(request.path, request.body or b"", headers, seconds=REQUEST_SECONDS)
+        _check_rate(reply.status, reply.headers.get(RATE_RESET_HEADER, ""))
+        return WireReply(reply.status, reply.body, NATIVE_HEADER in reply.headers)
+
     def _open(self) -> ClientSession:
         if self._session is None:
-            version = perdure_version()
             self._session = ClientSession(
                 connector=TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_SECONDS),
                 cookie_jar=DummyCookieJar(),
                 trust_env=False,
                 timeout=ClientTimeout(total=REQUEST_SECONDS, sock_connect=5),
-                headers={"Perdure-Version": version, "User-Agent": f"perdure/{version}"},
+                headers=_own_headers(),
             )
         return self._session
+
+
+def _own_headers() -> dict[str, str]:
+    version = perdure_version()
+    return {"Perdure-Version": version, "User-Agent": f"perdure/{version}"}
+
+
+def _check_rate(status: int, reset: str) -> None:
+    if status == 429 and reset.isdecimal():
+        raise RateLimitedError(int(reset))
 
 
 def quoted(segment: str) -> str:
