@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -37,6 +38,17 @@ async def endless(part: bytes) -> AsyncIterator[bytes]:
 async def stuck() -> AsyncIterator[bytes]:
     yield b"{"
     await asyncio.Event().wait()
+
+
+async def test_a_body_may_be_compressed_and_is_not_decompressed_beyond_its_limit() -> None:
+    headers = {"content-encoding": "gzip"}
+    small, bomb = gzip.compress(b"abc"), gzip.compress(b"x" * 10_000_000)
+
+    assert await read_body(request(some(small), headers), limit=100, may_be_gzip=True) == b"abc"
+    for body, status in ((bomb, 413), (small[:-1], 400), (small + b"x", 400), (b"abc", 400)):
+        with pytest.raises(Refusal) as refusal:
+            await read_body(request(some(body), headers), limit=20_000, may_be_gzip=True)
+        assert refusal.value.status == status
 
 
 async def test_a_body_is_read_whole() -> None:

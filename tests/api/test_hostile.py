@@ -69,20 +69,19 @@ async def test_a_head_that_is_too_large_is_refused_in_one_piece_too() -> None:
     ("head", "status", "code"),
     [
         ("Content-Length: 10000000000\r\n", 413, "payload_too_large"),
-        ("Content-Length: 99999999999999999999\r\n", 400, None),
+        ("Content-Length: 99999999999999999999\r\n", 400, "bad_request"),
         ("Content-Type: text/plain\r\nConnection: close\r\nContent-Length: 9\r\n", 415, "unsupported_media_type"),
-        ("Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: 9\r\n", 415, "unsupported_encoding"),
-        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400, None),
-        ("Content-Length: -1\r\n", 400, None),
+        ("Content-Encoding: br\r\nConnection: close\r\nContent-Length: 9\r\n", 415, "unsupported_encoding"),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400, "bad_request"),
+        ("Content-Length: -1\r\n", 400, "bad_request"),
     ],
 )
-async def test_a_body_that_nobody_will_read_is_not_waited_for(head: str, status: int, code: str | None) -> None:
+async def test_a_body_that_nobody_will_read_is_not_waited_for(head: str, status: int, code: str) -> None:
     async with serving() as api:
         wire = await connect(api)
         await wire.send(f"{HEAD}{head}\r\n")
         answered, body = await wire.answer()
-        assert answered == status
-        assert code is None or body["code"] == code
+        assert (answered, body["code"]) == (status, code)
         await wire.close()
 
 

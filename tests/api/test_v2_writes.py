@@ -129,7 +129,7 @@ async def test_in_a_run_that_has_ended_a_task_is_cancelled_and_not_stored() -> N
     [
         ({}, "", 400, "missing_idempotency_key"),
         ({}, OTHER, 400, "invalid_idempotency_key"),
-        ({"parentId": "task_nobody"}, None, 404, "not_found"),
+        ({"parentId": "task_nobody"}, None, 422, "invalid_field"),
         ({"operation": "format-disk"}, None, 422, "invalid_field"),
         ({"noop": "yes"}, None, 422, "invalid_field"),
         ({"delayUntil": "tomorrow"}, None, 422, "invalid_field"),
@@ -150,15 +150,61 @@ async def test_a_key_that_is_no_hash_is_refused(key: str) -> None:
     assert (answer.status, answer.code) == (400, "invalid_idempotency_key")
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[::ffff:7f00:1]/", "file:///etc/passwd", 7])
-async def test_a_fetch_that_may_not_be_fails_its_task_and_not_the_call(url: Any) -> None:
+FILTER_17: Any = {"a": [1]}
+for _ in range(17):
+    FILTER_17 = {"a": FILTER_17}
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        *(
+            ({"url": url}, "blocked_address")
+            for url in (
+                "http://169.254.169.254/",
+                "http://[::ffff:a00:1]/",
+                "http://[64:ff9b::a00:1]/",
+                "http://167772161/",
+            )
+        ),
+        *(
+            ({"url": url}, "invalid_url")
+            for url in (
+                "file:///etc/passwd",
+                "gopher://a/",
+                "http:///x",
+                "http://a\tb/",
+                "http://127.0.0.1\\@evil.example/",
+                "http://u:p@h/",
+            )
+        ),
+        *(
+            ({"url": "http://a.example/", "requestInit": {"headers": headers}}, "invalid_header")
+            for headers in (
+                {"X": "a\r\nHost: evil"},
+                {"Host": "x"},
+                {"Content-Length": "1"},
+                {"Transfer-Encoding": "chunked"},
+            )
+        ),
+        *(
+            ({"url": "http://a.example/", "responseFilter": {"status": [200]}, **polled}, "invalid_argument")
+            for polled in ({"interval": 0}, {"interval": -1}, {"timeout": 315_360_000})
+        ),
+        ({"url": "http://a.example/", "responseFilter": {"body": FILTER_17}}, "invalid_filter"),
+        ({"url": 7}, None),
+    ],
+)
+async def test_work_of_the_server_that_may_not_be_fails_its_task_at_once_and_not_the_call(
+    params: Any, code: str | None
+) -> None:
+    operation = "fetch-poll" if "responseFilter" in params else "fetch"
     async with executing() as endpoint:
-        answer = await endpoint.create(operation="fetch", params={"url": url})
-        assert answer.status == 200
-        async with asyncio.timeout(10):
-            while (answer := await endpoint.create()).body["task"]["status"] != "ERRORED":
-                pass
-    assert answer.body["task"]["output"]["message"]
+        answer = await endpoint.create(operation=operation, params=params)
+    task = answer.body["task"]
+    assert (answer.status, task["status"]) == (200, "ERRORED")
+    assert task["output"]["message"]
+    assert code in (None, task["output"]["code"])
 
 
 async def test_nothing_of_another_run_or_of_none_can_be_written() -> None:
@@ -173,10 +219,10 @@ async def test_nothing_of_another_run_or_of_none_can_be_written() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({"event": {"name": ""}}, 422, "invalid_argument"),
+        ({"event": {"name": ""}}, 422, "invalid_field"),
         ({"event": {"payload": 1}}, 422, "invalid_field"),
         ({"event": {"name": "n"}, "options": {"deliverAfter": "5"}}, 422, "invalid_field"),
-        ({"event": {"name": "n"}, "options": {"deliverAfter": -5}}, 422, "invalid_argument"),
+        ({"event": {"name": "n"}, "options": {"deliverAfter": -5}}, 422, "invalid_field"),
         ({"event": {"name": "n", "timestamp": "yesterday"}}, 422, "invalid_field"),
         (
             {"event": {"name": "n"}, "options": {"deliverAfter": 5, "deliverAt": "2030-01-01T00:00:00Z"}},
@@ -237,7 +283,7 @@ async def test_events_are_sent_to_callback_urls_of_this_server_alone() -> None:
     async with serving() as api:
         body = {"url": "https://example.com/api/v1/tasks/task_1/callback/guess", "name": "n"}
         answer = await api.post("/api/v1/event-dispatchers/ephemeral", body)
-    assert (answer.status, answer.code) == (422, "invalid_argument")
+    assert (answer.status, answer.code) == (422, "invalid_field")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,14 @@ from perdure.protocol.limits import (
     VALUE_LIMIT,
 )
 from perdure.protocol.limits import REQUEST_BODY_LIMIT as HTTP_BODY_LIMIT
-from perdure.protocol.operations import LONGEST_FETCH, LONGEST_POLL_REQUEST, SHORTEST_TIMEOUT
+from perdure.protocol.operation_bounds import (
+    LONGEST_FETCH,
+    LONGEST_INTERVAL,
+    LONGEST_POLL,
+    LONGEST_POLL_REQUEST,
+    SHORTEST_INTERVAL,
+    SHORTEST_TIMEOUT,
+)
 from perdure.protocol.outbound import REDIRECT_LIMIT, REQUEST_BODY_LIMIT, REQUEST_HEADERS_LIMIT, RESPONSE_HEADERS_LIMIT
 from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRATEGY_LIMIT
 from perdure.protocol.signing import TOLERANCE_SECONDS
@@ -64,7 +71,6 @@ from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
 from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
 from perdure.sdk.http_responses import RESPONSE_LIMIT, RESPONSE_SECONDS
-from perdure.sdk.io.background_poll import LONGEST_INTERVAL, LONGEST_POLL, SHORTEST_INTERVAL
 from perdure.sdk.log_lines import MOST_CHARACTERS, MOST_WAITING
 from perdure.sdk.notifications import KEPT_LIMIT
 from perdure.sdk.parking import QUIET_SECONDS

@@ -184,6 +184,11 @@ def headers_too_large() -> Response:
     return error_answer(431, "headers_too_large", sentence, headers={"Connection": "close"})
 
 
+def no_http() -> Response:
+    """Refuse what is no HTTP, or may be two requests, such as one with two lengths."""
+    return error_answer(400, "bad_request", "That is no HTTP request.", headers={"Connection": "close"})
+
+
 async def _find_nothing(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await WebSocketClose()(scope, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
@@ -18,31 +19,54 @@ if TYPE_CHECKING:
 _CLOSE = {"Connection": "close"}
 """For a body that nobody will wait for: its sender may learn of a reset, and not of the answer."""
 
+_GZIP = 16 + zlib.MAX_WBITS
 _FAR_TOO_LARGE = 64 * 1024 * 1024
 
 READ_SECONDS = 30.0
 """How long a request may take to arrive."""
 
 
-async def read_body(request: Request, *, limit: int, seconds: float = READ_SECONDS) -> bytes:
+async def read_body(request: Request, *, limit: int, seconds: float = READ_SECONDS, may_be_gzip: bool = False) -> bytes:
     """Read a request's body whole.
 
     Args:
         request: The request.
-        limit: How many bytes it may have.
+        limit: How many bytes it may have, also when it is decompressed.
         seconds: How long it may take to arrive.
+        may_be_gzip: Whether it is decompressed if it says that it is to be.
 
     Raises:
-        Refusal: It is encoded, too large, too slow, or breaks off.
+        Refusal: It is encoded otherwise, too large, too slow, or breaks off.
     """
     whole = request.whole if isinstance(request, ApiRequest) else None
     if whole is not None:
         if len(whole) > limit:
             raise _too_large(limit)
         return whole
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise Refusal(415, "unsupported_encoding", "Send the body without a Content-Encoding.")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    is_gzip = may_be_gzip and encoding in ("gzip", "x-gzip")
+    if encoding != "identity" and not is_gzip:
+        ways = "with gzip, or without a Content-Encoding" if may_be_gzip else "without a Content-Encoding"
+        raise Refusal(415, "unsupported_encoding", f"Send the body {ways}.")
+    body = await _read(request, limit=limit, seconds=seconds)
+    return _decompress(body, limit) if is_gzip else body
+
+
+def _decompress(body: bytes, limit: int) -> bytes:
+    """Decompress a body, and no more of it than it may have: a small one may hold gigabytes."""
+    decompressor = zlib.decompressobj(wbits=_GZIP)
+    try:
+        data = decompressor.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Refusal(400, "bad_request", "The body is not what its Content-Encoding says.") from error
+    if len(data) > limit:
+        raise Refusal(413, "payload_too_large", f"The body may have {limit:,} bytes at most, decompressed.")
+    if not decompressor.eof or decompressor.unused_data:
+        raise Refusal(400, "bad_request", "The body is not what its Content-Encoding says.")
+    return data
+
+
+async def _read(request: Request, *, limit: int, seconds: float) -> bytes:
     announced = _announced(request)
     if announced > limit:
         raise _too_large(limit, headers=_CLOSE if announced > _FAR_TOO_LARGE else None)

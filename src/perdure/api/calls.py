@@ -151,7 +151,7 @@ class Call:
             kind = given.partition(";")[0].strip().lower()
             if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
                 raise Refusal(415, "unsupported_media_type", "Send JSON, with Content-Type: application/json.")
-        return await read_body(self.request, limit=limit)
+        return await read_body(self.request, limit=limit, may_be_gzip=True)
 
 
 def page_of(call: Call, *, take: int = 20) -> dict[str, Any]:

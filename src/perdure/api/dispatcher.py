@@ -10,6 +10,7 @@ from perdure.api.calls import Call
 from perdure.api.refusals import Refusal, refusal_of
 from perdure.api.request import ApiRequest
 from perdure.api.tallies import now
+from perdure.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import asyncio
@@ -83,7 +84,12 @@ class Dispatcher:
         try:
             response = await self._answer(request, counted)
         except Exception as error:
-            response = refuse(refusal_of(error, request_id), request_id)
+            refusal = refusal_of(error, request_id)
+            route = self._routes.get(request.method)
+            if route is not None and route.has_v2_form and refusal.code == InvalidArgumentError.code:
+                # By the name that what does not fit has on these routes, whoever sees it first.
+                refusal.code = "invalid_field"
+            response = refuse(refusal, request_id)
         complete(response, request_id, self._fixed, counted)
         self._note(request.method, response.status_code, now() - began, request_id)
         return response

@@ -61,7 +61,12 @@ class Refusal(Exception):
 
 def unfit(member: str, sentence: str) -> Refusal:
     """Refuse a member of a URL's query that does not fit."""
-    return Refusal(422, "invalid_field", sentence, issues=[{"path": [member], "message": sentence}])
+    return unfit_at([member], sentence)
+
+
+def unfit_at(path: Sequence[str | int], sentence: str) -> Refusal:
+    """Refuse a member of a body, wherever in it it stands."""
+    return Refusal(422, "invalid_field", sentence, issues=[{"path": list(path), "message": sentence}])
 
 
 def refusal_of(error: Exception, request_id: str) -> Refusal:

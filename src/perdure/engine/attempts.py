@@ -67,6 +67,14 @@ class Attempts:
         self._random = random
         self._tracing = tracing
 
+    def check(self, environment_no: int, work: Fetch | Poll) -> None:
+        """Refuse what can be refused of a request before anything is sent.
+
+        Raises:
+            RunError: It may not be.
+        """
+        self._requesters.check(environment_no, work.request)
+
     async def make(self, row: OperationRow, work: Fetch | Poll | None) -> Verdict:
         """Make one attempt, and say what comes of it; a defect fails the task.
 

@@ -13,6 +13,9 @@ from perdure.storage.instants import from_ms, to_due_ms
 if TYPE_CHECKING:
     from perdure.protocol.platform import EventOptions, EventRequest
 
+NAMED = ("name", "source", "id", "timestamp")
+"""The members of an event that are checked by themselves."""
+
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -59,12 +62,8 @@ def check_event(request: EventRequest) -> None:
         InvalidArgumentError: Its name, source, id or timestamp is not acceptable.
         ValueTooLargeError: Its payload or context has more than 512 KiB of UTF-8.
     """
-    _check_name(request.name, "name", NAME_LIMIT)
-    _check_name(request.source, "source", NAME_LIMIT)
-    if request.id is not None:
-        _check_name(request.id, "id", ID_LIMIT)
-    if request.timestamp is not None:
-        _check_aware(request.timestamp, "timestamp")
+    for member in NAMED:
+        check_member(request, member)
     check_size(request.payload, "payload")
     check_size(request.context, "context")
 
@@ -77,6 +76,19 @@ def check_account(account_id: str | None) -> None:
     """
     if account_id is not None:
         _check_name(account_id, "account_id", ID_LIMIT)
+
+
+def check_member(request: EventRequest, member: str) -> None:
+    """Refuse one of the `NAMED` members of an event.
+
+    Raises:
+        InvalidArgumentError: It is not acceptable.
+    """
+    value = getattr(request, member)
+    if isinstance(value, datetime):
+        _check_aware(value, member)
+    elif value is not None:
+        _check_name(value, member, ID_LIMIT if member == "id" else NAME_LIMIT)
 
 
 def check_size(text: str, what: str) -> None:

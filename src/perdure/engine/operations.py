@@ -93,6 +93,14 @@ class Operations:
 
     # On their way in.
 
+    def check(self, environment_no: int, record: TaskRecord, wait: Operation) -> None:
+        """Refuse work that can be seen to fail.
+
+        Raises:
+            RunError: The task's params do not say what to do, or what they say may not be.
+        """
+        self._attempts.check(environment_no, read_operation(record.operation, record.params, wait.secrets))
+
     def plan(self, record: TaskRecord, wait: Operation, now: datetime) -> Plan:
         """Prepare to store a task whose work the engine does, and take room for it if there is some.
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from perdure.engine.held_tasks import record_of
 from perdure.engine.server_tasks import details_of, operation_of
 from perdure.errors import (
+    BlockedAddressError,
     IdempotencyConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -51,6 +52,9 @@ PAGE_BUDGET = 2_000_000
 """How many characters of output the cached tasks of one answer have together."""
 
 
+_UNDOABLE = (InvalidArgumentError, ValueTooLargeError, BlockedAddressError)
+
+
 class Writing(Struct, frozen=True, gc=False):
     """A run that an endpoint writes to; ``epoch`` is that of the execution at work here, ``None``: there is none."""
 
@@ -81,8 +85,8 @@ class RemoteTasks:
         ``epoch`` is the execution that asks, if it has said so.
 
         Raises:
-            NotFoundError: The environment has no such run, or the run no such parent task.
-            InvalidArgumentError: The idempotency key is none.
+            NotFoundError: The environment has no such run.
+            InvalidArgumentError: The idempotency key is none, or the run has no such parent task.
             StaleExecutionError: The run is not executing.
         """
         key = check_key(body.idempotency_key)
@@ -97,17 +101,18 @@ class RemoteTasks:
         if stored is not None:
             return stored
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
-            raise NotFoundError("The run has no task with the id that is given as parentId.")
+            raise InvalidArgumentError("The run has no task with the id that is given as parentId.")
         if writing.status.is_final:
             return _canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
         try:
+            self._tasks.check_operation(environment_no, record)
             await self._tasks.record(environment_no, run_id, epoch, record)
         except IdempotencyConflictError:
             # Another request has created it meanwhile; whichever was first, both are told of that one.
             pass
-        except InvalidArgumentError as error:
-            # What the engine is to do is no operation: the task fails with that, as it would later.
+        except _UNDOABLE as error:
+            # What the engine is to do is no operation, or may not be done: the task fails with that, as it would later.
             failed = replace(
                 record, status=TaskStatus.ERRORED, completed_at=self._clock.now(), error=failure_of(error), wait=None
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from perdure.protocol.statuses import EnvironmentType
 
@@ -25,6 +25,15 @@ class Requester(Protocol):
         ...
 
 
+@runtime_checkable
+class Checker(Protocol):
+    """Who sees of some requests that they may not be, before anything is sent."""
+
+    def check(self, request: OutboundRequest) -> None:
+        """Refuse a request; it raises a `RunError`."""
+        ...
+
+
 class Requesters:
     """One for development, and one for everything else.
 
@@ -43,6 +52,16 @@ class Requesters:
         tenant = self._directory.tenants.get(environment_no)
         is_development = tenant is not None and tenant.environment.type is EnvironmentType.DEVELOPMENT
         return self._development if is_development else self._others
+
+    def check(self, environment_no: int, request: OutboundRequest) -> None:
+        """Refuse what can be refused of a request before anything is sent.
+
+        Raises:
+            RunError: It may not be.
+        """
+        requester: object = self.of(environment_no)
+        if isinstance(requester, Checker):
+            requester.check(request)
 
     async def close(self) -> None:
         """Send no more."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from perdure import errors
 from perdure.protocol.json_text import JsonText, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask, ServerTask
@@ -75,9 +76,11 @@ def _fetch_output(error: ErrorInfo) -> bytes:
     A client that finds no ``message`` there tells the code nothing but the text of the whole.
     """
     body: Any = None if error.data is None else load(error.data).get("members", {}).get("body")
-    if not isinstance(body, dict):
-        return error_output(error)
-    return _encode({"message": error.message, "name": error.name, **cast("dict[str, Any]", body)})
+    shown: dict[str, Any] = {"message": error.message, "name": error.name}
+    kind = getattr(errors, error.name, None)
+    if isinstance(kind, type) and issubclass(kind, errors.PerdureError):
+        shown["code"] = kind.code
+    return _encode(shown | cast("dict[str, Any]", body) if isinstance(body, dict) else shown)
 
 
 def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_native: bool = False) -> ServerTask:

@@ -71,6 +71,15 @@ class Tasks:
         self._hints = hints
         self._tracing = tracing
 
+    def check_operation(self, environment_no: int, record: TaskRecord) -> None:
+        """Refuse a task whose work the engine does, and can be seen to fail.
+
+        Raises:
+            RunError: It cannot be done.
+        """
+        if isinstance(record.wait, Operation):
+            self._operations.check(environment_no, record, record.wait)
+
     async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> None:
         """Store a task's beginning, state or both; returns when it is durable.
 

@@ -16,8 +16,11 @@ from perdure.protocol.operation_bounds import (
     FETCH,
     FETCH_RESPONSE,
     LONGEST_FETCH,
+    LONGEST_INTERVAL,
+    LONGEST_POLL,
     LONGEST_POLL_REQUEST,
     POLL,
+    SHORTEST_INTERVAL,
     SHORTEST_TIMEOUT,
 )
 from perdure.protocol.outbound import OutboundRequest
@@ -105,8 +108,8 @@ def _read_poll(params: dict[str, Any], secrets: JsonText | None) -> Poll:
     return Poll(
         join_request(params, secrets, timeout=seconds),
         params["url"],
-        _number(params.get("interval", DEFAULT_INTERVAL), "interval"),
-        _number(params.get("timeout", DEFAULT_POLL_TIMEOUT), "timeout"),
+        _seconds(params.get("interval", DEFAULT_INTERVAL), "interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
+        _seconds(params.get("timeout", DEFAULT_POLL_TIMEOUT), "timeout", SHORTEST_TIMEOUT, LONGEST_POLL),
         None if filter is None else compile_response_filter(filter, lenient=True, path="response_filter"),
         retry,
     )
@@ -122,6 +125,13 @@ def _read_timeout(timeout: object, default: float, *, longest: float) -> tuple[f
     retry = members.get("retry")
     seconds = _number(members.get("durationInMs", default * 1000), "durationInMs") / 1000
     return min(max(seconds, SHORTEST_TIMEOUT), longest), None if retry is None else RetryOptions.from_wire(retry)
+
+
+def _seconds(value: object, name: str, least: float, most: float) -> float:
+    number = _number(value, name)
+    if not least <= number <= most:
+        raise InvalidArgumentError(f"{name} is {least:g} to {most:,.0f} seconds, not {number:g}.")
+    return number
 
 
 def _number(value: object, name: str) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from perdure.api.app import HEADERS_LIMIT, URL_LIMIT, headers_too_large
+from perdure.api.app import HEADERS_LIMIT, URL_LIMIT, headers_too_large, no_http
 from perdure.api.request import whole_request
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _refuse_head(self) -> None:
         body = bytes(headers_too_large().body)
         head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+        self.transport.write(b"%sconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body))
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the shape of every other refusal; nothing after it on the connection is read."""
+        body = bytes(no_http().body)
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
         self.transport.write(b"%sconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body))
         self.transport.close()
 

@@ -25,7 +25,9 @@ KEY_CODES: Final = frozenset({"missing_api_key", "invalid_api_key", "public_key_
 _JSON_CODES: Final = frozenset(
     {"invalid_json", "invalid_encoding", "json_too_deep", "json_too_large", "number_out_of_range", "duplicate_key"}
 )
-_ARGUMENT_CODES: Final = frozenset({"invalid_field", "conflicting_fields", "uri_too_long"})
+_ARGUMENT_CODES: Final = frozenset({"invalid_field", "invalid_key", "conflicting_fields", "uri_too_long"})
+
+_SIZE_CODES: Final = frozenset({"payload_too_large", "output_too_large"})
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ def error_of(status: int, refused: Refused | None, *, url: str) -> Exception:
         return PayloadValidationError(message, issues=[Issue(one["path"], one["message"]) for one in refused.issues])
     if code in _ARGUMENT_CODES:
         return InvalidArgumentError(message)
-    if code == "payload_too_large":
+    if code in _SIZE_CODES:
         return ValueTooLargeError(message)
     kind = _kinds().get(code)
     return (

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
 from perdure.api.answers import JsonAnswer
-from perdure.api.refusals import Refusal, unfit
+from perdure.api.refusals import Refusal, unfit, unfit_at
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import cancelled_runs, instant, message_answer, not_found
-from perdure.api.v2.tasks import read_message
-from perdure.errors import AlreadyDeliveredError, NotFoundError
+from perdure.api.v2.tasks import BODY_LIMIT, DEPTH, read_message
+from perdure.engine.event_limits import NAMED, check_member
+from perdure.errors import AlreadyDeliveredError, InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.json_text import JsonText, check_part
+from perdure.protocol.limits import LONGEST_DELAY
 from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer
-from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
 from perdure.protocol.messages.events import ApiEventLog, SendEventBody, SendEventsBody
 from perdure.protocol.platform import EventOptions, EventRequest
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.events import RawEvent, SendEventOptions
     from perdure.protocol.platform import EventAnswer
 
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
 MOST_NAMES = 100
 """Of how many names events may be that a task waits for."""
 
@@ -37,17 +42,21 @@ BULK_LIMIT = 1000
 
 async def send_event(call: Call) -> Response:
     """Send an event."""
-    body = await read_message(call, SendEventBody)
-    sent = await call.desk.send_events([_request(body.event)], _options(body.options))
+    data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH)
+    body = decode_message(data, SendEventBody)
+    requests = [_request(body.event, ("event",), data)]
+    sent = await _send(call, requests, _options(body.options))
     return message_answer(event_log(sent[0]))
 
 
 async def send_events(call: Call) -> Response:
     """Send several events, all or none."""
-    body = await read_message(call, SendEventsBody)
+    data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH)
+    body = decode_message(data, SendEventsBody)
     if len(body.events) > BULK_LIMIT:
         raise unfit("events", f"One call sends at most {BULK_LIMIT:,} events.")
-    sent = await call.desk.send_events([_request(event) for event in body.events], _options(body.options))
+    requests = [_request(event, ("events", number), data) for number, event in enumerate(body.events)]
+    sent = await _send(call, requests, _options(body.options))
     return JsonAnswer(encode_message([event_log(one) for one in sent]))
 
 
@@ -105,10 +114,18 @@ def event_log(event: EventAnswer) -> ApiEventLog:
     )
 
 
-def _request(event: RawEvent) -> EventRequest:
+async def _send(call: Call, requests: list[EventRequest], options: EventOptions) -> list[EventAnswer]:
+    try:
+        return await call.desk.send_events(requests, options)
+    except ValueTooLargeError as error:
+        raise Refusal(413, "payload_too_large", error.message) from error
+
+
+def _request(event: RawEvent, path: tuple[str | int, ...], data: bytes) -> EventRequest:
+    """Read an event; ``path``: where it stands in the body, which is ``data``."""
     if event.payload_type == "REQUEST":
-        raise unfit("event.payloadType", "Events of requests are made by this server alone.")
-    return EventRequest(
+        raise unfit_at((*path, "payloadType"), "Events of requests are made by this server alone.")
+    request = EventRequest(
         event.name,
         _json(event.payload),
         None if event.id is UNSET else event.id,
@@ -116,6 +133,16 @@ def _request(event: RawEvent) -> EventRequest:
         "trigger.dev" if event.source is UNSET else event.source,
         None if event.timestamp is UNSET else event.timestamp,
     )
+    # Half of a surrogate pair is kept in payloads, and is a name for nothing.
+    has_halves = b"\\u" in data and _HALF.search(data) is not None
+    for member in NAMED:
+        if has_halves and "\ufffd" in str(getattr(request, member)):
+            raise unfit_at((*path, member), f"The event's {member} holds half of a surrogate pair.")
+        try:
+            check_member(request, member)
+        except InvalidArgumentError as error:
+            raise unfit_at((*path, member), error.message) from error
+    return request
 
 
 def _options(options: SendEventOptions | UnsetType) -> EventOptions:
@@ -125,6 +152,9 @@ def _options(options: SendEventOptions | UnsetType) -> EventOptions:
     deliver_after = None if options.deliver_after is UNSET else options.deliver_after
     if deliver_at is not None and deliver_after is not None:
         raise Refusal(422, "conflicting_fields", "Give deliverAt or deliverAfter, not both.")
+    if deliver_after is not None and not 0 <= deliver_after <= LONGEST_DELAY:
+        sentence = f"deliverAfter is 0 to {LONGEST_DELAY} seconds, a year; deliverAt may be later."
+        raise unfit_at(("options", "deliverAfter"), sentence)
     return EventOptions(deliver_at, deliver_after, None if options.account_id is UNSET else options.account_id)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET
 from starlette.responses import Response as EmptyResponse
 
 from perdure.api.bodies import read_body
+from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found, status_records
 from perdure.api.v2.tasks import read_message
-from perdure.errors import NotFoundError
+from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.limits import VALUE_LIMIT
 from perdure.protocol.messages.run_statuses import JobRunStatusRecord, StatusUpdate
@@ -19,32 +20,49 @@ from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer, S
 from perdure.protocol.state import PutStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.responses import Response
 
     from perdure.api.calls import Call
+
+T = TypeVar("T")
 
 
 async def get_value(call: Call) -> Response:
     """Read a value; HEAD asks only whether there is one."""
     key = call.part("key")
     if call.request.method == "HEAD":
-        return EmptyResponse(status_code=200 if await call.desk.has_value(key) else 404)
-    value = await call.desk.get_value(key)
+        return EmptyResponse(status_code=200 if await _of_key(call.desk.has_value(key)) else 404)
+    value = await _of_key(call.desk.get_value(key))
     return message_answer(StoreGetAnswer(key=key, value=UNSET if value is None else value))
 
 
 async def put_value(call: Call) -> Response:
     """Store a value: the body, which is the text of a JSON value."""
     key = call.part("key")
-    text = check(await read_body(call.request, limit=VALUE_LIMIT))
-    await call.desk.set_value(key, JsonText(text))
+    try:
+        data = await read_body(call.request, limit=VALUE_LIMIT)
+    except Refusal as refusal:
+        if refusal.status == 413:
+            refusal.code = "value_too_large"
+        raise
+    text = check(data)
+    await _of_key(call.desk.set_value(key, JsonText(text)))
     return message_answer(StoreSetAnswer(key=key, value=text))
 
 
 async def delete_value(call: Call) -> Response:
     """Delete a value."""
     key = call.part("key")
-    return message_answer(StoreDeleteAnswer(key=key, deleted=await call.desk.delete_value(key)))
+    return message_answer(StoreDeleteAnswer(key=key, deleted=await _of_key(call.desk.delete_value(key))))
+
+
+async def _of_key(asking: Awaitable[T]) -> T:
+    try:
+        return await asking
+    except InvalidArgumentError as error:
+        raise Refusal(422, "invalid_key", error.message) from error
 
 
 async def put_status(call: Call) -> Response:

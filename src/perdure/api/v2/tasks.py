@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import UNSET
 
 from perdure.api.answers import JsonAnswer
-from perdure.api.refusals import Refusal
+from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
-from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.engine.remote_tasks import check_key
+from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.json_text import JsonText, check, check_part
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.headers import (
@@ -44,7 +45,9 @@ T = TypeVar("T")
 BODY_LIMIT = 8 * 1024 * 1024
 """How many bytes the body of a call of a task may have: its output travels as text inside JSON."""
 
-_DEPTH = 4
+DEPTH = 4
+"""How deep a message is around the JSON that it carries."""
+
 _EPOCH_DIGITS = 18
 
 
@@ -59,9 +62,13 @@ async def create_task(call: Call) -> Response:
         raise Refusal(400, "invalid_idempotency_key", "The idempotency keys of header and body differ.")
     run_id = call.part("run_id")
     try:
-        task = await remote.tasks.create(remote.environment_no, run_id, body, epoch=_epoch(call))
+        check_key(key)
     except InvalidArgumentError as error:
         raise Refusal(400, "invalid_idempotency_key", error.message) from error
+    try:
+        task = await remote.tasks.create(remote.environment_no, run_id, body, epoch=_epoch(call))
+    except InvalidArgumentError as error:
+        raise unfit("parentId", error.message) from error
     except NotFoundError as error:
         raise not_found(error.message) from error
     shown = remote.show(task, is_native=_is_native(call))
@@ -109,12 +116,14 @@ async def fail_task(call: Call) -> Response:
 
 async def read_message(call: Call, kind: type[T]) -> T:
     """Read the body as a message of the protocol; members that it has not are tolerated (section 4.0)."""
-    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=_DEPTH), kind)
+    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH), kind)
 
 
 async def _settled(call: Call, settling: Any) -> Response:
     try:
         return message_answer(call.remote.show(await settling, is_native=_is_native(call)))
+    except ValueTooLargeError as error:
+        raise Refusal(413, "output_too_large", error.message) from error
     except NotFoundError as error:
         raise not_found(error.message) from error
 

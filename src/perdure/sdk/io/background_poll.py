@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from perdure.errors import InvalidFilterError
 from perdure.protocol.operation_bounds import (
     DEFAULT_INTERVAL,
     DEFAULT_POLL_REQUEST,
     DEFAULT_POLL_TIMEOUT,
+    LONGEST_INTERVAL,
+    LONGEST_POLL,
     LONGEST_POLL_REQUEST,
     POLL,
+    SHORTEST_INTERVAL,
     SHORTEST_TIMEOUT,
 )
 from perdure.protocol.task_waits import Operation
@@ -29,10 +32,6 @@ if TYPE_CHECKING:
     from perdure.sdk.retry import Retry
 
 T = TypeVar("T")
-
-SHORTEST_INTERVAL: Final = 1.0
-LONGEST_INTERVAL: Final = 3600.0
-LONGEST_POLL: Final = 30 * 24 * 3600.0
 
 
 class PollCalls(Part):
