@@ -84,7 +84,7 @@ async def test_a_connection_is_closed_whose_client_says_so() -> None:
     [
         (request(host="evil.example"), 421),
         (request(further="Host: 127.0.0.1\r\n"), 421),
-        (request(further="Content-Encoding: gzip\r\n"), 415),
+        (request(further="Content-Encoding: br\r\n"), 415),
         (request(further="Content-Type: text/plain\r\n"), 415),
         (request(further=f"X-Long: {'x' * 33_000}\r\n"), 431),
         (request(body=b"{"), 400),
