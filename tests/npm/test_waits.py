@@ -26,6 +26,13 @@ def test_a_job_goes_on_when_what_it_waits_for_has_come(api: Api, job: str, outpu
     assert (run["status"], run.get("output")) == ("SUCCESS", output), run
 
 
+def test_a_batch_of_runs_is_waited_for_as_a_whole(api: Api) -> None:
+    run = api.run("large-batch")
+    assert len(run["output"]) == 12
+    # The runs are started, and then there is one more execution, however many of them end one after another.
+    assert api.ask("GET", f"/api/runs/{run['id']}").body["executions"] <= 3
+
+
 def test_a_job_goes_on_with_the_event_that_it_waits_for(api: Api) -> None:
     run_id = api.invoke("waits-for-event", {"order": "o1"})
     api.waiting(run_id)

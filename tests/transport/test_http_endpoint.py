@@ -223,6 +223,13 @@ async def test_branches_of_a_parallel_block_wait_together() -> None:
     assert (result.task_ids, len(result.retries)) == (("task_1", "task_2"), 1)
 
 
+async def test_a_batch_of_runs_is_waited_for_as_a_whole() -> None:
+    batch = {**TASK, "id": "task_9", "name": "Batch Invoke 'child'"}
+    children = [{"status": "RESUME_WITH_TASK", "task": one} for one in (TASK, TASK_2)]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": batch, "childErrors": children})
+    assert result == Suspended(("task_1", "task_2"), "task_9")
+
+
 async def test_a_parallel_block_inside_another_waits_too() -> None:
     inner = json.dumps({"task": TASK, "childErrors": [{"task": {**TASK, "id": "task_3"}}]})
     children = [{"status": "ERROR", "error": {"name": "Unknown error", "message": inner}}]

@@ -160,8 +160,9 @@ async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, no
 
 async def _suspend(tx: Session, held: HeldRun, result: Suspended, now: datetime) -> Applied:
     status = await run_outcomes.suspend_if_executing(
-        tx, held.run_no, epoch=held.epoch, task_ids=result.task_ids, was_fruitful=held.was_fruitful, now=now
-    )
+        tx, held.run_no, epoch=held.epoch, task_ids=result.task_ids, block=result.block,
+        was_fruitful=held.was_fruitful, now=now,
+    )  # fmt: skip
     if status is None:
         return REFUSED
     several = len(result.task_ids) > 1

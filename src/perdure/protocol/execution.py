@@ -199,9 +199,14 @@ class Suspended(Outcome, frozen=True, gc=False):
     """RESUME_WITH_TASK, or RESUME_WITH_PARALLEL_TASK for several: every branch waits for one of these tasks.
 
     The run goes on when the first of them is over; if one already is, at once.
+
+    Attributes:
+        task_ids: The tasks.
+        block: The task that encloses all of them, if the run is to go on only when none of those in it waits any more.
     """
 
     task_ids: tuple[str, ...]
+    block: str | None = None
 
 
 class Yielded(Outcome, frozen=True, gc=False):

@@ -46,14 +46,23 @@ async def end_if_executing(
 
 
 async def suspend_if_executing(
-    tx: Session, run_no: int, *, epoch: int, task_ids: Sequence[str], was_fruitful: bool, now: datetime
+    tx: Session,
+    run_no: int,
+    *,
+    epoch: int,
+    task_ids: Sequence[str],
+    block: str | None = None,
+    was_fruitful: bool,
+    now: datetime,
 ) -> RunStatus | None:
     """Let a run wait for the first of these tasks; if one is over already, it is in line again at once.
+
+    With a ``block``, which is the task that encloses them, it waits until none in it waits any more.
 
     Returns:
         WAITING_TO_CONTINUE or WAITING_TO_EXECUTE, or ``None`` if the execution no longer holds the run.
     """
-    if await tx.run("suspend_if_executing", to_ms(now), was_fruitful, run_no, epoch) == 0:
+    if await tx.run("suspend_if_executing", to_ms(now), was_fruitful, block, run_no, epoch) == 0:
         return None
     # A statement of its own: it sees what a wake that waited for, or held, the run's row has written.
     named = tuple(dict.fromkeys(task_ids))

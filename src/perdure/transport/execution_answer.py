@@ -79,10 +79,15 @@ class _Stops:
         self._retries: list[TaskRetry] = []
         self._completed: list[TaskCompletion] = []
         self._properties: list[tuple[str, JsonText]] = []
+        self._block: str | None = None
 
     def add(self, stop: RunJobResponse) -> None:
         if isinstance(stop, RunJobResumeWithParallelTask):
             self._keep_properties(stop.task)
+            # Between the runs of such a batch there is no code: each execution before the last run's end would only
+            # find that others are still to come.
+            if stop.task.name.startswith(_BATCH):
+                self._block = stop.task.id
             for child in stop.child_errors:
                 self._add_child(child)
         elif isinstance(stop, RunJobResumeWithTask):
@@ -164,12 +169,15 @@ class _Stops:
         if first:
             ended: ExecutionResult = msgspec.structs.replace(cast("Any", first[0]), **notes)
             return ended
-        return Suspended(tuple(self._waits), **notes)
+        return Suspended(tuple(self._waits), self._block, **notes)
 
 
 def _warnings(outcome: RunJobOutcome) -> tuple[str, ...]:
     return () if outcome.warnings is UNSET else tuple(outcome.warnings[:100])
 
+
+_BATCH = "Batch Invoke "
+"""What the name begins with that the npm package gives the task around such a batch (v2 protocol, section 14)."""
 
 _LATEST_MS = 253_370_764_800_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.protocol.statuses import FINAL_RUN_STATUSES, RunStatus, TaskStatus
 from perdure.storage import run_outcomes, run_queue, runs, tasks, timers
@@ -143,6 +144,27 @@ async def test_waking_moves_a_run_that_waits_and_names_who_holds_one_at_work(sto
     (woken,) = await storage.write(runs.wake, [seed.run_no], fruitful=[], now=NOW)
     assert (woken.status, woken.node_no) == (RunStatus.WAITING_TO_EXECUTE, None)
     assert await storage.write(runs.wake, [seed.run_no], fruitful=[], now=NOW) == []
+
+
+async def test_a_run_that_waits_for_a_block_is_in_line_when_none_in_it_waits(storage: Storage) -> None:
+    seed = await sow(storage)
+    epoch = await claim(storage, seed)
+    block = record("block", TaskStatus.RUNNING)
+    for one in (block, *(replace(record(key, TaskStatus.WAITING, delay=60.0), parent_id=block.id) for key in "ab")):
+        assert await storage.write(tasks.insert_if_executing, seed.run_no, epoch, one)
+
+    async def settle(key: str) -> int:
+        number = await storage.read(tasks.find_number, f"task_{key}")
+        assert number is not None
+        await storage.write(tasks.settle_if_waiting, number, output=None, error=None, now=NOW)
+        return len(await storage.write(runs.wake, [seed.run_no], fruitful=[], now=NOW))
+
+    status = await storage.write(
+        run_outcomes.suspend_if_executing, seed.run_no, epoch=epoch, task_ids=("task_a", "task_b"), block=block.id,
+        was_fruitful=False, now=NOW,
+    )  # fmt: skip
+    assert status is RunStatus.WAITING_TO_CONTINUE
+    assert [await settle("a"), await settle("b")] == [0, 1]
 
 
 async def test_a_run_ends_once_whoever_ends_it(storage: Storage) -> None:

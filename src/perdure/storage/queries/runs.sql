@@ -82,15 +82,18 @@ RETURNING (SELECT CASE WHEN :status = 'SUCCESS' THEN j.notify_success ELSE j.not
 -- EXECUTING becomes WAITING_TO_CONTINUE.
 UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, limit_no = NULL, executing_since = NULL,
   updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0, losses = 0,
-  fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END
+  fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END, awaited_block = :awaited_block
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: resume_unless_all_wait
--- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE if one of the tasks it named is over or unknown, or it named none.
+-- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE if one of the tasks it named is over or unknown, or it named none; a run
+-- that waits for a whole block only if none in it waits.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', available_at = :now
 WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
   SELECT count(*) + (:count = 0) FROM tasks t WHERE t.id IN (SELECT value FROM json_each(:task_ids))
-    AND +t.run_no = runs.run_no AND t.status = 'WAITING');
+    AND +t.run_no = runs.run_no AND t.status = 'WAITING')
+  AND (awaited_block IS NULL OR NOT EXISTS (
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.parent_id = runs.awaited_block AND t.status = 'WAITING'));
 
 -- name: requeue_if_executing
 -- EXECUTING becomes WAITING_TO_EXECUTE.
@@ -118,12 +121,15 @@ UPDATE runs SET warnings = :warnings WHERE run_no = :run_no;
 
 -- name: wake_run
 -- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE. A run at work stays so: its row
--- is written all the same, so that its execution, which is about to wait, and this wake cannot miss each other.
+-- is written all the same, so that its execution, which is about to wait, and this wake cannot miss each other. One that
+-- waits for a whole block stays, too, as long as any in it waits.
 UPDATE runs SET status = CASE status WHEN 'EXECUTING' THEN status ELSE 'WAITING_TO_EXECUTE' END,
   available_at = CASE status WHEN 'EXECUTING' THEN NULL ELSE :now END,
   updated_at = CASE status WHEN 'EXECUTING' THEN updated_at ELSE :now END,
   fruitless = CASE WHEN :is_fruitful THEN 0 ELSE fruitless END
 WHERE run_no = :run_no AND status IN ('WAITING_TO_CONTINUE', 'EXECUTING')
+  AND (awaited_block IS NULL OR status = 'EXECUTING' OR NOT EXISTS (
+    SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.parent_id = runs.awaited_block AND t.status = 'WAITING'))
 RETURNING run_no, id, status, epoch, node_no;
 
 -- name: cancel_if_active

@@ -33,6 +33,12 @@ module.exports = (client) => {
     return all.map((done) => done.output.y);
   });
 
+  job("large-batch", async (payload, io) => {
+    const runs = Array.from({ length: 12 }, (_, x) => ({ payload: { x, seconds: x % 3 } }));
+    const all = await child.batchInvokeAndWaitForCompletion("children", runs);
+    return all.map((done) => done.output.y);
+  });
+
   const told = [];
   job("tells", async () => "over", {
     onSuccess: async (notification) => { told.push([notification.ok, notification.output]); },

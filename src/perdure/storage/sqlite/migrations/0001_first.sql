@@ -187,6 +187,8 @@ CREATE TABLE runs (
   why            TEXT,
   warnings       TEXT,
   yielded        TEXT,
+  -- The task that encloses all that the run waits for, if it is to go on only when none in it waits any more.
+  awaited_block  TEXT,
   UNIQUE (event_no, dispatcher_no, job_no),
   CHECK ((node_no IS NOT NULL) = (status = 'EXECUTING')),
   CHECK ((available_at IS NOT NULL) = (status IN ('QUEUED', 'WAITING_TO_EXECUTE'))),
