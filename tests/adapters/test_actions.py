@@ -207,6 +207,19 @@ async def test_a_cached_task_is_not_asked_for() -> None:
     )
 
 
+async def test_an_execution_that_knows_all_tasks_asks_for_none_and_ends_before_one_that_it_has_no_time_for() -> None:
+    task_key = sha256(b"run_1::t1").hexdigest()
+    name = "basic.<locals>.<lambda>"
+    stored = ["task_1", task_key, None, "run_task", name, "COMPLETED", False, 1, "7", None, None, None]
+    for tasks, result in (
+        ([stored], {"type": "Succeeded", "output": '{"n":5,"cached":7}'}),
+        ([], {"type": "AutoYielded", "reason": "the execution ends between two tasks"}),
+    ):
+        told = {"event": {**BODY["event"], "payload": {"n": 5, "task": True}}, "runChunkExecutionLimit": 1000}
+        answer = await ask("EXECUTE_JOB", {**BODY, **told, "epoch": 1, "storedTasks": tasks}, perdure_version="0.1.0")
+        assert (answer.status, answer.headers["perdure-result"], json.loads(answer.body)) == (200, "1", result)
+
+
 async def test_a_payload_that_does_not_fit_is_said_to() -> None:
     event = {**BODY["event"], "payload": "five"}
     status, answer = await said("EXECUTE_JOB", {**BODY, "job": {"id": "invoked", "version": "1.0.0"}, "event": event})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from perdure.protocol.task_waits import TaskWait
 
 _TASK_ID_LIMIT: Final = 64
+_TASK_ID: Final = re.compile(rf"\w{{1,{_TASK_ID_LIMIT}}}", re.ASCII)
 _MOST_ATTEMPTS: Final = 1_000_000
 _LONGEST_WAIT: Final = 100 * 366 * 24 * 3600.0
 _STATUSES: Final = (TaskStatus.RUNNING, TaskStatus.WAITING, TaskStatus.COMPLETED, TaskStatus.ERRORED)
@@ -52,8 +54,10 @@ def check_record(record: TaskRecord, *, is_inner: bool = False) -> None:
     for text in (output, record.params, record.details, record.output_properties):
         if text is not None:
             check(text)
-    _check_error(record.error)
-    _check_error(record.attempt_error)
+    if record.error is not None:
+        _check_error(record.error)
+    if record.attempt_error is not None:
+        _check_error(record.attempt_error)
     if record.ancestors:
         if is_inner:
             raise InvalidArgumentError("What is stored ahead of a task brings nothing of its own.")
@@ -86,12 +90,12 @@ def check_task_id(task_id: str) -> None:
     Raises:
         InvalidArgumentError: It is none.
     """
-    if not 0 < len(task_id) <= _TASK_ID_LIMIT or not task_id.replace("_", "a").isalnum() or not task_id.isascii():
+    if _TASK_ID.fullmatch(task_id) is None:
         raise InvalidArgumentError(f"The id of a task has 1 to {_TASK_ID_LIMIT} letters, digits and underscores.")
 
 
-def _check_error(error: ErrorInfo | None) -> None:
-    if error is not None and error.data is not None:
+def _check_error(error: ErrorInfo) -> None:
+    if error.data is not None:
         check(error.data)
 
 
