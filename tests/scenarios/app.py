@@ -27,10 +27,10 @@ class App:
         force_replay: Whether every suspension replays.
     """
 
-    def __init__(self, database_url: str, *, force_replay: bool, client_id: str = "app") -> None:
+    def __init__(self, database_url: str, *, force_replay: bool, client_id: str = "app", **options: str) -> None:
         self.database_url = database_url
         self.force_replay = force_replay
-        self.client = Client(id=client_id, database_url=database_url)
+        self.client = Client(id=client_id, **(options if options else {"database_url": database_url}))
 
     def __repr__(self) -> str:
         return f"App({self.database_url!r}, force_replay={self.force_replay})"
@@ -76,7 +76,7 @@ class App:
     async def finish(self, run: RunHandle[Any] | str) -> Run:
         """Wait until a run has ended; the whole of it."""
         run_id = run if isinstance(run, str) else run.id
-        await self.client.connected().platform.wait_for_run(run_id, timeout=PATIENCE)
+        await self.client.connected().call(lambda platform: platform.wait_for_run(run_id, timeout=PATIENCE))
         return await self.look_up(run_id)
 
     async def look_up(self, run_id: str) -> Run:
@@ -113,7 +113,7 @@ class App:
     async def executions(self, run: RunHandle[Any] | Run | str) -> int:
         """How many executions of a run have begun."""
         run_id = run if isinstance(run, str) else run.id
-        return (await self.client.connected().platform.get_run(run_id, take=1)).executions
+        return (await self.client.connected().call(lambda platform: platform.get_run(run_id, take=1))).executions
 
     @property
     def node(self) -> Node:

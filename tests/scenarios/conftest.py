@@ -18,7 +18,9 @@ from perdure import Client
 from tests.plain_twins import NotPlainError, make_twin
 from tests.plain_twins.async_only import DIFFERENT
 from tests.scenarios.app import App
+from tests.scenarios.embedded_only import reason_of
 from tests.scenarios.oracles import check_database
+from tests.scenarios.remote import WAY, RemoteApp
 
 LOGGER = "shop.orders"
 """The logger that the code of jobs logs with."""
@@ -52,7 +54,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the plain twin of a test in its place where its jobs are to be plain."""
-    items[:] = [item for item in items if _is_wanted(_parameters(item), item.name.partition("[")[0])]
+    if WAY:
+        _choose_remote(items)
+    else:
+        items[:] = [item for item in items if _is_wanted(_parameters(item), item.name.partition("[")[0])]
     for item in items:
         if isinstance(item, pytest.Function) and _parameters(item).get("job_kind") == "plain":
             item.obj = make_twin(item.obj)
@@ -75,6 +80,22 @@ def _is_wanted(given: dict[str, object], name: str) -> bool:
     return PROVE or "app" not in given or way is None or (database == turn) == (way == "sticky")
 
 
+def _choose_remote(items: list[pytest.Item]) -> None:
+    """Choose each test that has an app, once for each kind of jobs; only workers keep suspended runs."""
+    way = "sticky" if WAY == "worker" else "replay"
+    chosen: list[pytest.Item] = []
+    for item in items:
+        given, names = _parameters(item), item.fixturenames if isinstance(item, pytest.Function) else []
+        has_app = "app" in names or "durable_app" in names
+        if not has_app or given.get("app", "file") != "file" or given.get("force_replay") != way:
+            continue
+        reason = reason_of(item.path.stem, item.name.partition("[")[0])
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        chosen.append(item)
+    items[:] = chosen
+
+
 @pytest.fixture(params=["sticky", "replay"])
 def force_replay(request: pytest.FixtureRequest) -> bool:
     """Whether suspended runs are kept in memory or replayed."""
@@ -87,7 +108,7 @@ def app(
 ) -> Iterator[App]:
     """An app on a database of each kind, in each way of running."""
     path = tmp_path / "perdure.db" if request.param == "file" else None
-    yield App("sqlite://" if path is None else f"sqlite:///{path}", force_replay=force_replay)
+    yield _make("sqlite://" if path is None else f"sqlite:///{path}", force_replay=force_replay)
     _check(path, caplog)
 
 
@@ -95,8 +116,14 @@ def app(
 def durable_app(force_replay: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[App]:
     """An app on a database that outlives its node."""
     path = tmp_path / "perdure.db"
-    yield App(f"sqlite:///{path}", force_replay=force_replay)
+    yield _make(f"sqlite:///{path}", force_replay=force_replay)
     _check(path, caplog)
+
+
+def _make(database_url: str, *, force_replay: bool) -> App:
+    if WAY:
+        return RemoteApp(database_url, is_worker=WAY == "worker", force_replay=force_replay)
+    return App(database_url, force_replay=force_replay)
 
 
 def _check(path: Path | None, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 from base64 import b64decode
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.adapters.exchange import AppRequest
@@ -42,6 +42,7 @@ _UNWINDING_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _ANSWER_ATTEMPTS: Final = 3
+_SEND_SECONDS: Final = 30.0
 _TOO_OFTEN: Final = 429
 
 _NOT_TAKEN: Final = "The server did not take the worker's answer; the worker's log says why."
@@ -58,10 +59,14 @@ class Worker:
 
     Raises:
         NotConnectedError: The client does not know its server.
+        PerdureError: A job cannot be what it is declared as.
     """
 
     def __init__(self, client: Client, *, is_ready: Callable[[str, str, int], None]) -> None:
         url, api_key = client.connecting.server()
+        for job in client.jobs.values():
+            # What is wrong with it is to be said here, not when the server asks.
+            job.spec()
         self.id = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._client = client
         self._target = Target(url, api_key)
@@ -183,8 +188,9 @@ class Worker:
         request = NodeRequest("POST", self._path(what), encode(message))
         for _ in range(_ANSWER_ATTEMPTS):
             try:
-                reply = await self._session.send(self._target, request)
-            except (NotSentError, LostError):
+                async with asyncio.timeout(_SEND_SECONDS):
+                    reply = await self._session.send(self._target, request)
+            except (NotSentError, LostError, TimeoutError):
                 await asyncio.sleep(_FIRST_PAUSE)
                 continue
             if reply.status >= 400:
@@ -194,7 +200,10 @@ class Worker:
 
     async def _drain(self) -> None:
         """Take no more runs, and let those at work end: by themselves, between two tasks, or in the end at once."""
-        await self._send("beats", WorkerBeat(self.id, draining=True))
+        with suppress(TimeoutError):
+            # A server that stands still must not keep a worker from ending.
+            async with asyncio.timeout(_UNWINDING_SECONDS):
+                await self._send("beats", WorkerBeat(self.id, draining=True))
         self._handler.drain()
         if self._at_work:
             await asyncio.wait(self._at_work, timeout=GRACE_SECONDS)

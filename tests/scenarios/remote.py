@@ -1,0 +1,123 @@
+"""Apps whose jobs are executed by requests of a server: behind HTTP, or in a worker.
+
+Server and app are in the test's process, on its event loop, and know each other by real sockets only. What the test
+asks of its client goes to the server by HTTP, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from uvicorn import Server
+
+from perdure.adapters.worker import Worker
+from perdure.sdk.node import Node
+from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.http import make_server
+from tests.scenarios.app import PATIENCE, App
+
+WAY = os.environ.get("PERDURE_SCENARIOS", "")
+"""By which way jobs are executed: ``http``, ``worker``, or, if nothing is said, in an embedded node."""
+
+KEY = "tr_dev_scenarios0123456789"
+
+_NO_HOST: Any = None
+
+
+class RemoteApp(App):
+    """An app that a server has executed.
+
+    Args:
+        database_url: The server's database.
+        is_worker: Whether the app dials the server; else the server sends it requests.
+        client_id: As of `App`.
+        force_replay: As of `App`.
+    """
+
+    def __init__(self, database_url: str, *, is_worker: bool, force_replay: bool, client_id: str = "app") -> None:
+        with _listen() as free:
+            self._port: int = free.getsockname()[1]
+        self._is_worker = is_worker
+        self._node: Node | None = None
+        url = f"http://127.0.0.1:{self._port}"
+        super().__init__(database_url, force_replay=force_replay, client_id=client_id, api_url=url, api_key=KEY)
+
+    def successor(self) -> App:
+        return RemoteApp(
+            self.database_url, is_worker=self._is_worker, force_replay=self.force_replay, client_id=self.client.id
+        )
+
+    @property
+    def node(self) -> Node:
+        assert self._node is not None
+        return self._node
+
+    def start(self) -> Any:
+        return self._started()
+
+    @asynccontextmanager
+    async def start_and_interrupt(self) -> AsyncIterator[Node]:
+        async with self._started(grace=0) as node:
+            yield node
+
+    @asynccontextmanager
+    async def _started(self, *, grace: float = PATIENCE) -> AsyncIterator[Node]:
+        server = await start_embedded(
+            None, database_url=self.database_url, api_key=KEY, inherited=_listen(self._port), serves_all=False
+        )
+        node = self._node = Node(server, _NO_HOST)
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._worker() if self._is_worker else self._behind_http(server))
+                yield node
+            finally:
+                self._node = None
+                # Whoever executes is there until the server has no more to do.
+                await server.stop(grace)
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[None]:
+        ready = asyncio.Event()
+        worker = Worker(self.client, is_ready=lambda *_: ready.set())
+        working = asyncio.create_task(worker.run())
+        try:
+            await _first(ready.wait(), working)
+            yield
+        finally:
+            worker.stop()
+            await asyncio.gather(working, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _behind_http(self, node: EmbeddedNode) -> AsyncIterator[None]:
+        listening = _listen()
+        server: Server = make_server(self.client.asgi(), keep_alive=5)
+        await server.startup(sockets=[listening])
+        try:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/trigger"
+            _, indexing = await node.engine.own.remote.endpoints.add(self.client.id, url)
+            assert indexing.index is not None, indexing.error
+            yield
+        finally:
+            await server.shutdown(sockets=[listening])
+
+
+def _listen(port: int = 0) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(100)
+    return listening
+
+
+async def _first(waiting: Coroutine[Any, Any, object], working: asyncio.Task[None]) -> None:
+    """Wait for something, unless the worker ends before."""
+    ready = asyncio.ensure_future(waiting)
+    done, _ = await asyncio.wait((ready, working), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    if working in done:
+        await working
+    assert ready in done
