@@ -14,7 +14,7 @@ PROGRAMS := tests/acceptance tests/adapters tests/npm tests/transport
 COMMANDS := tests/benchmarks tests/cli tests/contracts tests/server
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-npm generate test check bench prove lock clean
+.PHONY: help install demo demo-npm generate test check bench prove scenarios-remote lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -46,6 +46,10 @@ bench: $(READY) ## Measure every workload beside what the machine allows
 
 prove: $(READY) ## Run the tests with many more seeds and rounds
 	@PERDURE_PROVE=1 $(BIN)/python -m pytest --override-ini faulthandler_timeout=3600
+
+scenarios-remote: $(READY) ## Run the scenarios with a server that executes them: behind HTTP, and in workers
+	@PERDURE_SCENARIOS=http $(BIN)/python -m pytest tests/scenarios
+	@PERDURE_SCENARIOS=worker $(BIN)/python -m pytest tests/scenarios
 
 lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
 	$(LOCK) --all-extras --output-file requirements/runtime.txt

@@ -82,14 +82,15 @@ def _is_wanted(given: dict[str, object], name: str) -> bool:
 
 def _choose_remote(items: list[pytest.Item]) -> None:
     """Choose each test that has an app, once for each kind of jobs; only workers keep suspended runs."""
-    way = "sticky" if WAY == "worker" else "replay"
     chosen: list[pytest.Item] = []
     for item in items:
         given, names = _parameters(item), item.fixturenames if isinstance(item, pytest.Function) else []
         has_app = "app" in names or "durable_app" in names
+        is_kept = WAY == "worker" and given.get("job_kind") != "plain"
+        way = "sticky" if is_kept else "replay"
         if not has_app or given.get("app", "file") != "file" or given.get("force_replay") != way:
             continue
-        reason = reason_of(item.path.stem, item.name.partition("[")[0])
+        reason = reason_of(item.path.stem, item.name.partition("[")[0], is_told=WAY == "worker")
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
         chosen.append(item)
@@ -128,7 +129,8 @@ def _make(database_url: str, *, force_replay: bool) -> App:
 
 def _check(path: Path | None, caplog: pytest.LogCaptureFixture) -> None:
     """Fail if something was reported that no caller sees, or if what is stored could not have come about."""
-    records = [one for one in caplog.get_records("call") if one.levelno >= logging.ERROR and one.name != LOGGER]
+    quiet = (LOGGER, "perdure.adapters.handler") if WAY else (LOGGER,)
+    records = [one for one in caplog.get_records("call") if one.levelno >= logging.ERROR and one.name not in quiet]
     assert [record.getMessage() for record in records] == []
     if path is not None and path.exists():
         check_database(path)

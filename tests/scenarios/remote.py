@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import weakref
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 from uvicorn import Server
 
@@ -37,11 +39,16 @@ class RemoteApp(App):
         is_worker: Whether the app dials the server; else the server sends it requests.
         client_id: As of `App`.
         force_replay: As of `App`.
+        port: Where the server listens; 0: on any port.
     """
 
-    def __init__(self, database_url: str, *, is_worker: bool, force_replay: bool, client_id: str = "app") -> None:
-        with _listen() as free:
-            self._port: int = free.getsockname()[1]
+    def __init__(
+        self, database_url: str, *, is_worker: bool, force_replay: bool, client_id: str = "app", port: int = 0
+    ) -> None:
+        # Bound for as long as there is this app: nobody else is given the port between two servers.
+        reserved = _bound(port)
+        weakref.finalize(self, reserved.close)
+        self._port: int = reserved.getsockname()[1]
         self._is_worker = is_worker
         self._node: Node | None = None
         url = f"http://127.0.0.1:{self._port}"
@@ -49,7 +56,11 @@ class RemoteApp(App):
 
     def successor(self) -> App:
         return RemoteApp(
-            self.database_url, is_worker=self._is_worker, force_replay=self.force_replay, client_id=self.client.id
+            self.database_url,
+            is_worker=self._is_worker,
+            force_replay=self.force_replay,
+            client_id=self.client.id,
+            port=self._port,
         )
 
     @property
@@ -71,7 +82,10 @@ class RemoteApp(App):
             None, database_url=self.database_url, api_key=KEY, inherited=_listen(self._port), serves_all=False
         )
         node = self._node = Node(server, _NO_HOST)
+        # Some tests make a client of their own.
+        told = {"PERDURE_API_URL": f"http://127.0.0.1:{self._port}", "PERDURE_API_KEY": KEY}
         async with AsyncExitStack() as stack:
+            stack.enter_context(patch.dict(os.environ, told))
             try:
                 await stack.enter_async_context(self._worker() if self._is_worker else self._behind_http(server))
                 yield node
@@ -95,7 +109,8 @@ class RemoteApp(App):
     @asynccontextmanager
     async def _behind_http(self, node: EmbeddedNode) -> AsyncIterator[None]:
         listening = _listen()
-        server: Server = make_server(self.client.asgi(), keep_alive=5)
+        jobs = self.client.asgi()
+        server: Server = make_server(jobs, keep_alive=5)
         await server.startup(sockets=[listening])
         try:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/trigger"
@@ -104,12 +119,18 @@ class RemoteApp(App):
             yield
         finally:
             await server.shutdown(sockets=[listening])
+            await jobs._handler.close()
+
+
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
 
 
 def _listen(port: int = 0) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
+    listening = _bound(port)
     listening.listen(100)
     return listening
 

@@ -25,7 +25,7 @@ from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
-    from perdure.protocol.execution import ExecutionResult
+    from perdure.protocol.execution import ExecutionResult, TaskState
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.sdk.client import Client
@@ -67,7 +67,7 @@ class Runtime:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
         self._numbers = itertools.count(1)
-        self._at_work: dict[int, str] = {}
+        self._at_work: dict[int, tuple[str, int | None]] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
         settings = load_settings()
         self.platform = WirePlatform(url, api_key, endpoint_id=client.id, is_signing=settings.require_signatures)
@@ -81,7 +81,7 @@ class Runtime:
             max_threads=settings.max_threads,
             register=self.platform,
         )
-        # Nothing comes down to an execution at work.
+        # A wait costs a suspension, however short it is: what is over may not be told.
         self.host.is_patient = False
         self.host.connect(self.platform, self._clock, os.urandom)
         self._end = _until_shut_down(self)
@@ -124,7 +124,7 @@ class Runtime:
         elif kept is not None:
             execution.tasks.update(kept)
         self.platform.take_up(execution)
-        self._at_work[number] = run_id
+        self._at_work[number] = (run_id, execution.epoch)
         try:
             result = await self.host.execute(request)
             if not request.is_complete and isinstance(result, Abandoned) and result.immediate:
@@ -159,9 +159,15 @@ class Runtime:
         self._kept.pop(run_id, None)
         self.host.abort(run_id, "the server has taken the run away")
 
+    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> None:
+        """Let an execution at work go on where its waits are over; what comes too early for that is seen at its end."""
+        for number, one in self._at_work.items():
+            if one == (run_id, epoch):
+                self.host.resolve(run_id, number, tasks)
+
     def abort(self) -> None:
         """End executions at once, wherever they are; they are executed again elsewhere."""
-        for run_id in list(self._at_work.values()):
+        for run_id, _ in list(self._at_work.values()):
             self.host.abort(run_id, "the app stops")
 
     async def close(self) -> None:

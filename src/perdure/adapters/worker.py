@@ -21,7 +21,14 @@ from perdure.protocol.api_json import decode, encode
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.errors import EndpointErrorAnswer
-from perdure.protocol.worker_messages import WorkerAbort, WorkerAnswer, WorkerBeat, WorkerCall, WorkerReady
+from perdure.protocol.worker_messages import (
+    WorkerAbort,
+    WorkerAnswer,
+    WorkerBeat,
+    WorkerCall,
+    WorkerReady,
+    WorkerResolve,
+)
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.transport.event_stream import read_events
 from perdure.transport.node_errors import error_of, read_refusal
@@ -147,6 +154,10 @@ class Worker:
             return
         if name == "abort":
             self._handler.abort_run(decode(data, WorkerAbort).run)
+            return
+        if name == "resolve":
+            over = decode(data, WorkerResolve)
+            self._handler.resolve(over.run, over.epoch, over.tasks)
             return
         task = asyncio.ensure_future(self._do(decode(data, WorkerCall)))
         self._at_work.add(task)

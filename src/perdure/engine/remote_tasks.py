@@ -99,7 +99,9 @@ class RemoteTasks:
         if writing is None:
             raise NotFoundError("Run not found")
         if stored is not None:
-            return stored
+            if writing.status.is_final or not _is_to_begin_anew(stored, record):
+                return stored
+            record = replace(record, id=stored.id, started_at=stored.started_at, is_new=False)
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
             raise InvalidArgumentError("The run has no task with the id that is given as parentId.")
         if writing.status.is_final:
@@ -295,6 +297,11 @@ async def _list_completed(tx: Session, environment_no: int, run_id: str, cursor:
     if run_no is None:
         return []
     return await remote_tasks.list_completed(tx, run_no, cursor=cursor, limit=PAGE + 1)
+
+
+def _is_to_begin_anew(task: RemoteTask, asked: TaskRecord) -> bool:
+    """Whether a task that waits for something outside was opened again, as its run was continued."""
+    return task.status is TaskStatus.RUNNING and asked.wait is not None
 
 
 def _canceled(record: TaskRecord, now: datetime) -> RemoteTask:

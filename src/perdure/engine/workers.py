@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, Action
+from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, RUN_HEADER, Action
 from perdure.protocol.outbound import OutboundResponse
-from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady
+from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady, WorkerResolve
 from perdure.transport.http_endpoint import ProcessLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from perdure.engine.registration import Registration
+    from perdure.protocol.messages.execution import KnownTask
     from perdure.protocol.outbound import OutboundRequest
     from perdure.protocol.worker_messages import WorkerAnswer
     from perdure.transport.http_endpoint import HttpEndpoint
 
-    Message = WorkerCall | WorkerReady | WorkerAbort
+    Message = WorkerCall | WorkerReady | WorkerAbort | WorkerResolve
 
 MOST_WORKERS: Final = 1000
 """How many workers an environment may have."""
@@ -35,7 +37,12 @@ RETURN_SECONDS: Final = 2.0
 
 _LONGEST_ID: Final = 512
 _GONE: Final = "the worker that executed it is gone"
-_NAMES: Final[dict[type, str]] = {WorkerCall: "call", WorkerReady: "ready", WorkerAbort: "abort"}
+_NAMES: Final[dict[type, str]] = {
+    WorkerCall: "call",
+    WorkerReady: "ready",
+    WorkerAbort: "abort",
+    WorkerResolve: "resolve",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +74,8 @@ class Workers:
         self._monotonic = monotonic
         self._sessions: dict[str, dict[str, Session]] = {}
         self._apps: dict[str, HttpEndpoint] = {}
+        # By app and run.
+        self._executing: dict[tuple[str, str], Session] = {}
         # By app and worker, those whose connection has just ended.
         self._lost: dict[tuple[str, str], Session] = {}
         self.stopping = asyncio.Event()
@@ -143,7 +152,10 @@ class Workers:
         if session is None:
             raise FetchFailedError(f"no worker of {endpoint_id} is connected")
         is_execution = action == Action.EXECUTE_JOB
-        answer = await session.request(request, is_bounded=not is_execution)
+        if is_execution:
+            answer = await self._execute((endpoint_id, _header(request, RUN_HEADER)), session, request)
+        else:
+            answer = await session.request(request, is_bounded=True)
         if answer is not None:
             return answer
         # A process that lives dials in again at once; one that drains may be ended by whoever deploys.
@@ -151,15 +163,34 @@ class Workers:
             raise FetchFailedError(_GONE)
         raise ProcessLostError(f"{_GONE}: its process has died")
 
+    async def _execute(
+        self, run: tuple[str, str], session: Session, request: OutboundRequest
+    ) -> OutboundResponse | None:
+        self._executing[run] = session
+        try:
+            return await session.request(request, is_bounded=False)
+        finally:
+            if self._executing.get(run) is session:
+                del self._executing[run]
+
     def is_there(self, endpoint_id: str, worker_id: str) -> bool:
         """Whether a worker is connected, and takes runs."""
         session = self._sessions.get(endpoint_id, {}).get(worker_id)
         return session is not None and session.is_open
 
     def abort(self, endpoint_id: str, run_id: str) -> None:
-        """Have the workers of an app stop a run, or forget it."""
-        for session in self._sessions.get(endpoint_id, {}).values():
+        """Have the worker that executes a run stop it; or all of the app forget it, one of which has it in memory."""
+        executing = self._executing.get((endpoint_id, run_id))
+        for session in self._sessions.get(endpoint_id, {}).values() if executing is None else (executing,):
             session.put(WorkerAbort(run_id))
+
+    def resolve(self, endpoint_id: str, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
+        """Tell the worker that executes a run of waits that are over; whether there is one."""
+        session = self._executing.get((endpoint_id, run_id))
+        if session is None:
+            return False
+        session.put(WorkerResolve(run_id, epoch, JsonText(encode_message(tasks).decode())))
+        return True
 
     def _choose(self, endpoint_id: str, action: str) -> Session | None:
         """Choose a worker: for its index the newest one, for anything else that with the least to do."""
@@ -198,8 +229,12 @@ class Carrier:
         return self._workers.is_there(self._endpoint_id, worker_id)
 
     def abort(self, run_id: str) -> None:
-        """Have every worker stop a run, or forget it; see `Workers.abort`."""
+        """Have whoever may have a run stop it, or forget it; see `Workers.abort`."""
         self._workers.abort(self._endpoint_id, run_id)
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
+        """Tell whoever executes a run of waits that are over; see `Workers.resolve`."""
+        return self._workers.resolve(self._endpoint_id, run_id, epoch, tasks)
 
 
 class Session:
@@ -237,7 +272,7 @@ class Session:
         """Note a sign of life."""
         self._heard = self._monotonic()
 
-    def put(self, call: WorkerReady | WorkerAbort) -> None:
+    def put(self, call: WorkerReady | WorkerAbort | WorkerResolve) -> None:
         """Tell it something."""
         self._queue.put_nowait(call)
 

@@ -38,6 +38,14 @@ class WorkerAbort(Struct, frozen=True, gc=False):
     run: str
 
 
+class WorkerResolve(Struct, frozen=True, gc=False):
+    """Waits of an execution at work are over; ``tasks``: a list of `perdure.protocol.messages.execution.KnownTask`."""
+
+    run: str
+    epoch: int
+    tasks: JsonText
+
+
 class WorkerAnswer(Struct, frozen=True, gc=False):
     """The answer to an action, from a worker that is named by the id it has given itself."""
 

@@ -16,6 +16,7 @@ from perdure.transport.connector import GuardedConnector
 from perdure.transport.failures import translate
 from perdure.transport.lookup import SystemLookup
 from perdure.transport.redirects import redirect_location
+from perdure.transport.sent_body import sent_body
 
 if TYPE_CHECKING:
     import ssl
@@ -93,7 +94,7 @@ class Exchange:
                 request.method.upper(),
                 target,
                 headers=_headers_to_send(request),
-                data=request.body,
+                data=sent_body(request.body),
                 allow_redirects=False,
             ) as response:
                 return await self._read(response, request.bounds.response_body)

@@ -98,11 +98,12 @@ def resumed_body(request: ExecutionRequest, *, now: datetime, is_native: bool) -
     body = execution_body(replace(request, tasks=[]), now=now, limit_ms=None, is_native=is_native)
     if is_native and not any(map(_was_asked_for, request.tasks)):
         return replace(body, resumed=True, stored_tasks=request.tasks)
-    known = [_known(task) for task in request.tasks]
+    known = [known_task(task) for task in request.tasks]
     return replace(body, resumed=True, known_tasks=known, stored_tasks=UNSET)
 
 
-def _known(task: TaskState) -> KnownTask:
+def known_task(task: TaskState) -> KnownTask:
+    """Write a task that a run in the memory of an app waits for, as it is now."""
     error = task.error
     text = task.output if error is None else _encode({name: getattr(error, name) for name in _ERROR}).decode()
     return KnownTask(

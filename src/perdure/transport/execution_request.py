@@ -77,10 +77,15 @@ def _cached_states(body: RunJobBody) -> list[TaskState]:
 
 
 def _known_states(body: RunJobBody) -> list[TaskState]:
-    return [] if body.known_tasks is UNSET else [_known_state(task) for task in body.known_tasks]
+    return [] if body.known_tasks is UNSET else [known_state(task) for task in body.known_tasks]
 
 
-def _known_state(task: KnownTask) -> TaskState:
+def known_state(task: KnownTask) -> TaskState:
+    """Read a task that a run in memory waits for.
+
+    Raises:
+        JsonError: Its output is JSON that is not taken.
+    """
     output = _json(task.output)
     is_error = task.status is TaskStatus.ERRORED
     return TaskState(

@@ -30,6 +30,7 @@ from perdure.protocol.messages.headers import (
     NATIVE_HEADER,
     NOT_HELD,
     RESULT_HEADER,
+    RUN_HEADER,
     RUN_METADATA_HEADER,
     SERVER_USER_AGENT,
     Action,
@@ -47,7 +48,7 @@ from perdure.protocol.signing import (
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of
 from perdure.transport.execution_answer import result_of
-from perdure.transport.execution_body import execution_body, resumed_body
+from perdure.transport.execution_body import execution_body, known_task, resumed_body
 from perdure.transport.kept_runs import KeptRuns
 from perdure.transport.native_results import read_result
 from perdure.transport.node_link import perdure_version
@@ -207,6 +208,8 @@ class HttpEndpoint:
     async def _execute(self, request: ExecutionRequest, keeper: str | None) -> ExecutionResult:
         began = self._monotonic()
         held = () if keeper is None else ((HELD_HEADER, keeper),)
+        if self._kept is not None:
+            held = (*held, (RUN_HEADER, request.run.id))
         try:
             answer = await self._post(
                 Action.EXECUTE_JOB, body=self._body(request), headers=held, timeout=EXECUTION_SECONDS
@@ -247,8 +250,10 @@ class HttpEndpoint:
         return None if kept is None else kept.task_ids
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
-        """Say that an execution at work cannot be told anything; its answer is put right by the engine."""
-        return False
+        """Tell a worker of waits that are over; an app behind a URL cannot be told, and is put right by the engine."""
+        if self._kept is None or self._epochs.get(run_id) != epoch:
+            return False
+        return self._kept.resolve(run_id, epoch, [known_task(task) for task in tasks])
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
         """Tell the app that a run of a job has ended (v2 protocol, section 3.13)."""

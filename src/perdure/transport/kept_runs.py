@@ -9,6 +9,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.protocol.messages.execution import KnownTask
+
 KEPT_SECONDS: Final = 55.0
 """For how long a worker is asked to go on with a suspended run; it keeps the run for a little longer."""
 
@@ -24,7 +26,11 @@ class Keepers(Protocol):
         ...
 
     def abort(self, run_id: str) -> None:
-        """Have every worker stop a run, or forget it."""
+        """Have whoever may have a run stop it, or forget it."""
+        ...
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
+        """Tell the worker that executes a run of waits that are over; whether there is one."""
         ...
 
 
@@ -81,3 +87,7 @@ class KeptRuns:
     def abort(self, run_id: str) -> None:
         """Have workers stop or forget a run."""
         self._keepers.abort(run_id)
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
+        """Tell the worker that executes a run of waits that are over; whether there is one."""
+        return self._keepers.resolve(run_id, epoch, tasks)

@@ -28,6 +28,7 @@ from perdure.transport.node_request import (
     NotSentError,
     headers_of,
 )
+from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class NodeSession:
                 request.method,
                 URL(target.url + request.target, encoded=True),
                 headers=headers_of(target, request, signer),
-                data=request.body,
+                data=sent_body(request.body),
                 allow_redirects=False,
             ) as response:
                 return NodeReply(response.status, await _read(response), _is_native(response, signer))
@@ -130,7 +131,7 @@ class NodeSession:
                 request.method,
                 URL(target.url + request.target, encoded=True),
                 headers=CIMultiDict(headers),
-                data=request.body,
+                data=sent_body(request.body),
                 allow_redirects=False,
             ) as response:
                 yield NodeHead(response.status, response.raw_headers)

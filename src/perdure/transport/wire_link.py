@@ -17,6 +17,7 @@ from perdure.protocol.messages.headers import NATIVE_HEADER, RATE_RESET_HEADER
 from perdure.transport.direct_line import DirectLine, LineError
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
+from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class WireLink:
             request.method,
             URL(self.url + request.path, encoded=True),
             headers=headers,
-            data=request.body,
+            data=sent_body(request.body),
             allow_redirects=False,
         ) as response:
             _check_rate(response.status, response.headers.get(RATE_RESET_HEADER, ""))

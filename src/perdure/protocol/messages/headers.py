@@ -26,6 +26,9 @@ NATIVE_HEADER = "perdure-version"
 HELD_HEADER = "perdure-held"
 """Native. The worker that has a suspended run in memory: in an answer who says so, in a request who is to go on."""
 
+RUN_HEADER = "perdure-run"
+"""Native. The run that a worker is to execute."""
+
 NOT_HELD = 410
 """Native. The status of the answer to EXECUTE_JOB that a suspended run is no longer in memory: it has to replay."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
 from perdure.protocol.execution import JsonText, TaskRecord
-from perdure.protocol.json_text import dump
+from perdure.protocol.json_text import MAX_NUMBER_LENGTH, dump
 from perdure.protocol.keys import idempotency_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import PLAIN
@@ -25,6 +26,7 @@ LEVELS = {"DEBUG": 10, "INFO": 20, "LOG": 20, "WARN": 30, "ERROR": 40}
 
 _MAX_MESSAGE = 16_384
 _MAX_DATA = 262_144
+_LONG_NUMBER = re.compile(rf"\d{{{MAX_NUMBER_LENGTH + 1}}}")
 
 
 class Logger:
@@ -176,6 +178,9 @@ def _storable(data: Any) -> JsonText | None:
     try:
         text: str = PLAIN.encode(data, "data")
     except PerdureError:
+        text = dump(_safe_repr(data))
+    if _LONG_NUMBER.search(text):
+        # No platform takes it.
         text = dump(_safe_repr(data))
     if len(text) > _MAX_DATA:
         text = dump(text[: _MAX_DATA // 2] + "…")
