@@ -135,9 +135,11 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _find(self) -> Direct | None:
         """Find what answers the request without ASGI; not one that is out of the ordinary in any way."""
         parser: Any = self.parser
-        if self._find_direct is None or max(self._arrived, self._head_bytes) > HEADERS_LIMIT:
+        if self._find_direct is None or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+        # All that has arrived of it is seldom more than its headers alone may have.
+        may_be_large = max(self._arrived, self._head_bytes) > HEADERS_LIMIT
+        if may_be_large and sum(len(name) + len(value) for name, value in self.headers) > HEADERS_LIMIT:
             return None
         headers = dict(self.headers)
         if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):
