@@ -28,10 +28,10 @@ def measure_here(workload: str, settings: Settings) -> Result:
     Returns:
         Its result.
     """
-    if settings.transport == "http" or workload not in WORKLOADS:
+    if settings.transport != "direct" or workload not in WORKLOADS:
         name, function = REMOTE[workload]
         measure = getattr(importlib.import_module(f"bench.remote.{name}"), function)
-        settings = replace(settings, transport="http")
+        settings = settings if settings.transport != "direct" else replace(settings, transport="http")
     else:
         measure = importlib.import_module(f"bench.workloads.{WORKLOADS[workload]}").run
     result: Result = run_on_loop(measure(settings))

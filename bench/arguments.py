@@ -37,6 +37,9 @@ REMOTE = {
     "SLEEPERS": ("sleepers", "run_sleepers"),
 }
 
+# Those of them that a worker can execute.
+WORKER = ("W1", "W2", "W3")
+
 NAMES = tuple(dict.fromkeys([*WORKLOADS, *REMOTE]))
 
 
@@ -83,10 +86,11 @@ def read_arguments(words: list[str] | None = None) -> Arguments:
         parser.error(f"no such workload: {', '.join(unknown)}")
     if bool(given.workloads) == given.all:
         parser.error("name some workloads, or ask for --all")
-    if given.transport == "http" and (local := sorted(set(given.workloads) - set(REMOTE))):
-        parser.error(f"not over HTTP: {', '.join(local)}")
-    if given.transport == "http" and given.plain:
-        parser.error("--plain is not over HTTP")
+    every = {"direct": NAMES, "http": tuple(REMOTE), "worker": WORKER}[given.transport]
+    if local := sorted(set(given.workloads) - set(every)):
+        parser.error(f"not with --transport {given.transport}: {', '.join(local)}")
+    if given.transport != "direct" and given.plain:
+        parser.error("--plain is for jobs in the engine's own process")
     settings = Settings(
         storage=given.storage,
         transport=given.transport,
@@ -95,6 +99,5 @@ def read_arguments(words: list[str] | None = None) -> Arguments:
         scale=given.scale,
         folder=given.folder,
     )
-    every = REMOTE if given.transport == "http" else NAMES
-    workloads = tuple(every) if given.all else tuple(given.workloads)
+    workloads = every if given.all else tuple(given.workloads)
     return Arguments(workloads=workloads, others=given.all, table=given.table, settings=settings)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 DATA = Path(__file__).resolve().parents[1] / ".bench" / "data"
 
 STORAGES = ("sqlite",)
-TRANSPORTS = ("direct", "http")
+TRANSPORTS = ("direct", "http", "worker")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ class Settings:
 
     Attributes:
         storage: Where runs are kept; one of ``STORAGES``.
-        transport: How jobs reach the engine: in its own process, or over HTTP to a server; one of ``TRANSPORTS``.
+        transport: How jobs reach the engine: in its own process, over HTTP to a server, or in a worker of the server;
+            one of ``TRANSPORTS``.
         plain: Whether the jobs of W1 and W2 are plain functions, in threads, instead of async ones.
         repetitions: How often a short workload is repeated; the median is reported.
         scale: A factor on the number of runs and steps. A figure taken at another scale than 1 only shows that the

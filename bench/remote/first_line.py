@@ -1,4 +1,4 @@
-"""W3 over HTTP: from an event to the first line of the job, one at a time on an idle server."""
+"""W3 with a server: from an event to the first line of the job, one at a time on an idle server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import apsw
 from bench.measures import now, summarize_latencies
 from bench.processes import poll_until
 from bench.remote.bare_client import BareClient, write_request
-from bench.remote.platform import serving, with_app
+from bench.remote.platform import serving, with_jobs
 from bench.workloads.ledger import SUCCESSES, open_ledger
 from bench.workloads.repetition import repeat
 
@@ -36,7 +36,7 @@ async def run_w3(settings: Settings) -> Result:
 
     async def measure(path: Path) -> Figures:
         sent: dict[str, float] = {}
-        with serving(path) as server, with_app(server, path.parent) as platform, open_ledger(path) as ledger:
+        with serving(path) as server, with_jobs(server, path.parent, settings) as platform, open_ledger(path) as ledger:
             async with BareClient(platform.port) as client:
                 for number in range(runs + 10):
                     event = {"id": f"e{number}", "name": "tell-first-line", "payload": {}}

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 from bench.measures import measure_cpu
-from bench.processes import running
+from bench.processes import running, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bench.settings import Settings
 
 KEY = "tr_dev_bench0bench0bench0ben"
 APP_ID = "bench"
@@ -92,6 +94,43 @@ def with_app(platform: Platform, folder: Path, *, command: list[str | Path] | No
     with running(words, port=port, environment={**environment, **_paths()}, output=folder / "app") as process:
         platform.app = process.pid
         platform.ask("POST", "/api/v1/endpoints", {"id": APP_ID, "url": f"http://127.0.0.1:{port}/api/trigger"})
+        yield platform
+
+
+@contextmanager
+def with_jobs(platform: Platform, folder: Path, settings: Settings) -> Iterator[Platform]:
+    """Keep running what executes the jobs in Python: an app that is registered, or a worker.
+
+    Args:
+        platform: The server.
+        folder: Where its output goes.
+        settings: Which of them.
+
+    Yields:
+        The server with it.
+    """
+    with with_worker(platform, folder) if settings.transport == "worker" else with_app(platform, folder) as whole:
+        yield whole
+
+
+@contextmanager
+def with_worker(platform: Platform, folder: Path) -> Iterator[Platform]:
+    """Keep a worker running, that has dialled the server.
+
+    Args:
+        platform: The server.
+        folder: Where its output goes.
+
+    Yields:
+        The server with its worker.
+    """
+    environment = {"PERDURE_API_KEY": KEY, "PERDURE_API_URL": f"http://127.0.0.1:{platform.port}", **_paths()}
+    output = folder / "worker"
+    with running([_PERDURE, "worker", "bench.remote.app:client"], environment=environment, output=output) as process:
+        wait_until(
+            lambda: "jobs" in output.read_text(), timeout=_SECONDS, every=0.05, what="the worker to be connected"
+        )
+        platform.app = process.pid
         yield platform
 
 

@@ -1,4 +1,4 @@
-"""W1 and W2 over HTTP: the same steps, of jobs behind a URL."""
+"""W1 and W2 with a server: the same steps, of jobs behind a URL or in a worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.measures import now
 from bench.processes import poll_until
-from bench.remote.platform import serving, with_app
+from bench.remote.platform import serving, with_jobs
 from bench.workloads.ledger import SUCCESSES, open_ledger
 from bench.workloads.repetition import repeat
 
@@ -46,7 +46,7 @@ async def run_w2(settings: Settings) -> Result:
 
 async def _run(workload: str, settings: Settings, *, runs: int, steps: int) -> Result:
     async def measure(path: Path) -> Figures:
-        with serving(path) as server, with_app(server, path.parent) as platform:
+        with serving(path) as server, with_jobs(server, path.parent, settings) as platform:
             return await measure_steps(platform, path, runs=runs, steps=steps)
 
     return await repeat(workload, measure, settings)
