@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from perdure import Client
+from perdure.adapters.answers import Answers
 from perdure.adapters.worker import Worker
 from perdure.errors import DuplicateJobError
+from perdure.protocol.worker_messages import WorkerAnswer
 from tests.transport.server import Received, response, serving
 
 PATIENCE = 20.0
@@ -37,7 +39,7 @@ class Platform:
             await writer.drain()
             return
         if "/answers" in received.target:
-            self.said.append(json.loads(received.body))
+            self.said += json.loads(received.body)["answers"]
             writer.write(self.answers.pop(0))
             if not self.answers:
                 self.is_through.set()
@@ -77,6 +79,21 @@ async def test_an_answer_that_is_refused_is_followed_by_one_that_says_so() -> No
 
     assert [(one["id"], one["status"]) for one in platform.said] == [(1, 200), (1, 500)]
     assert platform.said[1]["body"]["message"].startswith("The server did not take")
+
+
+async def test_an_answer_that_is_refused_keeps_none_of_those_beside_it_from_the_server() -> None:
+    sent: list[list[int]] = []
+
+    async def send(some: Sequence[WorkerAnswer]) -> bool:
+        sent.append([one.id for one in some])
+        await asyncio.sleep(0)
+        return 3 not in sent[-1]
+
+    answers = Answers(send)
+    taken = await asyncio.gather(*(answers.put(WorkerAnswer("w1", number, 200, {})) for number in range(1, 5)))
+
+    assert taken == [True, True, False, True]
+    assert sent == [[1, 2, 3, 4], [1], [2], [3], [4]]
 
 
 async def test_a_worker_whose_app_is_not_taken_ends_with_the_reason() -> None:

@@ -12,6 +12,7 @@ from base64 import b64decode
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.adapters.answers import Answers
 from perdure.adapters.exchange import AppRequest
 from perdure.adapters.handler import AppHandler
 from perdure.adapters.heartbeat import Heartbeat
@@ -24,6 +25,7 @@ from perdure.protocol.messages.errors import EndpointErrorAnswer
 from perdure.protocol.worker_messages import (
     WorkerAbort,
     WorkerAnswer,
+    WorkerAnswers,
     WorkerBeat,
     WorkerCall,
     WorkerReady,
@@ -38,7 +40,7 @@ from perdure.transport.node_session import NodeSession
 from perdure.transport.node_target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from perdure.sdk.client import Client
 
@@ -81,6 +83,7 @@ class Worker:
         self._handler = AppHandler(client, keeper=self.id)
         self._stopping = asyncio.Event()
         self._at_work: set[asyncio.Task[None]] = set()
+        self._answers = Answers(self._say)
         self._session = NodeSession(perdure_version(), is_signing=load_settings().require_signatures)
 
     def stop(self) -> None:
@@ -110,6 +113,7 @@ class Worker:
             for task in (listening, stopping, *self._at_work):
                 task.cancel()
             await asyncio.gather(listening, stopping, *self._at_work, return_exceptions=True)
+            self._answers.drop()
             heartbeat.stop()
             if watch is not None:
                 watch.stop()
@@ -173,16 +177,16 @@ class Worker:
             dict(answer.headers),
             JsonText(answer.body.decode()) if answer.body else None,
         )
-        if not await self._say(said):
+        if not await self._answers.put(said):
             # Its execution would be waited for without end.
             refusal = JsonText(encode_message(EndpointErrorAnswer(message=_NOT_TAKEN)).decode())
-            await self._say(WorkerAnswer(self.id, call.id, 500, {}, refusal))
+            await self._answers.put(WorkerAnswer(self.id, call.id, 500, {}, refusal))
 
-    async def _say(self, answer: WorkerAnswer) -> bool:
-        """Send an answer, for as long as there is a connection to the server; whether it was taken."""
+    async def _say(self, answers: Sequence[WorkerAnswer]) -> bool:
+        """Send answers, for as long as there is a connection to the server; whether they were taken."""
         pause = _FIRST_PAUSE
         while True:
-            status = await self._send("answers", answer)
+            status = await self._send("answers", WorkerAnswers(list(answers)))
             if status is not None and status < 500 and status != _TOO_OFTEN:
                 return status < 400
             await asyncio.sleep(pause * random.uniform(0.5, 1))
@@ -194,7 +198,7 @@ class Worker:
         passes = isinstance(error, FetchFailedError | NotConnectedError) or getattr(error, "retryable", False)
         return LostError(str(error)) if passes else error
 
-    async def _send(self, what: str, message: WorkerAnswer | WorkerBeat) -> int | None:
+    async def _send(self, what: str, message: WorkerAnswers | WorkerBeat) -> int | None:
         """Send a message up; the status of what is answered, ``None`` if the server is not there."""
         request = NodeRequest("POST", self._path(what), encode(message))
         for _ in range(_ANSWER_ATTEMPTS):
@@ -223,6 +227,7 @@ class Worker:
             await asyncio.wait(self._at_work, timeout=_UNWINDING_SECONDS)
 
     async def _cancel(self) -> None:
+        self._answers.drop()
         for task in list(self._at_work):
             task.cancel()
         await asyncio.gather(*self._at_work, return_exceptions=True)

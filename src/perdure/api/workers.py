@@ -9,7 +9,7 @@ from perdure.api.refusals import unfit
 from perdure.api.routes import Parameter, Route
 from perdure.api.streams import EventStream
 from perdure.protocol.api_json import decode
-from perdure.protocol.worker_messages import WorkerAnswer, WorkerBeat, WorkerCall, WorkerKnown
+from perdure.protocol.worker_messages import WorkerAnswers, WorkerBeat, WorkerCall, WorkerKnown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perdure.api.calls import Call
 
 ANSWER_LIMIT = 16 * 1024 * 1024
-"""How many bytes the answer of a worker may have."""
+"""How many bytes the answers of a worker in one request may have."""
 
 
 async def follow_calls(call: Call) -> Response:
@@ -30,11 +30,14 @@ async def follow_calls(call: Call) -> Response:
     return EventStream(workers.calls(endpoint_id, worker_id), workers.stopping, lambda: None)
 
 
-async def take_answer(call: Call) -> Response:
-    """Take what came of an action."""
+async def take_answers(call: Call) -> Response:
+    """Take what came of actions."""
     text = await call.json_text(limit=ANSWER_LIMIT, depth=1)
-    said = decode(text.encode(), WorkerAnswer, is_strict=True)
-    return answer(WorkerKnown(call.remote.workers.answer(call.part("endpoint_id"), said)))
+    said = decode(text.encode(), WorkerAnswers, is_strict=True)
+    endpoint_id = call.part("endpoint_id")
+    # Each of them is to be looked at.
+    known = [call.remote.workers.answer(endpoint_id, one) for one in said.answers]
+    return answer(WorkerKnown(all(known)))
 
 
 async def take_beat(call: Call) -> Response:
@@ -53,8 +56,8 @@ ROUTES = (
         query=(Parameter("worker", str, "The id that the worker has given itself."),), is_stream=True,
     ),
     Route(
-        method="POST", path=f"{_PATH}/answers", handler=take_answer, summary="Say what came of what a worker was to do",
-        body=WorkerAnswer, answer=WorkerKnown,
+        method="POST", path=f"{_PATH}/answers", handler=take_answers,
+        summary="Say what came of what a worker was to do", body=WorkerAnswers, answer=WorkerKnown,
     ),
     Route(
         method="POST", path=f"{_PATH}/beats", handler=take_beat,

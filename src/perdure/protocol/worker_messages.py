@@ -56,6 +56,12 @@ class WorkerAnswer(Struct, frozen=True, gc=False):
     body: JsonText | None = None
 
 
+class WorkerAnswers(Struct, frozen=True, gc=False):
+    """Answers to any number of actions."""
+
+    answers: list[WorkerAnswer]
+
+
 class WorkerBeat(Struct, frozen=True, gc=False):
     """A sign of life; a worker that is ``draining`` is given no more runs."""
 
