@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.run_statuses import JobRunStatusRecord, RunStatusesAnswer, StatusUpdate
     from perdure.protocol.messages.runs import LogBody, Run
     from perdure.protocol.messages.schedules import RegisterScheduleAnswer, RegisterScheduleBody
-    from perdure.protocol.messages.sources import RegisterSourceEvent, UpdateSourceBody, UpdateSourceBodyV1
+    from perdure.protocol.messages.sources import (
+        RegisterSourceEvent,
+        RegisterSourceEventV1,
+        UpdateSourceBody,
+        UpdateSourceBodyV1,
+    )
     from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer, StoreSetAnswer
     from perdure.protocol.messages.tasks import (
         CompleteTaskBody,
@@ -123,6 +128,10 @@ class RegistrationRoutes(Protocol):
     async def register_trigger(
         self, endpoint_slug: str, trigger_id: str, key: str, body: RegisterTriggerBody, *, idempotency_key: str | None
     ) -> RegisterSourceEvent: ...
+
+    async def register_trigger_v1(
+        self, endpoint_slug: str, trigger_id: str, key: str, body: RegisterTriggerBody, *, idempotency_key: str | None
+    ) -> RegisterSourceEventV1: ...
 
     async def update_source(
         self, endpoint_slug: str, key: str, body: UpdateSourceBody | UpdateSourceBodyV1
