@@ -30,6 +30,9 @@ def test_a_run_survives_the_kill_of_its_server_and_of_what_executes_it(tmp_path:
         assert set(written) == {f"step {number}" for number in range(STEPS)}
         # What was at work when a process died is done again, and nothing else.
         assert len(written) <= STEPS + 2
+        # Neither had to be told again that the other is perdure's.
+        tasks = pair.api.ask("GET", f"/api/runs/{run_id}?take=50").body["tasks"]
+        assert {task["operation"] for task in tasks} == {"run_task", "wait"}
 
 
 def test_another_worker_takes_over_the_runs_of_one_that_is_killed(tmp_path: Path) -> None:

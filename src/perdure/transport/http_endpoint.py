@@ -156,7 +156,8 @@ class HttpEndpoint:
         # By run, the newest execution at work.
         self._epochs: dict[str, int] = {}
         self._chunk_ms = CHUNK_MS[1]
-        self._is_native = False
+        # Only apps of perdure's verify signatures, so what a server has kept of that tells it what they take.
+        self._is_native = is_signed
         self._known: dict[str, RunMetadata] = {}
 
     async def ping(self) -> None:
