@@ -4,11 +4,10 @@ from __future__ import annotations
 
 INSIDE = "looks at the node, which is elsewhere"
 KILLS = "kills the node together with its jobs, at a point of their code; tests/adapters/test_kills.py kills either"
-NO_PARAMS = "the cached tasks of the v2 protocol have no parameters: that others are given now is not seen"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
 NOT_TOLD = "an execution behind HTTP is not told of waits that end while it is at work"
 IN_THE_LOG = "the server's log says that the app failed; why is said in the app's log"
-ONE_WORD = "the v2 protocol has one word for several operations"
+V2_WORDS = "whoever starts a run by the v2 protocol is told in its words that there is no such job"
 LOOPBACK = "only an environment for development may call an app on this machine"
 TYPED = "the path and the query of a URL are text, and have no types"
 CALLS = "calls the node's own platform, on the event loop at hand"
@@ -17,11 +16,6 @@ BEFORE_INDEX = "a server may act by what an app declared last, until the app has
 BACK_OFF = "an app that has not been there is told again after a back-off"
 
 REASONS: dict[tuple[str, str | None], str] = {
-    ("test_automatic_keys", "test_a_replay_with_other_parameters_is_a_mismatch_that_names_them"): NO_PARAMS,
-    ("test_automatic_keys", "test_calls_of_one_name_whose_order_changed_are_a_mismatch"): NO_PARAMS,
-    ("test_automatic_keys", "test_instants_are_not_compared_on_replay"): ONE_WORD,
-    ("test_automatic_keys", "test_what_events_and_runs_are_started_with_is_compared"): NO_PARAMS,
-    ("test_background_fetch", "test_other_parameters_under_an_automatic_key_are_a_mismatch"): NO_PARAMS,
     ("test_background_node", None): INSIDE,
     ("test_bad_input", "test_what_is_no_size_of_a_page_is_refused"): TYPED,
     ("test_branches", "test_a_wait_that_ends_while_another_branch_works_needs_no_execution"): NOT_TOLD,
@@ -30,14 +24,13 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_crashes_everywhere", None): KILLS,
     ("test_dynamic_triggers", "test_a_request_is_handled_until_it_is_and_once"): IN_THE_LOG,
     ("test_environments", "test_a_job_is_told_its_environment"): LOOPBACK,
-    ("test_explicit_keys", "test_other_parameters_on_replay_give_the_stored_result_and_the_task_a_warning"): NO_PARAMS,
     ("test_forced_replay", None): INSIDE,
     ("test_hooks", "test_a_client_that_is_started_takes_no_hooks"): NOT_STARTED,
     ("test_hooks", "test_a_hook_waits_for_its_code"): BACK_OFF,
     ("test_http_endpoints", "test_an_endpoint_is_defined_before_its_client_is_started"): NOT_STARTED,
     ("test_invoke_and_wait", "test_a_run_that_has_ended_lets_its_branch_go_on_while_another_works"): NOT_TOLD,
     ("test_invoking", "test_a_client_is_started_once_at_a_time_and_again_afterwards"): NOT_STARTED,
-    ("test_invoking", "test_an_unknown_job_is_not_found_and_the_nearest_name_is_told"): ONE_WORD,
+    ("test_invoking", "test_an_unknown_job_is_not_found_and_the_nearest_name_is_told"): V2_WORDS,
     ("test_invoking", "test_calls_of_a_client_that_is_not_started_say_so"): NOT_STARTED,
     ("test_kept_runs", None): INSIDE,
     ("test_managing_runs", "test_a_run_goes_on_though_its_cancelled_code_still_ends"): NOT_TOLD,
@@ -48,7 +41,6 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_random_programs", None): CALLS,
     ("test_results", "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run"): ASKED,
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
-    ("test_schedules", "test_a_run_registers_and_unregisters_schedules_once"): ONE_WORD,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_statuses_of_unknown_runs_and_of_other_environments_are_not_found"): TYPED,
     ("test_store", "test_values_outlive_the_node_and_belong_to_their_environment"): LOOPBACK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.schedules import IntervalTiming
@@ -132,7 +133,7 @@ class ScheduleCalls(Part):
         self, key: CacheKey | None, schedule: object, id: object, timing: Timing, account_id: str | None, metadata: Any
     ) -> Coroutine[Any, Any, ScheduleRegistration]:
         call = registration_call(_dynamic_id(schedule), id, timing, account_id=account_id, metadata=metadata)
-        shown: dict[str, Any] = {"schedule": call.dynamic_id, "id": call.key, **msgspec.to_builtins(timing)}
+        shown: dict[str, Any] = {"schedule": call.dynamic_id, "id": call.key, **asdict(timing)}
         if account_id is not None:
             shown["account_id"] = account_id
         if call.metadata is not None:
