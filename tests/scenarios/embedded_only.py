@@ -10,6 +10,7 @@ IN_THE_LOG = "the server's log says that the app failed; why is said in the app'
 V2_WORDS = "whoever starts a run by the v2 protocol is told in its words that there is no such job"
 LOOPBACK = "only an environment for development may call an app on this machine"
 TYPED = "the path and the query of a URL are text, and have no types"
+IN_A_THREAD = "starts its node in a thread, on whose loop its jobs run"
 CALLS = "calls the node's own platform, on the event loop at hand"
 ASKED = "an app that is declared wrongly is found out when the server asks it"
 BEFORE_INDEX = "a server may act by what an app declared last, until the app has registered anew"
@@ -24,6 +25,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_crashes_everywhere", None): KILLS,
     ("test_dynamic_triggers", "test_a_request_is_handled_until_it_is_and_once"): IN_THE_LOG,
     ("test_environments", "test_a_job_is_told_its_environment"): LOOPBACK,
+    ("test_event_records", "test_events_are_looked_up_and_cancelled_by_blocking_calls"): IN_A_THREAD,
     ("test_forced_replay", None): INSIDE,
     ("test_hooks", "test_a_client_that_is_started_takes_no_hooks"): NOT_STARTED,
     ("test_hooks", "test_a_hook_waits_for_its_code"): BACK_OFF,
@@ -33,6 +35,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_invoking", "test_an_unknown_job_is_not_found_and_the_nearest_name_is_told"): V2_WORDS,
     ("test_invoking", "test_calls_of_a_client_that_is_not_started_say_so"): NOT_STARTED,
     ("test_kept_runs", None): INSIDE,
+    ("test_managing_runs", "test_a_run_is_managed_by_blocking_calls"): IN_A_THREAD,
     ("test_managing_runs", "test_a_run_goes_on_though_its_cancelled_code_still_ends"): NOT_TOLD,
     ("test_memory", None): INSIDE,
     ("test_missing_code", "test_a_job_cannot_be_added_to_a_client_that_is_started"): NOT_STARTED,
@@ -43,6 +46,8 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_statuses_of_unknown_runs_and_of_other_environments_are_not_found"): TYPED,
+    ("test_statuses", "test_the_blocking_calls_do_the_same"): IN_A_THREAD,
+    ("test_store", "test_the_blocking_store_does_the_same"): IN_A_THREAD,
     ("test_store", "test_values_outlive_the_node_and_belong_to_their_environment"): LOOPBACK,
     (
         "test_timers_while_parked",
