@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ENVIRONMENT_HEADER = "Perdure-Environment"
 """Names the environment that is meant, by its slug."""
 
-SIGNED_BODY_LIMIT: Final = 8 * 1024 * 1024
+SIGNED_BODY_LIMIT: Final = 16 * 1024 * 1024
 """How many bytes the body of a signed request may have, whatever its route takes."""
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
