@@ -242,7 +242,7 @@ async def test_a_signed_request_for_an_unknown_action_is_refused() -> None:
     class Unknown:
         value = "../"
 
-    answer = await app._post(Unknown())
+    answer = await app._link.post(Unknown())
 
     assert (answer.status, json.loads(answer.body)["code"]) == (400, "unknown_action")
 

@@ -80,10 +80,10 @@ from perdure.sdk.unwinding import SWALLOWED_LIMIT
 from perdure.server.http import HEADER_SECONDS
 from perdure.storage.sizes import MOST_BYTES
 from perdure.storage.stretches import LOOK
+from perdure.transport.app_link import KEYS_TRIED
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
-from perdure.transport.http_endpoint import KEYS_TRIED
 from perdure.transport.seen_requests import MOST_SEEN
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT

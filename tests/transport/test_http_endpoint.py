@@ -284,7 +284,7 @@ async def test_the_limit_of_a_platform_is_learnt(status: str, body: bytes, heade
 
 async def test_a_run_waits_for_an_endpoint_that_is_not_there() -> None:
     async with asking(b"") as (endpoint, _, _):
-        endpoint.url = "http://127.0.0.1:1/"
+        endpoint._link._url = "http://127.0.0.1:1/"
         result = await endpoint.execute(REQUEST)
     assert isinstance(result, Abandoned)
     assert result.no_code

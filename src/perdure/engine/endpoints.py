@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
-    from perdure.transport.http_endpoint import Requester
+    from perdure.transport.app_link import Requester
     from perdure.transport.kept_runs import Keepers
 
 MOST = 1000

@@ -1,0 +1,214 @@
+"""The way to an app: one request for each action, signed or with the key by which the app knows the server."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+import msgspec
+
+from perdure.errors import FetchFailedError
+from perdure.protocol.messages.headers import (
+    ACTION_HEADER,
+    ACTION_VERSION_HEADER,
+    API_KEY_HEADER,
+    LAZY_CACHED_TASKS_VERSION,
+    NATIVE_HEADER,
+    SERVER_USER_AGENT,
+)
+from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
+from perdure.protocol.signing import (
+    SIGNATURE_HEADER,
+    SIGNED_AT_HEADER,
+    SIGNED_ID_HEADER,
+    signature_of,
+    signing_secret,
+)
+from perdure.transport.node_link import perdure_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from perdure.protocol.messages.headers import Action
+
+EXECUTION_SECONDS: Final = 3600.0
+"""How long an endpoint may take to answer EXECUTE_JOB; it yields long before, between two tasks."""
+
+ACTION_SECONDS: Final = 30.0
+"""How long it may take to answer any other action."""
+
+KEYS_TRIED: Final = 5
+"""How many keys of its environment an endpoint is shown, until it takes one."""
+
+WRONG_KEY: Final = 401
+"""The status by which an app says that it does not know the server."""
+
+_NO_KEY: Final = "Unauthorized: missing x-trigger-api-key header"
+_BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
+
+
+class Requester(Protocol):
+    """Sends requests; `perdure.transport.outbound.Outbound` is one."""
+
+    async def request(self, request: OutboundRequest) -> OutboundResponse:
+        """Send a request and read the whole answer; it raises a `RunError` if there is none."""
+        ...
+
+
+class AppLink:
+    """Asks one app.
+
+    Args:
+        endpoint_id: The app's id.
+        url: Where it is.
+        api_keys: Gives the private keys of its environment, by one of which it knows who asks, likeliest first.
+        trace_headers: Gives the headers that continue a trace there.
+        requester: Sends the requests.
+        is_signed: Whether the app verifies signatures, as far as is known; from when on it does, it is not shown a key.
+        unix_time: Gives the time that requests are signed with, in seconds since 1970.
+
+    Attributes:
+        is_signed: Whether requests are signed.
+        is_native: Whether the app is perdure's, by its last answer.
+    """
+
+    def __init__(
+        self,
+        endpoint_id: str,
+        url: str,
+        *,
+        api_keys: Callable[[], Sequence[str]],
+        trace_headers: Callable[[], tuple[tuple[str, str], ...]],
+        requester: Requester,
+        is_signed: bool,
+        unix_time: Callable[[], float],
+    ) -> None:
+        self.is_signed = is_signed
+        # Only apps of perdure's verify signatures, so what a server has kept of that tells it what they take.
+        self.is_native = is_signed
+        self._endpoint_id = endpoint_id
+        self._url = url
+        self._unix_time = unix_time
+        self._api_keys = api_keys
+        self._trace_headers = trace_headers
+        self._accepted: str | None = None
+        self._requester = requester
+
+    async def post(
+        self,
+        action: Action,
+        *,
+        body: bytes | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        timeout: float = ACTION_SECONDS,
+        kind: str | None = "application/json",
+    ) -> OutboundResponse:
+        """Send a request for an action; what the app answers, whatever it is.
+
+        Args:
+            action: What is asked for.
+            body: The body, if there is one.
+            headers: Headers beside those of every request.
+            timeout: How many seconds the app may take.
+            kind: The type of the body; ``None``: the headers say it.
+
+        Raises:
+            RunError: Nobody answers.
+        """
+        # The key of an environment may have been exchanged, and the app not know it yet.
+        *others, last = sorted(self._api_keys()[:KEYS_TRIED], key=lambda key: key != self._accepted)
+        for key in others:
+            answer = await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
+            if answer.status != WRONG_KEY:
+                self._accepted = key
+                return answer
+        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind)
+        self._accepted = last if answer.status != WRONG_KEY else None
+        return answer
+
+    async def _send(
+        self,
+        action: Action,
+        key: str,
+        *,
+        body: bytes | None,
+        headers: tuple[tuple[str, str], ...],
+        timeout: float,
+        kind: str | None,
+    ) -> OutboundResponse:
+        data = b"" if body is None else body
+        sent = [
+            *(self._signed(action, key, data, headers) if self.is_signed else ((API_KEY_HEADER, key),)),
+            (ACTION_HEADER, action.value),
+            (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
+            ("User-Agent", SERVER_USER_AGENT),
+            ("Accept", "application/json"),
+            *headers,
+            *self._trace_headers(),
+        ]
+        if body is not None and kind is not None:
+            sent.append(("Content-Type", kind))
+        if self.is_native:
+            sent.append((NATIVE_HEADER, perdure_version()))
+        request = OutboundRequest(
+            "POST", self._url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS
+        )
+        answer = await self._requester.request(request)
+        is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
+        if answer.status == WRONG_KEY and is_native and not self.is_signed:
+            # It takes signed requests only.
+            self.is_signed = True
+            return await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
+        # An app may be written anew in another language; a failure of what stands before it says nothing of it.
+        if 200 <= answer.status < 300:
+            self.is_native = is_native
+            # Who could take the header away again is not shown a key for it.
+            self.is_signed = self.is_signed or self.is_native
+        return answer
+
+    def _signed(
+        self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[tuple[str, str], ...]:
+        secret = signing_secret(key, action=action.value, endpoint_id=self._endpoint_id, headers=headers)
+        signed_id, at = f"msg_{secrets.token_hex(12)}", str(int(self._unix_time()))
+        signature = signature_of(secret, signed_id=signed_id, at=at, body=body)
+        return ((SIGNED_ID_HEADER, signed_id), (SIGNED_AT_HEADER, at), (SIGNATURE_HEADER, signature))
+
+    def check(self, answer: OutboundResponse) -> None:
+        """Let an answer pass that is no refusal.
+
+        Raises:
+            FetchFailedError: It is one.
+        """
+        if 200 <= answer.status < 300:
+            return
+        if answer.status == WRONG_KEY:
+            raise FetchFailedError(self.wrong_key(answer), status=WRONG_KEY)
+        raise FetchFailedError(
+            f"Could not connect to endpoint {self._url}. Status code: {answer.status}", status=answer.status
+        )
+
+    def wrong_key(self, answer: OutboundResponse) -> str:
+        """Say what an answer means by which the app does not know the server."""
+        said = message_of(answer) or "Trigger API key is invalid"
+        if self.is_signed and said == _NO_KEY:
+            return (
+                f"The app at {self._url} does not verify signatures, and is not shown the key instead. If another app "
+                "is there now, register it anew: perdure endpoints add."
+            )
+        return said
+
+
+def message_of(answer: OutboundResponse) -> str | None:
+    """Read the sentence in the body of an answer; ``None``: there is none."""
+    message = decode_object(answer.body).get("message")
+    return message if isinstance(message, str) else None
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Read the members of an object; what is none has none."""
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
