@@ -84,6 +84,8 @@ class RemoteApp(App):
         node = self._node = Node(server, _NO_HOST)
         # Some tests make a client of their own.
         told = {"PERDURE_API_URL": f"http://127.0.0.1:{self._port}", "PERDURE_API_KEY": KEY}
+        if self.force_replay:
+            told["PERDURE_FORCE_REPLAY"] = "1"
         async with AsyncExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, told))
             try:
