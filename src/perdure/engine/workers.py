@@ -75,7 +75,7 @@ class Workers:
         self._sessions: dict[str, dict[str, Session]] = {}
         self._apps: dict[str, HttpEndpoint] = {}
         # By app and run.
-        self._executing: dict[tuple[str, str], Session] = {}
+        self._executing: dict[tuple[str, str], tuple[Session, OutboundRequest]] = {}
         # By app and worker, those whose connection has just ended.
         self._lost: dict[tuple[str, str], Session] = {}
         self.stopping = asyncio.Event()
@@ -166,11 +166,12 @@ class Workers:
     async def _execute(
         self, run: tuple[str, str], session: Session, request: OutboundRequest
     ) -> OutboundResponse | None:
-        self._executing[run] = session
+        executing = self._executing[run] = (session, request)
         try:
             return await session.request(request, is_bounded=False)
         finally:
-            if self._executing.get(run) is session:
+            # The code of an execution that has lost its run may end while the next one is at work.
+            if self._executing.get(run) is executing:
                 del self._executing[run]
 
     def is_there(self, endpoint_id: str, worker_id: str) -> bool:
@@ -181,15 +182,15 @@ class Workers:
     def abort(self, endpoint_id: str, run_id: str) -> None:
         """Have the worker that executes a run stop it; or all of the app forget it, one of which has it in memory."""
         executing = self._executing.get((endpoint_id, run_id))
-        for session in self._sessions.get(endpoint_id, {}).values() if executing is None else (executing,):
+        for session in self._sessions.get(endpoint_id, {}).values() if executing is None else executing[:1]:
             session.put(WorkerAbort(run_id))
 
     def resolve(self, endpoint_id: str, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
         """Tell the worker that executes a run of waits that are over; whether there is one."""
-        session = self._executing.get((endpoint_id, run_id))
-        if session is None:
+        executing = self._executing.get((endpoint_id, run_id))
+        if executing is None:
             return False
-        session.put(WorkerResolve(run_id, epoch, JsonText(encode_message(tasks).decode())))
+        executing[0].put(WorkerResolve(run_id, epoch, JsonText(encode_message(tasks).decode())))
         return True
 
     def _choose(self, endpoint_id: str, action: str) -> Session | None:
