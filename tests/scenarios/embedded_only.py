@@ -14,6 +14,7 @@ IN_A_THREAD = "starts its node in a thread, on whose loop its jobs run"
 CALLS = "calls the node's own platform, on the event loop at hand"
 ASKED = "an app that is declared wrongly is found out when the server asks it"
 BEFORE_INDEX = "a server may act by what an app declared last, until the app has registered anew"
+CLOCKS = "sets the node's clock ahead of the app's, by more than signed requests may be old"
 BACK_OFF = "an app that has not been there is told again after a back-off"
 
 REASONS: dict[tuple[str, str | None], str] = {
@@ -44,6 +45,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_random_programs", None): CALLS,
     ("test_results", "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run"): ASKED,
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
+    ("test_schedules", "test_a_scheduled_job_is_given_the_times_of_its_tick_and_of_the_one_before"): CLOCKS,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_statuses_of_unknown_runs_and_of_other_environments_are_not_found"): TYPED,
     ("test_statuses", "test_the_blocking_calls_do_the_same"): IN_A_THREAD,

@@ -39,16 +39,23 @@ class RemoteApp(App):
         is_worker: Whether the app dials the server; else the server sends it requests.
         client_id: As of `App`.
         force_replay: As of `App`.
-        port: Where the server listens; 0: on any port.
+        ports: Where the server listens, and the app; 0: on any port.
     """
 
     def __init__(
-        self, database_url: str, *, is_worker: bool, force_replay: bool, client_id: str = "app", port: int = 0
+        self,
+        database_url: str,
+        *,
+        is_worker: bool,
+        force_replay: bool,
+        client_id: str = "app",
+        ports: tuple[int, int] = (0, 0),
     ) -> None:
-        # Bound for as long as there is this app: nobody else is given the port between two servers.
-        reserved = _bound(port)
-        weakref.finalize(self, reserved.close)
-        self._port: int = reserved.getsockname()[1]
+        # Bound for as long as there is this app: nobody else is given the ports between two starts.
+        reserved = [_bound(port) for port in ports]
+        for one in reserved:
+            weakref.finalize(self, one.close)
+        self._port, self._app_port = (int(one.getsockname()[1]) for one in reserved)
         self._is_worker = is_worker
         self._node: Node | None = None
         url = f"http://127.0.0.1:{self._port}"
@@ -60,7 +67,7 @@ class RemoteApp(App):
             is_worker=self._is_worker,
             force_replay=self.force_replay,
             client_id=self.client.id,
-            port=self._port,
+            ports=(self._port, self._app_port),
         )
 
     @property
@@ -110,7 +117,7 @@ class RemoteApp(App):
 
     @asynccontextmanager
     async def _behind_http(self, node: EmbeddedNode) -> AsyncIterator[None]:
-        listening = _listen()
+        listening = _listen(self._app_port)
         jobs = self.client.asgi()
         server: Server = make_server(jobs, keep_alive=5)
         await server.startup(sockets=[listening])
@@ -131,7 +138,7 @@ def _bound(port: int) -> socket.socket:
     return made
 
 
-def _listen(port: int = 0) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     listening = _bound(port)
     listening.listen(100)
     return listening
