@@ -30,8 +30,8 @@ demo-npm: $(READY) ## Let an app of the npm package @trigger.dev/sdk do the same
 generate: $(READY) ## Write anew what is written from other sources: the library for plain functions
 	@$(BIN)/python -m tools.sync_io
 
-test: $(READY) ## Run the tests: those that compute beside those that wait
-	@tests/run $(BIN)/python "$(PROGRAMS)" "$(COMMANDS)"
+test: $(READY) ## Run the tests, several processes at once
+	@tests/run $(BIN)/python "$(PROGRAMS)" "$(COMMANDS)" tests/scenarios
 
 check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
 	$(BIN)/ruff format --check .
