@@ -81,7 +81,7 @@ async def test_a_wait_inside_a_task_body_resumes_the_body_and_its_finished_tasks
             async def middle(task: Any, io: IO) -> str:
                 log.append("middle")
                 await io.run_task("before", lambda: log.append("before"))
-                await io.wait("w", 0.02)
+                await io.wait("w", 0.05)
                 await io.run_task("after", lambda: log.append("after"))
                 return "m"
 

@@ -304,7 +304,7 @@ async def test_branches_that_share_a_task_that_waits_run_its_body_once(app: App)
 
     async def body(task: Any, io: IO) -> str:
         started.append("body")
-        await io.wait("inner", 0.03)
+        await io.wait("inner", 0.05)
         finished.append("body")
         return "shared"
 

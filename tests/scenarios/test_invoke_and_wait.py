@@ -403,7 +403,7 @@ async def test_the_results_of_a_batch_survive_the_task_around_it(app: App) -> No
             await io.run_task("outer", outer)
         except InvokedRunFailedError as error:
             seen.append((error.run_id, error.error, *error.results))
-        await io.wait("w", 0.01)
+        await io.wait("w", 0.05)
 
     run = await app.run(parent)
     assert run.status == "SUCCESS", run.error

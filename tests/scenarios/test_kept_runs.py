@@ -40,7 +40,7 @@ async def test_a_run_that_waits_longer_than_it_is_kept_replays(app: App, monkeyp
     @app.job
     async def waiting(payload: Any, io: IO) -> str:
         entries.append(1)
-        await io.wait("short", 0.005)
+        await io.wait("short", 0.05)
         await io.wait("long", 0.1)
         return "done"
 

@@ -209,7 +209,7 @@ async def test_the_way_of_running_may_change_with_a_restart(durable_app: App) ->
     @durable_app.job
     async def mixed(payload: Any, io: IO) -> list[float]:
         first = await io.random("r")
-        await io.wait("w", 0.005)
+        await io.wait("w", 0.05)
         await io.run_task("gate", gate)
         return [first, await io.random("r2")]
 

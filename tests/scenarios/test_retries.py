@@ -475,7 +475,7 @@ async def test_tasks_inside_a_retried_body_are_not_run_again(app: App) -> None:
         async def body(task: Any, io: IO) -> str:
             outer.append(task.attempt)
             got = await io.run_task("inner", lambda: inner.append(1) or "kept")
-            await io.wait("pause", 0.005)
+            await io.wait("pause", 0.05)
             if task.attempt < 3:
                 raise PaymentDeclined("not yet")
             return got
