@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from perdure.transport.direct_line import DirectLine, LineError, LineReply
+from tests.transport.bare import requests_on
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nPerdure-Version: 1\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
@@ -31,13 +32,8 @@ class Server:
         self.at_work.add(asyncio.ensure_future(self.answer(reader, writer)))
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-            except (asyncio.IncompleteReadError, ConnectionError):
-                break
-            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
-            self.requests.append(head + await reader.readexactly(length))
+        async for head, body in requests_on(reader):
+            self.requests.append(head + body)
             answer = self.answers.pop(0)
             # In two parts: what has come is not all that comes.
             for part in (answer[:20], answer[20:]):

@@ -17,6 +17,7 @@ from perdure.protocol.task_batches import BatchAnswer, BatchItem, BatchOutcome, 
 from perdure.transport.execution_body import may_batch
 from perdure.transport.outbox import BYTES_AT_ONCE, Outbox
 from perdure.transport.wire_link import WireLink
+from tests.transport.bare import requests_on
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -36,13 +37,8 @@ class Platform:
         self.at_work.add(asyncio.ensure_future(self.answer(reader, writer)))
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-            except (asyncio.IncompleteReadError, ConnectionError):
-                break
-            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
-            items = unpack(await reader.readexactly(length), TaskBatch).items
+        async for _, body in requests_on(reader):
+            items = unpack(body, TaskBatch).items
             self.batches.append([item.run for item in items])
             self.has_come.set()
             await self.may_answer.wait()

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from perdure.api.refusals import Refusal
-from perdure.protocol.signing import (
-    CALL_SCHEME,
-    SIGNATURE_HEADER,
-    SIGNED_AT_HEADER,
-    SIGNED_ID_HEADER,
-    TOLERANCE_SECONDS,
-    call_secret,
-    is_signature,
-    is_stamp,
-    signature_of,
-)
-from perdure.transport.seen_requests import SeenRequests
+from perdure.protocol.signing import CALL_SCHEME, call_secret
+from perdure.transport.signatures import INVALID_SIGNATURE, SignatureError, Signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _SCHEME: Final = CALL_SCHEME.lower() + " "
 _DIGEST_LENGTH: Final = 64
@@ -46,15 +35,10 @@ def signer_of(authorization: str) -> bytes | None:
 
 
 class SignedCalls:
-    """Verifies signed calls, each of which may come once.
+    """Verifies signed calls, each of which may come once."""
 
-    Args:
-        unix_time: Gives the time in seconds since 1970.
-    """
-
-    def __init__(self, *, unix_time: Callable[[], float] = time.time) -> None:
-        self._unix_time = unix_time
-        self._seen = SeenRequests()
+    def __init__(self) -> None:
+        self._signatures = Signatures("the server")
 
     def check(
         self,
@@ -79,22 +63,12 @@ class SignedCalls:
         """
         if api_key is None:
             raise _refused("The server cannot read this key any more: exchange it.")
-        signed_id, at = headers.get(SIGNED_ID_HEADER, ""), headers.get(SIGNED_AT_HEADER, "")
-        if not is_stamp(signed_id, at):
-            raise _refused("A signed request has an id and a time.")
         secret = call_secret(api_key, method=method, target=target, headers=headers.items())
-        expected = signature_of(secret, signed_id=signed_id, at=at, body=body)
-        if not is_signature(headers.get(SIGNATURE_HEADER, ""), expected):
-            raise _refused("The signature is not that of this request with this key.")
-        now = int(self._unix_time())
-        if abs(now - int(at)) > TOLERANCE_SECONDS:
-            raise _refused(
-                f"The time of the request differs by {abs(now - int(at))} s from that of the server, more than "
-                f"{TOLERANCE_SECONDS} s. Set the clocks of both machines."
-            )
-        if method not in _REPEATABLE and not self._seen.take(signed_id, int(at), now=now):
-            raise Refusal(401, "replayed", "This request has come before.")
+        try:
+            self._signatures.check(headers, body, secret=secret, repeats=method in _REPEATABLE)
+        except SignatureError as error:
+            raise Refusal(401, error.code, error.message) from error
 
 
 def _refused(sentence: str) -> Refusal:
-    return Refusal(401, "invalid_signature", sentence)
+    return Refusal(401, INVALID_SIGNATURE, sentence)

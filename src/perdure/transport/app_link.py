@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
@@ -17,14 +16,9 @@ from perdure.protocol.messages.headers import (
     SERVER_USER_AGENT,
 )
 from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
-from perdure.protocol.signing import (
-    SIGNATURE_HEADER,
-    SIGNED_AT_HEADER,
-    SIGNED_ID_HEADER,
-    signature_of,
-    signing_secret,
-)
+from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
 from perdure.transport.node_link import perdure_version
+from perdure.transport.signatures import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,9 +164,7 @@ class AppLink:
         self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
     ) -> tuple[tuple[str, str], ...]:
         secret = signing_secret(key, action=action.value, endpoint_id=self._endpoint_id, headers=headers)
-        signed_id, at = f"msg_{secrets.token_hex(12)}", str(int(self._unix_time()))
-        signature = signature_of(secret, signed_id=signed_id, at=at, body=body)
-        return ((SIGNED_ID_HEADER, signed_id), (SIGNED_AT_HEADER, at), (SIGNATURE_HEADER, signature))
+        return tuple(sign(secret, body, self._unix_time).items())
 
     def check(self, answer: OutboundResponse) -> None:
         """Let an answer pass that is no refusal.

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from perdure.protocol.signing import (
-    CALL_SCHEME,
-    SIGNATURE_HEADER,
-    SIGNED_AT_HEADER,
-    SIGNED_ID_HEADER,
-    call_secret,
-    signature_of,
-)
+from perdure.protocol.signing import CALL_SCHEME, call_secret
+from perdure.transport.signatures import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,11 +46,4 @@ class Signer:
         if not self.is_signing:
             return {"Authorization": f"Bearer {self._api_key}"}
         secret = call_secret(self._api_key, method=method, target=target, headers=headers)
-        signed_id, at = f"msg_{os.urandom(12).hex()}", str(int(self._unix_time()))
-        signature = signature_of(secret, signed_id=signed_id, at=at, body=body or b"")
-        return {
-            "Authorization": self._scheme,
-            SIGNED_ID_HEADER: signed_id,
-            SIGNED_AT_HEADER: at,
-            SIGNATURE_HEADER: signature,
-        }
+        return {"Authorization": self._scheme, **sign(secret, body or b"", self._unix_time)}
