@@ -159,9 +159,14 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     async def _answer(self, dispatcher: Dispatcher, request: ApiRequest, exchange: DirectExchange) -> None:
-        response = await dispatcher.respond(request)
-        if self.flow.write_paused:
-            await self.flow.drain()
+        try:
+            response = await dispatcher.respond(request)
+            if self.flow.write_paused:
+                await self.flow.drain()
+        except asyncio.CancelledError:
+            # The server stops. Whoever asked learns from the end of the connection that it is to ask again.
+            self.transport.close()
+            raise
         exchange.response_complete = True
         if exchange.disconnected or self.transport.is_closing():
             return
