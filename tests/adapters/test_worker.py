@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from perdure import Client
+from perdure.adapters import heartbeat
 from perdure.adapters.answers import Answers
 from perdure.adapters.worker import Worker
 from perdure.errors import DuplicateJobError
@@ -19,7 +20,7 @@ from tests.transport.server import Received, response, serving
 
 PATIENCE = 20.0
 NATIVE = {"Perdure-Version": "1"}
-PING = {"id": 1, "headers": {"x-trigger-api-key": "tr_dev_key", "x-trigger-action": "VALIDATE"}}
+PING: dict[str, Any] = {"id": 1, "headers": {"x-trigger-api-key": "tr_dev_key", "x-trigger-action": "VALIDATE"}}
 
 
 class Platform:
@@ -29,6 +30,7 @@ class Platform:
         self.events = events
         self.answers = answers
         self.said: list[dict[str, Any]] = []
+        self.beats: list[dict[str, Any]] = []
         self.is_through = asyncio.Event()
 
     async def __call__(self, received: Received, writer: asyncio.StreamWriter) -> None:
@@ -44,6 +46,9 @@ class Platform:
             if not self.answers:
                 self.is_through.set()
         else:
+            self.beats.append(json.loads(received.body))
+            if not self.answers:
+                self.is_through.set()
             writer.write(response(b'{"known":true}', headers=NATIVE))
         await writer.drain()
 
@@ -101,3 +106,21 @@ async def test_a_worker_whose_app_is_not_taken_ends_with_the_reason() -> None:
     async with working(Platform([("error", refusal)], [])) as task:
         with pytest.raises(DuplicateJobError, match="also defined in"):
             await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+
+
+async def test_an_action_that_is_withdrawn_before_it_is_begun_is_not_done() -> None:
+    taken = response(b'{"known":true}', headers=NATIVE)
+    platform = Platform([("call", PING), ("withdraw", {"id": 1}), ("call", {**PING, "id": 2})], [taken])
+    async with working(platform):
+        await asyncio.wait_for(platform.is_through.wait(), PATIENCE)
+
+    assert [one["id"] for one in platform.said] == [2]
+
+
+async def test_a_sign_of_life_says_how_far_the_event_loop_has_got(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+    platform = Platform([("call", {**PING, "id": 7})], [response(b'{"known":true}', headers=NATIVE)])
+    async with working(platform), asyncio.timeout(PATIENCE):
+        while not platform.beats or platform.beats[-1]["taken"] != 7:
+            platform.is_through.clear()
+            await platform.is_through.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,9 +13,16 @@ from perdure.engine import workers as rooms
 from perdure.engine.workers import Workers
 from perdure.errors import FetchFailedError
 from perdure.protocol.endpoint import Index
-from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER
+from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, NOT_HELD
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.worker_messages import WorkerAbort, WorkerAnswer, WorkerCall, WorkerReady
+from perdure.protocol.worker_messages import (
+    WorkerAbort,
+    WorkerAnswer,
+    WorkerBeat,
+    WorkerCall,
+    WorkerReady,
+    WorkerWithdrawal,
+)
 from perdure.transport.http_endpoint import ProcessLostError
 
 
@@ -37,6 +44,15 @@ class Dialled:
     async def ready(self) -> None:
         assert await anext(self.calls) == ("ready", WorkerReady(0))
 
+    def beat(self, *, taken: int | None = None, draining: bool = False) -> None:
+        assert self.workers.beat("shop", WorkerBeat(self.name, draining=draining, taken=taken))
+
+    async def does(self, number: int) -> None:
+        """Take an action, and do it."""
+        name, call = await anext(self.calls)
+        assert (name, call.id) == ("call", number)
+        assert self.workers.answer("shop", WorkerAnswer(self.name, number, 200, {}))
+
     def execute(self, *, held: str | None = None) -> asyncio.Future[OutboundResponse]:
         headers = ((ACTION_HEADER, "EXECUTE_JOB"), *(() if held is None else ((HELD_HEADER, held),)))
         request = OutboundRequest("POST", "worker:shop", headers, b"{}", 1.0)
@@ -44,13 +60,15 @@ class Dialled:
 
 
 @asynccontextmanager
-async def dialled(name: str = "w1", *, workers: Workers | None = None) -> AsyncIterator[Dialled]:
+async def dialled(
+    name: str = "w1", *, workers: Workers | None = None, time: Callable[[], float] = lambda: 0.0
+) -> AsyncIterator[Dialled]:
     if workers is None:
         workers = Workers(
             Registered(),
             environment_no=1,
             open_app=lambda *_: None,
-            monotonic=lambda: 0.0,  # type: ignore[arg-type, return-value]
+            monotonic=time,  # type: ignore[arg-type, return-value]
         )
     worker = Dialled(workers, name)
     await worker.ready()
@@ -85,7 +103,7 @@ async def test_a_worker_that_is_ended_while_it_drains_takes_no_run_with_it() -> 
     async with dialled() as worker:
         answer = worker.execute()
         await anext(worker.calls)
-        worker.workers.beat("shop", "w1", is_draining=True)
+        worker.beat(draining=True)
 
     with pytest.raises(FetchFailedError) as raised:
         await answer
@@ -101,7 +119,7 @@ async def test_a_suspended_run_goes_on_where_it_is_in_memory_and_any_other_where
 
         assert [one.status for one in await asyncio.gather(*asked)] == [200, 200, 200]
         assert first.workers.is_there("shop", "w1")
-        first.workers.beat("shop", "w1", is_draining=True)
+        first.beat(draining=True)
         assert not first.workers.is_there("shop", "w1")
 
 
@@ -115,3 +133,90 @@ async def test_a_run_that_is_taken_away_is_told_to_every_worker_before_it_is_exe
         assert (name, type(call)) == ("call", WorkerCall)
         worker.workers.answer("shop", WorkerAnswer("w1", call.id, 200, {}))
         await answer
+
+
+class Time:
+    """A clock that is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_what_a_blocked_worker_does_not_begin_with_is_done_by_another() -> None:
+    time = Time()
+    async with dialled("w1", time=time) as first:
+        answer = first.execute()
+        await anext(first.calls)
+        first.beat(taken=0)
+        async with dialled("w2", workers=first.workers) as second:
+            time.now = 9.0
+            first.beat(taken=0)
+            assert first.workers.is_there("shop", "w1")
+            time.now = 10.0
+            first.beat(taken=0)
+
+            await second.does(1)
+            assert (await answer).status == 200
+            # Nothing more is given to it, though it has nothing else to do, until it has taken what it was given.
+            answers = [first.execute(), first.execute()]
+            await second.does(2)
+            await second.does(3)
+            await asyncio.gather(*answers)
+            assert await anext(first.calls) == ("withdraw", WorkerWithdrawal(1))
+            first.beat(taken=1)
+            answers = [first.execute()]
+            await first.does(2)
+            await asyncio.gather(*answers)
+
+
+async def test_a_suspended_run_whose_worker_is_blocked_is_not_waited_for() -> None:
+    time = Time()
+    async with dialled("w1", time=time) as worker:
+        answer = worker.execute(held="w1")
+        await anext(worker.calls)
+        worker.beat(taken=0)
+        time.now = 10.0
+        worker.beat(taken=0)
+
+        assert (await answer).status == NOT_HELD
+        assert not worker.workers.is_there("shop", "w1")
+
+
+async def test_a_run_without_a_worker_that_is_not_blocked_waits_for_one() -> None:
+    time = Time()
+    async with dialled("w1", time=time) as worker:
+        answer = worker.execute()
+        await anext(worker.calls)
+        worker.beat(taken=0)
+        time.now = 10.0
+        worker.beat(taken=0)
+
+        with pytest.raises(FetchFailedError, match="blocked"):
+            await answer
+
+
+async def test_a_worker_may_take_its_time_for_what_it_has_begun_with() -> None:
+    time = Time()
+    async with dialled("w1", time=time) as worker:
+        answer = worker.execute()
+        _, call = await anext(worker.calls)
+        for _ in range(3):
+            time.now += 1000.0
+            worker.beat(taken=1)
+        assert not answer.done()
+        worker.workers.answer("shop", WorkerAnswer("w1", call.id, 200, {}))
+        assert (await answer).status == 200
+
+
+async def test_a_worker_without_a_sign_of_life_is_gone_though_there_is_more_and_more_for_it() -> None:
+    time = Time()
+    async with dialled("w1", time=time) as worker:
+        worker.workers.abort("shop", "run_1")
+        worker.workers.abort("shop", "run_2")
+        time.now = 29.0
+        assert await anext(worker.calls) == ("abort", WorkerAbort("run_1"))
+        time.now = 30.0
+        with pytest.raises(StopAsyncIteration):
+            await anext(worker.calls)

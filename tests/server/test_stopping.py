@@ -61,7 +61,8 @@ class Wire:
                 length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
                 return head, json.loads(await self._reader.readexactly(length))
             except asyncio.IncompleteReadError as error:
-                assert error.partial == b""
+                if error.partial:
+                    raise
                 return None
             except ConnectionError:
                 return None
@@ -90,8 +91,8 @@ async def test_a_request_at_work_is_answered_before_its_server_stops() -> None:
     held = Held()
     async with at_work(held) as (server, wire):
         stopping = asyncio.create_task(server.shutdown())
-        while server.servers[0].is_serving():
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not server.servers[0].is_serving()
         held.may_answer.set()
 
         answered = await wire.answer()

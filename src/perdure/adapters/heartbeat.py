@@ -13,6 +13,8 @@ from perdure.protocol.worker_messages import WorkerBeat
 from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.transport.node_target import Target
 
 BEAT_SECONDS: Final = 5.0
@@ -28,12 +30,14 @@ class Heartbeat:
         target: The server.
         path: Where they go.
         worker_id: Who gives them.
+        taken: Gives the last action that the event loop has taken: by it the server sees that the loop is blocked.
     """
 
-    def __init__(self, target: Target, path: str, worker_id: str) -> None:
+    def __init__(self, target: Target, path: str, worker_id: str, *, taken: Callable[[], int]) -> None:
         self._url = target.url + path
         self._path = path
-        self._body = encode(WorkerBeat(worker_id))
+        self._worker_id = worker_id
+        self._taken = taken
         # Only servers of perdure's know of workers.
         self._signer = Signer(target.api_key, is_signing=True)
         self._opener = build_opener(ProxyHandler({}))
@@ -57,5 +61,6 @@ class Heartbeat:
                 continue
 
     def _beat(self) -> Request:
-        shown = self._signer.headers("POST", self._path, body=self._body)
-        return Request(self._url, self._body, {**shown, "Content-Type": "application/json"}, method="POST")
+        body = encode(WorkerBeat(self._worker_id, taken=self._taken()))
+        shown = self._signer.headers("POST", self._path, body=body)
+        return Request(self._url, body, {**shown, "Content-Type": "application/json"}, method="POST")

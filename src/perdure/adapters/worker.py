@@ -30,6 +30,7 @@ from perdure.protocol.worker_messages import (
     WorkerCall,
     WorkerReady,
     WorkerResolve,
+    WorkerWithdrawal,
 )
 from perdure.sdk.loop_watch import LoopWatch
 from perdure.transport.event_stream import read_events
@@ -82,7 +83,9 @@ class Worker:
         self._is_ready = is_ready
         self._handler = AppHandler(client, keeper=self.id)
         self._stopping = asyncio.Event()
-        self._at_work: set[asyncio.Task[None]] = set()
+        # By the number of the action, which a connection counts anew.
+        self._at_work: dict[int, asyncio.Task[None]] = {}
+        self._taken = 0
         self._answers = Answers(self._say)
         self._session = NodeSession(perdure_version(), is_signing=load_settings().require_signatures)
 
@@ -100,7 +103,7 @@ class Worker:
         limit = load_settings().blocked_loop_after
         loop = asyncio.get_running_loop()
         watch = None if limit is None else LoopWatch(self._client.id, loop, limit=limit.total_seconds())
-        heartbeat = Heartbeat(self._target, self._path("beats"), self.id)
+        heartbeat = Heartbeat(self._target, self._path("beats"), self.id, taken=lambda: self._taken)
         listening = asyncio.ensure_future(self._listen())
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -110,9 +113,9 @@ class Worker:
             else:
                 await listening
         finally:
-            for task in (listening, stopping, *self._at_work):
+            for task in (listening, stopping, *self._at_work.values()):
                 task.cancel()
-            await asyncio.gather(listening, stopping, *self._at_work, return_exceptions=True)
+            await asyncio.gather(listening, stopping, *self._at_work.values(), return_exceptions=True)
             self._answers.drop()
             heartbeat.stop()
             if watch is not None:
@@ -134,6 +137,7 @@ class Worker:
                 has_lost = True
             # The server executes elsewhere what this worker had.
             await self._cancel()
+            self._taken = 0
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -163,9 +167,15 @@ class Worker:
             over = decode(data, WorkerResolve)
             self._handler.resolve(over.run, over.epoch, over.tasks)
             return
-        task = asyncio.ensure_future(self._do(decode(data, WorkerCall)))
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
+        if name == "withdraw":
+            withdrawn = self._at_work.get(decode(data, WorkerWithdrawal).id)
+            if withdrawn is not None:
+                withdrawn.cancel()
+            return
+        call = decode(data, WorkerCall)
+        self._taken = call.id
+        task = self._at_work[call.id] = asyncio.ensure_future(self._do(call))
+        task.add_done_callback(lambda _: self._at_work.pop(call.id, None))
 
     async def _do(self, call: WorkerCall) -> None:
         body = b64decode(call.raw) if call.raw is not None else (call.body or "").encode()
@@ -221,16 +231,16 @@ class Worker:
                 await self._send("beats", WorkerBeat(self.id, draining=True))
         self._handler.drain()
         if self._at_work:
-            await asyncio.wait(self._at_work, timeout=GRACE_SECONDS)
+            await asyncio.wait(self._at_work.values(), timeout=GRACE_SECONDS)
         self._handler.abort()
         if self._at_work:
-            await asyncio.wait(self._at_work, timeout=_UNWINDING_SECONDS)
+            await asyncio.wait(self._at_work.values(), timeout=_UNWINDING_SECONDS)
 
     async def _cancel(self) -> None:
         self._answers.drop()
-        for task in list(self._at_work):
+        for task in list(self._at_work.values()):
             task.cancel()
-        await asyncio.gather(*self._at_work, return_exceptions=True)
+        await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     def _path(self, what: str) -> str:
         return path_of("workers", self._client.id, what)

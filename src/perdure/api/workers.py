@@ -43,7 +43,7 @@ async def take_answers(call: Call) -> Response:
 async def take_beat(call: Call) -> Response:
     """Take a sign of life."""
     beat = await call.body(WorkerBeat)
-    known = call.remote.workers.beat(call.part("endpoint_id"), beat.worker, is_draining=beat.draining)
+    known = call.remote.workers.beat(call.part("endpoint_id"), beat)
     return answer(WorkerKnown(known))
 
 

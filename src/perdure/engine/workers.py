@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
-from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError, PerdureError
+from perdure.engine.worker_session import NotTakenError, Session
+from perdure.errors import FetchFailedError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import encode_message
-from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, RUN_HEADER, Action
+from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, NOT_HELD, RUN_HEADER, Action
 from perdure.protocol.outbound import OutboundResponse
-from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady, WorkerResolve
+from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady, WorkerResolve, WorkerWithdrawal
 from perdure.transport.http_endpoint import ProcessLostError
 
 if TYPE_CHECKING:
@@ -21,27 +21,24 @@ if TYPE_CHECKING:
     from perdure.engine.registration import Registration
     from perdure.protocol.messages.execution import KnownTask
     from perdure.protocol.outbound import OutboundRequest
-    from perdure.protocol.worker_messages import WorkerAnswer
+    from perdure.protocol.worker_messages import WorkerAnswer, WorkerBeat
     from perdure.transport.http_endpoint import HttpEndpoint
-
-    Message = WorkerCall | WorkerReady | WorkerAbort | WorkerResolve
 
 MOST_WORKERS: Final = 1000
 """How many workers an environment may have."""
-
-SILENT_SECONDS: Final = 30.0
-"""For how long a worker may give no sign of life before its runs are executed elsewhere."""
 
 RETURN_SECONDS: Final = 2.0
 """For how long a worker whose connection ended may dial in again, before its process is taken to have died."""
 
 _LONGEST_ID: Final = 512
 _GONE: Final = "the worker that executed it is gone"
+_BLOCKED: Final = "the worker does not begin with it: code blocks its event loop"
 _NAMES: Final[dict[type, str]] = {
     WorkerCall: "call",
     WorkerReady: "ready",
     WorkerAbort: "abort",
     WorkerResolve: "resolve",
+    WorkerWithdrawal: "withdraw",
 }
 
 _log = logging.getLogger(__name__)
@@ -126,13 +123,13 @@ class Workers:
         session.answer(answer)
         return True
 
-    def beat(self, endpoint_id: str, worker_id: str, *, is_draining: bool) -> bool:
+    def beat(self, endpoint_id: str, beat: WorkerBeat) -> bool:
         """Take a sign of life; whether the worker is known."""
-        session = self._sessions.get(endpoint_id, {}).get(worker_id)
+        session = self._sessions.get(endpoint_id, {}).get(beat.worker)
         if session is None:
             return False
-        session.beat()
-        session.is_draining = session.is_draining or is_draining
+        session.beat(beat.taken)
+        session.is_draining = session.is_draining or beat.draining
         return True
 
     def stop(self) -> None:
@@ -148,18 +145,27 @@ class Workers:
             FetchTimeoutError: It took too long.
         """
         action, keeper = _header(request, ACTION_HEADER), _header(request, HELD_HEADER)
-        session = self._sessions.get(endpoint_id, {}).get(keeper) if keeper else self._choose(endpoint_id, action)
-        if session is None:
-            raise FetchFailedError(f"no worker of {endpoint_id} is connected")
         is_execution = action == Action.EXECUTE_JOB
-        if is_execution:
-            answer = await self._execute((endpoint_id, _header(request, RUN_HEADER)), session, request)
-        else:
-            answer = await session.request(request, is_bounded=True)
+        while True:
+            session = self._sessions.get(endpoint_id, {}).get(keeper) if keeper else self._choose(endpoint_id, action)
+            if session is None:
+                raise FetchFailedError(f"no worker of {endpoint_id} is connected, or all of them are blocked")
+            try:
+                if is_execution:
+                    answer = await self._execute((endpoint_id, _header(request, RUN_HEADER)), session, request)
+                else:
+                    answer = await session.request(request, is_bounded=True)
+                break
+            except NotTakenError as error:
+                if keeper:
+                    # As if it had dropped the run: the next execution replays.
+                    return OutboundResponse(NOT_HELD, (), b"")
+                if not is_execution:
+                    raise FetchFailedError(_BLOCKED) from error
         if answer is not None:
             return answer
         # A process that lives dials in again at once; one that drains may be ended by whoever deploys.
-        if not is_execution or session.is_draining or self.stopping.is_set() or await session.returns():
+        if not is_execution or session.is_draining or self.stopping.is_set() or await session.returns(RETURN_SECONDS):
             raise FetchFailedError(_GONE)
         raise ProcessLostError(f"{_GONE}: its process has died")
 
@@ -238,119 +244,5 @@ class Carrier:
         return self._workers.resolve(self._endpoint_id, run_id, epoch, tasks)
 
 
-class Session:
-    """A worker that is connected.
-
-    Attributes:
-        is_ready: Whether its jobs are registered.
-        is_draining: Whether it wants no more runs.
-        has_returned: Set when its process has dialled in again.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._heard = monotonic()
-        self._last_id = 0
-        # No longer than the executions of a node are many.
-        self._queue: asyncio.Queue[Message | PerdureError | None] = asyncio.Queue()
-        self._waiting: dict[int, asyncio.Future[OutboundResponse | None]] = {}
-        self._is_closed = False
-        self.is_ready = False
-        self.is_draining = False
-        self.has_returned = asyncio.Event()
-
-    @property
-    def load(self) -> int:
-        """How many actions it has not answered."""
-        return len(self._waiting)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it takes runs."""
-        return self.is_ready and not self.is_draining
-
-    def beat(self) -> None:
-        """Note a sign of life."""
-        self._heard = self._monotonic()
-
-    def put(self, call: WorkerReady | WorkerAbort | WorkerResolve) -> None:
-        """Tell it something."""
-        self._queue.put_nowait(call)
-
-    def refuse(self, error: PerdureError) -> None:
-        """End its connection with an error."""
-        self._queue.put_nowait(error)
-
-    async def following(self) -> Message | None:
-        """Wait for what it is to do next; ``None``: it is gone.
-
-        Raises:
-            PerdureError: It is refused.
-        """
-        while True:
-            try:
-                async with asyncio.timeout(SILENT_SECONDS):
-                    found = await self._queue.get()
-            except TimeoutError:
-                if self._monotonic() - self._heard > SILENT_SECONDS:
-                    return None
-                continue
-            if isinstance(found, PerdureError):
-                raise found
-            return found
-
-    async def request(self, request: OutboundRequest, *, is_bounded: bool) -> OutboundResponse | None:
-        """Have it do an action; the bound is that of the request. ``None``: its connection ended before the answer."""
-        self._last_id += 1
-        number = self._last_id
-        answered: asyncio.Future[OutboundResponse | None] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answered
-        self._queue.put_nowait(_call(number, request))
-        try:
-            async with asyncio.timeout(request.timeout if is_bounded else None):
-                return await answered
-        except TimeoutError as error:
-            raise FetchTimeoutError(f"The worker took longer than {request.timeout:g} s.") from error
-        finally:
-            self._waiting.pop(number, None)
-
-    def answer(self, answer: WorkerAnswer) -> None:
-        """Take an answer; one that nobody waits for is left."""
-        self.beat()
-        waiting = self._waiting.get(answer.id)
-        if waiting is not None and not waiting.done():
-            body = b"" if answer.body is None else answer.body.encode()
-            waiting.set_result(OutboundResponse(answer.status, tuple(answer.headers.items()), body))
-
-    def close(self) -> None:
-        """End it: what it has not answered is not done."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._queue.put_nowait(None)
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_result(None)
-
-    async def returns(self) -> bool:
-        """Whether its process dials in again soon after its connection has ended."""
-        try:
-            async with asyncio.timeout(RETURN_SECONDS):
-                await self.has_returned.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
 def _header(request: OutboundRequest, name: str) -> str:
     return next((value for given, value in request.headers if given.lower() == name), "")
-
-
-def _call(number: int, request: OutboundRequest) -> WorkerCall:
-    headers = {name.lower(): value for name, value in request.headers}
-    body = request.body or b""
-    if not body:
-        return WorkerCall(number, headers)
-    if headers.get("content-type") == "application/json":
-        return WorkerCall(number, headers, JsonText(body.decode()))
-    return WorkerCall(number, headers, raw=b64encode(body).decode())

@@ -46,6 +46,12 @@ class WorkerResolve(Struct, frozen=True, gc=False):
     tasks: JsonText
 
 
+class WorkerWithdrawal(Struct, frozen=True, gc=False):
+    """The worker is not to do an action that it was given: it did not begin with it for too long."""
+
+    id: int
+
+
 class WorkerAnswer(Struct, frozen=True, gc=False):
     """The answer to an action, from a worker that is named by the id it has given itself."""
 
@@ -63,10 +69,17 @@ class WorkerAnswers(Struct, frozen=True, gc=False):
 
 
 class WorkerBeat(Struct, frozen=True, gc=False):
-    """A sign of life; a worker that is ``draining`` is given no more runs."""
+    """A sign of life.
+
+    Attributes:
+        worker: The id that the worker has given itself.
+        draining: Whether it is to be given no more runs.
+        taken: The last action that its event loop has taken from the connection; ``None``: it does not say.
+    """
 
     worker: str
     draining: bool = False
+    taken: int | None = None
 
 
 class WorkerKnown(Struct, frozen=True, gc=False):
