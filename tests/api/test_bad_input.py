@@ -86,4 +86,5 @@ async def test_a_value_that_does_not_fit_is_refused() -> None:
         large = '"{}"'.format("€" * 100_000).encode()
         answer = await api.ask("PUT", f"{STORE}k", body=large, headers={"Content-Type": "text/plain"})
         assert (answer.status, answer.code) == (413, "value_too_large")
+        assert answer.body["error"] == "Max request body size exceeded: 262144 bytes"
         assert (await api.get(f"{STORE}k")).body == {"action": "GET", "key": "k"}

@@ -11,7 +11,15 @@ import pytest
 from msgspec.structs import replace
 
 from perdure.engine.clock import SystemClock
-from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
+from perdure.protocol.execution import (
+    ErrorInfo,
+    ExecutionResult,
+    Failed,
+    InvalidPayload,
+    JsonText,
+    Succeeded,
+    UnresolvedAuth,
+)
 from perdure.protocol.json_text import dump
 from perdure.protocol.messages.codec import decode_message
 from perdure.protocol.messages.events import EventAnswer
@@ -19,6 +27,7 @@ from perdure.protocol.messages.jobs import JobRunsPage
 from perdure.protocol.messages.run_statuses import RunStatusesAnswer
 from perdure.protocol.messages.runs import Run
 from perdure.protocol.state import PutStatus
+from perdure.protocol.statuses import TaskStatus
 from tests.api.client import PUBLIC_KEY, ApiClient, serving
 from tests.api.test_runs import invoke, naps
 from tests.engine.app import Execution, ScriptedApp
@@ -122,6 +131,37 @@ async def test_the_statuses_of_a_run_have_the_shape_of_the_protocol() -> None:
         body = (await api.get(f"/api/v2/runs/{run_id}/statuses")).body
         assert decode_message(dump(body).encode(), RunStatusesAnswer).run.id == run_id
         assert body["run"] == {"id": run_id, "status": "SUCCESS", "output": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("result", "output"),
+    [
+        (InvalidPayload(((("n", 0), "Expected number"),)), [{"path": ["n", "0"], "message": "Expected number"}]),
+        (UnresolvedAuth(JsonText('{"k": {"id": "i", "error": "e"}}')), {"k": {"id": "i", "error": "e"}}),
+        (Failed(ErrorInfo("E", "boom")), {"name": "E", "message": "boom"}),
+    ],
+)
+async def test_what_a_run_has_failed_with_is_its_output(result: ExecutionResult, output: object) -> None:
+    async def fails(_execution: Execution) -> ExecutionResult:
+        return result
+
+    async with serving(ScriptedApp(SystemClock()).job("fails", fails)) as api:
+        run_id = await invoke(api, "fails")
+        await api.get(f"/api/runs/{run_id}/end")
+        assert (await api.get(f"/api/v2/runs/{run_id}")).body["output"] == output
+        assert (await api.get(f"/api/v2/runs/{run_id}/statuses")).body["run"]["output"] == output
+
+
+async def test_what_a_task_has_failed_with_is_its_output() -> None:
+    async def fails(execution: Execution) -> ExecutionResult:
+        await execution.store(execution.record("bad", TaskStatus.ERRORED, error=ErrorInfo("E", "boom")))
+        return Succeeded(None)
+
+    async with serving(ScriptedApp(SystemClock()).job("fails", fails)) as api:
+        run_id = await invoke(api, "fails")
+        await api.get(f"/api/runs/{run_id}/end")
+        (task,) = (await api.get(f"/api/v2/runs/{run_id}?taskdetails=true")).body["tasks"]
+        assert (task["status"], task["output"]) == ("ERRORED", {"name": "E", "message": "boom"})
 
 
 async def test_the_runs_of_a_job_have_the_shape_of_the_protocol() -> None:

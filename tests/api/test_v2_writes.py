@@ -270,7 +270,21 @@ async def test_a_value_is_text_that_comes_back_as_it_was() -> None:
         assert (await api.delete(path)).body == {"action": "DELETE", "key": "a/b", "deleted": True}
         assert (await api.get(path)).body == {"action": "GET", "key": "a/b"}
         assert (await api.ask("HEAD", path)).status == 404
-        assert (await api.ask("PUT", path, body=b"NaN", headers={"Content-Type": "text/plain"})).code == "invalid_json"
+
+
+@pytest.mark.parametrize("text", ["", "plain text", "NaN", '{"a": 1, "a": 2}', "\x00", "null"])
+async def test_a_value_may_be_any_text(text: str) -> None:
+    async with serving() as api:
+        path, kind = "/api/v1/store/k", {"Content-Type": "text/plain"}
+        stored = await api.ask("PUT", path, body=text.encode(), headers=kind)
+        assert (stored.status, stored.body) == (200, {"action": "SET", "key": "k", "value": text})
+        assert (await api.get(path)).body == {"action": "GET", "key": "k", "value": text}
+        assert (await api.ask("HEAD", path)).status == 200
+        # Who reads values as JSON has one, too.
+        assert (await api.get("/api/store/k")).body == (None if text in ("", "null") else text)
+        await api.put("/api/store/k", "1")
+        assert (await api.get(path)).body["value"] == '"1"'
+        assert (await api.ask("PUT", path, body=b"\xff", headers=kind)).code == "invalid_encoding"
 
 
 async def test_an_unknown_job_cannot_be_invoked() -> None:

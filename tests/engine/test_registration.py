@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from perdure.errors import DuplicateJobError, InvalidArgumentError, InvalidFilterError
-from perdure.protocol.endpoint import EventTriggerSpec, HttpEndpointSpec, Index, JobSpec
+from perdure.errors import DuplicateJobError, InvalidArgumentError, InvalidCronError, InvalidFilterError
+from perdure.protocol.endpoint import EventTriggerSpec, HttpEndpointSpec, Index, JobSpec, LimitSpec, ScheduleTriggerSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
+from perdure.protocol.schedules import CronTiming
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
@@ -108,6 +109,24 @@ async def test_a_filter_that_cannot_be_compiled_registers_nothing(storage: Stora
         await it.send("fine")
 
         assert await it.run_ids() == []
+
+
+@pytest.mark.parametrize("most", [0, -1, 2**63])
+async def test_a_limit_that_is_none_registers_nothing_and_the_message_names_the_job(
+    storage: Storage, app: ScriptedApp, most: int
+) -> None:
+    other = ScriptedApp(app.clock, endpoint_id="other").job("limited", ends, limit=LimitSpec(most))
+    async with world(storage, app) as it:
+        with pytest.raises(InvalidArgumentError, match="Job 'limited': a concurrency limit is a whole number"):
+            await it.node.add(other)
+
+
+async def test_a_schedule_that_is_none_is_said_to_be_that_of_its_job(storage: Storage, app: ScriptedApp) -> None:
+    other = ScriptedApp(app.clock, endpoint_id="other")
+    other.job("ticks", ends, ScheduleTriggerSpec(CronTiming("* * * * * *")))
+    async with world(storage, app) as it:
+        with pytest.raises(InvalidCronError, match="Job 'ticks': A cron has five fields"):
+            await it.node.add(other)
 
 
 async def test_two_apps_do_not_have_the_same_http_endpoint(storage: Storage, app: ScriptedApp) -> None:

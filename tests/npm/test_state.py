@@ -12,6 +12,7 @@ def test_values_are_stored_read_and_deleted(api: Api) -> None:
         assert output[f"{scope}Has"] is True
         assert output[f"{scope}Deleted"] is True
         assert output[f"{scope}Gone"] is True
+    assert (output["nothing"], output["nothingIsThere"]) == (True, True)
 
 
 def test_a_run_shows_its_statuses_with_what_they_were(api: Api) -> None:

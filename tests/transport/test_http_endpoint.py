@@ -237,6 +237,35 @@ async def test_a_parallel_block_inside_another_waits_too() -> None:
     assert result == Suspended(("task_3",))
 
 
+@pytest.mark.parametrize(
+    "signal",
+    [
+        {"task": TASK, "retryAt": "soon"},
+        {"task": TASK, "retryAt": "2026-01-02T03:05:00"},
+        {"task": {"id": 1}},
+        {"childErrors": 5},
+        [],
+    ],
+)
+async def test_what_only_looks_like_a_parallel_block_is_the_error_that_it_is(signal: Any) -> None:
+    said = json.dumps({"task": TASK, "childErrors": [signal]})
+    children = [{"status": "ERROR", "error": {"name": "Unknown error", "message": said}}]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
+    assert isinstance(result, Failed)
+    assert (result.error.name, result.error.message) == ("Unknown error", said)
+
+
+async def test_a_task_inside_a_parallel_block_inside_another_is_tried_again() -> None:
+    retry = {"task": TASK, "retryAt": "2026-01-02T03:05:00.000Z", "cause": {"message": "no", "name": "E"}}
+    said = json.dumps(
+        {"task": TASK_2, "childErrors": [retry, {"task": TASK_2, "retryAt": retry["retryAt"], "cause": "x"}]}
+    )
+    children = [{"status": "ERROR", "error": {"name": "Unknown error", "message": said}}]
+    result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
+    assert isinstance(result, Suspended)
+    assert [(one.task_id, one.error.message) for one in result.retries] == [("task_1", "no"), ("task_2", '"x"')]
+
+
 async def test_one_failed_branch_fails_the_run() -> None:
     children = [{"status": "RESUME_WITH_TASK", "task": TASK}, {"status": "ERROR", "error": {"message": "boom"}}]
     result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})

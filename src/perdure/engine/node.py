@@ -56,6 +56,7 @@ from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.state import State
+from perdure.engine.stored_texts import StoredTexts
 from perdure.engine.task_batches import TaskBatches
 from perdure.engine.tasks import Tasks
 from perdure.engine.time_outs import Overtime
@@ -262,6 +263,7 @@ class Node:
             workers=Workers(
                 self._registration, environment_no=number, open_app=endpoints.open_worker, monotonic=clock.monotonic
             ),
+            texts=StoredTexts(storage, clock, number),
         )
 
     async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from perdure.engine.matching import Subscriptions
 from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules, wake_resting
-from perdure.engine.schedule_limits import check_schedules
+from perdure.engine.schedule_limits import check_schedule, check_schedules
 from perdure.engine.triggers import trigger_text
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import DynamicTriggerSpec, Endpoint, EventTriggerSpec, Index, JobSpec
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session, Storage
 
 _log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 1_000_000
+"""How many executions a concurrency limit may allow."""
 
 _BATCH = 500
 """How many schedules are woken in one transaction."""
@@ -59,7 +62,7 @@ class Registration:
         )
         self._check_urls(environment_no, index)
         for spec in index.jobs:
-            check_filters(spec)
+            check_job(spec)
         for one in index.http_endpoints:
             if one.response_filter is not None:
                 compile_request_filter(load(one.response_filter), lenient=True, path=f"{one.key}.filter")
@@ -116,6 +119,24 @@ class Registration:
         while after is not None:
             after = await self._storage.write(wake_resting, environment_no, after=after, limit=_BATCH, now=now)
         self._hints.timer_is_set(now)
+
+
+def check_job(spec: JobSpec) -> None:
+    """Refuse a job that cannot be started as it is declared.
+
+    Raises:
+        InvalidArgumentError: Its filters, its schedule or its limit are none; the message begins with its id.
+    """
+    try:
+        check_filters(spec)
+        check_schedule(spec)
+    except InvalidArgumentError as error:
+        raise type(error)(f"Job {spec.id!r:.80}: {error.message}") from error
+    most = 1 if spec.limit is None else spec.limit.most
+    if not 1 <= most <= MOST_AT_ONCE:
+        raise InvalidArgumentError(
+            f"Job {spec.id!r:.80}: a concurrency limit is a whole number of 1 to {MOST_AT_ONCE:,}, not {most}."
+        )
 
 
 def check_filters(spec: JobSpec) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
     from perdure.engine.sources import Sources
+    from perdure.engine.stored_texts import StoredTexts
     from perdure.engine.task_batches import TaskBatches
     from perdure.engine.workers import Workers
     from perdure.protocol.execution import Tenant
@@ -42,6 +43,7 @@ class RemoteDesk:
         http_endpoints: Takes requests in for them.
         sources: Has their webhooks and sources registered, and takes in their requests.
         workers: Those that have dialled in.
+        texts: Keeps values, which may be any text.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RemoteDesk:
         sources: Sources,
         public_keys: Callable[[], Sequence[str]],
         workers: Workers,
+        texts: StoredTexts,
     ) -> None:
         self.environment_no = environment_no
         self._storage = storage
@@ -68,6 +71,7 @@ class RemoteDesk:
         self.endpoints = endpoints
         self.http_endpoints = http_endpoints
         self.workers = workers
+        self.texts = texts
         self.public_keys = public_keys
         self.sources = sources
 

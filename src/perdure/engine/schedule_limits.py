@@ -13,27 +13,35 @@ from perdure.protocol.schedules import CatchUp, CronTiming, check_timing
 from perdure.protocol.store_keys import check_name
 
 if TYPE_CHECKING:
-    from perdure.protocol.endpoint import Index
+    from perdure.protocol.endpoint import Index, JobSpec
     from perdure.protocol.schedules import RegisterSchedule, Timing
 
 _NEAR = timedelta(days=365.25 * TICK_YEARS)
 
 
 def check_schedules(index: Index) -> None:
-    """Refuse an app whose schedules cannot be kept.
+    """Refuse an app whose dynamic schedules cannot be kept.
 
     Raises:
-        InvalidArgumentError: A timing, a policy or an id is none.
+        InvalidArgumentError: An id is none.
     """
     for dynamic_id in index.dynamic_schedules:
         check_name(dynamic_id, what="The id of a dynamic schedule")
-    for spec in index.jobs:
-        if isinstance(spec.trigger, ScheduleTriggerSpec):
-            check_timing(spec.trigger.timing)
-            if spec.trigger.catch_up not in get_args(CatchUp):
-                raise InvalidArgumentError(
-                    f"catch_up is one of {', '.join(get_args(CatchUp))}, not {spec.trigger.catch_up!r:.80}."
-                )
+
+
+def check_schedule(spec: JobSpec) -> None:
+    """Refuse a job whose schedule cannot be kept.
+
+    Raises:
+        InvalidArgumentError: Its timing or its policy is none.
+    """
+    if not isinstance(spec.trigger, ScheduleTriggerSpec):
+        return
+    check_timing(spec.trigger.timing)
+    if spec.trigger.catch_up not in get_args(CatchUp):
+        raise InvalidArgumentError(
+            f"catch_up is one of {', '.join(get_args(CatchUp))}, not {spec.trigger.catch_up!r:.80}."
+        )
 
 
 def check_registration(call: RegisterSchedule) -> None:

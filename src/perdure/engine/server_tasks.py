@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from perdure import errors
+from perdure.errors import WaitTimeoutError
 from perdure.protocol.json_text import JsonText, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask, ServerTask
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import ErrorInfo
     from perdure.protocol.messages.tasks import CreateTaskBody
+    from perdure.protocol.platform import RunTaskAnswer
     from perdure.storage.remote_tasks import RemoteTask
 
 PLAIN_TASK = "task"
@@ -30,6 +32,7 @@ WAIT = "wait"
 
 _OPERATIONS = {"fetch": FETCH, "fetch-response": FETCH_RESPONSE, "fetch-poll": POLL}
 _WIRE_OPERATIONS = {ours: theirs for theirs, ours in _OPERATIONS.items()}
+_NOTHING_CAME = b'"Remote callback timeout - no requests received"'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -98,7 +101,7 @@ def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_nati
         status=task.status,
         description=details.get("description"),
         params=_raw(task.params),
-        output=_output(task, is_native=is_native),
+        output=task_output(task, is_native=is_native),
         properties=_convert(details.get("properties")),
         output_properties=UNSET if task.output_properties is None else _convert(load(task.output_properties)),
         style=_convert(details.get("style") or {"style": "normal"}),
@@ -119,17 +122,25 @@ def cached_task(task: RemoteTask) -> CachedTask:
         idempotency_key=task.key,
         status=TaskStatus.COMPLETED,
         noop=task.noop,
-        output=_output(task),
+        output=task_output(task),
         parent_id=task.parent_id,
     )
 
 
-def _output(task: RemoteTask, *, is_native: bool = False) -> Raw | UnsetType:
-    if task.status is TaskStatus.ERRORED and task.error is not None:
-        if not is_native and task.operation in _WIRE_OPERATIONS:
-            return Raw(_fetch_output(task.error))
-        return Raw(error_output(task.error, is_native=is_native))
-    return _raw(task.output)
+def task_output(task: RemoteTask | RunTaskAnswer, *, is_native: bool = False) -> Raw | UnsetType:
+    """Write what a task came to: of one that failed its error."""
+    error = task.error
+    if task.status is not TaskStatus.ERRORED or error is None:
+        return _raw(task.output)
+    if is_native:
+        return Raw(error_output(error, is_native=True))
+    if error.name == WaitTimeoutError.__name__ and _has_callback(task.details):
+        return Raw(_NOTHING_CAME)
+    return Raw(_fetch_output(error) if task.operation in _WIRE_OPERATIONS else error_output(error))
+
+
+def _has_callback(details: JsonText | None) -> bool:
+    return details is not None and load(details).get("callback") is True
 
 
 def _raw(text: str | None) -> Raw | UnsetType:

@@ -40,14 +40,25 @@ async def find(tx: Session, environment_no: int, *, key: str) -> JsonText | None
     return None if row is None else JsonText(cast("tuple[str]", row)[0])
 
 
+async def find_text(tx: Session, environment_no: int, *, key: str) -> tuple[JsonText, bool] | None:
+    """Look a value up, and whether it stands for a text that is no JSON."""
+    row = await tx.one("find_key_value_text", environment_no, key)
+    if row is None:
+        return None
+    value, is_text = cast("tuple[str, int]", row)
+    return JsonText(value), bool(is_text)
+
+
 async def exists(tx: Session, environment_no: int, *, key: str) -> bool:
     """Whether there is a value."""
     return await tx.one("key_value_exists", environment_no, key) is not None
 
 
-async def put(tx: Session, environment_no: int, *, key: str, value: JsonText, now: datetime) -> None:
-    """Store a value in place of what the key had."""
-    await tx.run("put_key_value", environment_no, key, value, to_ms(now))
+async def put(
+    tx: Session, environment_no: int, *, key: str, value: JsonText, is_text: bool = False, now: datetime
+) -> None:
+    """Store a value in place of what the key had; ``is_text``: it stands for a text that is no JSON."""
+    await tx.run("put_key_value", environment_no, key, value, is_text, to_ms(now))
 
 
 async def delete(tx: Session, environment_no: int, *, key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec import UNSET
 
+from perdure.errors import JsonError
 from perdure.protocol.execution import (
     AutoYielded,
     ErrorInfo,
@@ -23,9 +24,10 @@ from perdure.protocol.execution import (
     Yielded,
 )
 from perdure.protocol.json_text import check
-from perdure.protocol.messages.codec import decode_message
+from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.errors import ErrorWithStack
 from perdure.protocol.messages.outcomes import (
+    NestedBlock,
     RunJobAutoYield,
     RunJobAutoYieldWithTask,
     RunJobCanceled,
@@ -42,12 +44,10 @@ from perdure.protocol.messages.outcomes import (
     RunJobYield,
     decode_run_job_response,
 )
-from perdure.protocol.messages.tasks import ServerTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from perdure.protocol.messages.outcomes import RunJobBranchOutcome
+    from perdure.protocol.messages.outcomes import BranchSignal, RunJobBranchOutcome
+    from perdure.protocol.messages.tasks import ServerTask
 
 _NESTED = "Unknown error"
 _encode = msgspec.json.Encoder().encode
@@ -132,27 +132,22 @@ class _Stops:
         if nested is None:
             self.add(child)
             return
-        for signal in nested:
+        for signal in nested.child_errors:
             self._add_signal(signal)
 
-    def _add_signal(self, signal: dict[str, Any]) -> None:
+    def _add_signal(self, signal: BranchSignal) -> None:
         """Take the raw signal of a branch inside a nested parallel block (v2 protocol, section 18, row 2)."""
-        if "childErrors" in signal:
-            for inner in _objects(signal["childErrors"]):
+        if signal.child_errors is not UNSET:
+            for inner in signal.child_errors:
                 self._add_signal(inner)
-        elif "retryAt" in signal:
-            cause = signal.get("cause")
-            error = decode_message(_encode(cause), ErrorWithStack) if isinstance(cause, dict) else None
-            task = decode_message(_encode(signal["task"]), ServerTask)
-            at = datetime.fromisoformat(str(signal["retryAt"]))
-            self._waits.append(task.id)
-            self._retries.append(TaskRetry(task.id, ErrorInfo("Error", "") if error is None else error_info(error), at))
-        elif "task" in signal:
-            self._waits.append(decode_message(_encode(signal["task"]), ServerTask).id)
-        elif "key" in signal:
-            self._yields.append(Yielded(str(signal["key"])))
+        elif signal.task is not UNSET:
+            self._waits.append(signal.task.id)
+            if signal.retry_at is not UNSET:
+                self._retries.append(TaskRetry(signal.task.id, _cause(signal), signal.retry_at))
+        elif signal.key is not UNSET:
+            self._yields.append(Yielded(signal.key))
         else:
-            self._yields.append(AutoYielded(f"ran out of its time at {signal.get('location')}"))
+            self._yields.append(AutoYielded(f"ran out of its time at {signal.location or 'an unknown place'}"))
 
     def _keep_properties(self, task: ServerTask) -> None:
         if task.output_properties is not UNSET and task.output_properties:
@@ -192,19 +187,21 @@ def error_info(error: ErrorWithStack) -> ErrorInfo:
     )
 
 
-def _nested_block(child: RunJobBranchOutcome) -> list[dict[str, Any]] | None:
+def _nested_block(child: RunJobBranchOutcome) -> NestedBlock | None:
+    """Read the block that an error stands for; ``None``: it is an error, whatever its text looks like."""
     if not isinstance(child, RunJobError) or child.error.name != _NESTED:
         return None
     try:
-        message: Any = msgspec.json.decode(child.error.message)
-    except msgspec.DecodeError:
+        return decode_message(child.error.message.encode(), NestedBlock)
+    except (JsonError, MessageShapeError):
         return None
-    if not isinstance(message, dict) or "childErrors" not in message or "task" not in message:
-        return None
-    return list(_objects(cast("dict[str, Any]", message)["childErrors"]))
 
 
-def _objects(value: object) -> Sequence[dict[str, Any]]:
-    if not isinstance(value, list):
-        return []
-    return [cast("dict[str, Any]", one) for one in cast("list[object]", value) if isinstance(one, dict)]
+def _cause(signal: BranchSignal) -> ErrorInfo:
+    if signal.cause is UNSET:
+        return ErrorInfo("Error", "")
+    try:
+        return error_info(decode_message(bytes(signal.cause), ErrorWithStack))
+    except MessageShapeError:
+        # Whatever was thrown.
+        return ErrorInfo("Error", bytes(signal.cause).decode(errors="replace"))

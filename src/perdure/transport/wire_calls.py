@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import UNSET, Raw
 
-from perdure.protocol.json_text import JsonText, check
+from perdure.errors import JsonError
+from perdure.protocol.json_text import JsonText, check, dump
 from perdure.protocol.messages.answers import IdAnswer, OkAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.events import (
@@ -119,7 +120,13 @@ class WireCalls:
         """Look a value up."""
         reply = await self._link.ask(WireRequest("GET", _stored(key)))
         value = decode_message(reply.body, StoreGetAnswer).value
-        return None if value is UNSET or not value else JsonText(check(value))
+        if value is UNSET or not value:
+            return None
+        try:
+            return JsonText(check(value))
+        except JsonError:
+            # Clients in other languages may store any text.
+            return JsonText(dump(value))
 
     async def has_value(self, key: str) -> bool:
         """Whether there is a value."""

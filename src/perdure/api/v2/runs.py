@@ -13,11 +13,13 @@ from msgspec.structs import replace
 from perdure.api.refusals import Refusal
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.api.v2.shapes import instant, message_answer, not_found, raw, shown_status, status_records
+from perdure.engine.server_tasks import task_output
 from perdure.errors import JsonError, NotFoundError
 from perdure.protocol.json_text import load
 from perdure.protocol.messages.jobs import JobRunsPage
 from perdure.protocol.messages.run_statuses import RunStatusesAnswer, RunWithOutput
 from perdure.protocol.messages.runs import Run, RunSummary, RunTask
+from perdure.protocol.statuses import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +65,7 @@ async def _get_statuses(call: Call, *, is_v1: bool) -> Response:
         run = await call.desk.get_run_statuses(run_id)
     except NotFoundError:
         raise not_found(f"No run found for id {run_id}") from None
-    shown = RunWithOutput(id=run.id, status=shown_status(run.status, is_v1=is_v1), output=raw(run.output))
+    shown = RunWithOutput(id=run.id, status=shown_status(run.status, is_v1=is_v1), output=_output(run))
     return message_answer(RunStatusesAnswer(run=shown, statuses=status_records(run.statuses)))
 
 
@@ -82,6 +84,12 @@ def _output(run: RunAnswer) -> Raw | UnsetType:
     """Give what a run came to: of one that failed its error (v2 protocol, section 6.7)."""
     if run.error is None:
         return raw(run.output)
+    told = None if run.error.data is None else load(run.error.data)
+    if run.status is RunStatus.INVALID_PAYLOAD and told is not None:
+        issues = [{"path": [str(step) for step in one["path"]], "message": one["message"]} for one in told["issues"]]
+        return Raw(_encode(issues))
+    if run.status is RunStatus.UNRESOLVED_AUTH and told is not None:
+        return Raw(_encode(told))
     shown = {"name": run.error.name, "message": run.error.message}
     return Raw(_encode(shown if run.error.stack is None else {**shown, "stack": run.error.stack}))
 
@@ -114,7 +122,7 @@ def _task(task: RunTaskAnswer, *, has_details: bool, has_subtasks: bool) -> RunT
         completed_at=instant(task.completed_at),
         subtasks=[] if has_subtasks else UNSET,
         params=raw(task.params) if has_details else UNSET,
-        output=raw(task.output) if has_details else UNSET,
+        output=task_output(task) if has_details else UNSET,
     )
 
 

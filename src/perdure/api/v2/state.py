@@ -34,22 +34,20 @@ async def get_value(call: Call) -> Response:
     key = call.part("key")
     if call.request.method == "HEAD":
         return EmptyResponse(status_code=200 if await _of_key(call.desk.has_value(key)) else 404)
-    value = await _of_key(call.desk.get_value(key))
+    value = await _of_key(call.remote.texts.get(key))
     return message_answer(StoreGetAnswer(key=key, value=UNSET if value is None else value))
 
 
 async def put_value(call: Call) -> Response:
-    """Store a value: the body, which is the text of a JSON value."""
+    """Store a value: the body, which is any text; an empty one is how the npm package stores ``undefined``."""
     key = call.part("key")
     try:
         data = await read_body(call.request, limit=VALUE_LIMIT)
     except Refusal as refusal:
         if refusal.status == 413:
-            refusal.code = "value_too_large"
+            refusal.code, refusal.sentence = "value_too_large", f"Max request body size exceeded: {VALUE_LIMIT} bytes"
         raise
-    text = check(data)
-    await _of_key(call.desk.set_value(key, JsonText(text)))
-    return message_answer(StoreSetAnswer(key=key, value=text))
+    return message_answer(StoreSetAnswer(key=key, value=await _of_key(call.remote.texts.set(key, data))))
 
 
 async def delete_value(call: Call) -> Response:

@@ -2,14 +2,20 @@
 -- A value by its key.
 SELECT value FROM key_values WHERE environment_no = :environment_no AND key = :key;
 
+-- name: find_key_value_text
+-- A value by its key, and whether it stands for a text that is no JSON.
+SELECT value, is_text FROM key_values WHERE environment_no = :environment_no AND key = :key;
+
 -- name: key_value_exists
 -- Whether there is a value.
 SELECT 1 FROM key_values WHERE environment_no = :environment_no AND key = :key;
 
 -- name: put_key_value
 -- Store a value in place of what its key had.
-INSERT INTO key_values (environment_no, key, value, updated_at) VALUES (:environment_no, :key, :value, :now)
-ON CONFLICT (environment_no, key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at;
+INSERT INTO key_values (environment_no, key, value, is_text, updated_at)
+VALUES (:environment_no, :key, :value, :is_text, :now)
+ON CONFLICT (environment_no, key) DO UPDATE SET
+  value = excluded.value, is_text = excluded.is_text, updated_at = excluded.updated_at;
 
 -- name: delete_key_value
 -- Delete a value, if there is one.

@@ -12,6 +12,9 @@ module.exports = (client) => {
       out[`${scope}Deleted`] = await io.store[scope].delete(`delete ${scope}`, "key/ü");
       out[`${scope}Gone`] = (await io.store[scope].get(`get ${scope} again`, "key/ü")) === undefined;
     }
+    await io.store.env.set("set undefined", "nothing", undefined);
+    out.nothing = (await io.store.env.get("get undefined", "nothing")) === undefined;
+    out.nothingIsThere = await io.store.env.has("has undefined", "nothing");
     return out;
   });
 

@@ -457,11 +457,13 @@ CREATE TABLE run_statuses (
   UNIQUE (run_no, key)
 );
 
--- The keys of values that belong to a job or a run begin with `job:<job id>:` or `run:<run id>:`.
+-- The keys of values that belong to a job or a run begin with `job:<job id>:` or `run:<run id>:`. `value` is JSON; where
+-- a client of v2 has stored any other text, a string of that text, or null for the empty one, and `is_text`.
 CREATE TABLE key_values (
   environment_no INTEGER NOT NULL,
   key   TEXT NOT NULL,
   value TEXT NOT NULL,
+  is_text INTEGER NOT NULL DEFAULT 0,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (environment_no, key)
 );
