@@ -1,12 +1,15 @@
-"""A service to fetch from: ``python -m bench.target PORT``.
+"""A service to fetch from: ``python -m bench.target PORT TLS_PORT CERTIFICATE``.
 
-``/now`` is answered at once; ``/hold`` when somebody asks for ``/release``; ``/held`` says how many are held.
+``/now`` is answered at once; ``/hold`` when somebody asks for ``/release``; ``/held`` says how many are held. The same
+is on the second port over TLS.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
+from functools import partial
 
 
 class Service:
@@ -35,17 +38,21 @@ class Service:
             await self._released.wait()
         elif path == b"/release":
             self._released.set()
+            self._held, self._released = 0, asyncio.Event()
         elif path == b"/held":
             return str(self._held).encode()
         return b'{"ok":true,"n":1}'
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, tls_port: int, certificate: str) -> None:
     """Listen until the process is ended."""
     service = Service()
-    async with await asyncio.start_server(service.converse, "127.0.0.1", port, backlog=2000) as server:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    listen = partial(asyncio.start_server, service.converse, "127.0.0.1", backlog=2000)
+    async with await listen(port=port) as server, await listen(port=tls_port, ssl=context):
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

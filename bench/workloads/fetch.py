@@ -1,4 +1,4 @@
-"""FETCH: requests that the node makes; first a thousand under way at once, then one at a time."""
+"""FETCH: requests that the node makes; first a thousand under way at once, also over TLS, then one at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+from bench.certificate import write_certificate
 from bench.measures import find_percentile, measure_memory, now
 from bench.processes import poll_until, running
+from bench.settings import fresh_folder
 from bench.workloads.jobs import client, fetch_once, fetch_one_by_one, passages_of_fetches
 from bench.workloads.ledger import open_ledger
 from bench.workloads.repetition import repeat, write_url
@@ -35,25 +37,30 @@ async def run(settings: Settings) -> Result:
     Returns:
         ``request_p50_ms``, ``fetch_p50_ms``, ``fetch_p99_ms``, ``overhead_p50_ms``, ``step_p50_ms``; ``rss_before_mb``
         and ``rss_mb`` with so many requests under way, ``in_flight``; ``all_s`` from their answers until the last run
-        has ended.
+        has ended; ``tls_rss_mb`` with as many under way over TLS.
     """
     calls, at_once = settings.count(300), settings.count(1000)
 
     async def measure(path: Path) -> Figures:
-        port = _free_port()
-        with running([sys.executable, "-m", "bench.target", str(port)], port=port) as target:
+        port, tls_port = _free_port(), _free_port()
+        program = [sys.executable, "-m", "bench.target", str(port), str(tls_port), str(certificate)]
+        with running(program, port=port) as target:
             origin = f"http://127.0.0.1:{port}"
             requests = await _request(f"{origin}/now", calls)
             async with client.start(database_url=write_url(path)):
-                held = await _hold(origin, at_once, target.pid)
+                held = await _hold(origin, origin, at_once, target.pid)
+                over_tls = await _hold(f"https://127.0.0.1:{tls_port}", origin, at_once, target.pid)
                 handle = await client.invoke(fetch_one_by_one, {"url": f"{origin}/now", "calls": calls})
                 await handle.result(timeout=600)
                 fetches, steps = passages_of_fetches.pop()
         with open_ledger(path) as ledger:
-            ledger.check_steps(runs=at_once + 1, steps=2 * calls + at_once)
-        return _summarize(requests, fetches, steps) | held
+            ledger.check_steps(runs=2 * at_once + 1, steps=2 * calls + 2 * at_once)
+        return _summarize(requests, fetches, steps) | held | {"tls_rss_mb": over_tls["rss_mb"]}
 
-    return await repeat("FETCH", measure, settings)
+    with fresh_folder(settings.folder) as folder:
+        certificate = folder / "certificate.pem"
+        write_certificate(certificate)
+        return await repeat("FETCH", measure, settings)
 
 
 async def _request(url: str, calls: int) -> list[float]:
@@ -67,9 +74,9 @@ async def _request(url: str, calls: int) -> list[float]:
     return seconds
 
 
-async def _hold(origin: str, count: int, target: int) -> Figures:
+async def _hold(to: str, origin: str, count: int, target: int) -> Figures:
     before = _own_memory(target)
-    handles = [await client.invoke(fetch_once, {"url": f"{origin}/hold"}) for _ in range(count)]
+    handles = [await client.invoke(fetch_once, {"url": f"{to}/hold"}) for _ in range(count)]
     await poll_until(lambda: _ask(f"{origin}/held") >= count, every=0.05)
     memory = _own_memory(target)
     start = now()

@@ -36,6 +36,13 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
+    @property
+    def file(self) -> Path:
+        """Put its certificate into a file, for programs that are told whom to trust by one."""
+        file = self._folder / "authority.pem"
+        file.write_text(_pem(self._certificate), encoding="ascii")
+        return file
+
     def client(self) -> ssl.SSLContext:
         """Make the settings of a client that trusts this authority and no other."""
         return ssl.create_default_context(cadata=_pem(self._certificate))

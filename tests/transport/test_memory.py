@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -37,12 +38,15 @@ def many_files() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def requesting(urls: list[str], *, at_once: int, timeout: float) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Request URLs in another process, the first one alone to warm it up."""
+async def requesting(
+    urls: list[str], *, at_once: int, timeout: float, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Request URLs in another process, with some settings in its environment, the first one alone to warm it up."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.transport.programs.requests", str(at_once), str(timeout)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **settings},
     )
     assert program.stdin is not None
     program.stdin.write("\n".join(urls).encode())
@@ -98,6 +102,17 @@ async def test_a_thousand_requests_are_in_flight_within_100_mib() -> None:
             may_answer.set()
             assert (await printed_by(program))["outcomes"] == {"200": 1000}
     assert memory < 100 * MIB
+
+
+async def test_connections_over_tls_take_little_memory_also_while_they_are_made(tmp_path: Path) -> None:
+    authority, count = Authority(tmp_path), 200
+
+    async with serving(response(b"{}"), tls=authority.server("127.0.0.1")) as server:
+        urls = [f"https://127.0.0.1:{server.port}/"] * (count + 1)
+        async with requesting(urls, at_once=count, timeout=60, SSL_CERT_FILE=str(authority.file)) as program:
+            measured = await printed_by(program)
+    assert measured["outcomes"] == {"200": count}
+    assert (measured["peak"] - measured["before"]) / count < 0.12 * MIB
 
 
 async def test_a_tls_connection_keeps_no_large_buffer(tmp_path: Path) -> None:

@@ -74,9 +74,11 @@ async def test_a_certificate_that_has_expired_is_not_trusted(authority: Authorit
             await get(server, host="shop.example", tls=authority.client())
 
 
-async def test_a_server_that_speaks_no_tls_is_no_answer(authority: Authority) -> None:
-    def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example ESMTP ready\r\n")
+@pytest.mark.parametrize("greeting", [b"220 mail.example ESMTP ready\r\n", response(b"in the clear")])
+async def test_a_server_that_speaks_no_tls_is_no_answer(authority: Authority, greeting: bytes) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.read()
         writer.close()
 
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as listening:

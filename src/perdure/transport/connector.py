@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextvars import ContextVar
 from errno import EACCES
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import TCPConnector
+from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ClientConnectorSSLError, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from perdure.errors import BlockedAddressError
 from perdure.transport.handler import BoundedHandler
+from perdure.transport.handshakes import Handshakes, Unread
 
 if TYPE_CHECKING:
-    import ssl
+    import asyncio
 
     from aiohttp import ClientRequest, ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
@@ -73,6 +76,7 @@ class GuardedConnector(TCPConnector):
         )
         # The client's own place for the protocol of its connections.
         self._factory = partial(BoundedHandler, loop=self._loop)  # type: ignore[assignment]
+        self._handshakes = Handshakes()
         self._policy = policy
         # Inherited by the tasks that race several addresses.
         self._attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
@@ -105,6 +109,26 @@ class GuardedConnector(TCPConnector):
             if attempt.refusal is None:
                 raise
             raise attempt.refusal from None
+
+    async def _wrap_create_connection(  # type: ignore[override]
+        self, factory: Any, *args: Any, req: ClientRequest, **options: Any
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """Connect, and secure the connection if it is to be; the client's own does both in one."""
+        context, host = options.pop("ssl"), options.pop("server_hostname")
+        plain, handler = await super()._wrap_create_connection(  # pyright: ignore[reportUnknownMemberType]
+            factory if context is None else Unread, *args, req=req, ssl=None, server_hostname=None, **options
+        )
+        if context is None:
+            return plain, handler
+        handler = factory()
+        try:
+            return await self._handshakes.secure(plain, handler, context=context, host=host), handler
+        except ssl.SSLCertVerificationError as error:
+            raise ClientConnectorCertificateError(req.connection_key, error) from error
+        except ssl.SSLError as error:
+            raise ClientConnectorSSLError(req.connection_key, error) from error
+        except OSError as error:
+            raise ClientConnectorError(req.connection_key, error) from error
 
     def _make_socket(self, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
         family, kind, protocol, _, address = info

@@ -19,6 +19,9 @@ WIRE_LIMIT: Final = 2 * RESPONSE_BODY_LIMIT
 READ_SIZE: Final = 32 * 1024
 """Bytes that are taken from a connection at once."""
 
+TLS_READ_SIZE: Final = 8 * 1024
+"""The same over TLS, where each connection keeps a buffer of that size."""
+
 
 class BoundedHandler(ResponseHandler):
     """Drives one connection, and cuts it off when an answer takes too many bytes.
@@ -38,7 +41,7 @@ class BoundedHandler(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection over."""
         super().connection_made(transport)
-        _read_in_small_pieces(transport)
+        read_in_small_pieces(transport)
 
     def set_response_params(self, **parameters: Any) -> None:
         """Get ready for the next answer."""
@@ -69,13 +72,17 @@ class BoundedHandler(ResponseHandler):
             payload.set_exception(failure)
 
 
-def _read_in_small_pieces(transport: Any) -> None:
-    # asyncio reads up to 256 KiB at once, and keeps a buffer of that size for every TLS connection: with a thousand
-    # of them, 256 MB that hold nothing. There is no public way to ask for less; other loops have other attributes.
-    tls: Any = getattr(transport, "_ssl_protocol", None)
-    reader = transport if tls is None else tls
-    if hasattr(reader, "max_size"):
-        reader.max_size = READ_SIZE
-    if tls is not None and hasattr(tls, "_ssl_buffer") and hasattr(tls, "_ssl_buffer_view"):
+def read_in_small_pieces(reader: Any) -> None:
+    """Have a transport, or what speaks TLS over one, take little at once.
+
+    asyncio reads up to 256 KiB at once, and keeps a buffer of that size for every TLS connection: with a thousand of
+    them, 256 MB that hold nothing. There is no public way to ask for less; other loops have other attributes.
+    """
+    if not hasattr(reader, "max_size"):
+        return
+    if hasattr(reader, "_ssl_buffer") and hasattr(reader, "_ssl_buffer_view"):
+        reader.max_size = TLS_READ_SIZE
         # Of no length, it is replaced by one of the new size when something comes in.
-        tls._ssl_buffer, tls._ssl_buffer_view = bytearray(), memoryview(b"")  # noqa: SLF001
+        reader._ssl_buffer, reader._ssl_buffer_view = bytearray(), memoryview(b"")  # noqa: SLF001
+    else:
+        reader.max_size = READ_SIZE
