@@ -30,6 +30,7 @@ PerdureError
 │   ├── NotFoundError
 │   ├── AlreadyDeliveredError
 │   ├── CannotContinueError
+│   ├── WriteRefusedError
 │   ├── RunQuarantinedError
 │   ├── RunTimedOutError
 │   ├── UseIoError
@@ -323,6 +324,12 @@ class CannotContinueError(RunError):
     """Only a run that has ended without success can go on."""
 
     code = "cannot_continue"
+
+
+class WriteRefusedError(RunError):
+    """The server refuses to store what the run does; it would refuse it again, so nothing is tried again."""
+
+    code = "write_refused"
 
 
 class RunQuarantinedError(RunError):

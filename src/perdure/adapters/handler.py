@@ -198,7 +198,7 @@ class AppHandler:
             headers[RESULT_HEADER] = "1"
         if self._keeper is not None and runtime.host.held(body.run.id) is not None:
             headers[HELD_HEADER] = self._keeper
-        return AppAnswer(200, headers, answer.body)
+        return AppAnswer(answer.status, headers, answer.body)
 
     async def _preprocess(self, request: AppRequest) -> AppAnswer:
         body = _read(request.body, PreprocessRunBody, "Invalid body")

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 from perdure.config.settings import load_settings
 from perdure.protocol.execution import Abandoned, Suspended
 from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.errors import EndpointErrorAnswer
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.sdk.host import HELD_LIMIT, Host
 from perdure.sdk.start import is_replay_forced
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.sdk.client import Client
 
+_FAILED: Final = 500
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,10 +48,11 @@ class WallClock:
 
 
 class RunAnswer(Struct, frozen=True):
-    """The body of an answer; ``is_native``: it is none of the v2 protocol's."""
+    """The body of an answer; ``is_native``: it is none of the v2 protocol's; ``status``: of the answer."""
 
     body: bytes
     is_native: bool
+    status: int = 200
 
 
 class Runtime:
@@ -135,6 +138,9 @@ class Runtime:
             self.platform.forget(execution)
 
     def _answer(self, result: ExecutionResult, execution: WireExecution) -> RunAnswer:
+        if execution.problem is not None and isinstance(result, Abandoned):
+            # As a failure of the app it is tried again with pauses, and not for ever.
+            return RunAnswer(encode_message(EndpointErrorAnswer(message=execution.problem)), False, _FAILED)
         if execution.has_all:
             return RunAnswer(write_result(result, execution), True)
         answer = answer_of(result, execution, now_ms=self._clock.now_ms)

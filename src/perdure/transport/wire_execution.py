@@ -48,6 +48,7 @@ class WireExecution:
         tasks: The tasks that it has asked for, by id, as the platform sent them last.
         retries: Those that are to be tried again, with what their attempt failed with and when.
         stop: Why it ends, if the platform or the time says so.
+        problem: Why the platform takes nothing from this app at all.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class WireExecution:
         self.tasks: dict[str, ServerTask] = {}
         self.retries: dict[str, tuple[ErrorInfo, datetime]] = {}
         self.stop: Stop | None = None
+        self.problem: str | None = None
         self._limit_ms = limit_ms
         self._monotonic = monotonic
         self._began = monotonic()

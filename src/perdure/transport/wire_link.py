@@ -12,7 +12,15 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, T
 from msgspec import Struct
 from yarl import URL
 
-from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError, PerdureError, ValueTooLargeError
+from perdure.errors import (
+    InvalidArgumentError,
+    JsonError,
+    NotConnectedError,
+    NotFoundError,
+    PerdureError,
+    ValueTooLargeError,
+)
+from perdure.protocol.messages.codec import MessageShapeError
 from perdure.protocol.messages.headers import NATIVE_HEADER, RATE_RESET_HEADER
 from perdure.transport.direct_line import DirectLine, LineError
 from perdure.transport.node_errors import error_of, read_refusal
@@ -21,7 +29,7 @@ from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ATTEMPTS: Final = 9
 """How often a request is sent at most; together with the pauses that takes some ten seconds."""
@@ -34,6 +42,7 @@ ANSWER_LIMIT: Final = 16 * 1024 * 1024
 
 _CONNECTIONS: Final = 100
 _KEEP_SECONDS: Final = 3.0
+_PASSING: Final = (408, 429)
 _FIRST_MS: Final = 80
 _LONGEST_MS: Final = 2000
 _JITTER_MS: Final = 50
@@ -49,6 +58,14 @@ class RateLimitedError(NotConnectedError):
     def __init__(self, reset: int) -> None:
         super().__init__("The server was asked too often.")
         self.reset = reset
+
+
+class KeyRefusedError(NotConnectedError):
+    """The platform does not take the key that it is asked with."""
+
+
+class UnreadableError(PerdureError):
+    """The platform answers with something that the protocol has not."""
 
 
 class WireRequest(Struct, frozen=True):
@@ -92,32 +109,28 @@ class WireLink:
         self._session: ClientSession | None = None
         self._line: DirectLine | None = None
 
-    async def ask(self, request: WireRequest) -> WireReply:
+    async def ask(self, request: WireRequest, *, reads: Callable[[bytes], object] | None = None) -> WireReply:
         """Send a request, again while the platform cannot be reached or fails; what it answers then.
 
+        Args:
+            request: What it is asked.
+            reads: Reads the answer; one that it refuses is a failure of the platform, or of what stands before it.
+
         Raises:
-            NotConnectedError: It does not answer, or is asked too often (`RateLimitedError`).
+            NotConnectedError: It does not answer, or does not take the key (`KeyRefusedError`), or is asked too often
+                (`RateLimitedError`).
+            UnreadableError: Its answers cannot be read.
             PerdureError: It refuses: what the same call raises in a node's own process.
         """
-        problem = ""
         for attempt in range(1, ATTEMPTS + 1):
-            try:
-                reply = await self._send(request)
-            except (ClientError, LineError, OSError, TimeoutError) as error:
-                problem = type(error).__name__
-            else:
-                if reply.status < 500:
-                    self.is_native = reply.is_native
-                    self._signer.is_signing = self._signer.is_signing or reply.is_native
-                    return reply if reply.status < 400 else _refuse(reply, self.url, request)
-                problem = f"status {reply.status}"
-            if attempt < ATTEMPTS:
-                pause = min(2**attempt * _FIRST_MS, _LONGEST_MS) + random.uniform(0, _JITTER_MS)
-                await asyncio.sleep(pause / 1000)
-        raise NotConnectedError(
-            f"The server at {self.url} did not answer {request.method} {request.path}, in {ATTEMPTS} attempts: "
-            f"{problem}."
-        )
+            outcome = await self._attempt(request, reads)
+            if isinstance(outcome, WireReply):
+                return outcome
+            if attempt == ATTEMPTS:
+                raise outcome
+            pause = min(2**attempt * _FIRST_MS, _LONGEST_MS) + random.uniform(0, _JITTER_MS)
+            await asyncio.sleep(pause / 1000)
+        raise AssertionError
 
     async def close(self) -> None:
         """Close every connection."""
@@ -127,6 +140,34 @@ class WireLink:
         if self._line is not None:
             self._line.close()
             self._line = None
+
+    async def _attempt(
+        self, request: WireRequest, reads: Callable[[bytes], object] | None
+    ) -> WireReply | NotConnectedError | UnreadableError:
+        """Send a request once; what is answered, or why that is worth another attempt."""
+        try:
+            reply = await self._send(request)
+        except (ClientError, LineError, OSError, TimeoutError) as error:
+            return self._no_answer(request, type(error).__name__)
+        if reply.status >= 500 or reply.status in _PASSING:
+            return self._no_answer(request, f"status {reply.status}")
+        self.is_native = reply.is_native
+        self._signer.is_signing = self._signer.is_signing or reply.is_native
+        if reply.status >= 400:
+            return _refuse(reply, self.url, request)
+        try:
+            if reads is not None:
+                reads(reply.body)
+        except (JsonError, MessageShapeError) as error:
+            said = f"What {self.url} answered to {request.method} {request.path} cannot be read: {error.message}"
+            return UnreadableError(said)
+        return reply
+
+    def _no_answer(self, request: WireRequest, problem: str) -> NotConnectedError:
+        return NotConnectedError(
+            f"The server at {self.url} did not answer {request.method} {request.path}, in {ATTEMPTS} attempts: "
+            f"{problem}."
+        )
 
     async def _send(self, request: WireRequest) -> WireReply:
         shown = self._signer.headers(request.method, request.path, body=request.body, headers=request.headers)
@@ -187,11 +228,11 @@ def _refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
     if request.method == "HEAD" and reply.status == 404:
         return reply
     refused = read_refusal(reply.body)
-    if refused is not None:
-        raise error_of(reply.status, refused, url=url)
     said = _sentence(reply.body) or f"The server at {url} answered with status {reply.status}."
     if reply.status in (401, 403):
-        raise NotConnectedError(f"The server at {url} does not take the API key of this app. {said}")
+        raise KeyRefusedError(f"The server at {url} does not take the API key of this app. {said}")
+    if refused is not None:
+        raise error_of(reply.status, refused, url=url)
     kinds: Mapping[int, type[PerdureError]] = {
         400: InvalidArgumentError,
         404: NotFoundError,

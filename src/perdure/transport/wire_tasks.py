@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from perdure.errors import (
     ExecutionError,
+    InvalidArgumentError,
     NotConnectedError,
     NotFoundError,
     PerdureError,
     RunError,
-    RunNotActiveError,
     StaleExecutionError,
+    WriteRefusedError,
 )
 from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.failures import failure_of
@@ -38,7 +39,7 @@ from perdure.protocol.task_batches import BatchItem
 from perdure.protocol.task_waits import EventWait, RunsWait
 from perdure.transport.outbox import Outbox
 from perdure.transport.wire_execution import BODY_MS, END_MS, START_MS
-from perdure.transport.wire_link import RateLimitedError, WireRequest, quoted
+from perdure.transport.wire_link import KeyRefusedError, RateLimitedError, WireRequest, quoted
 from perdure.transport.wire_messages import create_body, dispatcher_seconds, state_of
 from perdure.transport.wire_state import perform
 
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
     from perdure.transport.wire_state import StateAndSchedules
 
 T = TypeVar("T")
+
+_UNSPECIFIC: Final = (RunError, InvalidArgumentError, NotFoundError)
+"""What a server says of a request, and not of what the job does."""
 
 
 class WireTasks:
@@ -129,7 +133,7 @@ class WireTasks:
         elif record.status is TaskStatus.COMPLETED:
             await self._complete(execution, record, record.output)
         elif record.status is TaskStatus.ERRORED:
-            await self._fail(execution, record.id, record.error)
+            await self._fail(execution, record.id, record.error, name=record.name)
         elif record.attempt_error is not None and record.delay_until is not None:
             # The answer to the execution says so.
             execution.retries[record.id] = (record.attempt_error, record.delay_until)
@@ -149,7 +153,7 @@ class WireTasks:
             raise self._lost(execution, error) from error
         except RunError as error:
             info = failure_of(error)
-            await self._fail(execution, record.id, info)
+            await self._fail(execution, record.id, info, name=record.name)
             return StateOutcome(error=info)
         await self._complete(execution, record, output)
         return StateOutcome(output)
@@ -173,13 +177,8 @@ class WireTasks:
             return await self._outbox.put(BatchItem(execution.run_id, execution.epoch, record, call))
         except NotConnectedError as error:
             raise self._lost(execution, error) from error
-        except NotFoundError as error:
-            raise RunNotActiveError(error.message) from error
-        except (ExecutionError, RunError):
-            # As in a node's own process.
-            raise
         except PerdureError as error:
-            raise execution.auto_yield("failed_task_run") from error
+            raise_refused(error, record.name)
 
     def _find(self, epoch: int) -> WireExecution:
         execution = self._executions.get(epoch)
@@ -199,7 +198,7 @@ class WireTasks:
             (CACHED_TASKS_CURSOR_HEADER, ""),
         )
         body = encode_message(create_body(record))
-        task = (await self._write(execution, path, body, headers, CreateTaskAnswer)).task
+        task = (await self._write(execution, path, body, CreateTaskAnswer, name=record.name, headers=headers)).task
         execution.check_task(task, "after_run_task")
         return task
 
@@ -211,7 +210,9 @@ class WireTasks:
         headers = ((VERSION_HEADER, SERIALIZED_OUTPUT_VERSION),)
         path = self._path(execution, record.id, "complete")
         try:
-            task = await self._write(execution, path, encode_message(body), headers, ServerTask)
+            task = await self._write(
+                execution, path, encode_message(body), ServerTask, name=record.name, headers=headers
+            )
         except StaleExecutionError as error:
             if isinstance(error.__cause__, NotConnectedError):
                 raise execution.yield_completed(record.id, output) from error
@@ -219,7 +220,7 @@ class WireTasks:
         execution.check_task(task, "after_complete_task")
         execution.check_time(END_MS, "after_complete_task")
 
-    async def _fail(self, execution: WireExecution, task_id: str, error: ErrorInfo | None) -> ServerTask:
+    async def _fail(self, execution: WireExecution, task_id: str, error: ErrorInfo | None, *, name: str) -> ServerTask:
         given = ErrorInfo("Error", "The task failed.") if error is None else error
         body = FailTaskBody(
             error=ErrorWithStack(
@@ -230,7 +231,7 @@ class WireTasks:
             )
         )
         path = self._path(execution, task_id, "fail")
-        task = await self._write(execution, path, encode_message(body), (), ServerTask)
+        task = await self._write(execution, path, encode_message(body), ServerTask, name=name)
         execution.check_task(task, "after_complete_task")
         return task
 
@@ -261,33 +262,59 @@ class WireTasks:
             raise self._lost(execution, error) from error
         except RunError as error:
             # What the task waits for cannot be begun: that is what it fails with.
-            return await self._fail(execution, task.id, failure_of(error))
+            return await self._fail(execution, task.id, failure_of(error), name=record.name)
         return task
 
     async def _write(
-        self, execution: WireExecution, path: str, body: bytes, headers: tuple[tuple[str, str], ...], kind: type[T]
+        self,
+        execution: WireExecution,
+        path: str,
+        body: bytes,
+        kind: type[T],
+        *,
+        name: str,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> T:
         if execution.epoch is not None:
             headers = (*headers, (EPOCH_HEADER, str(execution.epoch)))
         try:
-            reply = await self._link.ask(WireRequest("POST", path, body, headers))
+            request = WireRequest("POST", path, body, headers)
+            reply = await self._link.ask(request, reads=lambda body: decode_message(body, kind))
             return decode_message(reply.body, kind)
         except NotConnectedError as error:
             raise self._lost(execution, error) from error
-        except NotFoundError as error:
-            raise RunNotActiveError(error.message) from error
-        except ExecutionError:
-            raise
         except PerdureError as error:
-            raise execution.auto_yield("failed_task_run") from error
+            raise_refused(error, name)
 
     def _lost(self, execution: WireExecution, error: NotConnectedError) -> StaleExecutionError:
         if isinstance(error, RateLimitedError):
             lost = execution.yield_until(error.reset)
         else:
+            if isinstance(error, KeyRefusedError):
+                execution.problem = error.message
             lost = StaleExecutionError(error.message)
         lost.__cause__ = error
         return lost
 
     def _path(self, execution: WireExecution, task_id: str, verb: str) -> str:
         return f"/api/v1/runs/{quoted(execution.run_id)}/tasks/{quoted(task_id)}/{verb}"
+
+
+def raise_refused(error: PerdureError, name: str) -> NoReturn:
+    """Raise what job code is told when the platform does not store a task.
+
+    To execute the run again would not help: it would ask for the same.
+
+    Args:
+        error: What the platform said.
+        name: The task's name.
+
+    Raises:
+        ExecutionError: The execution has lost its run.
+        RunError: What is wrong, as in a node's own process; if that is not said, a `WriteRefusedError`.
+    """
+    if isinstance(error, ExecutionError):
+        raise error
+    if isinstance(error, RunError) and type(error) not in _UNSPECIFIC:
+        raise error
+    raise WriteRefusedError(f"The server does not store task {name!r}. {error.message}") from error
