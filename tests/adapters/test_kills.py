@@ -75,8 +75,9 @@ def test_code_that_blocks_a_worker_is_named_and_its_run_goes_on(tmp_path: Path) 
         assert "in blocking" in (tmp_path / "app.log").read_text(encoding="utf-8")
 
 
-def test_a_run_that_takes_its_worker_along_each_time_is_put_into_quarantine(tmp_path: Path) -> None:
-    with Pair(tmp_path, is_worker=True, settings={"PERDURE_QUARANTINE_AFTER": "2"}) as pair:
+@pytest.mark.parametrize("is_worker", [False, True], ids=["app", "worker"])
+def test_a_run_that_takes_its_app_along_each_time_is_put_into_quarantine(tmp_path: Path, *, is_worker: bool) -> None:
+    with Pair(tmp_path, is_worker=is_worker, settings={"PERDURE_QUARANTINE_AFTER": "2"}) as pair:
         run_id = pair.api.invoke("deadly")
         for _ in range(2):
             assert pair.app is not None

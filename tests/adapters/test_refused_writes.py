@@ -1,4 +1,4 @@
-"""What a server of the v2 protocol refuses to store ends the run, with an error that says so; nothing goes in circles."""
+"""What a server of the v2 protocol refuses to store ends the run, with an error that says so."""
 
 from __future__ import annotations
 

@@ -170,6 +170,7 @@ class ScriptedApp:
         self.handed: list[SourceDelivery | WebhookDelivery] = []
         self.source_answers: list[SourceDeliveryAnswer | Exception] = []
         self.scripts: dict[str, Script] = {}
+        self.is_remote = False
         self.executions: list[Execution] = []
         self.failures: list[BaseException] = []
         self.bodies: list[tuple[str, str]] = []
@@ -203,7 +204,7 @@ class ScriptedApp:
 
     async def index(self) -> Index:
         declared = (tuple(self.dynamic_schedules), tuple(self.http_endpoints), tuple(self.sources))
-        return Index(self.endpoint_id, tuple(self.jobs), *declared)
+        return Index(self.endpoint_id, tuple(self.jobs), *declared, is_remote=self.is_remote)
 
     async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
         self.handed.append(delivery)

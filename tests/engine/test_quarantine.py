@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import pairwise
 
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Yielded
+from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded, Yielded
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
@@ -153,6 +154,45 @@ async def test_only_executions_without_progress_count(storage: Storage, app: Scr
     assert run.status is RunStatus.FAILURE
     # Two, one that got somewhere, and five; what a run logs is no progress.
     assert run.executions == (5 if progress == "log" else 8)
+
+
+async def test_the_death_of_a_node_is_not_laid_to_runs_whose_code_was_elsewhere(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    app.is_remote = True
+    lives = Lives(storage, app.job("job", kills))
+    it = await lives.live()
+    await it.send("job")
+    await lives.die(it)
+    for _ in range(7):
+        await lives.live_and_die()
+
+    async with world(storage, app.job("job", ends), seed=99) as it:
+        run = await it.ended(await it.only_run())
+        assert (run.status, run.executions) == (RunStatus.SUCCESS, 9)
+
+
+async def test_a_run_whose_process_elsewhere_dies_each_time_is_executed_with_pauses_and_then_no_more(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    begun: list[float] = []
+
+    async def dies_elsewhere(execution: Execution) -> ExecutionResult:
+        begun.append(clock.monotonic())
+        return Abandoned("the connection ended", lost=True)
+
+    async with world(storage, app.job("job", dies_elsewhere)) as it:
+        clock = it.clock
+        await it.send("job")
+        run_id = await it.only_run()
+        async with asyncio.timeout(20):
+            while not (run := await it.platform.get_run(run_id)).status.is_final:
+                clock.advance(0.1)
+                await asyncio.sleep(0)
+
+        assert run.error is not None
+        assert (run.error.name, run.executions) == ("RunQuarantinedError", 5)
+        assert all(after - before >= 0.5 for before, after in pairwise(begun)), begun
 
 
 async def test_a_node_that_stops_counts_nothing(storage: Storage, app: ScriptedApp) -> None:

@@ -320,6 +320,51 @@ async def test_a_run_waits_for_an_endpoint_that_is_not_there() -> None:
     assert result.limit is None
 
 
+HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"status":'
+
+
+@pytest.mark.parametrize("sent", [b"", HALF, HALF[:20]])
+async def test_an_app_whose_connection_ends_in_the_midst_has_died_over_the_run(sent: bytes) -> None:
+    async def die(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        writer.close()
+
+    async with asking(die) as (endpoint, server, _):
+        result = await endpoint.execute(REQUEST)
+    assert (isinstance(result, Abandoned) and result.lost, len(server.requests)) == (True, 1), result
+
+
+async def test_a_node_that_stops_lays_nothing_to_the_runs_that_it_cuts_off() -> None:
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(_received: Received, _writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await never.wait()
+
+    async with asking(hang) as (endpoint, _, _):
+        executing = asyncio.ensure_future(endpoint.execute(REQUEST))
+        await asked.wait()
+        await endpoint._link._requester.close()  # type: ignore[attr-defined]
+        result = await executing
+    assert isinstance(result, Abandoned)
+    assert (result.lost, result.no_code) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"this is no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        response(headers={"X-Long": "x" * 100_000}),
+    ],
+)
+async def test_an_app_that_never_answers_in_a_form_that_is_read_is_not_asked_for_ever(sent: bytes) -> None:
+    async with asking(sent) as (endpoint, _, _):
+        result = await endpoint.execute(REQUEST)
+    assert isinstance(result, Abandoned)
+    assert (result.lost, result.no_code, result.limit) == (False, False, FAILURE_LIMIT)
+
+
 async def test_a_run_waits_for_a_job_that_its_endpoint_does_not_have() -> None:
     result = await execute({"message": "Job not found"}, status="404 Not Found")
     assert isinstance(result, Abandoned)

@@ -105,7 +105,7 @@ class Registration:
         directory = self._directory
         directory.let_start(is_allowed=False)
         try:
-            index = Index(endpoint_id, ())
+            index = Index(endpoint_id, (), is_remote=True)
             stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
             directory.forget(environment_no, endpoint_id)
         finally:
@@ -167,7 +167,9 @@ class StoredIndex(Struct, frozen=True):
 
 async def store_index(tx: Session, environment_no: int, index: Index, *, now: datetime) -> StoredIndex:
     """Store an app's jobs."""
-    endpoint_no = await jobs.register_endpoint(tx, environment_no, endpoint_id=index.endpoint_id, now=now)
+    endpoint_no = await jobs.register_endpoint(
+        tx, environment_no, endpoint_id=index.endpoint_id, is_remote=index.is_remote, now=now
+    )
     numbers: dict[int, str] = {}
     limits: dict[int, int] = {}
     for spec in index.jobs:

@@ -172,7 +172,7 @@ async def _suspend(tx: Session, held: HeldRun, result: Suspended, now: datetime)
 
 
 async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> Applied:
-    _, yielded = await run_outcomes.find_counters(tx, held.run_no)
+    _, _, yielded = await run_outcomes.find_counters(tx, held.run_no)
     keys = tuple(dict.fromkeys((*yielded, result.key)))
     if len(keys) > MAX_YIELDS:
         error = ErrorInfo("YieldLimitError", f"Run has yielded too many times, the maximum is {MAX_YIELDS}")
@@ -213,7 +213,7 @@ async def _miss_connections(tx: Session, held: HeldRun, result: UnresolvedAuth, 
 
 
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
-    failures, _ = await run_outcomes.find_counters(tx, held.run_no)
+    failures, losses, _ = await run_outcomes.find_counters(tx, held.run_no)
     if not (result.immediate or result.no_room or result.lost):
         failures += 1
     if result.limit is not None and failures >= result.limit:
@@ -222,7 +222,7 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
         tx,
         held.run_no,
         epoch=held.epoch,
-        available_at=now if result.immediate or result.lost else now + back_off(failures),
+        available_at=now if result.immediate else now + back_off(losses if result.lost else failures),
         why=result.reason,
         failures=failures,
         was_fruitful=held.was_fruitful,

@@ -112,7 +112,7 @@ class HttpEndpointSpec(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """Everything an app declares."""
+    """Everything an app declares. ``is_remote``: its code is in another process than the node that asks it."""
 
     endpoint_id: str
     jobs: tuple[JobSpec, ...]
@@ -120,6 +120,7 @@ class Index(Struct, frozen=True):
     http_endpoints: tuple[HttpEndpointSpec, ...] = ()
     sources: tuple[SourceSpec, ...] = ()
     dynamic_triggers: tuple[str, ...] = ()
+    is_remote: bool = False
 
 
 class Endpoint(Protocol):

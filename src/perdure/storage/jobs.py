@@ -50,9 +50,11 @@ class DispatcherRow(Struct, frozen=True, gc=False):
     version: str
 
 
-async def register_endpoint(tx: Session, environment_no: int, *, endpoint_id: str, now: datetime) -> int:
-    """Create an endpoint, or note that it was seen; its number."""
-    row = await tx.one("upsert_endpoint", environment_no, endpoint_id, to_ms(now))
+async def register_endpoint(
+    tx: Session, environment_no: int, *, endpoint_id: str, is_remote: bool = False, now: datetime
+) -> int:
+    """Create an endpoint, or note that it was seen; its number. ``is_remote``: its code is in no node's process."""
+    row = await tx.one("upsert_endpoint", environment_no, endpoint_id, is_remote, to_ms(now))
     return cast("tuple[int]", row)[0]
 
 

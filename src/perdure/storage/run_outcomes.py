@@ -112,11 +112,11 @@ async def requeue_if_executing(
     return changed == 1
 
 
-async def find_counters(tx: Session, run_no: int) -> tuple[int, tuple[str, ...]]:
-    """Look up how often a run was given back in a row, and the keys it yielded."""
+async def find_counters(tx: Session, run_no: int) -> tuple[int, int, tuple[str, ...]]:
+    """Look up how often a run was given back in a row, how often it was lost in a row, and the keys it yielded."""
     row = await tx.one("find_counters", run_no)
-    failures, yielded = (0, None) if row is None else cast("tuple[int, str | None]", row)
-    return failures, read_texts(yielded)
+    failures, losses, yielded = (0, 0, None) if row is None else cast("tuple[int, int, str | None]", row)
+    return failures, losses, read_texts(yielded)
 
 
 async def keep_yielded(tx: Session, run_no: int, keys: Sequence[str]) -> None:

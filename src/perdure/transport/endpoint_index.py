@@ -52,6 +52,7 @@ def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
             *(SourceSpec(one.key, params_of(one.params), one.config, is_webhook=True) for one in webhooks),
         ),
         tuple(sorted(trigger.id for trigger in answer.dynamic_triggers)),
+        is_remote=True,
     )
 
 

@@ -99,12 +99,13 @@ class Exchange:
             ) as response:
                 return await self._read(response, request.bounds.response_body)
         except (ClientError, OSError) as error:
-            raise translate(error, url) from None
+            if not self._session.closed:
+                raise translate(error, url) from None
         except (RuntimeError, asyncio.CancelledError) as error:
             if not self._session.closed or _is_cancelled(error):
                 raise
-            # Closing fails what is under way, and cancels what waits for a connection though nobody asked for that.
-            raise FetchFailedError("The node stopped before the request was answered.") from None
+        # Closing fails what is under way, and cancels what waits for a connection though nobody asked for that.
+        raise FetchFailedError("The node stopped before the request was answered.")
 
     async def close(self) -> None:
         """Close every connection."""

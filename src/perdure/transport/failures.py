@@ -9,6 +9,7 @@ from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
+    ClientOSError,
     ClientPayloadError,
     ClientResponseError,
     ClientSSLError,
@@ -54,6 +55,23 @@ def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
             return FetchFailedError(f"{url.origin} closed the connection without an answer.")
         case _:
             return FetchFailedError(f"The connection to {url.origin} was lost: {_reason(error)}.")
+
+
+def was_cut_off(error: FetchFailedError) -> bool:
+    """Say whether there was a connection, which ended before the whole answer had come.
+
+    Args:
+        error: What `translate` made, as it was raised in the handling of what the client had raised.
+    """
+    cause = error.__context__
+    if isinstance(error, ResponseTooLargeError) or isinstance(cause, ClientConnectorError):
+        return False
+    return isinstance(cause, ServerDisconnectedError | ClientOSError | ClientPayloadError)
+
+
+def is_no_answer(error: FetchFailedError) -> bool:
+    """Say whether something has come that is not read as an answer; the error is one as for `was_cut_off`."""
+    return isinstance(error, ResponseTooLargeError) or isinstance(error.__context__, ClientResponseError)
 
 
 def _reason(error: BaseException) -> str:

@@ -197,9 +197,7 @@ class HttpEndpoint:
         except ProcessLostError as error:
             return Abandoned(error.message, lost=True)
         except RunError as error:
-            # Nobody answers: that is no failure of the run, which waits until the app is back.
-            lost = f"Connection could not be established to the endpoint ({self.url})"
-            return Abandoned(lost if self._is_bounded else error.message, no_code=True)
+            return self._unanswered(error)
         if 200 <= answer.status < 300:
             await self._learn(request.job.id, answer)
             result = self._read(answer)
@@ -208,6 +206,21 @@ class HttpEndpoint:
         if answer.status == NOT_HELD and keeper is not None:
             return Abandoned(_GONE, immediate=True)
         return self._refused(answer, took_ms=(self._monotonic() - began) * 1000)
+
+    def _unanswered(self, error: RunError) -> ExecutionResult:
+        """Say what it means for a run that there is no answer to its execution."""
+        if not self._is_bounded:
+            return Abandoned(error.message, no_code=True)
+        if isinstance(error, FetchFailedError):
+            # The client is there already: it has failed.
+            from perdure.transport.failures import is_no_answer, was_cut_off
+
+            if was_cut_off(error):
+                return Abandoned(f"the connection to {self.url} ended in the midst of the execution", lost=True)
+            if is_no_answer(error):
+                return Abandoned(error.message, limit=FAILURE_LIMIT)
+        # Nobody answers: that is no failure of the run, which waits until the app is back.
+        return Abandoned(f"Connection could not be established to the endpoint ({self.url})", no_code=True)
 
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:

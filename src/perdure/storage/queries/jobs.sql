@@ -1,7 +1,8 @@
 -- name: upsert_endpoint
 -- Create or refresh an endpoint; its number.
-INSERT INTO endpoints (environment_no, id, created_at, updated_at) VALUES (:environment_no, :id, :now, :now)
-ON CONFLICT (environment_no, id) DO UPDATE SET updated_at = excluded.updated_at
+INSERT INTO endpoints (environment_no, id, is_remote, created_at, updated_at)
+VALUES (:environment_no, :id, :is_remote, :now, :now)
+ON CONFLICT (environment_no, id) DO UPDATE SET is_remote = excluded.is_remote, updated_at = excluded.updated_at
 RETURNING endpoint_no;
 
 -- name: upsert_job

@@ -104,8 +104,8 @@ UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, 
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: find_counters
--- How often a run was given back in a row, and the keys it yielded.
-SELECT failures, yielded FROM runs WHERE run_no = :run_no;
+-- How often a run was given back in a row, how often it was lost in a row, and the keys it yielded.
+SELECT failures, losses, yielded FROM runs WHERE run_no = :run_no;
 
 -- name: keep_yielded
 -- Remember the keys a run yielded: an execution of it has ended by itself.
@@ -140,7 +140,7 @@ WHERE run_no = :run_no AND completed_at IS NULL;
 
 -- name: lose_runs_of_node
 -- EXECUTING becomes WAITING_TO_EXECUTE for every run this node held. A log line is no progress: each execution may
--- write another.
+-- write another. A run whose code was in another process has not killed this one, and is not suspected of it.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, updated_at = :now, available_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since),
   fruitless = CASE WHEN EXISTS (
@@ -150,7 +150,11 @@ UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, 
   losses = CASE WHEN EXISTS (
     SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at >= runs.executing_since
       AND t.operation <> 'log')
-    THEN 0 ELSE losses + :is_fruitless END,
+    THEN 0
+    WHEN EXISTS (
+    SELECT 1 FROM job_versions v JOIN endpoints e USING (endpoint_no)
+    WHERE v.version_no = runs.version_no AND e.is_remote = 1)
+    THEN losses ELSE losses + :is_fruitless END,
   executing_since = NULL
 WHERE node_no = :node_no
 RETURNING id;

@@ -62,6 +62,8 @@ CREATE TABLE endpoints (
   url        TEXT,
   -- Whether it verifies signatures: then it is not shown a key.
   is_signed  INTEGER NOT NULL DEFAULT 0,
+  -- Whether its code is in another process than a node: behind a URL, or in a worker.
+  is_remote  INTEGER NOT NULL DEFAULT 0,
   version    TEXT NOT NULL DEFAULT 'unknown',
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
