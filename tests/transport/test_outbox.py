@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -14,6 +15,7 @@ from perdure.errors import IdempotencyConflictError, NotConnectedError, PerdureE
 from perdure.protocol.execution import JsonText, TaskRecord, TaskState
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BatchAnswer, BatchItem, BatchOutcome, TaskBatch, pack, unpack
+from perdure.protocol.task_line import LINE_PATH, answer_frame, line_secret, read_batch
 from perdure.transport.execution_body import may_batch
 from perdure.transport.outbox import BYTES_AT_ONCE, Outbox
 from perdure.transport.wire_link import WireLink
@@ -25,8 +27,10 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 class Platform:
     """Takes batches: does with each what the next of its moods says, and notes the runs of its items."""
 
-    def __init__(self, moods: list[str]) -> None:
+    def __init__(self, moods: list[str], *, opens_lines: bool) -> None:
         self.moods = moods
+        self.opens_lines = opens_lines
+        self.paths: list[bytes] = []
         self.batches: list[list[str]] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -37,34 +41,63 @@ class Platform:
         self.at_work.add(asyncio.ensure_future(self.answer(reader, writer)))
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async for _, body in requests_on(reader):
-            items = unpack(body, TaskBatch).items
-            self.batches.append([item.run for item in items])
-            self.has_come.set()
-            await self.may_answer.wait()
-            mood = self.moods.pop(0) if self.moods else "well"
-            if mood == "gone":
+        async for head, body in requests_on(reader):
+            self.paths.append(head.split(b" ")[1])
+            if self.paths[-1] != LINE_PATH.encode():
+                answer = await self.take(body)
+                status, reset = (429, f"x-ratelimit-reset: {answer[2]}\r\n") if answer[2] else (200, "")
+                head = f"HTTP/1.1 {status} So\r\n{reset}Content-Length: {len(answer[1])}\r\n\r\n".encode()
+                writer.write(head + answer[1] if answer[0] else b"")
+                if not answer[0]:
+                    break
+            elif self.opens_lines:
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: perdure-tasks\r\n\r\n")
+                with suppress(ConnectionError, asyncio.IncompleteReadError):
+                    await self.serve_line(reader, writer, line_secret("key", signed_id_of(head)))
                 break
-            writer.write(_answer(mood, items))
+            else:
+                writer.write(b"HTTP/1.1 426 No\r\nContent-Length: 0\r\n\r\n")
         writer.close()
 
+    async def serve_line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, secret: bytes) -> None:
+        for number in count():
+            size = int.from_bytes(await reader.readexactly(4), "big")
+            frame = await reader.readexactly(size)
+            status, body, reset = await self.take(read_batch(secret, number, frame))
+            if not status:
+                return
+            # In pieces: what has come is not all that comes.
+            answer = answer_frame(status, body, reset=reset)
+            for piece in (answer[:2], answer[2:9], answer[9:]):
+                writer.write(piece)
+                await writer.drain()
 
-def _answer(mood: str, items: list[BatchItem]) -> bytes:
-    status, body, more = "200 OK", b"", ""
-    if mood == "busy":
-        status, more = "429 Too Many Requests", f"x-ratelimit-reset: {int(time.time() * 1000) + 20}\r\n"
-    else:
+    async def take(self, body: bytes) -> tuple[int, bytes, int]:
+        items = unpack(body, TaskBatch).items
+        self.batches.append([item.run for item in items])
+        self.has_come.set()
+        await self.may_answer.wait()
+        mood = self.moods.pop(0) if self.moods else "well"
+        if mood in ("gone", "busy"):
+            return (0, b"", 0) if mood == "gone" else (429, b"", int(time.time() * 1000) + 20)
         outcomes = [BatchOutcome(item.run, "No.") if "_" in item.run else None for item in items]
-        body = pack(BatchAnswer(outcomes[:-1] if mood == "short" else outcomes))
-    return f"HTTP/1.1 {status}\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return 200, pack(BatchAnswer(outcomes[:-1] if mood == "short" else outcomes)), 0
+
+
+def signed_id_of(head: bytes) -> str:
+    return head.split(b"webhook-id: ")[1].split(b"\r\n")[0].decode()
+
+
+WAYS = ("line", "refused line", "requests")
 
 
 @asynccontextmanager
-async def outbox(*moods: str) -> AsyncIterator[tuple[Outbox, Platform]]:
-    platform = Platform(list(moods))
+async def outbox(*moods: str, way: str = "line") -> AsyncIterator[tuple[Outbox, Platform]]:
+    platform = Platform(list(moods), opens_lines=way == "line")
     listening = await asyncio.start_server(platform.serve, "127.0.0.1", 0)
     async with listening:
-        link = WireLink(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", "key")
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        link = WireLink(url, "key", is_signing=way != "requests")
         try:
             yield Outbox(link), platform
         finally:
@@ -77,8 +110,9 @@ def item(run: str, output: str = "1") -> BatchItem:
     return BatchItem(run, 1, made)
 
 
-async def test_what_comes_while_a_request_is_under_way_goes_together_with_the_next() -> None:
-    async with outbox() as (box, platform):
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_comes_while_a_request_is_under_way_goes_together_with_the_next(way: str) -> None:
+    async with outbox(way=way) as (box, platform):
         platform.may_answer.clear()
         first = asyncio.ensure_future(box.put(item("a")))
         await platform.has_come.wait()
@@ -87,6 +121,9 @@ async def test_what_comes_while_a_request_is_under_way_goes_together_with_the_ne
         platform.may_answer.set()
         assert await asyncio.gather(first, *rest) == [None] * 4
         assert platform.batches == [["a"], ["b", "c", "d"]]
+        # A line is opened once; whoever opens none is not asked again for a while.
+        opened, one = [b"/api/task-line"], b"/api/task-batches"
+        assert platform.paths == {"line": opened, "refused line": [*opened, one, one], "requests": [one, one]}[way]
 
 
 async def test_a_request_is_only_so_large() -> None:
@@ -106,9 +143,10 @@ async def test_what_is_refused_is_told_to_whom_it_concerns() -> None:
         assert platform.batches == [runs]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mood", ["gone", "busy"])
-async def test_a_batch_is_sent_again_if_its_answer_is_lost_or_it_came_too_often(mood: str) -> None:
-    async with outbox(mood) as (box, platform):
+async def test_a_batch_is_sent_again_if_its_answer_is_lost_or_it_came_too_often(mood: str, way: str) -> None:
+    async with outbox(mood, way=way) as (box, platform):
         assert await asyncio.gather(box.put(item("a")), box.put(item("b"))) == [None, None]
         assert platform.batches == [["a", "b"]] * 2
 

@@ -22,6 +22,7 @@ from perdure.api import (
     statuses,
     store,
     task_batches,
+    task_lines,
     workers,
 )
 from perdure.api.answers import error_answer
@@ -71,7 +72,7 @@ URL_LIMIT = 8 * 1024
 REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
-HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES)
+HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES, task_lines.ROUTE)
 """What is asked at every step of a run: a server may answer these without ASGI in between."""
 
 
@@ -172,7 +173,7 @@ def node_app(
     paths.add("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies))
     of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
     paths.add("/api/v1/sources/http/{source_id}", of_sources)
-    for path, of_path in group(all_routes()).items():
+    for path, of_path in group([*all_routes(), task_lines.ROUTE]).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)
         paths.add(path, dispatcher, is_open_ended=any(route.is_open_ended for route in of_path))
     return NodeApp(paths, [route.path for route in HOT])

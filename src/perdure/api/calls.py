@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from perdure.api.keys import Access
+    from perdure.api.keys import Access, Keys
     from perdure.api.streams import Streams
     from perdure.engine.remote_desk import RemoteDesk
     from perdure.protocol.management import Desk
@@ -38,15 +38,19 @@ class Call:
         desk: What its environment can be asked.
         remote: What endpoints elsewhere ask beside that.
         request: The request.
+        keys: The keys of its node.
         streams: The streams that are open.
         stopping: Set when the node is about to stop.
     """
 
-    def __init__(self, access: Access, request: Request, *, streams: Streams, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, access: Access, request: Request, *, keys: Keys, streams: Streams, stopping: asyncio.Event
+    ) -> None:
         self.access = access
         self.desk: Desk = access.environment.desk
         self.remote: RemoteDesk = access.environment.remote
         self.request = request
+        self.keys = keys
         self.streams = streams
         self.stopping = stopping
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
-    from perdure.api.keys import Keys
+    from perdure.api.keys import Access, Keys
     from perdure.api.rate_limits import RateLimits
     from perdure.api.routes import Route
     from perdure.api.streams import Streams
@@ -91,10 +91,20 @@ class Dispatcher:
                 refusal.code = "invalid_field"
             response = refuse(refusal, request_id)
         complete(response, request_id, self._fixed, counted)
-        self._note(request.method, response.status_code, now() - began, request_id)
+        self.note(request.method, response.status_code, now() - began, request_id)
         return response
 
-    def _note(self, method: str, status: int, seconds: float, request_id: str) -> None:
+    def admit(self, access: Access) -> None:
+        """Let what has asked before ask again, without an answer's headers.
+
+        Raises:
+            Refusal: Its key opens nothing any more, or has asked too often.
+        """
+        self._keys.check_again(access)
+        self._limits.take(None if access.is_owner else access.digest)
+
+    def note(self, method: str, status: int, seconds: float, request_id: str = "") -> None:
+        """Count an answer, and write it to the log."""
         known = method if method in self._routes else "other"
         self._tallies.add(known, self.path, status, seconds)
         if _log.isEnabledFor(logging.DEBUG):
@@ -120,7 +130,7 @@ class Dispatcher:
         if route.is_for_owner and not access.is_owner:
             raise Refusal(403, "owner_only", "Only the user whose server this is may do that, on its machine.")
         counted.update(self._limits.take(None if access.is_owner else access.digest))
-        call = Call(access, request, streams=self._streams, stopping=self._stopping)
+        call = Call(access, request, keys=keys, streams=self._streams, stopping=self._stopping)
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])
         return await route.handler(call)

@@ -97,6 +97,24 @@ class Keys:
         self.node.administration.note_use(key)
         return Access(environment, not key.is_public, False, digest)
 
+    def check_again(self, access: Access) -> None:
+        """Let what has passed once pass again.
+
+        Raises:
+            Refusal: Its key opens nothing any more.
+        """
+        if access.is_owner or access.digest is None:
+            return
+        key = self.node.keys.find(access.digest)
+        if key is None:
+            raise Refusal(401, "invalid_api_key", "Invalid or Missing API key", headers=_CHALLENGE)
+        self.node.administration.note_use(key)
+
+    def text_of(self, access: Access) -> str | None:
+        """Give the key that a request has, if the server can read it."""
+        key = None if access.is_owner or access.digest is None else self.node.keys.find(access.digest)
+        return (self._owner_key if access.is_owner else None) if key is None else key.text
+
     async def verify(self, request: ApiRequest, access: Access) -> None:
         """Let a request pass that shows its key, or is signed with it; its body is read for that.
 
@@ -107,11 +125,10 @@ class Keys:
         if signer_of(headers.get("authorization", "")) is None or access.digest is None:
             return
         request.whole = await read_body(request, limit=SIGNED_BODY_LIMIT)
-        key = None if access.is_owner else self.node.keys.find(access.digest)
         # Below the app of a node the path is the one that was sent.
         path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
         self._signed_calls.check(
-            self._owner_key if key is None else key.text,
+            self.text_of(access),
             method=request.method,
             target=f"{path}?{query}" if query else path,
             headers=headers,

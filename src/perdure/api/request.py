@@ -37,12 +37,14 @@ class ApiRequest(Request):
     Attributes:
         whole: Its body, if that had arrived before the request was looked at, or was read by who looked at it before
             its route; ``None``: it is to be read.
+        can_upgrade: Whether its connection can go on with another protocol than HTTP.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self._looked_up = ApiHeaders(scope)
         self.whole: bytes | None = None
+        self.can_upgrade = False
 
     @property
     def headers(self) -> ApiHeaders:
@@ -66,6 +68,7 @@ def whole_request(
     scope = {"type": "http", "method": method, "headers": headers, **of_path}
     request = ApiRequest(scope, _nothing_more)
     request.whole = body
+    request.can_upgrade = True
     return request
 
 

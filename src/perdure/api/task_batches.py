@@ -15,6 +15,7 @@ from perdure.protocol.task_batches import BATCH_BYTES, BATCH_TYPE, MOST_ITEMS, B
 
 if TYPE_CHECKING:
     from perdure.api.calls import Call
+    from perdure.engine.remote_desk import RemoteDesk
 
 
 class BatchResponse(Response):
@@ -27,11 +28,21 @@ async def take_batch(call: Call) -> Response:
     """Store what executions ask for; the answer says of each what became of it."""
     if call.request.headers.get("content-type", "") != BATCH_TYPE:
         raise Refusal(415, "unsupported_media_type", f"Send a batch, with Content-Type: {BATCH_TYPE}.")
-    batch = unpack(await read_body(call.request, limit=BATCH_BYTES), TaskBatch)
+    return BatchResponse(await store_batch(call.remote, await read_body(call.request, limit=BATCH_BYTES)))
+
+
+async def store_batch(remote: RemoteDesk, body: bytes) -> bytes:
+    """Store what a batch asks for; the answer, packed.
+
+    Raises:
+        MessageShapeError: It is no batch.
+        StorageError: The database cannot do it now.
+    """
+    batch = unpack(body, TaskBatch)
     if len(batch.items) > MOST_ITEMS:
         sentence = f"A batch has {MOST_ITEMS:,} items at most, not {len(batch.items):,}."
         raise MessageShapeError(sentence, issues=[Issue(["items"], sentence)])
-    return BatchResponse(pack(BatchAnswer(await call.remote.batches.take(batch.items))))
+    return pack(BatchAnswer(await remote.batches.take(batch.items)))
 
 
 ROUTES = (

@@ -11,11 +11,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from perdure.api.app import HEADERS_LIMIT, URL_LIMIT, headers_too_large, no_http
 from perdure.api.request import whole_request
+from perdure.api.task_lines import LineOpening
+from perdure.protocol.task_line import LINE_PATH
+from perdure.server.line_protocol import LineProtocol
 
 if TYPE_CHECKING:
     from perdure.api.app import Direct
     from perdure.api.dispatcher import Dispatcher
     from perdure.api.request import ApiRequest
+    from perdure.api.task_lines import TaskLine
 
 HEADER_SECONDS = 30.0
 """How long a connection may stay without a whole request head."""
@@ -26,7 +30,8 @@ HEAD_LIMIT = HEADERS_LIMIT + URL_LIMIT
 MOST_CONNECTIONS: Final = 1000
 """How many connections, or requests under way, there may be before further requests are refused."""
 
-_UNUSUAL: Final = {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"}
+_UNUSUAL: Final = {b"transfer-encoding", b"content-encoding", b"expect"}
+_LINE: Final = LINE_PATH.encode("ascii")
 _SHUTDOWN_SECONDS = 2
 
 
@@ -144,6 +149,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):
             return None
+        if b"upgrade" in headers and self.url != _LINE:
+            return None
         cycle: Any = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
         if is_answering or len(self.connections) >= MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:
@@ -176,9 +183,22 @@ class DeadlineProtocol(HttpToolsProtocol):
         if not exchange.keep_alive:
             head.append(b"connection: close\r\n")
         self.transport.write(b"".join((*head, b"\r\n", response.body)))
+        if isinstance(response, LineOpening):
+            self._become(response.line(dispatcher))
+            return
         if not exchange.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _become(self, line: TaskLine) -> None:
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        protocol = LineProtocol(line, connections=self.connections, tasks=self.tasks)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever asks for another protocol is answered by this one, as if it had not asked."""
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from perdure.protocol.signing import CALL_SCHEME, call_secret
+from perdure.protocol.task_line import line_secret
 from perdure.transport.signatures import sign
 
 if TYPE_CHECKING:
@@ -47,3 +48,7 @@ class Signer:
             return {"Authorization": f"Bearer {self._api_key}"}
         secret = call_secret(self._api_key, method=method, target=target, headers=headers)
         return {"Authorization": self._scheme, **sign(secret, body or b"", self._unix_time)}
+
+    def line_secret(self, signed_id: str) -> bytes:
+        """Make the secret of the task line that a request with that id opens."""
+        return line_secret(self._api_key, signed_id)

@@ -21,12 +21,12 @@ from perdure.errors import (
     ValueTooLargeError,
 )
 from perdure.protocol.messages.codec import MessageShapeError
-from perdure.protocol.messages.headers import NATIVE_HEADER, RATE_RESET_HEADER
-from perdure.transport.direct_line import DirectLine, LineError
+from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
+from perdure.transport.task_line import LineError, NoLineError, TaskLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +43,7 @@ ANSWER_LIMIT: Final = 16 * 1024 * 1024
 _CONNECTIONS: Final = 100
 _KEEP_SECONDS: Final = 3.0
 _PASSING: Final = (408, 429)
+_NO_LINE_SECONDS: Final = 60.0
 _FIRST_MS: Final = 80
 _LONGEST_MS: Final = 2000
 _JITTER_MS: Final = 50
@@ -71,7 +72,7 @@ class UnreadableError(PerdureError):
 class WireRequest(Struct, frozen=True):
     """What a platform is asked: a path, percent-encoded, and a body of that type.
 
-    ``on_line``: whether it is a POST that goes by the connection that is for such alone, one after the other.
+    ``on_line``: whether it is a batch of tasks, and goes by the line for them if the platform opens one.
     """
 
     method: str
@@ -107,7 +108,8 @@ class WireLink:
         self.is_native = False
         self._signer = Signer(api_key, is_signing=is_signing)
         self._session: ClientSession | None = None
-        self._line: DirectLine | None = None
+        self._line: TaskLine | None = None
+        self._no_line_until = 0.0
 
     async def ask(self, request: WireRequest, *, reads: Callable[[bytes], object] | None = None) -> WireReply:
         """Send a request, again while the platform cannot be reached or fails; what it answers then.
@@ -170,12 +172,12 @@ class WireLink:
         )
 
     async def _send(self, request: WireRequest) -> WireReply:
+        if request.on_line and (reply := await self._send_by_line(request.body or b"")) is not None:
+            return reply
         shown = self._signer.headers(request.method, request.path, body=request.body, headers=request.headers)
         headers = {**shown, **dict(request.headers)}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
-        if request.on_line:
-            return await self._send_by_line(request, headers)
         async with self._open().request(
             request.method,
             URL(self.url + request.path, encoded=True),
@@ -189,12 +191,22 @@ class WireLink:
                 body += more
             return WireReply(response.status, body, "Perdure-Version" in response.headers)
 
-    async def _send_by_line(self, request: WireRequest, headers: Mapping[str, str]) -> WireReply:
+    async def _send_by_line(self, batch: bytes) -> WireReply | None:
+        """Send a batch by the line; ``None``: there is none, by what the platform or a proxy before it has said."""
+        now = asyncio.get_running_loop().time()
+        if not self._signer.is_signing or now < self._no_line_until:
+            return None
         if self._line is None:
-            self._line = DirectLine(self.url, _own_headers(), limit=ANSWER_LIMIT)
-        reply = await self._line.post(request.path, request.body or b"", headers, seconds=REQUEST_SECONDS)
-        _check_rate(reply.status, reply.headers.get(RATE_RESET_HEADER, ""))
-        return WireReply(reply.status, reply.body, NATIVE_HEADER in reply.headers)
+            self._line = TaskLine(self.url, _own_headers(), self._signer, limit=ANSWER_LIMIT)
+        try:
+            answer = await self._line.ask(batch, seconds=REQUEST_SECONDS)
+        except NoLineError as error:
+            if error.status < 500:
+                self._no_line_until = now + _NO_LINE_SECONDS
+            return None
+        if answer.status == 429 and answer.reset:
+            raise RateLimitedError(answer.reset)
+        return WireReply(answer.status, answer.body, is_native=True)
 
     def _open(self) -> ClientSession:
         if self._session is None:

@@ -1,0 +1,131 @@
+"""A task line: a connection that batches of tasks go by, one after the other, between perdure's own apps and servers.
+
+It begins as a signed HTTP request that asks for another protocol, and is that after the answer 101. From then on there
+are frames: a length of four bytes, and as many bytes. What an app sends is a signature and a `TaskBatch`, and what it
+gets a status, a time, and the body that an HTTP answer of that status would have.
+
+Each signature is of the number of its frame and the batch, with a secret made of the API key and the id that the
+opening was signed with, which is taken once. So no frame can be left out, come again, or go by another line.
+"""
+
+from __future__ import annotations
+
+import hmac
+from struct import Struct as Layout
+from typing import Final
+
+LINE_PATH: Final = "/api/task-line"
+"""The path of the request that opens a line."""
+
+LINE_PROTOCOL: Final = "perdure-tasks"
+"""The protocol that the request asks for, in ``Upgrade``."""
+
+LINE_IDLE_SECONDS: Final = 60.0
+"""After how long unused an app opens another line; a server waits for twice as long."""
+
+_LENGTH: Final = Layout("!I")
+_ANSWER: Final = Layout("!HQ")
+_MAC: Final = 32
+_PURPOSE: Final = b"perdure task line v1\n"
+
+
+class LineFrameError(Exception):
+    """Bytes that are no frame, or not of who has opened the line."""
+
+
+def line_secret(api_key: str, signed_id: str) -> bytes:
+    """Make the secret of a line.
+
+    Args:
+        api_key: The key that both sides have.
+        signed_id: The id that the opening was signed with.
+    """
+    return hmac.digest(api_key.encode(), _PURPOSE + signed_id.encode(), "sha256")
+
+
+def batch_frame(secret: bytes, number: int, batch: bytes) -> bytes:
+    """Write the frame of a batch.
+
+    Args:
+        secret: That of the line.
+        number: How many frames this side has sent before.
+        batch: The batch, packed.
+    """
+    return b"".join((_LENGTH.pack(_MAC + len(batch)), _mac(secret, number, batch), batch))
+
+
+def read_batch(secret: bytes, number: int, frame: bytes) -> bytes:
+    """Read what `batch_frame` wrote, after its length.
+
+    Raises:
+        LineFrameError: It is not of who has opened the line, or not the next one.
+    """
+    batch = frame[_MAC:]
+    if not hmac.compare_digest(frame[:_MAC], _mac(secret, number, batch)):
+        raise LineFrameError("The batch is not signed by who has opened the line, or not in its turn.")
+    return batch
+
+
+def answer_frame(status: int, body: bytes, *, reset: int = 0) -> bytes:
+    """Write the frame of an answer.
+
+    Args:
+        status: The status of an HTTP answer.
+        body: Its body.
+        reset: For the status 429: when to ask again, in Unix time in milliseconds.
+    """
+    return b"".join((_LENGTH.pack(_ANSWER.size + len(body)), _ANSWER.pack(status, reset), body))
+
+
+def read_answer(frame: bytes) -> tuple[int, bytes, int]:
+    """Read what `answer_frame` wrote, after its length: the status, the body, the time.
+
+    Raises:
+        LineFrameError: It is too short.
+    """
+    if len(frame) < _ANSWER.size:
+        raise LineFrameError("The answer is too short.")
+    status, reset = _ANSWER.unpack_from(frame)
+    return status, frame[_ANSWER.size :], reset
+
+
+class FrameReader:
+    """Puts the bytes of a connection together to frames, one at a time.
+
+    Args:
+        limit: How many bytes a frame may have.
+    """
+
+    __slots__ = ("_end", "_held", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit + _LENGTH.size
+        self._held = bytearray()
+        # What is held is looked at again when it is at least as long.
+        self._end = _LENGTH.size
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take bytes; the frame, without its length, if it is whole now.
+
+        Raises:
+            LineFrameError: A frame is too long, or more follows it: each is answered before the next is sent.
+        """
+        held = self._held
+        if held:
+            held += data
+            data = bytes(held) if len(held) >= self._end else b""
+        if len(data) >= _LENGTH.size:
+            self._end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+            if self._end > self._limit or len(data) > self._end:
+                raise LineFrameError("A frame is too long, or was sent before the one before it was answered.")
+            if len(data) == self._end:
+                held.clear()
+                self._end = _LENGTH.size
+                return data[_LENGTH.size :]
+        if not held:
+            held += data
+        return None
+
+
+def _mac(secret: bytes, number: int, batch: bytes) -> bytes:
+    return hmac.digest(secret, number.to_bytes(8, "big") + batch, "sha256")

@@ -1,0 +1,214 @@
+"""The connection that an app sends its batches of tasks by: opened once, then frames (`perdure.protocol.task_line`).
+
+A request of HTTP with its headers, its signature and its client takes five times as long as what is in it, and a step
+waits for it, on both sides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from perdure.protocol.signing import SIGNED_ID_HEADER
+from perdure.protocol.task_line import (
+    LINE_IDLE_SECONDS,
+    LINE_PATH,
+    LINE_PROTOCOL,
+    FrameReader,
+    LineFrameError,
+    batch_frame,
+    read_answer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perdure.transport.signer import Signer
+
+OPEN_SECONDS: Final = 5.0
+"""How long a line may take to be opened, and its connection to be made."""
+
+HEAD_BYTES: Final = 16 * 1024
+"""How many bytes of the answer to the opening are read."""
+
+
+class LineError(Exception):
+    """The answer has not come, or not whole."""
+
+
+class NoLineError(Exception):
+    """The server, or what stands before it, opens no line.
+
+    Attributes:
+        status: What it has answered with.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The line was not opened: status {status}.")
+        self.status = status
+
+
+class LineAnswer(Struct, frozen=True):
+    """What a batch was answered with, as by HTTP; ``reset``: when to ask again, in Unix time in milliseconds."""
+
+    status: int
+    body: bytes
+    reset: int
+
+
+class TaskLine:
+    """Sends batches to a server, one at a time, by a connection that is kept; for one event loop.
+
+    Args:
+        url: The server's URL, without a slash at the end.
+        headers: The headers of the opening beside those that sign it.
+        signer: Signs.
+        limit: How many bytes of an answer are read.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], signer: Signer, *, limit: int) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._port = parts.port or (80 if self._tls is None else 443)
+        self._target = parts.path + LINE_PATH
+        self._headers = {"Host": parts.netloc.rpartition("@")[2], **headers}
+        self._signer = signer
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._connection: _Connection | None = None
+
+    async def ask(self, batch: bytes, *, seconds: float) -> LineAnswer:
+        """Send a batch and read the answer.
+
+        Raises:
+            OSError: There is no connection.
+            NoLineError: There is, but no line.
+            LineError: The answer has not come, not whole, not in time, or is none.
+        """
+        connection = self._connection
+        if connection is None or not connection.is_fresh(self._loop.time()):
+            connection = await self._open()
+        answered = connection.send(batch)
+        late = self._loop.call_later(seconds, connection.fail, "it took too long")
+        try:
+            return await answered
+        finally:
+            late.cancel()
+            if not answered.done() or answered.cancelled():
+                connection.fail("nobody waits for it")
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.fail("the line was closed")
+            self._connection = None
+
+    async def _open(self) -> _Connection:
+        self.close()
+        # The path is signed as for every other call: that of the route.
+        signed = self._signer.headers("POST", LINE_PATH, body=b"")
+        secret = self._signer.line_secret(signed.get(SIGNED_ID_HEADER, ""))
+        made = _Connection(self._loop, secret, self._limit)
+        headers = {**self._headers, **signed, "Connection": "Upgrade", "Upgrade": LINE_PROTOCOL, "Content-Length": "0"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self._loop.create_connection(lambda: made, self._host, self._port, ssl=self._tls)
+                status = await made.open(f"POST {self._target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+        except BaseException:
+            made.fail("it was not opened")
+            raise
+        if status != 101:
+            made.fail("it is no line")
+            raise NoLineError(status)
+        self._connection = made
+        return made
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: first the head of an answer, then frames."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, secret: bytes, limit: int) -> None:
+        self._loop = loop
+        self._secret = secret
+        self._frames = FrameReader(limit)
+        self._head: bytearray | None = bytearray()
+        self._number = 0
+        self._transport: Any = None
+        self._opened: asyncio.Future[int] = loop.create_future()
+        self._answered: asyncio.Future[LineAnswer] | None = None
+        self._used_at = loop.time()
+        self._is_open = True
+
+    def is_fresh(self, now: float) -> bool:
+        return self._is_open and self._answered is None and now - self._used_at < LINE_IDLE_SECONDS
+
+    async def open(self, head: bytes) -> int:
+        self._transport.write(head)
+        return await self._opened
+
+    def send(self, batch: bytes) -> asyncio.Future[LineAnswer]:
+        self._answered = answered = self._loop.create_future()
+        self._transport.write(batch_frame(self._secret, self._number, batch))
+        self._number += 1
+        return answered
+
+    def fail(self, why: str) -> None:
+        self._is_open = False
+        answered, self._answered = self._answered, None
+        for waiting in (self._opened, answered):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(LineError(why))
+                # Whoever was to read it may have gone.
+                waiting.exception()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Of the transport.
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is not None:
+            self._read_head(data)
+            return
+        try:
+            frame = self._frames.feed(data)
+            if frame is None:
+                return
+            status, body, reset = read_answer(frame)
+        except LineFrameError as error:
+            self.fail(str(error))
+            return
+        answered, self._answered = self._answered, None
+        if answered is None:
+            self.fail("an answer to nothing")
+            return
+        self._used_at = self._loop.time()
+        if not answered.done():
+            answered.set_result(LineAnswer(status, body, reset))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.fail("the connection was lost")
+
+    def _read_head(self, data: bytes) -> None:
+        head = self._head
+        assert head is not None
+        head += data
+        end = head.find(b"\r\n\r\n")
+        if end < 0 and len(head) <= HEAD_BYTES:
+            return
+        self._head = None
+        version, _, rest = bytes(head[:12]).partition(b" ")
+        # Nothing follows a 101 before something was sent.
+        is_whole = end >= 0 and version == b"HTTP/1.1" and rest.isdigit() and (rest != b"101" or end + 4 == len(head))
+        if not is_whole:
+            self.fail("the answer is no HTTP")
+        elif not self._opened.done():
+            self._opened.set_result(int(rest))
