@@ -31,6 +31,7 @@ REGISTRATION: dict[str, Any] = {
     },
 }  # fmt: skip
 BODIES: dict[str, Any] = {
+    "/api/v1/runs/{run_id}/logs": {"level": "INFO", "message": "m"},
     "/api/events": {"events": [{"name": "n"}]},
     "/api/prune": {"older_than": 0},
     "/api/runs/{run_id}/statuses/{key}": {"state": "failure"},

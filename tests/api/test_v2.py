@@ -203,6 +203,42 @@ async def test_browsers_may_read_with_the_public_key(path: str) -> None:
         assert preflight.headers["access-control-allow-methods"] == "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 
+async def test_browsers_may_add_headers_of_their_own() -> None:
+    async with v2() as api:
+        asked = {"Access-Control-Request-Headers": "authorization,traceparent"}
+        preflight = await api.with_key(None).ask("OPTIONS", "/api/v2/runs/r", headers=asked)
+        assert preflight.headers["access-control-allow-headers"] == "authorization,traceparent"
+
+
+async def test_a_url_may_end_with_a_slash_before_the_path() -> None:
+    async with v2() as api:
+        assert (await api.get("//api/v1/whoami")).status == 200
+        sent = await api.post("//api/v1/events", {"event": {"name": "n", "id": "e"}})
+        assert (sent.status, sent.body["id"]) == (200, "e")
+        assert (await api.get("//api/v1/nothing")).status == 404
+
+
+async def test_whoever_shows_no_key_is_told_so_in_words_that_clients_know() -> None:
+    async with v2() as api:
+        answer = await api.with_key(None).get("/api/v1/whoami")
+        assert (answer.status, answer.code, answer.body["error"]) == (
+            401, "missing_api_key", "Invalid or Missing API key",
+        )  # fmt: skip
+
+
+async def test_a_cancelled_run_comes_with_its_first_tasks_alone() -> None:
+    async def many(execution: Execution) -> ExecutionResult:
+        for number in range(25):
+            await execution.store(execution.record(str(number)))
+        return Succeeded(None)
+
+    async with serving(ScriptedApp(SystemClock()).job("many", many)) as api:
+        run_id = await invoke(api, "many")
+        await api.get(f"/api/runs/{run_id}/end")
+        run = (await api.post(f"/api/v1/runs/{run_id}/cancel")).body
+        assert (len(run["tasks"]), "nextCursor" in run) == (20, False)
+
+
 async def test_browsers_may_list_runs_only_with_the_private_key() -> None:
     async with v2() as api:
         answer = await api.with_key(PUBLIC_KEY).get("/api/v1/jobs/nests/runs")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from perdure.api.app import all_routes
 from tests.api.client import serving
 from tests.api.test_operators import DEV, PROD, PUBLIC, keys, nobody
 from tests.engine.ticking import until
-from tests.transport.server import response
+from tests.transport.server import Handler, Received, response
 from tests.transport.server import serving as app_serving
 
 __all__ = ["keys"]
@@ -21,6 +23,20 @@ PUBLIC_ROUTES = {
     for what in ("events/{event_id}", "runs/{run_id}", "runs/{run_id}/statuses")
 }
 INDEX = {"jobs": [], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
+
+
+def one_after_the_other(answers: list[Any]) -> Handler:
+    """Answer with this JSON; a text is where to redirect to."""
+
+    async def answer(_received: Received, writer: asyncio.StreamWriter) -> None:
+        said = answers.pop(0)
+        if isinstance(said, str):
+            writer.write(response(b"", status="308 Moved", headers={"Location": said}))
+        else:
+            writer.write(response(json.dumps(said).encode()))
+        await writer.drain()
+
+    return answer
 
 
 def test_public_keys_and_pages_of_other_sites_may_ask_exactly_what_hooks_of_browsers_need() -> None:
@@ -59,6 +75,47 @@ async def test_what_came_of_an_indexing_is_looked_up_by_its_id() -> None:
         for index_id in ("index_7", "index_x", "x", "index_" + "9" * 40):
             assert (await dev.get(f"/api/v1/endpointindex/{index_id}")).status == 404
         assert (await owner.with_key(PROD).get(path)).status == 404
+
+
+async def test_an_indexing_that_fails_is_what_it_came_to() -> None:
+    answers = [{"ok": True}, INDEX, {"jobs": "none"}]
+    async with app_serving(one_after_the_other(answers)) as app, serving(nobody(), serves_all=True) as owner:
+        dev = owner.with_key(DEV)
+        made = await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{app.origin}/api/trigger"})
+        assert made.body["version"] == "unknown"
+        failed = await dev.post("/api/v1/endpoints/app/index", {"reason": "deployed"})
+        assert (failed.status, failed.body["status"]) == (200, "FAILURE")
+        assert failed.body["id"] == made.body["endpointIndex"]["id"]
+        found = (await dev.get(f"/api/v1/endpointindex/{failed.body['id']}")).body
+        assert (found["status"], found["error"]["message"]) == ("FAILURE", failed.body["error"]["message"])
+        assert (await dev.post("/api/v1/endpoints/nobody/index", {})).status == 404
+
+
+async def test_an_app_that_redirects_is_where_it_leads_from_then_on() -> None:
+    async with app_serving(response(json.dumps({"ok": True, **INDEX}).encode())) as app:
+        there = {"Location": f"{app.origin}/api/trigger"}
+        async with (
+            app_serving(response(b"", status="301 Moved", headers=there)) as old,
+            serving(nobody(), serves_all=True) as owner,
+        ):
+            dev = owner.with_key(DEV)
+            made = await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{old.origin}/api/trigger"})
+            assert (made.status, made.body["url"]) == (200, there["Location"])
+            assert [one.headers["x-trigger-action"] for one in old.requests] == ["PING"]
+            assert [(one.method, one.headers["x-trigger-api-key"]) for one in app.requests] == [("POST", DEV)] * 2
+            (endpoint,) = (await dev.get("/api/endpoints")).body
+            assert endpoint["url"] == there["Location"]
+
+
+async def test_an_app_that_moves_is_asked_where_it_has_gone() -> None:
+    async with app_serving(response(json.dumps({"ok": True, **INDEX}).encode())) as new:
+        answers = [{"ok": True}, INDEX, f"{new.origin}/api/trigger"]
+        async with app_serving(one_after_the_other(answers)) as app, serving(nobody(), serves_all=True) as owner:
+            dev = owner.with_key(DEV)
+            await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{app.origin}/api/trigger"})
+            await dev.post("/api/v1/endpoints/app/index", {})
+            (endpoint,) = (await dev.get("/api/endpoints")).body
+            assert endpoint["url"] == f"{new.origin}/api/trigger"
 
 
 async def test_an_app_that_cannot_be_reached_is_one_that_the_command_line_tries_again() -> None:

@@ -315,3 +315,23 @@ async def test_an_app_that_cannot_be_asked_is_not_registered(body: Any, status: 
         assert answer.status == status
         assert answer.body["error"]
         assert await api.node.engine.own.remote.endpoints.list() == []
+
+
+async def test_a_line_is_added_to_the_log_of_a_run() -> None:
+    async with executing() as endpoint:
+        api, line = endpoint.api, {"level": "WARN", "message": "careful", "data": {"n": 1}}
+        added = await api.post(f"/api/v1/runs/{endpoint.run_id}/logs", line)
+        assert (added.status, added.body) == (200, line)
+        (shown,) = (await api.get(f"/api/runs/{endpoint.run_id}")).body["logs"]
+        assert (shown["details"]["description"], shown["params"]) == ("careful", {"n": 1})
+        assert shown["details"]["properties"] == [{"label": "Level", "text": "WARN"}]
+        assert (await api.post("/api/v1/runs/nobody/logs", line)).status == 404
+        assert (await api.post(f"/api/v1/runs/{endpoint.run_id}/logs", {"level": "LOUD", "message": ""})).status == 422
+        await api.post(f"/api/v1/runs/{endpoint.run_id}/cancel")
+        assert (await api.post(f"/api/v1/runs/{endpoint.run_id}/logs", line)).code == "run_not_active"
+
+
+async def test_what_the_server_does_itself_is_running_for_clients() -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(operation="fetch", params={"url": "http://127.0.0.1:9/"})
+        assert (made.body["task"]["status"], made.body["task"]["operation"]) == ("RUNNING", "fetch")

@@ -6,8 +6,9 @@ import asyncio
 from datetime import timedelta
 
 from perdure.config.settings import Settings
+from perdure.engine.results import CUTS_IN_VAIN
 from perdure.protocol.endpoint import LimitSpec
-from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.execution import AutoYielded, ExecutionResult, Succeeded, Suspended
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
@@ -180,3 +181,33 @@ async def test_no_number_of_executions_is_too_large(storage: Storage, app: Scrip
             it.clock.advance(0.001)
         run = await it.ended(run_id)
         assert (run.status, run.executions) == (RunStatus.SUCCESS, 600)
+
+
+async def test_a_run_that_its_platform_cuts_short_before_any_task_ends_after_some_times(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def is_cut(execution: Execution) -> ExecutionResult:
+        return AutoYielded("the platform ended the execution after 10 s", is_cut=True)
+
+    async with world(storage, app.job("works", is_cut)) as it:
+        run = await it.ended(await started(it))
+        assert len(app.executions) == CUTS_IN_VAIN
+        status, name, message = said(run)
+        assert (status, name) == (RunStatus.TIMED_OUT, "RunTimedOutError")
+        assert message.startswith("Function timeout detected 3 times in a row without any task creation")
+        assert message.endswith("Last, the platform ended the execution after 10 s.")
+
+
+async def test_a_run_that_its_platform_cuts_short_goes_on_as_long_as_it_makes_tasks(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def is_cut(execution: Execution) -> ExecutionResult:
+        app.clock.advance(10)  # type: ignore[attr-defined]
+        if execution.epoch == 10:
+            return Succeeded(None)
+        if execution.epoch % 3 == 0:
+            await execution.store(execution.record(str(execution.epoch), TaskStatus.RUNNING))
+        return AutoYielded("the platform ended the execution after 10 s", is_cut=True)
+
+    async with world(storage, app.job("works", is_cut)) as it:
+        assert (await it.ended(await started(it))).status is RunStatus.SUCCESS

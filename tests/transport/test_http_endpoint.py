@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError
 from perdure.protocol.endpoint import (
@@ -157,6 +158,31 @@ async def test_an_execution_is_asked_for_with_all_that_replay_needs() -> None:
     assert body["runChunkExecutionLimit"] == 59650
     assert body["run"] == {"id": "run_1", "isTest": False, "isRetry": False, "startedAt": "2026-01-02T03:04:05.000Z"}
     assert "cachedTaskCursor" not in body
+
+
+async def test_an_app_that_names_no_version_is_told_of_its_completed_tasks_alone() -> None:
+    states = [replace(STATES[0], output=JsonText('"longer"')), STATES[1], replace(STATES[0], id="task_d", key="d" * 64)]
+    async with asking(response(b'{"status":"SUCCESS"}')) as (endpoint, server, _):
+        await endpoint.execute(REQUEST)
+        await endpoint.execute(replace(REQUEST, tasks=states))
+    assert endpoint.version == "unknown"
+    body = json.loads(server.requests[1].body)
+    assert [(task["idempotencyKey"][0], task["noop"]) for task in body["tasks"]] == [
+        ("b", True), ("d", False), ("a", False),
+    ]  # fmt: skip
+    asked = {"cachedTaskCursor", "noopTasksSet", "yieldedExecutions", "runChunkExecutionLimit", "autoYieldConfig"}
+    assert not asked & set(body)
+
+
+async def test_a_body_is_bounded_in_bytes_whatever_is_written_in_it() -> None:
+    states = [
+        replace(STATES[0], id=f"task_{number}", key=f"{number:064x}", output=JsonText(f'"{"語" * 500_000}"'))
+        for number in range(4)
+    ]
+    async with asking(response(b'{"status":"SUCCESS"}')) as (endpoint, server, _):
+        await endpoint.execute(replace(REQUEST, tasks=states))
+    body = json.loads(server.requests[0].body)
+    assert (len(body["tasks"]), body["cachedTaskCursor"]) == (1, "task_1")
 
 
 AT_START = {"location": "start_task", "timeRemaining": 1.5, "timeElapsed": 2}
@@ -306,14 +332,16 @@ async def test_an_endpoint_that_fails_is_asked_again_some_times() -> None:
 )
 async def test_the_limit_of_a_platform_is_learnt(status: str, body: bytes, headers: dict[str, str]) -> None:
     async with asking(response(body, status=status, headers=headers)) as (endpoint, server, _):
-        assert isinstance(await endpoint.execute(REQUEST), AutoYielded)
+        result = await endpoint.execute(REQUEST)
+        assert isinstance(result, AutoYielded)
+        assert result.is_cut
         await endpoint.execute(REQUEST)
     assert json.loads(server.requests[1].body)["runChunkExecutionLimit"] == 10_000 - 350
 
 
 async def test_a_run_waits_for_an_endpoint_that_is_not_there() -> None:
     async with asking(b"") as (endpoint, _, _):
-        endpoint._link._url = "http://127.0.0.1:1/"
+        endpoint._link.url = "http://127.0.0.1:1/"
         result = await endpoint.execute(REQUEST)
     assert isinstance(result, Abandoned)
     assert result.no_code
@@ -377,6 +405,20 @@ async def test_it_is_noted_once_which_ends_the_app_listens_for() -> None:
         for _ in range(2):
             await endpoint.execute(REQUEST)
     assert told == [("job", RunMetadata(success_subscription=True))]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"ok":1}'])
+async def test_what_is_no_app_at_all_is_said_to_be_none(body: bytes) -> None:
+    async with asking(response(body)) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError, match="Could not parse response from endpoint"):
+            await endpoint.ping()
+
+
+async def test_an_app_that_leads_on_and_on_is_not_followed_for_ever() -> None:
+    async with asking(response(b"", status="307 Elsewhere", headers={"Location": "/again"})) as (endpoint, server, _):
+        with pytest.raises(FetchFailedError, match="redirected more than 5 times"):
+            await endpoint.ping()
+    assert len(server.requests) == 6
 
 
 async def test_another_app_is_not_taken_for_the_one_that_is_meant() -> None:

@@ -36,7 +36,7 @@ from perdure.api.receiving import EndpointRequests, ReceivingRoute, SourceReques
 from perdure.api.streams import Streams
 from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
-from perdure.api.v2 import identity, sending, state, tasks
+from perdure.api.v2 import identity, logs, sending, state, tasks
 from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
 from perdure.api.v2 import sources as v2_sources
@@ -69,7 +69,7 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, v2_jobs, v2_endpoints, v2_sources, identity)
+REMOTE = (sending, tasks, state, logs, v2_jobs, v2_endpoints, v2_sources, identity)
 """What endpoints elsewhere ask."""
 
 HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES, task_lines.ROUTE)
@@ -121,6 +121,9 @@ class NodeApp:
             await headers_too_large()(scope, receive, send)
             return
         found = self._paths.find(sent)
+        if found is None and sent.startswith("//"):
+            # Clients of v2 put a path behind the URL that they are given, which may end with a slash.
+            found = self._paths.find(f"/{sent.lstrip('/')}")
         if found is None:
             await _find_nothing(scope, receive, send)
             return

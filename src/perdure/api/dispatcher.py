@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.api.answers import JsonAnswer, complete, new_request_id, perdure_version, refuse
 from perdure.api.calls import Call
+from perdure.api.keys import INVALID_KEY
 from perdure.api.refusals import Refusal, refusal_of
 from perdure.api.request import ApiRequest
 from perdure.api.tallies import now
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CORS = {b"access-control-allow-origin": b"*"}
+_ASKED_HEADERS = "Access-Control-Request-Headers"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
     "Access-Control-Allow-Headers": "authorization,content-type",
     "Access-Control-Max-Age": "300",
+    "Vary": _ASKED_HEADERS,
 }
 
 
@@ -89,6 +92,8 @@ class Dispatcher:
             if route is not None and route.has_v2_form and refusal.code == InvalidArgumentError.code:
                 # By the name that what does not fit has on these routes, whoever sees it first.
                 refusal.code = "invalid_field"
+            if route is not None and route.has_v2_form and refusal.code == "missing_api_key":
+                refusal.sentence = INVALID_KEY
             response = refuse(refusal, request_id)
         complete(response, request_id, self._fixed, counted)
         self.note(request.method, response.status_code, now() - began, request_id)
@@ -116,7 +121,7 @@ class Dispatcher:
         route = self._routes.get(request.method)
         if route is None:
             if request.method == "OPTIONS" and self._has_cors:
-                return JsonAnswer(b"{}", headers=_PREFLIGHT)
+                return JsonAnswer(b"{}", headers=_preflight(request))
             allowed = ", ".join(sorted(self._routes))
             sentence = f"This path takes {allowed}, not {request.method[:20]}."
             raise Refusal(405, "method_not_allowed", sentence, headers={"Allow": allowed})
@@ -134,6 +139,12 @@ class Dispatcher:
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])
         return await route.handler(call)
+
+
+def _preflight(request: ApiRequest) -> dict[str, str]:
+    # What traces or caches requests in a page adds headers to them.
+    asked = request.headers.get(_ASKED_HEADERS)
+    return {**_PREFLIGHT, "Access-Control-Allow-Headers": asked} if asked else _PREFLIGHT
 
 
 def group(routes: Sequence[Route]) -> dict[str, list[Route]]:

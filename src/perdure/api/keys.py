@@ -26,6 +26,9 @@ ENVIRONMENT_HEADER = "Perdure-Environment"
 SIGNED_BODY_LIMIT: Final = 16 * 1024 * 1024
 """How many bytes the body of a signed request may have, whatever its route takes."""
 
+INVALID_KEY: Final = "Invalid or Missing API key"
+"""What clients of the v2 protocol are told that show no key, or an unknown one."""
+
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _SCHEME = "bearer "
 
@@ -87,7 +90,7 @@ class Keys:
             return Access(self._own(named), True, True, digest)
         key = self.node.keys.find(digest)
         if key is None:
-            raise Refusal(401, "invalid_api_key", "Invalid or Missing API key", headers=_CHALLENGE)
+            raise Refusal(401, "invalid_api_key", INVALID_KEY, headers=_CHALLENGE)
         environment = self.node.environments.of(key.environment_no)
         if named is not None and named != environment.slug:
             sentence = f"This key opens the environment {environment.slug!r}, not the one that is named."

@@ -13,7 +13,7 @@ from msgspec import Struct
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.results import back_off
 from perdure.engine.tracing import Headers, no_headers
-from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
@@ -50,11 +50,16 @@ _log = logging.getLogger(__name__)
 
 
 class Indexing(Struct, frozen=True):
-    """What an app has declared when it was asked; ``index=None``: it could not be registered so, for this ``error``."""
+    """What an app has declared when it was asked; ``index=None``: it could not be registered so, for this ``error``.
+
+    ``version`` and ``sdk_version`` are those that it has named.
+    """
 
     index: Index | None
     error: str
     at: datetime
+    version: str
+    sdk_version: str | None
 
 
 class Endpoints:
@@ -126,7 +131,7 @@ class Endpoints:
             endpoints.keep_url,
             self._environment_no,
             endpoint_id,
-            url=url,
+            url=app.url,
             is_signed=app.is_signed,
             now=self._clock.now(),
         )
@@ -142,9 +147,26 @@ class Endpoints:
             NotFoundError: There is no such endpoint.
             FetchFailedError: The app does not answer.
         """
+        row = await self._row(endpoint_id)
+        return row, await self._index(self._reopen(row))
+
+    async def try_to_index(self, endpoint_id: str) -> tuple[EndpointRow, Indexing]:
+        """Ask an app anew as `index` does; what it cannot be registered with is what comes of it, and no error.
+
+        Raises:
+            NotFoundError: There is no such endpoint.
+        """
+        row = await self._row(endpoint_id)
+        app = self._reopen(row)
+        try:
+            return row, await self._index(app)
+        except (RunError, DuplicateJobError) as error:
+            return row, self._failed(app, error)
+
+    async def _row(self, endpoint_id: str) -> EndpointRow:
         for row in await self.list():
             if row.id == endpoint_id:
-                return row, await self._index(self._reopen(row))
+                return row
         raise NotFoundError("Endpoint not found")
 
     async def last_indexing(self, number: int) -> Indexing | None:
@@ -271,9 +293,19 @@ class Endpoints:
             await self._sources.declare(self._environment_no, index)
         except PerdureError as error:
             if app.id in self._indexings:
-                self._indexings[app.id] = Indexing(None, error.message, self._clock.now())
+                self._failed(app, error)
             raise
-        made = self._indexings[app.id] = Indexing(index, "", self._clock.now())
+        if app.has_moved:
+            await self._storage.write(
+                endpoints.move_url, self._environment_no, app.id, url=app.url, now=self._clock.now()
+            )
+        made = Indexing(index, "", self._clock.now(), app.version, app.sdk_version)
+        self._indexings[app.id] = made
+        return made
+
+    def _failed(self, app: HttpEndpoint, error: PerdureError) -> Indexing:
+        made = Indexing(None, error.message, self._clock.now(), app.version, app.sdk_version)
+        self._indexings[app.id] = made
         return made
 
     def _reopen(self, row: EndpointRow) -> HttpEndpoint:

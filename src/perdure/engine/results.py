@@ -11,6 +11,7 @@ from msgspec import Struct
 from perdure.engine.endings import NOTHING, Ending, tell_end
 from perdure.engine.places import fill_place
 from perdure.engine.remote_results import settle_tasks
+from perdure.errors import RunTimedOutError
 from perdure.protocol.execution import (
     Abandoned,
     AutoYielded,
@@ -25,6 +26,7 @@ from perdure.protocol.execution import (
     UnresolvedAuth,
     Yielded,
 )
+from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
 from perdure.storage import executions, remote_tasks, run_outcomes, tasks
 
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 
 MAX_YIELDS = 100
 """How many keys a run may yield (v2 protocol, section 6.7)."""
+
+CUTS_IN_VAIN = 3
+"""How many executions in a row a platform may end in which no task was created or completed."""
+
+_IN_VAIN = (
+    "Function timeout detected {cuts} times in a row without any task creation: the run would never finish. "
+    "Last, {reason}."
+)
 
 _FIRST_BACK_OFF = 0.5
 _LONGEST_BACK_OFF = timedelta(seconds=60)
@@ -136,7 +146,9 @@ async def _end(
     await _record(tx, held, execution_status, now)
     if task_id is not None and error is not None:
         await tasks.fail_if_open(tx, task_id, run_no=held.run_no, error=error, now=now)
-    if status is not RunStatus.SUCCESS:
+    if status is RunStatus.TIMED_OUT:
+        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
+    elif status is not RunStatus.SUCCESS:
         await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
     elif held.has_open_tasks:
         await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
@@ -189,12 +201,20 @@ async def _yield(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> 
 
 async def _go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime) -> Applied:
     """Put a run back in line whose endpoint ran out of its time (v2 protocol, section 6.7)."""
+    cuts = 0
+    if result.is_cut and not held.was_fruitful and not await tasks.has_any_since(tx, held.run_no, since=held.since):
+        cuts = (await run_outcomes.find_counters(tx, held.run_no))[0] + 1
+        if cuts >= CUTS_IN_VAIN:
+            # In so little time it never comes to its first task, or to the next one.
+            error = failure_of(RunTimedOutError(_IN_VAIN.format(cuts=cuts, reason=result.reason)))
+            return await _end(tx, held, RunStatus.TIMED_OUT, ExecutionStatus.AUTO_YIELD_EXECUTION, now, error=error)
     requeued = await run_outcomes.requeue_if_executing(
         tx,
         held.run_no,
         epoch=held.epoch,
         available_at=now if result.at is None else max(now, result.at),
         why=None if result.at is None else result.reason,
+        failures=cuts,
         was_fruitful=held.was_fruitful,
         is_fruitless=True,
         now=now,

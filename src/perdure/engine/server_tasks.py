@@ -98,7 +98,7 @@ def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_nati
         started_at=Instant.of(task.started_at),
         completed_at=_instant(task.completed_at),
         delay_until=_instant(task.delay_until),
-        status=task.status,
+        status=task.status if is_native else shown_status(task),
         description=details.get("description"),
         params=_raw(task.params),
         output=task_output(task, is_native=is_native),
@@ -113,6 +113,12 @@ def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_nati
         force_yield=False,
         child_execution_mode="PARALLEL" if details.get("parallel") is True else "SEQUENTIAL",
     )
+
+
+def shown_status(task: RemoteTask | RunTaskAnswer) -> TaskStatus:
+    """Give the status that a task has for clients of v2: they call that running which the server does itself."""
+    is_at_work = task.status is TaskStatus.WAITING and task.delay_until is None and task.operation in _WIRE_OPERATIONS
+    return TaskStatus.RUNNING if is_at_work else task.status
 
 
 def cached_task(task: RemoteTask) -> CachedTask:

@@ -216,10 +216,14 @@ class Yielded(Outcome, frozen=True, gc=False):
 
 
 class AutoYielded(Outcome, frozen=True, gc=False):
-    """AUTO_YIELD_EXECUTION: the endpoint ran out of its time; execute again at once, or ``at`` that time."""
+    """AUTO_YIELD_EXECUTION: the endpoint ran out of its time; execute again at once, or ``at`` that time.
+
+    ``is_cut``: its platform ended the execution.
+    """
 
     reason: str
     at: datetime | None = None
+    is_cut: bool = False
 
 
 class UnresolvedAuth(Outcome, frozen=True, gc=False):

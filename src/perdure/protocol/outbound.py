@@ -87,6 +87,7 @@ class OutboundRequest(Struct, frozen=True):
         timeout: Seconds that everything may take: connecting, redirects and reading the whole body.
         secret_headers: Lower-case names of headers that are, like ``authorization``, not sent on to another origin.
         bounds: How large it and its answer may be.
+        follows: Whether redirects are followed, and not the answer.
     """
 
     method: str
@@ -96,6 +97,7 @@ class OutboundRequest(Struct, frozen=True):
     timeout: float = 120.0
     secret_headers: tuple[str, ...] = ()
     bounds: Bounds = JOB_BOUNDS
+    follows: bool = True
 
     def __repr__(self) -> str:
         # It may stand in a traceback or a log, and is full of secrets.

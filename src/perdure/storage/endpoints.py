@@ -31,6 +31,11 @@ async def keep_url(
     return _read(await tx.one("keep_endpoint_url", environment_no, endpoint_id, url, int(is_signed), to_ms(now)))
 
 
+async def move_url(tx: Session, environment_no: int, endpoint_id: str, *, url: str, now: datetime) -> bool:
+    """Change where an endpoint is that has a URL; whether there is one."""
+    return await tx.run("move_endpoint_url", url, to_ms(now), environment_no, endpoint_id) == 1
+
+
 async def list_with_url(tx: Session, environment_no: int, *, limit: int) -> list[EndpointRow]:
     """List the endpoints that have a URL, by id."""
     return [_read(row) for row in await tx.all("list_endpoints_with_url", environment_no, limit)]

@@ -143,6 +143,11 @@ async def forget_waits(tx: Session, *, run_no: int) -> None:
     await tx.run("delete_operations", run_no)
 
 
+async def has_any_since(tx: Session, run_no: int, *, since: datetime) -> bool:
+    """Whether a run has tasks that were created then or later."""
+    return await tx.one("has_tasks_since", run_no, to_ms(since)) is not None
+
+
 async def has_open(tx: Session, run_no: int) -> bool:
     """Whether a run has tasks that have no outcome."""
     return await tx.one("has_open_tasks", run_no) is not None

@@ -13,11 +13,15 @@ from perdure.protocol.messages.headers import (
     API_KEY_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
+    SDK_VERSION_HEADER,
     SERVER_USER_AGENT,
+    VERSION_HEADER,
 )
-from perdure.protocol.outbound import Bounds, OutboundRequest, OutboundResponse
+from perdure.protocol.outbound import REDIRECT_LIMIT, Bounds, OutboundRequest, OutboundResponse
 from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
+from perdure.protocol.web_url import join_url, parse_url
 from perdure.transport.node_link import perdure_version
+from perdure.transport.redirects import redirect_location
 from perdure.transport.signatures import sign
 
 if TYPE_CHECKING:
@@ -37,8 +41,13 @@ KEYS_TRIED: Final = 5
 WRONG_KEY: Final = 401
 """The status by which an app says that it does not know the server."""
 
+UNKNOWN_VERSION: Final = "unknown"
+"""The version of an app whose answers name none."""
+
+_LONGEST_VERSION: Final = 100
 _NO_KEY: Final = "Unauthorized: missing x-trigger-api-key header"
-_BOUNDS: Final = Bounds(EXECUTION_SECONDS, 6 * 1024 * 1024, 5 * 1024 * 1024)
+# A task's output may have 3 MiB, and travels as text inside JSON.
+_BOUNDS: Final = Bounds(EXECUTION_SECONDS, 16 * 1024 * 1024, 8 * 1024 * 1024)
 
 
 class Requester(Protocol):
@@ -64,6 +73,10 @@ class AppLink:
     Attributes:
         is_signed: Whether requests are signed.
         is_native: Whether the app is perdure's, by its last answer.
+        url: Where the app is: where it was, or where that has led to.
+        has_moved: Whether it has led elsewhere.
+        version: The ``Trigger-Version`` of its last answer, or ``unknown``.
+        sdk_version: The ``Trigger-SDK-Version`` of its last answer, if there was one.
     """
 
     def __init__(
@@ -80,8 +93,12 @@ class AppLink:
         self.is_signed = is_signed
         # Only apps of perdure's verify signatures, so what a server has kept of that tells it what they take.
         self.is_native = is_signed
+        self.url = url
+        self.has_moved = False
+        # An app is asked for its index before anything else, and says so then.
+        self.version = LAZY_CACHED_TASKS_VERSION
+        self.sdk_version: str | None = None
         self._endpoint_id = endpoint_id
-        self._url = url
         self._unix_time = unix_time
         self._api_keys = api_keys
         self._trace_headers = trace_headers
@@ -96,6 +113,7 @@ class AppLink:
         headers: tuple[tuple[str, str], ...] = (),
         timeout: float = ACTION_SECONDS,
         kind: str | None = "application/json",
+        follows: bool = True,
     ) -> OutboundResponse:
         """Send a request for an action; what the app answers, whatever it is.
 
@@ -105,6 +123,7 @@ class AppLink:
             headers: Headers beside those of every request.
             timeout: How many seconds the app may take.
             kind: The type of the body; ``None``: the headers say it.
+            follows: Whether redirects are followed, and not the answer.
 
         Raises:
             RunError: Nobody answers.
@@ -112,11 +131,13 @@ class AppLink:
         # The key of an environment may have been exchanged, and the app not know it yet.
         *others, last = sorted(self._api_keys()[:KEYS_TRIED], key=lambda key: key != self._accepted)
         for key in others:
-            answer = await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
+            answer = await self._send(
+                action, key, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows
+            )
             if answer.status != WRONG_KEY:
                 self._accepted = key
                 return answer
-        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind)
+        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows)
         self._accepted = last if answer.status != WRONG_KEY else None
         return answer
 
@@ -129,6 +150,7 @@ class AppLink:
         headers: tuple[tuple[str, str], ...],
         timeout: float,
         kind: str | None,
+        follows: bool,
     ) -> OutboundResponse:
         data = b"" if body is None else body
         sent = [
@@ -145,20 +167,50 @@ class AppLink:
         if self.is_native:
             sent.append((NATIVE_HEADER, perdure_version()))
         request = OutboundRequest(
-            "POST", self._url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS
+            "POST", self.url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS, follows
         )
         answer = await self._requester.request(request)
         is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
         if answer.status == WRONG_KEY and is_native and not self.is_signed:
             # It takes signed requests only.
             self.is_signed = True
-            return await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
+            return await self._send(
+                action, key, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows
+            )
         # An app may be written anew in another language; a failure of what stands before it says nothing of it.
         if 200 <= answer.status < 300:
             self.is_native = is_native
             # Who could take the header away again is not shown a key for it.
             self.is_signed = self.is_signed or self.is_native
+            self._note_versions(answer)
         return answer
+
+    def _note_versions(self, answer: OutboundResponse) -> None:
+        named = dict(answer.headers)
+        self.version = named.get(VERSION_HEADER.lower(), UNKNOWN_VERSION)[:_LONGEST_VERSION]
+        sdk_version = named.get(SDK_VERSION_HEADER.lower())
+        self.sdk_version = None if sdk_version is None else sdk_version[:_LONGEST_VERSION]
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the app asks for what it needs of its completed tasks (v2 protocol, sections 1 and 6.4)."""
+        return self.is_native or (
+            self.version not in (UNKNOWN_VERSION, "unversioned") and self.version >= LAZY_CACHED_TASKS_VERSION
+        )
+
+    async def find(self, action: Action, *, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
+        """Ask as `post` does; where that leads elsewhere the app is there from now on, and is asked there.
+
+        Raises:
+            RunError: Nobody answers, or it leads on and on.
+        """
+        for _ in range(REDIRECT_LIMIT + 1):
+            answer = await self.post(action, headers=headers, follows=False)
+            location = redirect_location(answer.status, answer.headers)
+            if location is None:
+                return answer
+            self.url, self.has_moved = join_url(parse_url(self.url), location).text, True
+        raise FetchFailedError(f"{self.url} redirected more than {REDIRECT_LIMIT} times.")
 
     def _signed(
         self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
@@ -177,7 +229,7 @@ class AppLink:
         if answer.status == WRONG_KEY:
             raise FetchFailedError(self.wrong_key(answer), status=WRONG_KEY)
         raise FetchFailedError(
-            f"Could not connect to endpoint {self._url}. Status code: {answer.status}", status=answer.status
+            f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
         )
 
     def wrong_key(self, answer: OutboundResponse) -> str:
@@ -185,7 +237,7 @@ class AppLink:
         said = message_of(answer) or "Trigger API key is invalid"
         if self.is_signed and said == _NO_KEY:
             return (
-                f"The app at {self._url} does not verify signatures, and is not shown the key instead. If another app "
+                f"The app at {self.url} does not verify signatures, and is not shown the key instead. If another app "
                 "is there now, register it anew: perdure endpoints add."
             )
         return said

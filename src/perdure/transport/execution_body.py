@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from perdure.protocol.execution import ExecutionRequest, TaskState
 
 CACHE_BUDGET: Final = 3_000_000
-"""How many characters of cached tasks a body carries; the app asks for the rest."""
+"""How many bytes of cached tasks a body carries; the app asks for the rest."""
 
 _TASK_OVERHEAD: Final = 300
 _ERROR: Final = ("name", "message", "stack", "data")
@@ -46,7 +46,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def execution_body(
-    request: ExecutionRequest, *, now: datetime, limit_ms: int | None, is_native: bool = False
+    request: ExecutionRequest,
+    *,
+    now: datetime,
+    limit_ms: int | None,
+    is_native: bool = False,
+    is_lazy: bool = True,
 ) -> RunJobBody:
     """Make the body.
 
@@ -55,10 +60,17 @@ def execution_body(
         now: When it begins.
         limit_ms: Milliseconds that it may take, then the app yields by itself; ``None``: as many as it likes.
         is_native: Whether the app is perdure's.
+        is_lazy: Whether the app asks for what it needs of its completed tasks; an old one knows what it is told alone.
     """
     told: dict[str, Any] = {"stored_tasks": request.tasks}
-    if not is_native or not may_batch(request.tasks):
+    if not is_lazy:
+        told = {"tasks": pack_smallest(request.tasks)}
+    elif not is_native or not may_batch(request.tasks):
         told = _told(request.tasks)
+    if is_lazy:
+        told["yielded_executions"] = list(request.yielded)
+        told["run_chunk_execution_limit"] = UNSET if limit_ms is None else limit_ms
+        told["auto_yield_config"] = _THRESHOLDS
     event, tenant = request.event, request.tenant
     environment, organization, project = tenant.environment, tenant.organization, tenant.project
     return RunJobBody(
@@ -85,9 +97,6 @@ def execution_body(
         source=UNSET
         if request.source is None
         else SourceReference(id=request.source.id, metadata=_raw(request.source.metadata)),
-        yielded_executions=list(request.yielded),
-        run_chunk_execution_limit=UNSET if limit_ms is None else limit_ms,
-        auto_yield_config=_THRESHOLDS,
         epoch=request.epoch if is_native else UNSET,
         **told,
     )
@@ -124,7 +133,7 @@ def may_batch(states: list[TaskState]) -> bool:
     """
     size = 0
     for task in states:
-        size += len(task.output or "") + len(task.params or "") + _TASK_OVERHEAD
+        size += _size(task.output) + _size(task.params) + _TASK_OVERHEAD
         if size > CACHE_BUDGET or _was_asked_for(task):
             return False
     return True
@@ -148,19 +157,42 @@ def pack_tasks(states: list[TaskState]) -> tuple[list[CachedTask], str | UnsetTy
     for task in states:
         if task.noop or task.status is not TaskStatus.COMPLETED:
             continue
-        size += len(task.output or "") + _TASK_OVERHEAD
+        size += _size(task.output) + _TASK_OVERHEAD
         if size > CACHE_BUDGET:
             return taken, task.id
-        taken.append(
-            CachedTask(
-                id=task.key,
-                idempotency_key=task.key,
-                status=task.status,
-                output=_raw(task.output),
-                parent_id=task.parent_id,
-            )
-        )
+        taken.append(_cached(task))
     return taken, UNSET
+
+
+def pack_smallest(states: list[TaskState]) -> list[CachedTask]:
+    """Choose the completed tasks that the body carries for an app that asks for no others: the smallest of them."""
+    completed = [task for task in states if task.status is TaskStatus.COMPLETED]
+    taken: list[CachedTask] = []
+    size = 0
+    for task in sorted(completed, key=lambda task: _size(task.output)):
+        size += _size(task.output) + _TASK_OVERHEAD
+        if size > CACHE_BUDGET:
+            break
+        taken.append(_cached(task))
+    return taken
+
+
+def _cached(task: TaskState) -> CachedTask:
+    return CachedTask(
+        id=task.key,
+        idempotency_key=task.key,
+        status=task.status,
+        noop=task.noop,
+        output=_raw(task.output),
+        parent_id=task.parent_id,
+    )
+
+
+def _size(text: str | None) -> int:
+    """Give the bytes that a text has as UTF-8; of most it is known without a look at it."""
+    if text is None:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _raw(text: str | None) -> Raw | UnsetType:

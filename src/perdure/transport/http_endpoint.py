@@ -67,6 +67,9 @@ FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
 _MARGIN_MS: Final = 350
+_NO_PING: Final = (
+    "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
+)
 _GONE: Final = "the suspended run is no longer kept in memory"
 
 
@@ -92,7 +95,6 @@ class HttpEndpoint:
 
     Attributes:
         id: The app's id.
-        url: Where it is.
     """
 
     def __init__(
@@ -112,7 +114,6 @@ class HttpEndpoint:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.id = endpoint_id
-        self.url = url
         self._link = AppLink(
             endpoint_id,
             url,
@@ -133,6 +134,26 @@ class HttpEndpoint:
         self._known: dict[str, RunMetadata] = {}
 
     @property
+    def url(self) -> str:
+        """Where it is: where it was, or where that has led to."""
+        return self._link.url
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether that has led elsewhere."""
+        return self._link.has_moved
+
+    @property
+    def version(self) -> str:
+        """The version of the protocol that its last answer names, or ``unknown``."""
+        return self._link.version
+
+    @property
+    def sdk_version(self) -> str | None:
+        """The version of its SDK that its last answer names, if it does."""
+        return self._link.sdk_version
+
+    @property
     def is_signed(self) -> bool:
         """Whether requests to it are signed."""
         return self._link.is_signed
@@ -144,13 +165,15 @@ class HttpEndpoint:
             FetchFailedError: It is not; the message says what it answered.
         """
         try:
-            answer = await self._link.post(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
+            answer = await self._link.find(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
         except (FetchFailedError, FetchTimeoutError) as error:
             # Clients ask again as long as they read this.
             raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
         self._link.check(answer)
         said = decode_object(answer.body)
-        if said.get("ok") is not True:
+        if not isinstance(said.get("ok"), bool):
+            raise FetchFailedError(_NO_PING)
+        if not said["ok"]:
             raise FetchFailedError(f"Endpoint {self.url} responded with error: {said.get('error')}")
 
     async def index(self) -> Index:
@@ -159,7 +182,7 @@ class HttpEndpoint:
         Raises:
             FetchFailedError: It did not say.
         """
-        answer = await self._link.post(Action.INDEX_ENDPOINT)
+        answer = await self._link.find(Action.INDEX_ENDPOINT)
         self._link.check(answer)
         try:
             return index_of(self.id, decode_message(answer.body, IndexAnswer))
@@ -227,7 +250,13 @@ class HttpEndpoint:
             return encode_message(resumed_body(request, now=self._now(), is_native=self._link.is_native))
         limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
         return encode_message(
-            execution_body(request, now=self._now(), limit_ms=limit_ms, is_native=self._link.is_native)
+            execution_body(
+                request,
+                now=self._now(),
+                limit_ms=limit_ms,
+                is_native=self._link.is_native,
+                is_lazy=self._link.is_lazy,
+            )
         )
 
     def _note_keeper(self, request: ExecutionRequest, result: ExecutionResult, answer: OutboundResponse) -> None:
@@ -332,7 +361,7 @@ class HttpEndpoint:
         if is_platform_timeout(answer):
             least, _, most = CHUNK_MS
             self._chunk_ms = int(min(max(took_ms, least), most))
-            return AutoYielded(f"the platform of the endpoint ended the execution after {took_ms / 1000:.0f} s")
+            return AutoYielded(f"the platform ended the execution after {took_ms / 1000:.0f} s", is_cut=True)
         return Abandoned(said, limit=FAILURE_LIMIT)
 
     async def _learn(self, job_id: str, answer: OutboundResponse) -> None:

@@ -107,7 +107,7 @@ class Outbound:
         for _ in range(REDIRECT_LIMIT + 1):
             response = await self._open().send(request, url)
             location = redirect_location(response.status, response.headers)
-            if location is None:
+            if location is None or not request.follows:
                 return response
             target = self._redirect_target(url, location)
             request = redirected_request(

@@ -24,7 +24,6 @@ from perdure.protocol.messages.endpoints import (
     IndexSucceeded,
     RegisterEndpointBody,
 )
-from perdure.protocol.messages.headers import LAZY_CACHED_TASKS_VERSION
 from perdure.protocol.messages.instant import Instant
 
 if TYPE_CHECKING:
@@ -60,7 +59,8 @@ async def register_endpoint(call: Call) -> Response:
             created_at=instant(row.created_at),
             updated_at=instant(row.updated_at),
             indexing_hook_identifier=remote.endpoints.hook(row.id),
-            version=LAZY_CACHED_TASKS_VERSION,
+            version=indexing.version,
+            sdk_version=indexing.sdk_version,
             endpoint_index=_record(row, indexing),
         )
     )
@@ -69,11 +69,9 @@ async def register_endpoint(call: Call) -> Response:
 async def index_endpoint(call: Call) -> Response:
     """Ask an app anew what it declares."""
     try:
-        row, indexing = await call.remote.endpoints.index(call.part("endpoint_id"))
+        row, indexing = await call.remote.endpoints.try_to_index(call.part("endpoint_id"))
     except NotFoundError:
         raise not_found("Endpoint not found") from None
-    except RunError as error:
-        raise Refusal(400, error.code, error.message) from error
     return message_answer(_record(row, indexing))
 
 
@@ -98,12 +96,12 @@ def _outcome(indexing: Indexing | None, call: Call) -> EndpointIndexAnswer:
 
 
 def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
-    assert indexing.index is not None
+    index = indexing.index
     return EndpointIndexRecord(
         id=f"{_INDEX}{row.number}",
-        status="SUCCESS",
-        stats=_stats(indexing.index),
-        error=UNSET,
+        status="FAILURE" if index is None else "SUCCESS",
+        stats=UNSET if index is None else _stats(index),
+        error=IndexFailureReason(message=indexing.error) if index is None else UNSET,
         created_at=Instant.of(indexing.at),
         updated_at=Instant.of(indexing.at),
     )
@@ -111,7 +109,7 @@ def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
 
 def _stats(index: Index) -> IndexStats:
     return IndexStats(
-        jobs=sum(not job.internal for job in index.jobs),
+        jobs=sum(job.enabled and not job.internal for job in index.jobs),
         sources=sum(not source.is_webhook for source in index.sources),
         webhooks=sum(source.is_webhook for source in index.sources),
         dynamic_triggers=len(index.dynamic_triggers),
@@ -129,7 +127,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path="/api/v1/endpoints/{endpoint_id}/index", handler=index_endpoint,
-        summary="Ask an app anew what it declares", answer=EndpointIndexRecord, errors=(400, 404), has_v2_form=True,
+        summary="Ask an app anew what it declares", answer=EndpointIndexRecord, errors=(404,), has_v2_form=True,
     ),
     Route(
         method="GET", path="/api/v1/endpointindex/{index_id}", handler=get_indexing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
+from msgspec.structs import replace
 
 from perdure.api.answers import JsonAnswer
 from perdure.api.routes import Route
@@ -71,7 +72,7 @@ async def cancel_run(call: Call) -> Response:
         run = await call.desk.cancel_run(call.part("run_id"))
     except NotFoundError:
         raise not_found("Run not found") from None
-    return message_answer(run_message(run, is_v1=False))
+    return message_answer(run_message(replace(run, next_cursor=None), is_v1=False))
 
 
 async def register_schedule(call: Call) -> Response:

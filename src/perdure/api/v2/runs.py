@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from perdure.api.refusals import Refusal
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.api.v2.shapes import instant, message_answer, not_found, raw, shown_status, status_records
+from perdure.engine.server_tasks import shown_status as shown_task_status
 from perdure.engine.server_tasks import task_output
 from perdure.errors import JsonError, NotFoundError
 from perdure.protocol.json_text import load
@@ -115,7 +116,7 @@ def _task(task: RunTaskAnswer, *, has_details: bool, has_subtasks: bool) -> RunT
     return RunTask(
         id=task.id,
         display_key=task.key,
-        status=task.status,
+        status=shown_task_status(task),
         name=task.name,
         icon=_icon(task.details),
         started_at=instant(task.started_at),

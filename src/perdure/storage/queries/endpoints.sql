@@ -6,6 +6,10 @@ ON CONFLICT (environment_no, id) DO UPDATE
 SET url = excluded.url, is_signed = excluded.is_signed, updated_at = excluded.updated_at
 RETURNING endpoint_no, id, url, is_signed, created_at, updated_at;
 
+-- name: move_endpoint_url
+-- Change where an app is.
+UPDATE endpoints SET url = :url, updated_at = :now WHERE environment_no = :environment_no AND id = :id AND url IS NOT NULL;
+
 -- name: list_endpoints_with_url
 -- Where the apps of an environment are, by id.
 SELECT endpoint_no, id, url, is_signed, created_at, updated_at FROM endpoints

@@ -69,6 +69,10 @@ DELETE FROM timers WHERE subject_no = :task_no AND kind = 'CALLBACK_TIMEOUT';
 DELETE FROM timers WHERE kind IN ('TASK', 'CALLBACK_TIMEOUT')
   AND subject_no IN (SELECT task_no FROM tasks WHERE run_no = :run_no AND status = 'WAITING');
 
+-- name: has_tasks_since
+-- Whether a run has tasks that were created then or later.
+SELECT 1 FROM tasks WHERE run_no = :run_no AND started_at >= :since LIMIT 1;
+
 -- name: has_open_tasks
 -- Whether a run has tasks without outcome.
 SELECT 1 FROM tasks WHERE run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING') LIMIT 1;
