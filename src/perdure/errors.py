@@ -46,7 +46,8 @@ PerdureError
 ├── ExecutionError                  what an execution may no longer do
 │   ├── StaleExecutionError
 │   ├── RunNotActiveError
-│   └── IdempotencyConflictError
+│   ├── IdempotencyConflictError
+│   └── AlreadyCompletedError
 └── StorageError
     ├── DatabaseLockedError
     ├── StorageUnavailableError
@@ -437,6 +438,12 @@ class IdempotencyConflictError(ExecutionError):
     """The same idempotency key was used before for another operation or name."""
 
     code = "idempotency_conflict"
+
+
+class AlreadyCompletedError(ExecutionError):
+    """The task has another result already, which stays."""
+
+    code = "already_completed"
 
 
 class StorageError(PerdureError):

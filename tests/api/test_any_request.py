@@ -8,6 +8,7 @@ import json
 import warnings
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 import schemathesis
@@ -17,6 +18,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from perdure.api.app import all_routes
+from perdure.protocol.task_batches import BATCH_TYPE
 from tests.api.client import serving
 from tests.api.test_environments import app, fill
 from tests.api.test_operators import DEV, keys
@@ -31,6 +33,15 @@ LEFT_OUT = {
 }
 FINE = {"no_tunnels", "not_connected"}
 """What a client is told with a status of 500 and more that is no failure."""
+
+
+@schemathesis.serializer(BATCH_TYPE)
+def pack(_context: Any, value: Any) -> bytes:
+    try:
+        return msgspec.msgpack.encode(value)
+    except (OverflowError, UnicodeError):
+        # What MessagePack cannot say is said by what is none.
+        return repr(value).encode("utf-8", "replace")
 
 
 class Asking:
@@ -52,7 +63,7 @@ class Asking:
         headers = {"Idempotency-Key": "a" * 64} if "tasks" in name else None
         answer = case.call(base_url=self.url, session=self.session, headers=headers, timeout=20)
         self.answers.setdefault(name, set()).add(answer.status_code)
-        said = answer.content.decode()
+        said = answer.content.decode(errors="replace")
         if answer.status_code >= 400 and said:
             body = json.loads(said)
             assert body["error"], (name, said)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from perdure.errors import InvalidArgumentError
+from perdure.protocol.execution import JsonText, TaskRecord
+from perdure.protocol.remote_requests import split_params
+from perdure.protocol.task_waits import Operation
 from tests.api.client import ApiClient, serving
+from tests.api.test_task_batches import executing, record, waiting
+from tests.api.test_v2_writes import UNDOABLE
 
 EVENTS, BULK, STORE = "/api/v1/events", "/api/v1/events/bulk", "/api/v1/store/"
+ERRORS = {
+    "blocked_address": "BlockedAddressError",
+    "invalid_argument": "InvalidArgumentError",
+    "invalid_filter": "InvalidFilterError",
+    "invalid_header": "InvalidHeaderError",
+    "invalid_url": "InvalidUrlError",
+}
 HALF = b'{"event":{"name":"n","id":"\\ud800"}}'
 
 
@@ -76,6 +91,34 @@ async def test_a_payload_comes_back_as_it_was(payload: bytes, expected: object) 
         sent = await _send(api, b'{"event":{"name":"n","id":"e","payload":' + payload + b"}}")
         found = await api.get("/api/events/e")
     assert (sent.status, sent.body["payload"], found.body["event"]["payload"]) == (200, expected, expected)
+
+
+def _fetch(number: int, params: Any) -> TaskRecord:
+    secrets = None
+    with suppress(InvalidArgumentError):
+        params, secrets = split_params(params)
+    text = JsonText(json.dumps(params))
+    operation = "background_poll" if "responseFilter" in params else "background_fetch"
+    return waiting(number, Operation(secrets), operation=operation, name=f"fetch {number}", params=text)
+
+
+async def test_what_an_app_of_perdures_stores_is_refused_thing_by_thing() -> None:
+    async with executing() as sender:
+        first = sender.item(record(1))
+        items = [first, first, sender.item(record(1, "2")), sender.item(record(1, operation="wait"))]
+        assert await sender.codes(*items) == [None, None, "already_completed", "idempotency_conflict"]
+
+        fetches = [sender.item(_fetch(number + 10, params)) for number, (params, _) in enumerate(UNDOABLE)]
+        assert await sender.codes(*fetches) == [None] * len(fetches)
+        stored = (await sender.api.get(f"/api/runs/{sender.run}?subtasks=true&take=50")).body["tasks"]
+        failed = {task["name"]: task for task in stored if task["name"].startswith("fetch")}
+        for number, (params, code) in enumerate(UNDOABLE):
+            task = failed[f"fetch {number + 10}"]
+            assert task["status"] == "ERRORED", (params, task)
+            assert code is None or ERRORS[code] == task["error"]["name"], (params, task)
+
+        assert (await sender.api.post(f"/api/runs/{sender.run}/cancel")).status == 200
+        assert await sender.codes(first, sender.item(record(2))) == ["run_not_active"] * 2
 
 
 async def test_a_value_that_does_not_fit_is_refused() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from perdure.api.app import all_routes
+from perdure.protocol.task_batches import BATCH_TYPE, BatchItem
 from tests.api.client import serving
 from tests.api.test_runs import app, invoke
 
@@ -83,6 +84,19 @@ async def test_the_document_lists_the_routes_that_are_served_and_no_others() -> 
     operations = [one for methods in document["paths"].values() for one in methods.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
+
+
+async def test_a_batch_of_tasks_is_described_by_its_types() -> None:
+    async with serving() as api:
+        document = (await api.with_key(None).get("/api/openapi.json")).body
+    operation = document["paths"]["/api/task-batches"]["post"]
+    for content, name in (
+        (operation["requestBody"]["content"], "TaskBatch"),
+        (operation["responses"]["200"]["content"], "BatchAnswer"),
+    ):
+        assert content == {BATCH_TYPE: {"schema": {"$ref": f"#/components/schemas/packed.{name}"}}}
+    item = document["components"]["schemas"]["packed.BatchItem"]
+    assert (item["required"], sorted(item["properties"])) == (["run", "epoch"], sorted(BatchItem.__struct_fields__))
 
 
 async def test_every_type_that_the_document_refers_to_is_in_it() -> None:

@@ -28,7 +28,7 @@ from perdure.protocol.task_batches import (
     pack,
     unpack,
 )
-from perdure.protocol.task_waits import CallbackWait, EventWait, Operation, TaskWait
+from perdure.protocol.task_waits import CallbackWait, EventWait, TaskWait
 from tests.api.client import ApiClient, serving
 from tests.api.test_operators import DEV, PROD, keys
 from tests.api.test_runs import invoke
@@ -108,7 +108,7 @@ async def test_what_is_sent_twice_is_stored_once_and_the_first_result_stays() ->
         items = [sender.item(record(number)) for number in range(3)]
         assert await sender.send(*items) == [None] * 3
         assert await sender.send(*items, sender.item(record(3))) == [None] * 4
-        assert await sender.send(sender.item(record(0, "2"))) == [None]
+        assert await sender.codes(sender.item(record(0, "2"))) == ["already_completed"]
         assert await sender.tasks() == [(f"n{number}", "COMPLETED", 1) for number in range(4)]
 
 
@@ -124,7 +124,6 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
             sender.item(record(6, key="A" * 64)),
             sender.item(record(7, started_at=NOW.replace(tzinfo=None))),
             sender.item(record(8, '"' + "a" * (3 * 1024 * 1024) + '"')),
-            sender.item(waiting(10, Operation(), operation="background_fetch")),
             sender.item(waiting(11, CallbackWait(float("inf")))),
             sender.item(waiting(12, EventWait("n", "s", JsonText('{"a": [{"$no": 1}]}'), None, None, None))),
             sender.item(record(13, attempts=0)),
@@ -134,7 +133,7 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
         ]
         assert await sender.codes(good, *refused, later) == [
             None, "stale_execution", "not_found", "idempotency_conflict", "not_found", "invalid_json",
-            "invalid_argument", "invalid_argument", "value_too_large", "invalid_argument", "invalid_argument",
+            "invalid_argument", "invalid_argument", "value_too_large", "invalid_argument",
             "invalid_filter", "invalid_argument", "invalid_argument", "invalid_argument", "invalid_json", None,
         ]  # fmt: skip
         assert [name for name, _, _ in await sender.tasks()] == ["n1", "n9"]

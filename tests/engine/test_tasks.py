@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from perdure.errors import IdempotencyConflictError, NotFoundError, RunNotActiveError, StaleExecutionError
+from perdure.errors import (
+    AlreadyCompletedError,
+    IdempotencyConflictError,
+    NotFoundError,
+    RunNotActiveError,
+    StaleExecutionError,
+)
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Succeeded, Suspended, Yielded
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
@@ -66,8 +72,10 @@ async def test_an_unknown_run_is_not_found(storage: Storage, app: ScriptedApp) -
 async def test_a_result_recorded_again_stays_what_it_was(storage: Storage, app: ScriptedApp) -> None:
     async def repeats(execution: Execution) -> ExecutionResult:
         await execution.store(execution.record("a", output="1"))
-        await execution.store(execution.record("a", output="2", is_new=True))
-        await execution.store(execution.record("a", output="3", is_new=False))
+        await execution.store(execution.record("a", output="1", is_new=False))
+        for is_new in (True, False):
+            with pytest.raises(AlreadyCompletedError):
+                await execution.store(execution.record("a", output="2", is_new=is_new))
         return Succeeded(None)
 
     async with world(storage, app.job("repeats", repeats)) as it:

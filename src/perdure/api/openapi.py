@@ -29,7 +29,7 @@ _SENTENCES = {
     408: "It has not happened within that time.",
     409: "It cannot be done any more.",
     413: "The body is too large.",
-    415: "The body is none of JSON.",
+    415: "The body has another Content-Type.",
     422: "Something does not fit; issues says what.",
     501: "This server does not do that.",
     503: "It cannot be done now; ask again.",
@@ -41,11 +41,15 @@ _OF_BODIES = (400, 408, 413, 415)
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """Make the OpenAPI document of these routes."""
-    own = [route for route in routes if not route.has_v2_form]
+    own = [route for route in routes if not route.has_v2_form and route.content_type == _JSON]
     schema_of, components = _schemas([*_kinds(own), ErrorAnswer], "{name}")
-    # Messages of the v2 protocol have the names of others.
-    of_v2, components_of_v2 = _schemas(_kinds([route for route in routes if route.has_v2_form]), "v2.{name}")
-    schema_of = of_v2 | schema_of
+    # Messages of the v2 protocol have the names of others, and so has what is no JSON.
+    for name, others in (
+        ("v2.{name}", [route for route in routes if route.has_v2_form]),
+        ("packed.{name}", [route for route in routes if route.content_type != _JSON]),
+    ):
+        schemas, named = _schemas(_kinds(others), name)
+        schema_of, components = schemas | schema_of, components | named
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
@@ -55,7 +59,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": components | components_of_v2,
+            "schemas": components,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}],
@@ -63,7 +67,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _kinds(routes: Sequence[Route]) -> list[Any]:
-    kinds = [_wire(kind) for route in routes for kind in (route.answer, route.body) if _is_described(kind)]
+    kinds = [_wire(kind, route) for route in routes for kind in (route.answer, route.body) if _is_described(kind)]
     return [*kinds, *[parameter.kind for route in routes for parameter in route.query]]
 
 
@@ -95,19 +99,20 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
         "responses": answers,
     }
     if route.body is not None:
-        schema: Any = {} if route.body is Any else schema_of[_wire(route.body)]
-        operation["requestBody"] = {"required": not route.may_be_empty, "content": {_JSON: {"schema": schema}}}
+        schema: Any = {} if route.body is Any else schema_of[_wire(route.body, route)]
+        content = {route.content_type: {"schema": schema}}
+        operation["requestBody"] = {"required": not route.may_be_empty, "content": content}
     if route.is_open:
         operation["security"] = []
     return operation
 
 
 def _answer(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
-    schema: Any = schema_of[_wire(route.answer)] if _is_described(route.answer) else {}
+    schema: Any = schema_of[_wire(route.answer, route)] if _is_described(route.answer) else {}
     if route.is_stream:
         sentence = "Events whose data is this: change, and where there is a last one, end."
         return {"description": sentence, "content": {"text/event-stream": {"schema": schema}}}
-    return {"description": route.summary, "content": {_JSON: {"schema": schema}}}
+    return {"description": route.summary, "content": {route.content_type: {"schema": schema}}}
 
 
 def _of_body(route: Route) -> tuple[int, ...]:
@@ -135,8 +140,10 @@ def _is_described(kind: Any) -> bool:
     return kind is not None and kind is not Any
 
 
-def _wire(kind: Any) -> Any:
-    """Give the type that is on the wire; messages of the v2 protocol are that themselves."""
+def _wire(kind: Any, route: Route) -> Any:
+    """Give the type that is on the wire; messages of the v2 protocol are that themselves, and what is no JSON."""
+    if route.content_type != _JSON:
+        return kind
     inner = get_args(kind)[0] if get_origin(kind) in (list, Union, UnionType) else kind
     return kind if inner.__module__.startswith(_MESSAGES) else wire_type(kind)
 

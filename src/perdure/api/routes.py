@@ -38,6 +38,7 @@ class Route(Struct, frozen=True, kw_only=True):
         summary: What it does, in a line.
         answer: The struct that it answers with, ``list`` of one, or ``None`` for any JSON.
         body: The struct that it takes; ``None``: no body; ``Any``: any JSON.
+        content_type: That of both; what is not JSON has its structs' own members.
         may_be_empty: Whether no body stands for ``{}``.
         query: What it takes in the query.
         errors: The statuses of its refusals, beside 401, 421 and those of bodies.
@@ -56,6 +57,7 @@ class Route(Struct, frozen=True, kw_only=True):
     summary: str
     answer: Any = None
     body: Any = None
+    content_type: str = "application/json"
     may_be_empty: bool = False
     query: tuple[Parameter, ...] = ()
     errors: tuple[int, ...] = ()

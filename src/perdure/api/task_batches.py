@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
@@ -48,6 +48,7 @@ async def store_batch(remote: RemoteDesk, body: bytes) -> bytes:
 ROUTES = (
     Route(
         method="POST", path="/api/task-batches", handler=take_batch,
-        summary="Store what executions of an app of perdure's ask for, in MessagePack", body=Any,
+        summary="Store what executions of an app of perdure's ask for, in MessagePack", body=TaskBatch,
+        answer=BatchAnswer, content_type=BATCH_TYPE,
     ),
 )  # fmt: skip

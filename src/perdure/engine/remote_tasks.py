@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
@@ -11,7 +12,8 @@ from msgspec.structs import replace
 from perdure.engine.held_tasks import record_of
 from perdure.engine.server_tasks import details_of, operation_of
 from perdure.errors import (
-    BlockedAddressError,
+    AlreadyCompletedError,
+    ExecutionError,
     IdempotencyConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -50,9 +52,6 @@ PAGE = 250
 
 PAGE_BUDGET = 2_000_000
 """How many characters of output the cached tasks of one answer have together."""
-
-
-_UNDOABLE = (InvalidArgumentError, ValueTooLargeError, BlockedAddressError)
 
 
 class Writing(Struct, frozen=True, gc=False):
@@ -107,18 +106,9 @@ class RemoteTasks:
         if writing.status.is_final:
             return _canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
-        try:
-            self._tasks.check_operation(environment_no, record)
-            await self._tasks.record(environment_no, run_id, epoch, record)
-        except IdempotencyConflictError:
-            # Another request has created it meanwhile; whichever was first, both are told of that one.
-            pass
-        except _UNDOABLE as error:
-            # What the engine is to do is no operation, or may not be done: the task fails with that, as it would later.
-            failed = replace(
-                record, status=TaskStatus.ERRORED, completed_at=self._clock.now(), error=failure_of(error), wait=None
-            )
-            await self._tasks.record(environment_no, run_id, epoch, failed)
+        # Another request may have created it meanwhile; whichever was first, both are told of that one.
+        with suppress(IdempotencyConflictError, AlreadyCompletedError):
+            await self._tasks.record(environment_no, run_id, epoch, self._tasks.checked(environment_no, record))
         found = await self._storage.read(remote_tasks.find_by_key, writing.run_no, key=key)
         assert found is not None
         return found
@@ -237,7 +227,7 @@ class RemoteTasks:
         )
         try:
             await self._tasks.record(environment_no, run_id, self._epoch(run_id, epoch), record)
-        except RunError:
+        except (RunError, ExecutionError):
             # It may have got its outcome from elsewhere in between, by the end of its run for instance.
             found = await self._storage.read(remote_tasks.find_by_id, writing.run_no, task_id=task_id)
             if found is None or not found.status.is_final:

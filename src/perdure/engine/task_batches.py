@@ -131,6 +131,7 @@ class TaskBatches:
         if item.call is not None:
             outcome = await self._state.perform(self._environment_no, item.run, item.epoch, record, item.call)
             return BatchOutcome(state=outcome)
+        record = self._tasks.checked(self._environment_no, record)
         await self._tasks.record(self._environment_no, item.run, item.epoch, record)
         return None
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.run_waits import keyed_requests, start_awaited_runs
 from perdure.engine.server_tasks import LOG
 from perdure.engine.waits import Settlement, Woken, settle_waits
 from perdure.errors import (
+    AlreadyCompletedError,
+    BlockedAddressError,
     IdempotencyConflictError,
+    InvalidArgumentError,
     NotFoundError,
     RunError,
     RunNotActiveError,
     StaleExecutionError,
+    ValueTooLargeError,
 )
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import RunStatus, TaskStatus
@@ -41,6 +47,9 @@ if TYPE_CHECKING:
     from perdure.storage.run_queue import ClaimedRun
 
     Result = tuple[Hold, int, TaskRecord]
+
+
+_UNDOABLE = (InvalidArgumentError, ValueTooLargeError, BlockedAddressError)
 
 
 class Tasks:
@@ -71,14 +80,21 @@ class Tasks:
         self._hints = hints
         self._tracing = tracing
 
-    def check_operation(self, environment_no: int, record: TaskRecord) -> None:
-        """Refuse a task whose work the engine does, and can be seen to fail.
-
-        Raises:
-            RunError: It cannot be done.
-        """
-        if isinstance(record.wait, Operation):
-            self._operations.check(environment_no, record, record.wait)
+    def checked(self, environment_no: int, record: TaskRecord) -> TaskRecord:
+        """Give a task as it is to be stored: failed, if the engine is to do its work and that can be seen to fail."""
+        wait = record.wait
+        if isinstance(wait, Operation) and not record.status.is_final:
+            try:
+                self._operations.check(environment_no, record, wait)
+            except _UNDOABLE as error:
+                return replace(
+                    record,
+                    status=TaskStatus.ERRORED,
+                    completed_at=self._clock.now(),
+                    error=failure_of(error),
+                    wait=None,
+                )
+        return record
 
     async def record(self, environment_no: int, run_id: str, epoch: int, record: TaskRecord) -> None:
         """Store a task's beginning, state or both; returns when it is durable.
@@ -318,6 +334,8 @@ async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskR
         if record.status.is_final and stored.status is not record.status:
             # What it waited for came first: the execution has to begin anew with that.
             raise IdempotencyConflictError(f"Task {record.name!r} has ended meanwhile, as {stored.status}.")
+        if record.status is TaskStatus.COMPLETED and (await tasks.find_outcome(tx, stored.id))[0] != record.output:
+            raise AlreadyCompletedError(f"Task {record.name!r} has another result already, which stays.")
         return False
     if stored.id != record.id:
         raise IdempotencyConflictError(f"Another task {record.name!r} ({stored.id}) with this key is at work.")
