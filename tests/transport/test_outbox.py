@@ -151,6 +151,21 @@ async def test_a_batch_is_sent_again_if_its_answer_is_lost_or_it_came_too_often(
         assert platform.batches == [["a", "b"]] * 2
 
 
+@pytest.mark.parametrize("mood", ["gone", "busy"])
+async def test_a_batch_is_sent_again_with_what_has_come_meanwhile_if_an_open_line_fails(mood: str) -> None:
+    async with outbox("well", mood) as (box, platform):
+        assert await box.put(item("a")) is None
+        assert await asyncio.gather(box.put(item("b")), box.put(item("c"))) == [None, None]
+        assert platform.batches == [["a"], ["b"], ["b", "c"]]
+
+
+async def test_an_answer_by_an_open_line_that_does_not_fit_fails_the_batch_and_not_the_next() -> None:
+    async with outbox("well", "short") as (box, _):
+        assert await box.put(item("a")) is None
+        told = await asyncio.gather(box.put(item("b")), box.put(item("c")), return_exceptions=True)
+        assert [type(one) for one in told] == [PerdureError, type(None)]
+
+
 async def test_an_answer_that_does_not_fit_fails_the_batch_and_not_the_next() -> None:
     async with outbox("short") as (box, _):
         with pytest.raises(PerdureError, match="1 items were sent"):
@@ -166,6 +181,19 @@ async def test_whoever_waits_when_the_app_stops_is_told() -> None:
         box.close()
         with pytest.raises(NotConnectedError):
             await waiting
+        platform.may_answer.set()
+
+
+async def test_whoever_waits_for_an_open_line_when_the_app_stops_is_told() -> None:
+    async with outbox() as (box, platform):
+        assert await box.put(item("a")) is None
+        platform.may_answer.clear()
+        waiting = [asyncio.ensure_future(box.put(item(run))) for run in "bc"]
+        await asyncio.sleep(0)
+        box.close()
+        for one in waiting:
+            with pytest.raises(NotConnectedError):
+                await one
         platform.may_answer.set()
 
 

@@ -15,9 +15,11 @@ from msgspec import Raw, Struct
 from perdure.errors import NotConnectedError, PerdureError
 from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, BatchOutcome, pack, unpack
 from perdure.transport.node_errors import Refused, error_of
-from perdure.transport.wire_link import RateLimitedError, WireRequest
+from perdure.transport.task_line import LineError
+from perdure.transport.wire_link import REQUEST_SECONDS, RateLimitedError, WireRequest
 
 if TYPE_CHECKING:
+    from perdure.transport.task_line import LineAnswer
     from perdure.transport.wire_link import WireLink
 
 ITEMS_AT_ONCE: Final = 500
@@ -29,6 +31,7 @@ LONGEST_PAUSE: Final = 10.0
 
 _PATH: Final = "/api/task-batches"
 _REFUSED: Final = 409
+_WELL: Final = 200
 _ROOM: Final = 10_000
 
 
@@ -51,6 +54,7 @@ class Outbox:
         self._link = link
         self._waiting: list[tuple[Raw, asyncio.Future[BatchOutcome | None]]] = []
         self._sending: asyncio.Task[None] | None = None
+        self._on_line: list[tuple[Raw, Any]] = []
         self._loop = asyncio.get_running_loop()
 
     async def put(self, item: BatchItem) -> BatchOutcome | None:
@@ -64,8 +68,8 @@ class Outbox:
             raise NotConnectedError(f"{_ROOM:,} tasks wait already for the server to store them.")
         done: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
         self._waiting.append((Raw(pack(item)), done))
-        if self._sending is None:
-            self._sending = self._loop.create_task(self._send_all(), context=Context())
+        if self._sending is None and not self._on_line:
+            self._begin()
         outcome = await done
         if outcome is not None and outcome.code is not None:
             raise error_of(_REFUSED, Refused(outcome.error or "", outcome.code), url=self._link.url)
@@ -82,6 +86,40 @@ class Outbox:
         """Send nothing more."""
         if self._sending is not None:
             self._sending.cancel()
+        else:
+            self._stop(self._on_line)
+
+    def _begin(self) -> None:
+        line = self._link.open_line()
+        if line is None:
+            self._sending = self._loop.create_task(self._send_all(), context=Context())
+            return
+        # Nothing is between the step and its batch, nor between the answer and who waits for it: a step of one run
+        # after the other takes as long as they do.
+        self._on_line = self._take()
+        batch = pack(PackedBatch([item for item, _ in self._on_line]))
+        line.send(batch, self._take_answer, seconds=REQUEST_SECONDS)
+
+    def _take_answer(self, answer: LineAnswer | LineError) -> None:
+        taken, self._on_line = self._on_line, []
+        if not taken:
+            return
+        if isinstance(answer, LineError) or answer.status != _WELL:
+            # Whatever it is, the whole of it comes again, the usual way.
+            self._waiting[:0] = taken
+            self._sending = self._loop.create_task(self._send_all(), context=Context())
+            return
+        try:
+            _tell(taken, _read(answer.body, len(taken)))
+        except PerdureError as error:
+            _fail(taken, error)
+        if self._waiting:
+            self._begin()
+
+    def _stop(self, taken: list[tuple[Raw, Any]]) -> None:
+        _fail([*taken, *self._waiting], NotConnectedError("The app stops."))
+        self._waiting.clear()
+        self._on_line = []
 
     async def _send_all(self) -> None:
         try:
@@ -92,13 +130,10 @@ class Outbox:
                 except Exception as error:
                     _fail(taken, error)
                 except asyncio.CancelledError:
-                    _fail([*taken, *self._waiting], NotConnectedError("The app stops."))
-                    self._waiting.clear()
+                    self._stop(taken)
                     raise
                 else:
-                    for (_, future), outcome in zip(taken, outcomes, strict=True):
-                        if not future.done():
-                            future.set_result(outcome)
+                    _tell(taken, outcomes)
         finally:
             self._sending = None
 
@@ -123,10 +158,20 @@ class Outbox:
                 raise
             await asyncio.sleep(max(pause, 0))
             reply = await self._link.ask(request)
-        outcomes = unpack(reply.body, BatchAnswer).outcomes
-        if len(outcomes) != len(items):
-            raise PerdureError(f"{len(items)} items were sent, and the server has answered {len(outcomes)}.")
-        return outcomes
+        return _read(reply.body, len(items))
+
+
+def _read(body: bytes, count: int) -> list[BatchOutcome | None]:
+    outcomes = unpack(body, BatchAnswer).outcomes
+    if len(outcomes) != count:
+        raise PerdureError(f"{count} items were sent, and the server has answered {len(outcomes)}.")
+    return outcomes
+
+
+def _tell(taken: list[tuple[Raw, Any]], outcomes: list[BatchOutcome | None]) -> None:
+    for (_, future), outcome in zip(taken, outcomes, strict=True):
+        if not future.done():
+            future.set_result(outcome)
 
 
 def _fail(taken: list[tuple[Raw, Any]], error: Exception) -> None:

@@ -25,7 +25,7 @@ from perdure.protocol.task_line import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from perdure.transport.signer import Signer
 
@@ -80,7 +80,7 @@ class TaskLine:
         self._signer = signer
         self._limit = limit
         self._loop = asyncio.get_running_loop()
-        self._connection: _Connection | None = None
+        self._connection: LineConnection | None = None
 
     async def ask(self, batch: bytes, *, seconds: float) -> LineAnswer:
         """Send a batch and read the answer.
@@ -90,17 +90,28 @@ class TaskLine:
             NoLineError: There is, but no line.
             LineError: The answer has not come, not whole, not in time, or is none.
         """
-        connection = self._connection
-        if connection is None or not connection.is_fresh(self._loop.time()):
-            connection = await self._open()
-        answered = connection.send(batch)
-        late = self._loop.call_later(seconds, connection.fail, "it took too long")
+        connection = self.connection() or await self._open()
+        answered: asyncio.Future[LineAnswer] = self._loop.create_future()
+
+        def tell(answer: LineAnswer | LineError) -> None:
+            if answered.done():
+                return
+            if isinstance(answer, LineError):
+                answered.set_exception(answer)
+            else:
+                answered.set_result(answer)
+
+        connection.send(batch, tell, seconds=seconds)
         try:
             return await answered
         finally:
-            late.cancel()
-            if not answered.done() or answered.cancelled():
+            if answered.cancelled():
                 connection.fail("nobody waits for it")
+
+    def connection(self) -> LineConnection | None:
+        """Give the connection if it is open and nothing is under way."""
+        found = self._connection
+        return found if found is not None and found.is_fresh(self._loop.time()) else None
 
     def close(self) -> None:
         """Close the connection."""
@@ -108,12 +119,12 @@ class TaskLine:
             self._connection.fail("the line was closed")
             self._connection = None
 
-    async def _open(self) -> _Connection:
+    async def _open(self) -> LineConnection:
         self.close()
         # The path is signed as for every other call: that of the route.
         signed = self._signer.headers("POST", LINE_PATH, body=b"")
         secret = self._signer.line_secret(signed.get(SIGNED_ID_HEADER, ""))
-        made = _Connection(self._loop, secret, self._limit)
+        made = LineConnection(self._loop, secret, self._limit)
         headers = {**self._headers, **signed, "Connection": "Upgrade", "Upgrade": LINE_PROTOCOL, "Content-Length": "0"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         try:
@@ -130,8 +141,14 @@ class TaskLine:
         return made
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: first the head of an answer, then frames."""
+class LineConnection(asyncio.Protocol):
+    """One connection: first the head of an answer, then frames.
+
+    Args:
+        loop: The event loop.
+        secret: What is sent is signed with that.
+        limit: How many bytes of an answer are read.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, secret: bytes, limit: int) -> None:
         self._loop = loop
@@ -141,40 +158,58 @@ class _Connection(asyncio.Protocol):
         self._number = 0
         self._transport: Any = None
         self._opened: asyncio.Future[int] = loop.create_future()
-        self._answered: asyncio.Future[LineAnswer] | None = None
+        self._tell: Callable[[LineAnswer | LineError], None] | None = None
+        self._late: asyncio.TimerHandle | None = None
         self._used_at = loop.time()
         self._is_open = True
 
     def is_fresh(self, now: float) -> bool:
-        return self._is_open and self._answered is None and now - self._used_at < LINE_IDLE_SECONDS
+        """Whether a batch can be sent by it."""
+        return self._is_open and self._tell is None and now - self._used_at < LINE_IDLE_SECONDS
 
     async def open(self, head: bytes) -> int:
+        """Send the head of the opening; the status that it is answered with."""
         self._transport.write(head)
         return await self._opened
 
-    def send(self, batch: bytes) -> asyncio.Future[LineAnswer]:
-        self._answered = answered = self._loop.create_future()
+    def send(self, batch: bytes, tell: Callable[[LineAnswer | LineError], None], *, seconds: float) -> None:
+        """Send a batch.
+
+        Args:
+            batch: The batch, packed.
+            tell: Called with the answer, or with why there is none.
+            seconds: How long the answer may take.
+        """
+        self._tell = tell
         self._transport.write(batch_frame(self._secret, self._number, batch))
         self._number += 1
-        return answered
+        self._late = self._loop.call_later(seconds, self.fail, "it took too long")
 
     def fail(self, why: str) -> None:
+        """Close it, and say so to whoever waits for an answer."""
         self._is_open = False
-        answered, self._answered = self._answered, None
-        for waiting in (self._opened, answered):
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(LineError(why))
-                # Whoever was to read it may have gone.
-                waiting.exception()
+        if not self._opened.done():
+            self._opened.set_exception(LineError(why))
+            # Whoever was to read it may have gone.
+            self._opened.exception()
         if self._transport is not None:
             self._transport.abort()
+        self._answer(LineError(why))
 
-    # Of the transport.
+    def _answer(self, answer: LineAnswer | LineError) -> None:
+        tell, self._tell = self._tell, None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        if tell is not None:
+            tell(answer)
 
     def connection_made(self, transport: Any) -> None:
+        """Begin."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
         if self._head is not None:
             self._read_head(data)
             return
@@ -186,15 +221,14 @@ class _Connection(asyncio.Protocol):
         except LineFrameError as error:
             self.fail(str(error))
             return
-        answered, self._answered = self._answered, None
-        if answered is None:
+        if self._tell is None:
             self.fail("an answer to nothing")
             return
         self._used_at = self._loop.time()
-        if not answered.done():
-            answered.set_result(LineAnswer(status, body, reset))
+        self._answer(LineAnswer(status, body, reset))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
         self.fail("the connection was lost")
 
     def _read_head(self, data: bytes) -> None:

@@ -26,7 +26,7 @@ from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
-from perdure.transport.task_line import LineError, NoLineError, TaskLine
+from perdure.transport.task_line import LineConnection, LineError, NoLineError, TaskLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -207,6 +207,10 @@ class WireLink:
         if answer.status == 429 and answer.reset:
             raise RateLimitedError(answer.reset)
         return WireReply(answer.status, answer.body, is_native=True)
+
+    def open_line(self) -> LineConnection | None:
+        """Give the line for batches, if one is open and nothing is under way."""
+        return None if self._line is None else self._line.connection()
 
     def _open(self) -> ClientSession:
         if self._session is None:
