@@ -1,4 +1,5 @@
-"""A job that waits for others, keeps values, shows its status and sends an event; and the others, who answer it.
+"""A job that waits for others, keeps values, shows its status, sends an event and has another job run; and the others,
+who answer it.
 
 They are told URLs in a file, and answer in every process again: whoever is outside cannot know what has arrived.
 """
@@ -10,16 +11,22 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
-from perdure import IO, Client, Context, event_trigger
+from perdure import IO, Client, Context, event_trigger, invoke_trigger
 from tests.acceptance.programs import BodyLog
 from tests.acceptance.programs.expectation import Expectation
 from tests.scenarios.requests import post_now
 
+_ASKED = "invoke:4130e248b9a39f7ba2fb5d01605a7804698868c8436b4b17e2d6619b6999b2d6"
+"""The event that starts a run of ``asked`` with the idempotency key ``once``."""
+
 EXPECTED = Expectation(
-    outputs={"asking": {"request": 1, "own": 2, "event": 3, "deleted": True, "label": "Done"}},
-    statuses={"asking": ["SUCCESS"]},
+    outputs={
+        "asking": {"request": 1, "own": 2, "event": 3, "deleted": True, "label": "Done", "invoked": 4},
+        "asked": 4,
+    },
+    statuses={"asking": ["SUCCESS"], _ASKED: ["SUCCESS"]},
     attempts=[("callback", 1)],
-    names={"asking.start": 1, "answer": 1, "told": 1},
+    names={"asking.start": 1, "answer": 1, "told": 1, "invoke": 1},
     values={"n": 1, "job:n": 2, "run:n": 3},
     histories={"progress": 1},
 )
@@ -28,7 +35,7 @@ _LOOK_EVERY = 0.005
 
 
 def declare(client: Client, folder: Path) -> None:
-    """Declare the job."""
+    """Declare the jobs."""
     bodies = BodyLog(folder)
 
     @client.job(id="asking", name="Asking", version="1.0.0", trigger=event_trigger("asking.start"))
@@ -50,7 +57,20 @@ def declare(client: Client, folder: Path) -> None:
         status = await io.create_status("progress", label="Begun")
         done = await status.update("done", label="Done")
         await io.send_event("send", name="told")
-        return {"request": request, "own": own, "event": event.payload, "deleted": deleted, "label": done.label}
+        invoked = await io.invoke_and_wait("invoke", "asked", 4, idempotency_key="once")
+        return {
+            "request": request,
+            "own": own,
+            "event": event.payload,
+            "deleted": deleted,
+            "label": done.label,
+            "invoked": invoked,
+        }
+
+    @client.job(id="asked", name="Asked", version="1.0.0", trigger=invoke_trigger())
+    async def asked(payload: int, io: IO, ctx: Context) -> int:
+        bodies.note_run(ctx.run.id)
+        return payload
 
 
 async def begin(client: Client) -> None:
