@@ -6,6 +6,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from perdure.errors import InvalidArgumentError
+from perdure.protocol.value_paths import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,14 +81,25 @@ def redact_string(template: str, *values: object) -> RedactedString:
         values: What goes into the holes, as text.
 
     Raises:
-        InvalidArgumentError: There are not as many holes as values, or a hole is more than ``{}``.
+        InvalidArgumentError: There are not as many holes as values, a hole is more than ``{}``, or a value is neither
+            text nor a number: a variable of the environment that is missing, say, or a secret of another library's.
     """
+    if not isinstance(cast("object", template), str):
+        raise InvalidArgumentError(f"The template of redact_string is text, not {type_name(template)}.")
     strings = _visible_pieces(template)
     if len(strings) != len(values) + 1:
         raise InvalidArgumentError(f"redact_string has {len(strings) - 1} holes for {len(values)} values.")
-    # A redacted string given as a value would otherwise contribute its mask.
-    texts = [value.reveal() if isinstance(value, RedactedString) else str(value) for value in values]
-    return RedactedString(strings, texts)
+    return RedactedString(strings, [_hidden_piece(value, place) for place, value in enumerate(values, 1)])
+
+
+def _hidden_piece(value: object, place: int) -> str:
+    # A redacted string would otherwise contribute its mask.
+    if isinstance(value, RedactedString):
+        return value.reveal()
+    if not isinstance(value, str | int | float):
+        # It is not repeated: it may be secret.
+        raise InvalidArgumentError(f"redact_string hides text and numbers; value {place} is a {type_name(value)}.")
+    return str(value)
 
 
 def is_redacted_wire(value: object) -> bool:

@@ -7,6 +7,7 @@ import re
 from perdure.errors import InvalidArgumentError
 
 _PATTERN = re.compile(r"all|\d{3}-\d{3}|\d{3}|\dxx|\d{2}x|\s*\d{3}\s*(?:,\s*\d{3}\s*)+", re.ASCII)
+_STATUSES = range(100, 600)
 
 
 def match_status_pattern(pattern: str, status: int) -> bool:
@@ -33,9 +34,9 @@ def check_status_pattern(pattern: str) -> None:
     """Refuse a pattern that can never match.
 
     Raises:
-        InvalidArgumentError: It is none of the forms that ``match_status_pattern`` knows.
+        InvalidArgumentError: It is none of the forms that ``match_status_pattern`` knows, or asks for no HTTP status.
     """
-    if not _PATTERN.fullmatch(pattern):
+    if not any(match_status_pattern(pattern, status) for status in _STATUSES):
         raise InvalidArgumentError(
             f"{pattern!r} is no status pattern; write all, 429, 42x, 5xx, 500-599 or a list such as 429,503."
         )

@@ -569,6 +569,8 @@ async def test_bad_arguments_are_refused_where_they_are_given(app: App) -> None:
         "no function": lambda io: io.run_task("a"),
         "a coroutine": lambda io: io.run_task("b", asyncio.sleep(0)),  # type: ignore[call-overload]
         "a function of three": lambda io: io.run_task("c", too_much),
+        "a style": lambda io: io.run_task("s", lambda: 1, style={"style": "loud"}),
+        "a variant": lambda io: io.run_task("v", lambda: 1, style={"style": "minimal", "variant": 5}),
         "negative": lambda io: io.wait("d", -1),
         "no seconds": lambda io: io.wait("e"),
         "bounds": lambda io: io.random("f", min=2, max=1),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.redacted import (
@@ -78,6 +79,18 @@ def test_a_redacted_string_in_a_hole_gives_its_whole_text() -> None:
 def test_holes_and_values_must_correspond(template: str, values: tuple[object, ...]) -> None:
     with pytest.raises(InvalidArgumentError, match="redact_string"):
         redact_string(template, *values)
+
+
+@pytest.mark.parametrize("value", [None, b"hush", ["hush"], SecretStr("hush")], ids=type)
+def test_a_value_that_is_no_text_is_refused_in_place_of_what_it_would_be_written_as(value: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="value 2 is a") as caught:
+        redact_string("{}:{}", "user", value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_template_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="template"):
+        redact_string(5, "hush")  # type: ignore[arg-type]
 
 
 def test_an_error_message_does_not_show_the_value() -> None:

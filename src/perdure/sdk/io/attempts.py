@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from perdure.errors import InvalidArgumentError, UnserializableOutputError, ValueTooLargeError
+from perdure.errors import (
+    InvalidArgumentError,
+    PayloadValidationError,
+    UnserializableOutputError,
+    ValueTooLargeError,
+)
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
+from perdure.protocol.keys import display_key
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_waits import Operation
@@ -51,7 +57,10 @@ def stored_result(scope: Scope, ask: Ask, codec: Codec, parse_output: Callable[[
     """Return, or raise, what the memo holds for a key."""
     if ask.error is not None:
         raise note_failure(scope, rebuild(ask.error))
-    return decode_result(ask.output, codec, parse_output)
+    try:
+        return decode_result(ask.output, codec, parse_output)
+    except PayloadValidationError as error:
+        raise misfit_of(scope, ask, error) from error.__cause__
 
 
 def decode_result(output: JsonText | None, codec: Codec, parse_output: Callable[[Any], Any] | None) -> Any:
@@ -62,6 +71,13 @@ def decode_result(output: JsonText | None, codec: Codec, parse_output: Callable[
         return codec.decode(output)
     parsed = parse_output(load(output))
     return parsed if codec.is_plain else codec.decode(JsonText(dump(parsed)))
+
+
+def misfit_of(scope: Scope, ask: Ask, error: PayloadValidationError) -> BaseException:
+    """Say of which call the result does not fit; the body that asked for it is not tried again, nor would it help."""
+    place = f"{ask.operation} {display_key(ask.key)!r}"
+    told = f"{place}: {error.message} Catch this error, or ask for the type that comes."
+    return note_failure(scope, PayloadValidationError(told, issues=error.issues))
 
 
 def note_failure(scope: Scope, error: BaseException) -> BaseException:

@@ -101,7 +101,8 @@ async def call_body(
         if not limit.timer.expired():
             raise
         raise TaskTimeoutError(
-            f"An attempt of task {task.name!r} took longer than its timeout of {timeout:g} s."
+            f"An attempt of {task.operation} {task.display_key!r} took longer than its timeout of {timeout:g} s; "
+            "give it a longer timeout=, or retry=."
         ) from None
     finally:
         task.limit = None

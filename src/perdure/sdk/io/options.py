@@ -148,9 +148,14 @@ def style_details(style: object) -> dict[str, Any] | None:
     """Check the ``style`` of a call: ``{"style": "normal" | "minimal", "variant": …}``."""
     if style is None:
         return None
-    if not isinstance(style, Mapping):
-        raise InvalidArgumentError(f'style= is a dict such as {{"style": "minimal"}}; it was given {style!r:.60}.')
-    return dict(cast("Mapping[str, Any]", style))
+    shown = dict(cast("Mapping[str, Any]", style)) if isinstance(style, Mapping) else {}
+    if shown.get("style", "normal") not in ("normal", "minimal") or not isinstance(shown.get("variant", ""), str):
+        shown = {}
+    if not shown or not shown.keys() <= {"style", "variant"}:
+        raise InvalidArgumentError(
+            f'style= is {{"style": "normal" or "minimal"}}, maybe with a "variant"; it was given {style!r:.60}.'
+        )
+    return shown
 
 
 def redact_details(paths: object) -> dict[str, Any] | None:

@@ -9,11 +9,11 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from perdure.errors import RunError
+from perdure.errors import PayloadValidationError, RunError
 from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.codec import return_codec
-from perdure.sdk.io.attempts import Attempts, as_failure, note_failure, stored_result
+from perdure.sdk.io.attempts import Attempts, as_failure, misfit_of, note_failure, stored_result
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
 from perdure.sdk.io.registered import for_register, register_task
@@ -81,7 +81,7 @@ async def run_task(
             await execution.on_loop(call, execution.end_early)
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
-            return result if options.wrap is None else _wrapped(scope, options.wrap, result)
+            return result if options.wrap is None else _wrapped(scope, ask, options.wrap, result)
         stand_ins = execution.host.stand_ins
         if stand_ins is not None and (found := stand_ins.find(execution.memo.path(scope, ask))) is not None:
             fn, options = replace_body(found, ask, options)
@@ -94,16 +94,18 @@ async def run_task(
             elif fn.__code__.co_flags & inspect.CO_COROUTINE:
                 return await _run_plainly(attempts, fn)
         result = await attempts.run()
-        return result if options.wrap is None else _wrapped(scope, options.wrap, result)
+        return result if options.wrap is None else _wrapped(scope, ask, options.wrap, result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
             execution.forget(call, first)
         execution.finish(call, branch)
 
 
-def _wrapped(scope: Scope, wrap: Callable[[Any], Any], result: Any) -> Any:
+def _wrapped(scope: Scope, ask: Ask, wrap: Callable[[Any], Any], result: Any) -> Any:
     try:
         return wrap(result)
+    except PayloadValidationError as error:
+        raise misfit_of(scope, ask, error) from error.__cause__
     except RunError as error:
         raise note_failure(scope, error) from error.__cause__
 
