@@ -335,3 +335,13 @@ async def test_what_the_server_does_itself_is_running_for_clients() -> None:
     async with executing() as endpoint:
         made = await endpoint.create(operation="fetch", params={"url": "http://127.0.0.1:9/"})
         assert (made.body["task"]["status"], made.body["task"]["operation"]) == ("RUNNING", "fetch")
+
+
+async def test_an_execution_is_to_end_when_the_server_is_about_to_stop() -> None:
+    async with executing() as endpoint:
+        before = (await endpoint.create()).body["task"]
+        endpoint.api.node.engine.hints.stop()
+        after = (await endpoint.create(OTHER)).body["task"]
+        done = (await endpoint.complete(before["id"], {"output": "1"})).body
+        assert [task["forceYield"] for task in (before, after, done)] == [False, True, True]
+        assert (after["status"], done["status"]) == ("RUNNING", "COMPLETED")

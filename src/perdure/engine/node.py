@@ -264,6 +264,7 @@ class Node:
                 self._registration, environment_no=number, open_app=endpoints.open_worker, monotonic=clock.monotonic
             ),
             texts=StoredTexts(storage, clock, number),
+            hints=self.hints,
         )
 
     async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
+    from perdure.engine.hints import Hints
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
     from perdure.engine.sources import Sources
@@ -61,6 +62,7 @@ class RemoteDesk:
         public_keys: Callable[[], Sequence[str]],
         workers: Workers,
         texts: StoredTexts,
+        hints: Hints,
     ) -> None:
         self.environment_no = environment_no
         self._storage = storage
@@ -72,6 +74,7 @@ class RemoteDesk:
         self.http_endpoints = http_endpoints
         self.workers = workers
         self.texts = texts
+        self._hints = hints
         self.public_keys = public_keys
         self.sources = sources
 
@@ -81,8 +84,9 @@ class RemoteDesk:
         return self._directory.tenants[self.environment_no]
 
     def show(self, task: RemoteTask, *, is_native: bool = False) -> ServerTask:
-        """Show a task to its endpoint."""
-        return server_task(task, self._callbacks.url, is_native=is_native)
+        """Show a task to its endpoint, which is to end its execution if this node is about to stop."""
+        # The run goes on, where it is, as soon as there is a node again.
+        return server_task(task, self._callbacks.url, is_native=is_native, force_yield=self._hints.stopping.is_set())
 
     async def await_event(self, url: str, waits: Sequence[EventWait]) -> str:
         """Let the task whose callback URL that is wait for an event, and not only for a request.

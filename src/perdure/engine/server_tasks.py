@@ -86,8 +86,13 @@ def _fetch_output(error: ErrorInfo) -> bytes:
     return _encode(shown | cast("dict[str, Any]", body) if isinstance(body, dict) else shown)
 
 
-def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_native: bool = False) -> ServerTask:
-    """Show a task to its endpoint; to one of perdure's also what its exception is made again from."""
+def server_task(
+    task: RemoteTask, callback_url: Callable[[str], str], *, is_native: bool = False, force_yield: bool = False
+) -> ServerTask:
+    """Show a task to its endpoint; to one of perdure's also what its exception is made again from.
+
+    ``force_yield``: the endpoint is to end its execution.
+    """
     details: dict[str, Any] = {} if task.details is None else load(task.details)
     has_callback = details.get("callback") is True
     return ServerTask(
@@ -110,7 +115,7 @@ def server_task(task: RemoteTask, callback_url: Callable[[str], str], *, is_nati
         idempotency_key=task.key,
         operation=_WIRE_OPERATIONS.get(task.operation),
         callback_url=callback_url(task.id) if has_callback else None,
-        force_yield=False,
+        force_yield=force_yield,
         child_execution_mode="PARALLEL" if details.get("parallel") is True else "SEQUENTIAL",
     )
 
