@@ -46,7 +46,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/{endpoint_id}/schedules/{dynamic_id}/registrations": {
         "id": "k", "type": "interval", "options": {"seconds": 60},
     },
-    "/api/v2/{endpoint_id}/sources/{key}": {"options": {}},
+    "/api/v2/{endpoint_id}/sources/{key}": {},
     "/api/v1/{endpoint_id}/sources/{key}": {"registeredEvents": []},
     "/api/v1/webhooks/{key}": {"active": False},
     "/api/v2/{endpoint_id}/triggers/{trigger_id}/registrations/{key}": REGISTRATION,

@@ -293,6 +293,21 @@ async def test_an_unknown_job_cannot_be_invoked() -> None:
     assert (answer.status, answer.body["error"], answer.body["message"]) == (404, "Job not found", "Job not found")
 
 
+@pytest.mark.parametrize("filter", [{"a": [1, "x"]}, {"a": [{"$regex": "(a+)+$"}]}, {"a": [{"$between": [5]}]}])
+async def test_an_event_filter_that_is_none_is_refused(filter: object) -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(callback={"enabled": True})
+        body = {"url": made.body["task"]["callbackUrl"], "name": "n", "filter": filter}
+        answer = await endpoint.api.post("/api/v1/event-dispatchers/ephemeral", body)
+        assert (answer.status, answer.code) == (422, "invalid_filter")
+
+
+async def test_a_callback_that_is_not_enabled_is_none() -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(callback={"timeoutInSeconds": 60})
+        assert (made.body["task"]["status"], made.body["task"]["callbackUrl"]) == ("RUNNING", None)
+
+
 async def test_events_are_sent_to_callback_urls_of_this_server_alone() -> None:
     async with serving() as api:
         body = {"url": "https://example.com/api/v1/tasks/task_1/callback/guess", "name": "n"}

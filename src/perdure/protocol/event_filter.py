@@ -52,8 +52,8 @@ def compile_event_filter(filter: object, *, lenient: bool = False, path: str = "
 
     Args:
         filter: An object whose keys lead to lists of matchers or to nested filters; all must match.
-        lenient: Keep what v2 makes of filters that are refused otherwise: in a list that mixes kinds the
-            plain values are ignored, an unknown operator holds. Each such place becomes a warning.
+        lenient: Keep what v2 makes of filters that are refused otherwise: among operators plain values are
+            ignored, an unknown operator beside known ones holds. Each such place becomes a warning.
         path: What the filter is called in messages.
 
     Raises:
@@ -138,7 +138,7 @@ class FilterCompiler:
         """Compile a list of matchers: one of the plain values, or all of the operators. An empty one always holds."""
         if not items:
             return _always
-        if all(is_plain(item) for item in items) and self._is_one_kind(items, path):
+        if all(is_plain(item) for item in items):
             return equals_one_of(items, path)
         conditions: list[Condition] = []
         for index, item in enumerate(items):
@@ -156,23 +156,18 @@ class FilterCompiler:
         if not matcher:
             self.complain(path, "an object without an operator", "always holds")
         conditions: list[Condition] = []
+        is_none = not any(name in operators for name in matcher)
         for name, operand in matcher.items():
             self._count(path)
             place = child_path(path, name)
             if name in operators:
                 conditions.append(compile_operator(cast("str", name), operand, place))
+            elif is_none:
+                # v2 refuses it, too, where it is declared.
+                raise InvalidFilterError(f"{place}: an unknown operator is not allowed.")
             else:
                 self.complain(place, "an unknown operator", "always holds")
         return conditions
-
-    def _is_one_kind(self, values: list[object], path: str) -> bool:
-        try:
-            equals_one_of(values, path)
-        except InvalidFilterError:
-            if not self.lenient:
-                raise
-            return False
-        return True
 
     def complain(self, path: str, what: str, meaning: str) -> None:
         """Refuse a place of the filter, or warn of it where v2's meaning is kept.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec import UNSET
 
-from perdure.errors import JsonError
 from perdure.protocol.execution import (
     AutoYielded,
     ErrorInfo,
@@ -27,7 +26,6 @@ from perdure.protocol.json_text import check
 from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.errors import ErrorWithStack
 from perdure.protocol.messages.outcomes import (
-    NestedBlock,
     RunJobAutoYield,
     RunJobAutoYieldWithTask,
     RunJobCanceled,
@@ -44,12 +42,13 @@ from perdure.protocol.messages.outcomes import (
     RunJobYield,
     decode_run_job_response,
 )
+from perdure.transport.nested_blocks import nested_block
 
 if TYPE_CHECKING:
-    from perdure.protocol.messages.outcomes import BranchSignal, RunJobBranchOutcome
+    from perdure.protocol.messages.outcomes import RunJobBranchOutcome
     from perdure.protocol.messages.tasks import ServerTask
+    from perdure.transport.nested_blocks import BranchSignal
 
-_NESTED = "Unknown error"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -128,7 +127,7 @@ class _Stops:
         self._yields.append(AutoYielded(f"ran out of its time at {stop.data.location}"))
 
     def _add_child(self, child: RunJobBranchOutcome) -> None:
-        nested = _nested_block(child)
+        nested = nested_block(child)
         if nested is None:
             self.add(child)
             return
@@ -185,16 +184,6 @@ def error_info(error: ErrorWithStack) -> ErrorInfo:
         None if error.stack is UNSET else error.stack,
         None if error.data is UNSET else JsonText(check(error.data)),
     )
-
-
-def _nested_block(child: RunJobBranchOutcome) -> NestedBlock | None:
-    """Read the block that an error stands for; ``None``: it is an error, whatever its text looks like."""
-    if not isinstance(child, RunJobError) or child.error.name != _NESTED:
-        return None
-    try:
-        return decode_message(child.error.message.encode(), NestedBlock)
-    except (JsonError, MessageShapeError):
-        return None
 
 
 def _cause(signal: BranchSignal) -> ErrorInfo:

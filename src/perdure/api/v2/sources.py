@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 async def update_source(call: Call) -> Response:
     """Note that a source is registered with its vendor."""
     body = await read_message(call, UpdateSourceBody)
-    return await _update(call, body.options, body.secret, body.data)
+    return await _update(call, {} if body.options is UNSET else body.options, body.secret, body.data)
 
 
 async def update_source_v1(call: Call) -> Response:

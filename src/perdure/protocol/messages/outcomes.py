@@ -156,28 +156,6 @@ class RunJobResumeWithParallelTask(RunJobOutcome, frozen=True, kw_only=True, tag
     child_errors: list[RunJobBranchOutcome]
 
 
-class BranchSignal(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why a branch inside a nested block stopped, as the client has it itself: by its members (section 18, row 2).
-
-    Attributes:
-        cause: The error of a task that is to be tried again.
-    """
-
-    task: ServerTask | UnsetType = UNSET
-    cause: Raw | UnsetType = UNSET
-    retry_at: Instant | UnsetType = UNSET
-    key: str | UnsetType = UNSET
-    location: str | UnsetType = UNSET
-    child_errors: list[BranchSignal] | UnsetType = UNSET
-
-
-class NestedBlock(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A block inside a block: the text of the error by which the client reports it (section 18, row 2)."""
-
-    task: ServerTask
-    child_errors: list[BranchSignal]
-
-
 RunJobResponse = RunJobBranchOutcome | RunJobSuccess | RunJobResumeWithParallelTask
 """The answer of EXECUTE_JOB."""
 

@@ -92,7 +92,7 @@ class UpdateSourceBody(Struct, frozen=True, kw_only=True, rename="camel"):
     key: str | UnsetType = UNSET
     secret: str | UnsetType = UNSET
     data: Raw | UnsetType = UNSET
-    options: dict[str, list[str]]
+    options: dict[str, list[str]] | UnsetType = UNSET
 
 
 class UpdateSourceBodyV1(Struct, frozen=True, kw_only=True, rename="camel"):

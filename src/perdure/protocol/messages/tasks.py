@@ -40,7 +40,7 @@ class RetryOptions(Struct, frozen=True, kw_only=True, rename="camel"):
 class CallbackOptions(Struct, frozen=True, kw_only=True, rename="camel"):
     """Whether a task waits for a request, and for how many seconds; 0 or less: for ever (section 8.1)."""
 
-    enabled: bool
+    enabled: bool = False
     timeout_in_seconds: int | float = 3600
 
 
