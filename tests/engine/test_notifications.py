@@ -10,6 +10,7 @@ import pytest
 
 from perdure.engine.deliveries import ATTEMPTS
 from perdure.engine.rounds import AT_ONCE
+from perdure.errors import NotFoundError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
@@ -173,6 +174,38 @@ async def test_what_nobody_here_can_be_told_waits_for_the_code(storage: Storage,
         await app.happened("notify")
         await left(it, 0)
     assert [body["status"] for _, body in app.notified] == ["CANCELED"]
+
+
+async def test_an_app_that_was_away_is_told_as_soon_as_it_registers_anew(storage: Storage, app: ScriptedApp) -> None:
+    class Away(ScriptedApp):
+        is_away = True
+
+        async def notify(self, job_id: str, notification: JsonText) -> None:
+            if self.is_away:
+                raise NotFoundError("nobody is there")
+            await super().notify(job_id, notification)
+
+    away = Away(app.clock).job("a", succeeds, notify_success=True)
+    async with world(storage, away) as it:
+        await it.ended(await it.platform.invoke_job(InvokeRequest("a")))
+        await tried(it)
+        await put_off(it)
+        away.is_away = False
+        await it.node.add(away)
+        await told(it, 1)
+        await left(it, 0)
+
+
+async def test_an_app_that_fails_is_not_told_sooner_for_registering_anew(storage: Storage, app: ScriptedApp) -> None:
+    app.deaf_for = 100
+    async with world(storage, app.job("a", succeeds, notify_success=True)) as it:
+        await it.ended(await it.platform.invoke_job(InvokeRequest("a")))
+        await told(it, 1)
+        await put_off(it)
+        await it.node.add(app)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(app.notified) == 1
 
 
 async def test_a_bounded_number_is_told_at_once(storage: Storage, app: ScriptedApp) -> None:

@@ -15,7 +15,7 @@ from perdure.sdk.node import Node
 from perdure.sdk.records import Run, RunTask
 from perdure.sdk.start import BackgroundStart, Start
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """How long a run may take to get where a test waits for it, in seconds."""
 
 
@@ -76,8 +76,12 @@ class App:
     async def finish(self, run: RunHandle[Any] | str) -> Run:
         """Wait until a run has ended; the whole of it."""
         run_id = run if isinstance(run, str) else run.id
-        await self.client.connected().call(lambda platform: platform.wait_for_run(run_id, timeout=PATIENCE))
+        await self.wait(run_id)
         return await self.look_up(run_id)
+
+    async def wait(self, run_id: str, *, timeout: float = PATIENCE) -> None:
+        """Wait until a run has ended."""
+        await self.client.connected().call(lambda platform: platform.wait_for_run(run_id, timeout=timeout))
 
     async def look_up(self, run_id: str) -> Run:
         """A run with all of its tasks and log lines, from every page, each at its place."""

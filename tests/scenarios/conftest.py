@@ -20,11 +20,14 @@ from tests.plain_twins.async_only import DIFFERENT
 from tests.scenarios.app import App
 from tests.scenarios.embedded_only import reason_of
 from tests.scenarios.oracles import check_database
-from tests.scenarios.remote import WAY, RemoteApp
+from tests.scenarios.remote import WAY, make_app
 
 LOGGER = "shop.orders"
 """The logger that the code of jobs logs with."""
 
+
+OWN_APPS = ("test_random_programs",)
+"""Files whose tests make their apps themselves, many of them."""
 
 PROVE = bool(os.environ.get("PERDURE_PROVE"))
 
@@ -85,8 +88,8 @@ def _choose_remote(items: list[pytest.Item]) -> None:
     chosen: list[pytest.Item] = []
     for item in items:
         given, names = _parameters(item), item.fixturenames if isinstance(item, pytest.Function) else []
-        has_app = "app" in names or "durable_app" in names
-        is_kept = WAY == "worker" and given.get("job_kind") != "plain"
+        has_app = "app" in names or "durable_app" in names or item.path.stem in OWN_APPS
+        is_kept = WAY == "worker" and given.get("job_kind", given.get("kind")) != "plain"
         way = "sticky" if is_kept else "replay"
         if not has_app or given.get("app", "file") != "file" or given.get("force_replay") != way:
             continue
@@ -95,6 +98,12 @@ def _choose_remote(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
         chosen.append(item)
     items[:] = chosen
+
+
+@pytest.fixture
+def outside_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server call an app on this machine also for environments in which it would not."""
+    monkeypatch.setenv("PERDURE_EGRESS_ALLOW", "127.0.0.0/8")
 
 
 @pytest.fixture(params=["sticky", "replay"])
@@ -109,7 +118,7 @@ def app(
 ) -> Iterator[App]:
     """An app on a database of each kind, in each way of running."""
     path = tmp_path / "perdure.db" if request.param == "file" else None
-    yield _make("sqlite://" if path is None else f"sqlite:///{path}", force_replay=force_replay)
+    yield make_app("sqlite://" if path is None else f"sqlite:///{path}", force_replay=force_replay)
     _check(path, caplog)
 
 
@@ -117,14 +126,8 @@ def app(
 def durable_app(force_replay: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[App]:
     """An app on a database that outlives its node."""
     path = tmp_path / "perdure.db"
-    yield _make(f"sqlite:///{path}", force_replay=force_replay)
+    yield make_app(f"sqlite:///{path}", force_replay=force_replay)
     _check(path, caplog)
-
-
-def _make(database_url: str, *, force_replay: bool) -> App:
-    if WAY:
-        return RemoteApp(database_url, is_worker=WAY == "worker", force_replay=force_replay)
-    return App(database_url, force_replay=force_replay)
 
 
 def _check(path: Path | None, caplog: pytest.LogCaptureFixture) -> None:

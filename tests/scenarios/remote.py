@@ -10,11 +10,12 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from anyio.from_thread import start_blocking_portal
 from uvicorn import Server
 
 from perdure.adapters.worker import Worker
@@ -25,6 +26,9 @@ from tests.scenarios.app import PATIENCE, App
 
 WAY = os.environ.get("PERDURE_SCENARIOS", "")
 """By which way jobs are executed: ``http``, ``worker``, or, if nothing is said, in an embedded node."""
+
+MOMENTS = 1000 if WAY else 10
+"""How many turns of the event loop what is about to end may take: more with sockets in between."""
 
 KEY = "tr_dev_scenarios0123456789"
 
@@ -78,13 +82,18 @@ class RemoteApp(App):
     def start(self) -> Any:
         return self._started()
 
+    @contextmanager
+    def start_background(self) -> Iterator[Node]:  # type: ignore[override]
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(self._started()) as node:
+            yield node
+
     @asynccontextmanager
     async def start_and_interrupt(self) -> AsyncIterator[Node]:
         async with self._started(grace=0) as node:
             yield node
 
     @asynccontextmanager
-    async def _started(self, *, grace: float = PATIENCE) -> AsyncIterator[Node]:
+    async def _started(self, *, grace: float = 10) -> AsyncIterator[Node]:
         server = await start_embedded(
             None, database_url=self.database_url, api_key=KEY, inherited=_listen(self._port), serves_all=False
         )
@@ -112,7 +121,8 @@ class RemoteApp(App):
             await _first(ready.wait(), working)
             yield
         finally:
-            worker.stop()
+            # Its server has stopped: there is nobody to whom it could say that it drains.
+            working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
     @asynccontextmanager
@@ -129,6 +139,13 @@ class RemoteApp(App):
         finally:
             await server.shutdown(sockets=[listening])
             await jobs._handler.close()
+
+
+def make_app(database_url: str, *, force_replay: bool) -> App:
+    """Make an app whose jobs are executed by the `WAY` that is chosen."""
+    if WAY:
+        return RemoteApp(database_url, is_worker=WAY == "worker", force_replay=force_replay)
+    return App(database_url, force_replay=force_replay)
 
 
 def _bound(port: int) -> socket.socket:

@@ -57,8 +57,16 @@ async def test_what_is_no_cursor_is_refused(app: App, cursor: Any) -> None:
                 await call
 
 
-@pytest.mark.parametrize("take", ["5", 2.0, True, 51, -1], ids=repr)
+@pytest.mark.parametrize("take", [2.0, True, 51, -1], ids=repr)
 async def test_what_is_no_size_of_a_page_is_refused(app: App, take: Any) -> None:
+    await ask_for_pages(app, take)
+
+
+async def test_a_size_of_a_page_that_is_text_is_refused(app: App) -> None:
+    await ask_for_pages(app, "5")
+
+
+async def ask_for_pages(app: App, take: Any) -> None:
     @app.job
     async def job(payload: Any) -> None: ...
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from perdure import IO
 from perdure.errors import BlockedAddressError, InvalidArgumentError, InvalidUrlError
 from tests.scenarios.app import PATIENCE, App
+from tests.scenarios.remote import KEY
 
 
 class Receiver:
@@ -80,7 +81,7 @@ async def test_a_url_is_told_of_a_runs_end_and_can_check_who_says_so(app: App) -
 
 
 async def test_the_key_of_the_environment_signs_if_there_is_one(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PERDURE_API_KEY", "tr_dev_abc")
+    monkeypatch.setenv("PERDURE_API_KEY", KEY)
 
     @app.job
     async def fail(payload: Any, io: IO) -> None:
@@ -90,7 +91,7 @@ async def test_the_key_of_the_environment_signs_if_there_is_one(app: App, monkey
         await app.client.invoke(fail, callback_url=receiver.url)
         headers, body, told = await receiver.taken()
     assert (told["ok"], told["status"], told["error"]["message"]) == (False, "FAILURE", "no")
-    assert headers["x-trigger-signature-256"] == hmac.new(b"tr_dev_abc", body, sha256).hexdigest()
+    assert headers["x-trigger-signature-256"] == hmac.new(KEY.encode(), body, sha256).hexdigest()
 
 
 async def test_every_way_to_invoke_takes_a_url(app: App) -> None:

@@ -20,6 +20,7 @@ from tests.scenarios.app import App
         ("prev", "prev", "PREVIEW"),
     ],
 )
+@pytest.mark.usefixtures("outside_development")
 async def test_a_job_is_told_its_environment(
     app: App, monkeypatch: pytest.MonkeyPatch, variable: str | None, slug: str, kind: str
 ) -> None:

@@ -180,6 +180,19 @@ async def test_ctx_is_the_same_in_every_execution_and_cannot_be_changed(app: App
 
 async def test_an_unknown_job_is_not_found_and_the_nearest_name_is_told(app: App) -> None:
     @app.job(id="welcome-mail")
+    async def welcome(payload: Any) -> None: ...
+
+    async with app.start():
+        with pytest.raises(NotFoundError, match="welcome-mail"):
+            await app.client.invoke("welcome-mial")
+        with pytest.raises(NotFoundError):
+            await app.client.get_run("run_unknown")
+        with pytest.raises(NotFoundError):
+            await app.client.cancel_run("run_unknown")
+
+
+async def test_a_job_that_invokes_an_unknown_one_is_told_the_nearest_name(app: App) -> None:
+    @app.job(id="welcome-mail")
     async def welcome(payload: Any, io: IO) -> str:
         try:
             await io.invoke("k", "welcom-mail")
@@ -188,15 +201,7 @@ async def test_an_unknown_job_is_not_found_and_the_nearest_name_is_told(app: App
             return error.message
         return "no error"
 
-    async with app.start():
-        with pytest.raises(NotFoundError, match="welcome-mail"):
-            await app.client.invoke("welcome-mial")
-        handle = await app.client.invoke(welcome)
-        assert "welcome-mail" in await handle.result(timeout=PATIENCE)
-        with pytest.raises(NotFoundError):
-            await app.client.get_run("run_unknown")
-        with pytest.raises(NotFoundError):
-            await app.client.cancel_run("run_unknown")
+    assert "welcome-mail" in await app.result(welcome)
 
 
 async def test_invoking_an_event_job_works_and_its_event_trigger_is_not_asked(app: App) -> None:

@@ -13,6 +13,7 @@ from perdure import IO
 from perdure.errors import StorageFullError
 from perdure.sdk import host
 from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.remote import MOMENTS
 
 
 async def test_runs_beyond_those_that_are_kept_replay(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ async def test_a_result_that_cannot_be_stored_is_made_again(app: App) -> None:
 
 async def _alive(held: list[weakref.ref[Any]]) -> int:
     """How many are still there, once what is about to end in the next moments has."""
-    for _ in range(10):
+    for _ in range(MOMENTS):
         await asyncio.sleep(0)
         gc.collect()
         if not any(one() is not None for one in held):

@@ -13,6 +13,7 @@ from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.attempts import Attempts
 from perdure.sdk.scope import OpenTask, Scope
 from tests.scenarios.app import App
+from tests.scenarios.remote import MOMENTS
 
 RUNS = 20
 
@@ -28,7 +29,7 @@ class Leftovers:
 
     async def now(self) -> Counter[str]:
         """Count, once what is about to end in the next moments has."""
-        for _ in range(10):
+        for _ in range(MOMENTS):
             await asyncio.sleep(0)
             found = _count() - self._before
             if not found:

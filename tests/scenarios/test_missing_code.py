@@ -36,7 +36,7 @@ async def test_a_run_waits_for_its_code_and_goes_on_when_it_is_back(durable_app:
         run = await without.says(handle.id, "no code for job report")
         assert not run.status.is_final
         with pytest.raises(TimeoutError):
-            await without.client.connected().platform.wait_for_run(handle.id, timeout=0.05)
+            await without.wait(handle.id, timeout=0.05)
 
     back = durable_app.successor()
     declare(back, gate, log, version="2.0.0")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from perdure import IO, SyncIO
 from perdure.sdk.records import Run
-from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.app import App, all_tasks
 from tests.scenarios.oracles import check_database
 from tests.scenarios.programs import (
     PROGRAMS,
@@ -33,11 +33,12 @@ from tests.scenarios.programs import (
     has_plain_code,
     paths_of,
 )
+from tests.scenarios.remote import WAY, make_app
 
 PROVING = bool(os.environ.get("PERDURE_PROVE"))
 
 many = settings(
-    max_examples=300 if PROVING else 25,
+    max_examples=300 if PROVING else 8 if WAY else 25,
     derandomize=not PROVING,
     deadline=None,
     database=None,
@@ -100,13 +101,12 @@ def run_on_disk(make: Any, *, force_replay: bool) -> None:
     """Run a test's coroutine on a fresh database, and look at what it leaves."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "perdure.db"
-        work: Coroutine[Any, Any, None] = make(App(f"sqlite:///{path}", force_replay=force_replay))
+        work: Coroutine[Any, Any, None] = make(make_app(f"sqlite:///{path}", force_replay=force_replay))
         asyncio.run(work)
         check_database(path)
 
 
 @kinds
-@pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
 @many
 @given(program=PROGRAMS, points=st.lists(st.integers(1, 12), min_size=1, max_size=3))
 def test_a_program_that_is_interrupted_gives_what_it_must(
@@ -122,7 +122,7 @@ def test_a_program_that_is_interrupted_gives_what_it_must(
             async with app.start_and_interrupt():
                 if run_id is None:
                     run_id = (await app.client.invoke(job)).id
-                ended = asyncio.create_task(app.client.connected().platform.wait_for_run(run_id, timeout=PATIENCE))
+                ended = asyncio.create_task(app.wait(run_id))
                 stuck = asyncio.create_task(journal.stuck.wait())
                 await asyncio.wait({ended, stuck}, return_when=asyncio.FIRST_COMPLETED)
                 stuck.cancel()
@@ -140,7 +140,6 @@ def test_a_program_that_is_interrupted_gives_what_it_must(
 
 
 @kinds
-@pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
 @many
 @given(program=PROGRAMS)
 def test_a_program_gives_what_it_must_and_each_body_ends_once(kind: str, force_replay: bool, program: Program) -> None:

@@ -79,10 +79,10 @@ async def test_a_scheduled_job_is_given_the_times_of_its_tick_and_of_the_one_bef
     begun = datetime.now(UTC)
     async with durable_app.start():
         ended = datetime.now(UTC)
-    for hours in (1.5, 4.5):
+    for count, hours in enumerate((1.5, 4.5), start=1):
         later(hours * 3600)
         async with durable_app.start():
-            await seen.reach(len(seen.runs) + 1)
+            await seen.reach(count)
     (first, context), (second, _) = seen.runs
     assert begun - timedelta(milliseconds=1) <= first.ts - timedelta(hours=1) <= ended
     assert first.last_timestamp is None

@@ -284,6 +284,7 @@ async def test_a_change_must_change_something(app: App) -> None:
             await app.client.update_status(handle.id, "k")
 
 
+@pytest.mark.usefixtures("outside_development")
 async def test_statuses_of_unknown_runs_and_of_other_environments_are_not_found(
     durable_app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,7 +297,7 @@ async def test_statuses_of_unknown_runs_and_of_other_environments_are_not_found(
         await durable_app.finish(handle)
     monkeypatch.setenv("PERDURE_ENVIRONMENT", "prod")
     async with durable_app.start():
-        for run_id in (handle.id, "run_nowhere", ""):
+        for run_id in (handle.id, "run_nowhere"):
             with pytest.raises(NotFoundError, match="There is no run"):
                 await durable_app.client.get_run_statuses(run_id)
             with pytest.raises(NotFoundError, match="There is no run"):
@@ -304,6 +305,14 @@ async def test_statuses_of_unknown_runs_and_of_other_environments_are_not_found(
     monkeypatch.delenv("PERDURE_ENVIRONMENT")
     async with durable_app.start():
         assert (await durable_app.client.get_run_statuses(handle.id)).statuses == (status("import", ("A", None, None)),)
+
+
+async def test_the_statuses_of_a_run_without_an_id_are_not_found(app: App) -> None:
+    async with app.start():
+        with pytest.raises(NotFoundError, match="There is no run"):
+            await app.client.get_run_statuses("")
+        with pytest.raises(NotFoundError, match="There is no run"):
+            await app.client.update_status("", "import", label="B")
 
 
 async def test_a_status_too_many_fails_its_task_in_every_execution(app: App) -> None:

@@ -513,6 +513,7 @@ def test_the_blocking_store_does_the_same(app: App) -> None:
             store.set("..", 1)
 
 
+@pytest.mark.usefixtures("outside_development")
 async def test_values_outlive_the_node_and_belong_to_their_environment(
     durable_app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

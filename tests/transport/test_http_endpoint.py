@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from perdure.errors import FetchFailedError
+from perdure.errors import FetchFailedError, NotFoundError
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
     DynamicTriggerSpec,
@@ -99,6 +99,19 @@ async def execute(body: Any, *, status: str = "200 OK", headers: dict[str, str] 
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with asking(response(data, status=status, headers=headers)) as (endpoint, _, _):
         return await endpoint.execute(REQUEST)
+
+
+async def test_an_app_that_is_not_there_to_be_told_of_an_end_is_told_apart_from_one_that_fails() -> None:
+    end = JsonText('{"id":"run_1"}')
+    async with asking(response(b'{"message":"Job not found"}', status="404 Not Found")) as (endpoint, _, _):
+        with pytest.raises(NotFoundError, match="Job not found"):
+            await endpoint.notify("job", end)
+    async with asking(b"no HTTP\r\n\r\n") as (endpoint, _, _):
+        with pytest.raises(NotFoundError, match="Nobody answers"):
+            await endpoint.notify("job", end)
+    async with asking(response(status="500 Internal Server Error")) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError):
+            await endpoint.notify("job", end)
 
 
 async def test_an_app_is_told_of_the_trace_that_it_is_to_continue() -> None:

@@ -19,6 +19,8 @@ from perdure.storage import notifications
 from perdure.storage.notifications import Notification
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
@@ -76,7 +78,7 @@ class Deliveries(Rounds[Notification]):
         endpoint = self._directory.hosts.get(notification.job_no)
         if endpoint is None:
             until = self._clock.now() + _WITHOUT_CODE
-            await self._storage.write(notifications.postpone_if_taken, notification, until=until, counts=False)
+            await self._postpone(notification, until, counts=False, is_absent=True)
             return False
         await endpoint.notify(notification.job_id, notification.body)
         return True
@@ -91,6 +93,11 @@ class Deliveries(Rounds[Notification]):
                 return
             _log.warning("The end of run %s could not be told to %s: %s", notification.id, whom, what)
             until = self._clock.now() + delay_after(notification.attempts)
-            await self._storage.write(notifications.postpone_if_taken, notification, until=until, counts=True)
+            # An app elsewhere may be asked in vain for long; when it registers anew, it is there.
+            await self._postpone(notification, until, counts=True, is_absent=isinstance(error, NotFoundError))
         except StorageError as failure:
             _log.warning("Notification %s: %s", notification.id, failure.message)
+
+    async def _postpone(self, one: Notification, until: datetime, *, counts: bool, is_absent: bool) -> None:
+        postpone = notifications.postpone_if_taken
+        await self._storage.write(postpone, one, until=until, counts=counts, is_absent=is_absent)

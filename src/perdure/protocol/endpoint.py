@@ -146,6 +146,9 @@ class Endpoint(Protocol):
         """Tell the app that a run of a job has ended; what it raises means that it is to be told again later.
 
         ``notification`` is the body of RUN_NOTIFICATION (v2 protocol, section 6.10).
+
+        Raises:
+            NotFoundError: Nobody is there, or has no such job any more: it is to be told when the app is back.
         """
         ...
 

@@ -140,9 +140,19 @@ async def take_due(tx: Session, *, now: datetime, due_again_at: datetime, limit:
     return taken
 
 
-async def postpone_if_taken(tx: Session, taken: Notification, *, until: datetime, counts: bool) -> None:
-    """Let a notification that could not be told be due later; whether the attempt ``counts``."""
-    await tx.run("postpone_if_taken", not counts, to_due_ms(until), taken.number, taken.id, taken.attempts)
+async def postpone_if_taken(
+    tx: Session, taken: Notification, *, until: datetime, counts: bool, is_absent: bool = False
+) -> None:
+    """Let a notification that could not be told be due later.
+
+    Args:
+        tx: The transaction.
+        taken: The notification.
+        until: When it is due.
+        counts: Whether the attempt counts.
+        is_absent: Whether the code was not there that is to be told: it is due when that is back.
+    """
+    await tx.run("postpone_if_taken", not counts, is_absent, to_due_ms(until), taken.number, taken.id, taken.attempts)
 
 
 async def delete_if_taken(tx: Session, taken: Notification) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
+from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, NotFoundError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.delivery import (
@@ -70,6 +70,7 @@ _MARGIN_MS: Final = 350
 _NO_PING: Final = (
     "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
 )
+_NOT_FOUND: Final = 404
 _GONE: Final = "the suspended run is no longer kept in memory"
 
 
@@ -278,8 +279,19 @@ class HttpEndpoint:
         return self._kept.resolve(run_id, epoch, [known_task(task) for task in tasks])
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
-        """Tell the app that a run of a job has ended (v2 protocol, section 3.13)."""
-        self._link.check(await self._link.post(Action.RUN_NOTIFICATION, body=notification.encode()))
+        """Tell the app that a run of a job has ended (v2 protocol, section 3.13).
+
+        Raises:
+            NotFoundError: Nobody answers, or the app has no such job.
+            FetchFailedError: It answers that it failed.
+        """
+        try:
+            answer = await self._link.post(Action.RUN_NOTIFICATION, body=notification.encode())
+        except FetchFailedError as error:
+            raise NotFoundError(f"Nobody answers at {self.url}: {error.message}") from error
+        if answer.status == _NOT_FOUND:
+            raise NotFoundError(message_of(answer) or f"{self.url} knows nothing of job {job_id!r}.")
+        self._link.check(answer)
 
     def abort(self, run_id: str, reason: str) -> None:
         """Have workers stop a run, or forget it; an app behind a URL learns from its next call that it has lost it."""

@@ -42,14 +42,14 @@ SELECT notification_no FROM notifications WHERE due_at <= :now ORDER BY due_at L
 
 -- name: take_notification_if_due
 -- A node begins to tell it: if it dies, it is due again later.
-UPDATE notifications SET attempts = attempts + 1, is_out = 1, due_at = :due_at
+UPDATE notifications SET attempts = attempts + 1, is_out = 1, is_absent = 0, due_at = :due_at
 WHERE notification_no = :notification_no AND due_at <= :now
 RETURNING notification_no, id, job_no, (SELECT j.id FROM jobs j WHERE j.job_no = notifications.job_no), url, body, attempts,
   (SELECT j.environment_no FROM jobs j WHERE j.job_no = notifications.job_no);
 
 -- name: postpone_if_taken
 -- What a node tried to tell in this attempt is due again later. An attempt that could not even begin does not count.
-UPDATE notifications SET attempts = attempts - :uncounted, is_out = 0, due_at = :due_at
+UPDATE notifications SET attempts = attempts - :uncounted, is_out = 0, is_absent = :is_absent, due_at = :due_at
 WHERE notification_no = :notification_no AND id = :id AND attempts = :attempts AND is_out = 1;
 
 -- name: delete_if_taken
@@ -60,7 +60,7 @@ WHERE notification_no = :notification_no AND id = :id AND attempts = :attempts A
 -- name: hasten_notifications_of_jobs
 -- What was put off because no code was there for these jobs is due now (:job_nos, a JSON array of numbers).
 UPDATE notifications SET due_at = :now
-WHERE url IS NULL AND attempts = 0 AND due_at > :now AND job_no IN (SELECT value FROM json_each(:job_nos));
+WHERE is_absent = 1 AND due_at > :now AND job_no IN (SELECT value FROM json_each(:job_nos));
 
 -- name: hasten_lost_notifications
 -- What a node that is gone was telling is due now.

@@ -316,6 +316,7 @@ CREATE TABLE notifications (
   body     TEXT NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
   is_out   INTEGER NOT NULL DEFAULT 0,
+  is_absent INTEGER NOT NULL DEFAULT 0,
   due_at   INTEGER NOT NULL
 );
 CREATE INDEX notifications_due ON notifications (due_at);
