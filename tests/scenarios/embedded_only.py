@@ -7,11 +7,11 @@ OWN_NODES = "is about nodes in threads and on event loops of the app's own proce
 KILLS = "kills the node together with its jobs, at a point of their code; tests/adapters/test_kills.py kills either"
 OWN_SETTING = "is about a setting of an embedded node; everything here runs with it, or without it"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
-NOT_TOLD = "an execution behind HTTP is not told of waits that end while it is at work"
+NOT_TOLD = "an execution behind HTTP, other than in a worker, is not told of waits that end while it is at work"
 V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that there is no such job"
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
-ASKED = "an app that is declared wrongly is found out when the server asks it"
+ASKED = "an app behind HTTP that is declared wrongly is found out when the server asks it; a worker refuses to begin"
 BEFORE_INDEX = "a server may act by what an app declared last, until the app has registered anew"
 
 REASONS: dict[tuple[str, str | None], str] = {
@@ -43,13 +43,13 @@ REASONS: dict[tuple[str, str | None], str] = {
 """By file and test; a file without a test stands for all of its tests."""
 
 
-def reason_of(file: str, test: str, *, is_told: bool) -> str | None:
+def reason_of(file: str, test: str, *, is_worker: bool) -> str | None:
     """Say why a test is not for a server; ``None``: it is.
 
     Args:
         file: The name of its file, without the ending.
         test: Its name.
-        is_told: Whether executions at work are told of waits that end: those of workers are.
+        is_worker: Whether jobs are executed in workers.
     """
     reason = REASONS.get((file, test), REASONS.get((file, None)))
-    return None if is_told and reason is NOT_TOLD else reason
+    return None if is_worker and reason in (NOT_TOLD, ASKED) else reason
