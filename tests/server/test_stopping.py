@@ -8,12 +8,15 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from uvicorn import Server
 
 from perdure.api.answers import JsonAnswer
+from perdure.api.task_lines import LineOpening
 from perdure.server import http
 from perdure.server.embedded import start_embedded
 from perdure.server.http import make_server
@@ -25,7 +28,8 @@ PATIENCE = 10.0
 class Held:
     """An application that is at work on each request until it may answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, response: Response | None = None) -> None:
+        self._response = JsonAnswer(b'{"is": "done"}') if response is None else response
         self.reached = asyncio.Event()
         self.may_answer = asyncio.Event()
 
@@ -35,10 +39,10 @@ class Held:
     def find_direct(self, *_: object) -> tuple[Held, dict[str, str]]:
         return self, {}
 
-    async def respond(self, _request: object) -> JsonAnswer:
+    async def respond(self, _request: object) -> Response:
         self.reached.set()
         await self.may_answer.wait()
-        return JsonAnswer(b'{"is": "done"}')
+        return self._response
 
 
 class Wire:
@@ -66,6 +70,11 @@ class Wire:
                 return None
             except ConnectionError:
                 return None
+
+    async def ends(self) -> bytes:
+        """Wait until the connection has ended; the beginning of what came before that."""
+        async with asyncio.timeout(PATIENCE):
+            return (await self._reader.read())[:12]
 
     def close(self) -> None:
         self._writer.close()
@@ -112,6 +121,18 @@ async def test_a_connection_ends_whose_request_takes_longer_than_its_server_has(
         await server.shutdown()
 
         assert await wire.answer() is None
+
+
+async def test_a_line_that_is_opened_while_its_server_stops_ends_at_once() -> None:
+    held = Held(LineOpening(SimpleNamespace(access=None, remote=None), b"secret"))  # type: ignore[arg-type]
+    async with at_work(held) as (server, wire):
+        stopping = asyncio.create_task(server.shutdown())
+        await asyncio.sleep(0)
+        held.may_answer.set()
+
+        assert await wire.ends() == b"HTTP/1.1 101"
+        await stopping
+        assert not server.server_state.connections
 
 
 async def test_every_event_is_stored_whose_sender_was_told_so_by_a_server_that_stopped(tmp_path: Path) -> None:

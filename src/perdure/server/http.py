@@ -184,18 +184,22 @@ class DeadlineProtocol(HttpToolsProtocol):
             head.append(b"connection: close\r\n")
         self.transport.write(b"".join((*head, b"\r\n", response.body)))
         if isinstance(response, LineOpening):
-            self._become(response.line(dispatcher))
+            line = self._become(response.line(dispatcher))
+            if not exchange.keep_alive:
+                # The server has begun to stop: it has ended its connections, and this one is none of those.
+                line.shutdown()
             return
         if not exchange.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def _become(self, line: TaskLine) -> None:
+    def _become(self, line: TaskLine) -> LineProtocol:
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         protocol = LineProtocol(line, connections=self.connections, tasks=self.tasks)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
+        return protocol
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: whoever asks for another protocol is answered by this one, as if it had not asked."""
