@@ -110,12 +110,21 @@ def _connect(folder: Path) -> sqlite3.Connection:
 
 _OUTPUTS = "SELECT j.id, r.output FROM runs r JOIN jobs j USING (job_no) WHERE r.output IS NOT NULL"
 
-_TASKS = """
-SELECT lower(hex(idempotency_key)), coalesce(display_key, name), status, attempts, output, error, completed_at
-FROM tasks
+# The body of a task with a callback URL runs in one around which that is: it is known by the other's key.
+_KEY = """
+lower(hex(CASE operation
+  WHEN 'callback' THEN (SELECT around.idempotency_key FROM tasks AS around WHERE around.id = tasks.parent_id)
+  ELSE idempotency_key
+END))
 """
 
-_FAILED_ATTEMPTS = "SELECT lower(hex(idempotency_key)), number FROM attempts JOIN tasks USING (task_no)"
+_TASKS = f"""
+SELECT {_KEY}, coalesce(display_key, name), status, attempts, output, error, completed_at
+FROM tasks
+ORDER BY operation = 'callback'
+"""
+
+_FAILED_ATTEMPTS = f"SELECT {_KEY}, number FROM attempts JOIN tasks USING (task_no)"
 
 # Each query finds what must not be.
 _VIOLATIONS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,8 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import BaseModel
 
-from perdure import IO, Retry
+from perdure import IO, Retry, RetryAt
 from perdure.errors import InvalidArgumentError, PayloadValidationError, WaitTimeoutError
+from perdure.protocol.keys import idempotency_key
 from tests.scenarios.app import App, task_of
 from tests.scenarios.requests import Service, announce, post, post_now, post_raw
 
@@ -373,14 +375,22 @@ def _check_files(folder: Path, token: str) -> None:
 
 async def test_a_task_of_ones_own_waits_at_its_callback_url(app: App) -> None:
     service = Service()
+    seen: list[tuple[str, str, str]] = []
 
     @app.job
     async def shoot(payload: Any, io: IO) -> Any:
         async def ask(task: Any) -> str:
+            if task.attempt == 1:
+                raise ConnectionError("busy")
+            seen.append((task.id, task.idempotency_key, task.callback_url))
             await service.ask(task.callback_url)
             return "what it returns is not the result"
 
-        shot = await io.run_task("own", ask, callback=60, as_type=Shot, icon="camera")
+        async def busy(error: Exception, task: Any, io: IO) -> RetryAt:
+            seen.append((task.id, task.idempotency_key, task.callback_url))
+            return RetryAt(datetime.now(UTC))
+
+        shot = await io.run_task("own", ask, callback=60, as_type=Shot, icon="camera", on_error=busy)
         return shot.image
 
     async with app.start():
@@ -389,7 +399,9 @@ async def test_a_task_of_ones_own_waits_at_its_callback_url(app: App) -> None:
         run = await app.finish(handle)
     assert run.output == "1.png"
     assert len(service.urls) == 1
-    assert task_of(run, "own").icon == "camera"
+    own = task_of(run, "own")
+    assert own.icon == "camera"
+    assert {(own.id, idempotency_key(run.id, None, "own"), service.urls[0])} == set(seen)
 
 
 async def test_a_task_without_callback_has_no_url(app: App) -> None:

@@ -7,7 +7,7 @@ garbage collector, which would otherwise take a third of a step's time, need not
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from perdure.sdk.branches import Pausable
     from perdure.sdk.execution import Execution
+
+
+PASSES_ON: Final = "callback"
+"""The operation of a task that passes on the URL of the task around it."""
 
 
 class OpenTask(Struct, gc=False, eq=False):
@@ -44,6 +48,11 @@ class OpenTask(Struct, gc=False, eq=False):
     status: TaskStatus = TaskStatus.RUNNING
     delay_until: datetime | None = None
     limit: Pausable | None = None
+
+    @property
+    def asked(self) -> OpenTask:
+        """The task that the code has asked for: the one around this one, if this one only passes its URL on."""
+        return self.parent if self.operation == PASSES_ON and self.parent is not None else self
 
     def limits(self) -> tuple[Pausable, ...]:
         """The time-outs of this attempt and of those around it."""

@@ -40,8 +40,9 @@ class RunningTask:
     __slots__ = ("attempt", "callback_url", "id", "idempotency_key", "output_properties")
 
     def __init__(self, task: OpenTask) -> None:
-        self.id = task.id
-        self.idempotency_key = task.key
+        asked = task.asked
+        self.id = asked.id
+        self.idempotency_key = asked.key
         self.attempt = task.attempts
         self.callback_url: str | None = None
         self.output_properties: list[dict[str, str]] | None = None
@@ -100,8 +101,9 @@ async def call_body(
     except TimeoutError:
         if not limit.timer.expired():
             raise
+        asked = task.asked
         raise TaskTimeoutError(
-            f"An attempt of {task.operation} {task.display_key!r} took longer than its timeout of {timeout:g} s; "
+            f"An attempt of {asked.operation} {asked.display_key!r} took longer than its timeout of {timeout:g} s; "
             "give it a longer timeout=, or retry=."
         ) from None
     finally:

@@ -10,12 +10,13 @@ from perdure.sdk.execution import ON_LOOP
 from perdure.sdk.io.body import RunningTask, is_async, required_arguments
 from perdure.sdk.io.options import TaskOptions
 from perdure.sdk.plain_codec import Codec
-from perdure.sdk.scope import OpenTask, Scope, current_scope
+from perdure.sdk.scope import PASSES_ON, OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.io.options import OnError
 
 _KEY = "callback"
 
@@ -32,11 +33,11 @@ async def ask_outside(
     url = await execution.on_loop(call, partial(execution.callback_url, task.id))
     body = _with_url(fn, url) if options.takes_url else _with_task(fn, url)
     inner = TaskOptions(
-        operation="callback",
-        name="callback",
+        operation=PASSES_ON,
+        name=PASSES_ON,
         retry=options.retry,
         timeout=options.timeout,
-        on_error=options.on_error,
+        on_error=None if options.on_error is None else _deciding(options.on_error, url),
         codec=_NOTHING,
     )
     outer = current_scope.set(Scope(execution, task))
@@ -69,6 +70,19 @@ def _with_task(fn: Callable[..., Any], url: str) -> Callable[[RunningTask, Any],
         return await call(task, io)
 
     return call_async if is_async(fn) else call
+
+
+def _deciding(on_error: OnError, url: str) -> OnError:
+    """What is asked about a failure, with a task that has the URL."""
+
+    def call(error: Exception, task: RunningTask, io: Any) -> Any:
+        task.callback_url = url
+        return on_error(error, task, io)
+
+    async def call_async(error: Exception, task: RunningTask, io: Any) -> Any:
+        return await call(error, task, io)
+
+    return call_async if is_async(on_error) else call
 
 
 class _NothingCodec(Codec):
