@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from perdure.engine.clock import SystemClock
-from perdure.protocol.execution import ExecutionResult, Succeeded
+from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from tests.api.client import Answer, ApiClient, serving
 from tests.api.test_runs import invoke
 from tests.engine.app import Execution, ScriptedApp
+
+
+async def done(_execution: Execution) -> ExecutionResult:
+    return Succeeded(None)
+
 
 KEY = "a" * 64
 OTHER = "b" * 64
@@ -229,7 +235,11 @@ async def test_nothing_of_another_run_or_of_none_can_be_written() -> None:
             422,
             "conflicting_fields",
         ),
-        ({"event": {"name": "n", "payloadType": "REQUEST"}}, 422, "invalid_field"),
+        (
+            {"event": {"name": "n", "payloadType": "REQUEST"}, "options": {"deliverAfter": 5}},
+            422,
+            "conflicting_fields",
+        ),
     ],
 )
 async def test_an_event_that_cannot_be_is_refused(body: Any, status: int, code: str) -> None:
@@ -360,3 +370,27 @@ async def test_an_execution_is_to_end_when_the_server_is_about_to_stop() -> None
         done = (await endpoint.complete(before["id"], {"output": "1"})).body
         assert [task["forceYield"] for task in (before, after, done)] == [False, True, True]
         assert (after["status"], done["status"]) == ("RUNNING", "COMPLETED")
+
+
+async def test_filters_see_the_body_of_an_event_that_is_a_request() -> None:
+    app = ScriptedApp(SystemClock())
+    app.job(
+        "paid", done, EventTriggerSpec(("hook",), filter=JsonText('{"method": ["POST"], "body": {"paid": [true]}}'))
+    )
+    app.job("any", done, EventTriggerSpec(("hook",)))
+    async with serving(app) as api:
+        started: list[int] = []
+        for kind, body in (("application/json", '{"paid":true}'), ("application/json", "{}"), ("text/plain", "x")):
+            payload = {
+                "url": "https://a.example/",
+                "method": "POST",
+                "headers": {"content-type": kind},
+                "rawBody": body,
+            }
+            event = {"name": "hook", "payload": payload, "payloadType": "REQUEST"}
+            sent = await api.post("/api/v1/events", {"event": event})
+            assert (sent.status, sent.body["payload"]) == (200, payload)
+            started.append(len((await api.get(f"/api/v2/events/{sent.body['id']}")).body["runs"]))
+        assert started == [2, 1, 1]
+        sent = await api.post("/api/v1/events", {"event": {"name": "hook", "payload": 1, "payloadType": "REQUEST"}})
+        assert len((await api.get(f"/api/v2/events/{sent.body['id']}")).body["runs"]) == 1

@@ -16,7 +16,7 @@ from perdure.errors import AlreadyDeliveredError, NotFoundError, ValueTooLargeEr
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
 from perdure.protocol.limits import REQUEST_LIMIT
-from perdure.protocol.received import REQUEST, request_payload, request_view
+from perdure.protocol.received import REQUEST, request_payload, request_view, view_of
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.instants import from_ms, to_ms
@@ -189,11 +189,19 @@ class Events:
             deliver_at,
             now if is_due else None,
             account_id,
+            payload_type=REQUEST if request.is_request else None,
         )
         return Ingest(event, self._match(environment_no, event) if is_due else ())
 
     def _match(self, environment_no: int, event: NewEvent | EventRow) -> tuple[NewRun, ...]:
-        matches = self._directory.subscriptions(environment_no).match(
+        subscriptions = self._directory.subscriptions(environment_no)
+        if isinstance(event, NewEvent) and event.payload_type is not None:
+            view = view_of(event.payload)
+            matches = subscriptions.match_request(
+                event.name, source=event.source, view=view, account_id=event.account_id, context=event.context
+            )
+            return self._new_runs(matches)
+        matches = subscriptions.match(
             event.name,
             source=event.source,
             account_id=event.account_id,

@@ -54,14 +54,23 @@ class Subscriptions:
         payload_value, context_value = load(payload), load(context)
         return [one for one in candidates if _holds(one, payload_value, context_value)]
 
-    def match_request(self, name: str, *, source: str, view: JsonText | None) -> list[Subscription]:
+    def match_request(
+        self,
+        name: str,
+        *,
+        source: str,
+        view: JsonText | None,
+        account_id: str | None = None,
+        context: JsonText = _NO_CONTEXT,
+    ) -> list[Subscription]:
         """List what a request starts: filters see its view; without one only who has no filter is started."""
         if view is not None:
-            return self.match(name, source=source, account_id=None, payload=view, context=_NO_CONTEXT)
+            return self.match(name, source=source, account_id=account_id, payload=view, context=context)
+        seen = load(context)
         return [
             one
-            for one in self._candidates(name, source, None)
-            if one.filter is None and (one.context_filter is None or one.context_filter.matches({}))
+            for one in self._candidates(name, source, account_id)
+            if one.filter is None and (one.context_filter is None or one.context_filter.matches(seen))
         ]
 
     def _candidates(self, name: str, source: str, account_id: str | None) -> list[Subscription]:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class EventRequest(Struct, frozen=True, gc=False):
-    """An event to send (v2 protocol, section 4.1). ``id=None``: a new one is made."""
+    """An event to send (v2 protocol, section 4.1). ``id=None``: a new one is made.
+
+    ``is_request``: its payload is an HTTP request, of which filters see the parsed body (v2 protocol, section 9).
+    """
 
     name: str
     payload: JsonText = JsonText("{}")
@@ -29,6 +32,7 @@ class EventRequest(Struct, frozen=True, gc=False):
     context: JsonText = JsonText("{}")
     source: str = "trigger.dev"
     timestamp: datetime | None = None
+    is_request: bool = False
 
 
 class EventOptions(Struct, frozen=True, gc=False):

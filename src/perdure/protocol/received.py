@@ -108,19 +108,36 @@ def request_of(payload: JsonText) -> ReceivedRequest | None:
 
 def request_view(request: ReceivedRequest) -> JsonText | None:
     """Write what filters of triggers see of a request; ``None`` if its body is no JSON, which no filter matches."""
-    body = json_body(request)
-    if body is None:
+    return _view(request.url, request.method, request.headers, request.body)
+
+
+def view_of(payload: JsonText) -> JsonText | None:
+    """Write the same of a request that its sender has written as an event's payload; ``None``, too, if it is none."""
+    try:
+        read = decode_message(payload.encode(), RequestPayload)
+    except (MessageShapeError, JsonError):
         return None
-    seen = {"url": request.url, "method": request.method, "headers": request.headers, "body": Raw(body.encode())}
-    return JsonText(msgspec.json.encode(seen).decode())
+    return _view(read.url, read.method, read.headers, read.raw_body.encode())
 
 
 def json_body(request: ReceivedRequest) -> JsonText | None:
     """Give the body of a request that says it has JSON; ``None`` if there is none."""
-    if "application/json" not in request.headers.get("content-type", "").lower():
+    return _json(request.headers, request.body)
+
+
+def _view(url: str, method: str, headers: dict[str, str], body: bytes) -> JsonText | None:
+    text = _json(headers, body)
+    if text is None:
+        return None
+    seen = {"url": url, "method": method, "headers": headers, "body": Raw(text.encode())}
+    return JsonText(msgspec.json.encode(seen).decode())
+
+
+def _json(headers: dict[str, str], body: bytes) -> JsonText | None:
+    if "application/json" not in headers.get("content-type", "").lower():
         return None
     try:
-        return JsonText(check(request.body))
+        return JsonText(check(body))
     except JsonError:
         return None
 

@@ -115,6 +115,8 @@ def event_log(event: EventAnswer) -> ApiEventLog:
 
 
 async def _send(call: Call, requests: list[EventRequest], options: EventOptions) -> list[EventAnswer]:
+    if any(one.is_request for one in requests) and (options.deliver_at is not None or options.deliver_after):
+        raise Refusal(422, "conflicting_fields", "Events that are requests are delivered at once.")
     try:
         return await call.desk.send_events(requests, options)
     except ValueTooLargeError as error:
@@ -123,8 +125,6 @@ async def _send(call: Call, requests: list[EventRequest], options: EventOptions)
 
 def _request(event: RawEvent, path: tuple[str | int, ...], data: bytes) -> EventRequest:
     """Read an event; ``path``: where it stands in the body, which is ``data``."""
-    if event.payload_type == "REQUEST":
-        raise unfit_at((*path, "payloadType"), "Events of requests are made by this server alone.")
     request = EventRequest(
         event.name,
         _json(event.payload),
@@ -132,6 +132,7 @@ def _request(event: RawEvent, path: tuple[str | int, ...], data: bytes) -> Event
         _json(event.context),
         "trigger.dev" if event.source is UNSET else event.source,
         None if event.timestamp is UNSET else event.timestamp,
+        is_request=event.payload_type == "REQUEST",
     )
     # Half of a surrogate pair is kept in payloads, and is a name for nothing.
     has_halves = b"\\u" in data and _HALF.search(data) is not None
