@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from perdure.config.settings import RateLimit, Settings
 from perdure.engine.clock import SystemClock
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidFilterError
 from perdure.protocol.endpoint import EventTriggerSpec, HttpEndpointSpec
@@ -62,11 +63,13 @@ class Receiving:
 
 @asynccontextmanager
 async def receiving(
-    spec: HttpEndpointSpec | None = None, trigger: EventTriggerSpec = TRIGGER
+    spec: HttpEndpointSpec | None = None,
+    trigger: EventTriggerSpec = TRIGGER,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Receiving]:
     app = ScriptedApp(SystemClock()).job("hook", sees, trigger)
     app.http_endpoints = [spec or HttpEndpointSpec("hook", "vendor")]
-    async with serving(app) as api:
+    async with serving(app, settings=settings) as api:
         (listed,) = (await api.get("/api/http-endpoints")).body
         assert (listed["id"], listed["source"], listed["endpoint_id"]) == ("hook", "vendor", "app")
         yield Receiving(api, app, listed["url"])
@@ -181,3 +184,12 @@ def test_headers_that_are_not_the_apps_to_give_are_left_out() -> None:
 @pytest.mark.parametrize(("body", "expected"), [(b'"text"', b"text"), (b'{"ok":true}', b'{"ok":true}'), (b"null", b"")])
 def test_a_body_is_text_or_json(body: bytes, expected: bytes) -> None:
     assert response_of(b'{"status":200,"body":' + body + b"}").body == expected
+
+
+async def test_what_comes_too_often_to_a_url_is_refused_and_not_stored() -> None:
+    async with receiving(settings=Settings(receiving_rate_limit=RateLimit(0.001, 2))) as it:
+        answers = [await it.send(query=f"?n={number}") for number in range(3)]
+        assert [status for status, _, _ in answers] == [200, 200, 429]
+        assert int(answers[2][1]["retry-after"]) > 0
+        assert len(await it.started()) == 2
+        assert (await it.api.get("/api/node")).status == 200

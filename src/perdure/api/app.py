@@ -150,6 +150,7 @@ def node_app(
     *,
     keys: Keys,
     limits: RateLimits,
+    receiving_limits: RateLimits,
     tallies: Tallies,
     stopping: asyncio.Event,
 ) -> NodeApp:
@@ -160,6 +161,7 @@ def node_app(
         http_endpoints: Takes what is sent to URLs of HTTP endpoints and of sources.
         keys: Who may ask, and whom.
         limits: Counts the requests of keys.
+        receiving_limits: Counts the requests to URLs of HTTP endpoints and of sources.
         tallies: Counts answers.
         stopping: Set when the node is about to stop: what waits or streams ends then.
     """
@@ -169,12 +171,12 @@ def node_app(
     paths: PathTree[ASGIApp] = PathTree()
     paths.add(f"/api/v1/{callback}", receiver)
     paths.add(f"/api/v1/runs/{{run_id}}/{callback}", receiver)
-    requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now)
+    requests = ReceivingRoute(EndpointRequests(http_endpoints), http_endpoints.now, receiving_limits)
     paths.add("/api/v1/http-endpoints/{key}/env/{environment}/{code}", requests)
     hooks = DeployHookRoute(keys.node.environments)
     paths.add("/api/v1/endpoints/{environment_id}/{endpoint_id}/index/{hook}", hooks)
     paths.add("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies))
-    of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now)
+    of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now, receiving_limits)
     paths.add("/api/v1/sources/http/{source_id}", of_sources)
     for path, of_path in group([*all_routes(), task_lines.ROUTE]).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)

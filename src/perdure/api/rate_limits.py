@@ -1,4 +1,4 @@
-"""Rate limits: a bucket of tokens for each key, as clients of the v2 protocol know them (section 4.14)."""
+"""Rate limits: a bucket of tokens for each key, as clients of the v2 protocol know them (section 4.14), or URL."""
 
 from __future__ import annotations
 
@@ -35,10 +35,12 @@ class RateLimits:
     Args:
         limit: How many are answered; ``None``: all.
         clock: The time.
+        what: What is counted, in sentences.
     """
 
-    def __init__(self, limit: RateLimit | None, clock: Clock) -> None:
+    def __init__(self, limit: RateLimit | None, clock: Clock, *, what: str = "key") -> None:
         self._limit = limit
+        self._what = what
         self._clock = clock
         self._buckets: dict[bytes, Bucket] = {}
 
@@ -49,10 +51,10 @@ class RateLimits:
         """Count a request; what its answer says of that in headers.
 
         Args:
-            digest: The SHA-256 of its key; ``None``: it is not counted.
+            digest: The SHA-256 of its key, or its path; ``None``: it is not counted.
 
         Raises:
-            Refusal: The key has asked too often.
+            Refusal: The key has been used too often.
         """
         limit = self._limit
         if limit is None or digest is None:
@@ -84,7 +86,7 @@ class RateLimits:
 
     def _refusal(self, limit: RateLimit, seconds: float) -> Refusal:
         headers = self._headers(limit, 0, seconds)
-        sentence = f"This key has asked too often; ask again in {seconds:.2f} s."
+        sentence = f"This {self._what} has been used too often; ask again in {seconds:.2f} s."
         members = {
             "title": "Rate Limit Exceeded",
             "status": 429,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from perdure.api.rate_limits import RateLimits
     from perdure.engine.http_endpoints import HttpEndpoints, Target
     from perdure.engine.sources import Sources
     from perdure.storage.sources import SourceRow
@@ -86,6 +87,7 @@ class ReceivingRoute(SecretUrlRoute):
     Args:
         taking: What they come to.
         now: Gives the time.
+        limits: Counts the requests to each URL.
     """
 
     # And what an app answers must not act on pages of this server.
@@ -95,15 +97,18 @@ class ReceivingRoute(SecretUrlRoute):
         "X-Content-Type-Options": "nosniff",
     }
 
-    def __init__(self, taking: Taking, now: Callable[[], datetime]) -> None:
+    def __init__(self, taking: Taking, now: Callable[[], datetime], limits: RateLimits) -> None:
         self._taking = taking
         self._now = now
+        self._limits = limits
 
     async def _receive(self, request: Request) -> Response:
         try:
             target = await self._taking.find(request)
         except NotFoundError as error:
             raise not_found(error.message) from None
+        # Only URLs that lead somewhere are counted, so nobody fills the memory with others.
+        self._limits.take(request.scope["path"].encode("latin-1", errors="replace"))
         body = await read_body(request, limit=REQUEST_BODY_LIMIT)
         received = ReceivedRequest(
             request.method, _url(request), kept_headers(request.headers.items()), body, self._now()

@@ -21,7 +21,7 @@ MAX_THREADS = 64
 
 
 class RateLimit(Struct, frozen=True):
-    """How many requests of one key are answered: so many a second, and so many at once after a pause."""
+    """How many requests are answered: so many a second, and so many at once after a pause."""
 
     per_second: float
     burst: int
@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         clock_offset: How far the node's clock is ahead of the machine's; for demonstrations and tests.
         max_schedules: How many registrations with dynamic schedules an environment may have.
         rate_limit: How many requests of one key are answered; ``None``: all.
+        receiving_rate_limit: How many requests of anybody one HTTP endpoint or source takes; ``None``: all.
         require_signatures: Whether a server shows no app its key, and an app takes signed requests only.
         blocked_loop_after: After how long an event loop that gives no sign of life is told of; ``None``: never.
     """
@@ -84,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     clock_offset: timedelta = timedelta()
     max_schedules: int = 100
     rate_limit: RateLimit | None = None
+    receiving_rate_limit: RateLimit | None = None
     require_signatures: bool = False
     blocked_loop_after: timedelta | None = timedelta(seconds=1)
 
@@ -151,7 +153,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings,
         egress_allow=_parse_rules(source.get("PERDURE_EGRESS_ALLOW", "")),
         egress_ports=_parse_ports(source.get("PERDURE_EGRESS_PORTS", "")),
-        rate_limit=_parse_rate(source.get("PERDURE_RATE_LIMIT", "")),
+        rate_limit=_parse_rate(source, "PERDURE_RATE_LIMIT"),
+        receiving_rate_limit=_parse_rate(source, "PERDURE_RECEIVING_RATE_LIMIT"),
         retention=_parse_time(source, "PERDURE_RETENTION", Settings().retention),
         max_run_duration=_parse_time(source, "PERDURE_MAX_RUN_DURATION", None),
         blocked_loop_after=_check_blocked_loop(settings.blocked_loop_after),
@@ -181,13 +184,14 @@ def _parse_time(source: Mapping[str, str], variable: str, default: timedelta | N
     return min(timedelta(seconds=int(found[1]) * _SECONDS[found[2]]), _LONGEST_TIME)
 
 
-def _parse_rate(text: str) -> RateLimit | None:
-    if not text.strip():
+def _parse_rate(source: Mapping[str, str], variable: str) -> RateLimit | None:
+    text = source.get(variable, "").strip()
+    if not text:
         return None
-    found = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?)/(\d{1,7})", text.strip())
+    found = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?)/(\d{1,7})", text)
     if found is None or float(found[1]) == 0 or int(found[2]) == 0:
         raise InvalidArgumentError(
-            f"PERDURE_RATE_LIMIT is requests a second and requests at once, such as 25/750; it is not {text!r:.60}."
+            f"{variable} is requests a second and requests at once, such as 25/750; it is not {text!r:.60}."
         )
     return RateLimit(float(found[1]), int(found[2]))
 

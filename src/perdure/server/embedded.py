@@ -64,7 +64,7 @@ class EmbeddedNode:
         self.platform: DirectDesk = engine.platform
         self.api_key = api_key
         self._is_owner = is_owner
-        self._counted: tuple[RateLimits, Tallies] | None = None
+        self._counted: tuple[RateLimits, RateLimits, Tallies] | None = None
         self.storage = storage
         self.closes_storage = False
         self._announced: tuple[Path, Announcement] | None = None
@@ -94,14 +94,17 @@ class EmbeddedNode:
         engine = self.engine
         if self._counted is None:
             # However often it is mounted, requests are counted together.
-            self._counted = RateLimits(engine.settings.rate_limit, engine.clock), Tallies()
-        limits, tallies = self._counted
+            settings, clock = engine.settings, engine.clock
+            receiving = RateLimits(settings.receiving_rate_limit, clock, what="URL")
+            self._counted = RateLimits(settings.rate_limit, clock), receiving, Tallies()
+        limits, receiving_limits, tallies = self._counted
         owner = self.api_key if self._is_owner else None
         return node_app(
             engine.callbacks,
             engine.own.remote.http_endpoints,
             keys=Keys(engine, owner=owner, metrics=load_metrics_key()),
             limits=limits,
+            receiving_limits=receiving_limits,
             tallies=tallies,
             stopping=engine.stopping,
         )

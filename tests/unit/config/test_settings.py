@@ -25,6 +25,7 @@ def test_variables_win_over_defaults() -> None:
 
 def test_a_rate_limit_is_requests_a_second_and_at_once() -> None:
     assert load_settings({"PERDURE_RATE_LIMIT": "2.5/750"}).rate_limit == RateLimit(2.5, 750)
+    assert load_settings({"PERDURE_RECEIVING_RATE_LIMIT": "1/2"}).receiving_rate_limit == RateLimit(1, 2)
     for wrong in ("10", "10/", "0/5", "5/0", "-1/5", "1/1.5", "a/b", "1e9/5"):
         with pytest.raises(InvalidArgumentError, match="PERDURE_RATE_LIMIT"):
             load_settings({"PERDURE_RATE_LIMIT": wrong})
