@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.sdk.answers import run_of, status_of, statuses_of
 from perdure.sdk.client_part import ClientPart
@@ -22,16 +22,40 @@ T = TypeVar("T")
 class ClientRun(ClientPart):
     """One run: started, looked up, cancelled, and what it shows."""
 
+    @overload
     async def invoke(
         self,
-        job: Job[Any, T] | str,
+        job: Job[Any, T],
         payload: Any = None,
         *,
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
         callback_url: str | None = None,
-    ) -> RunHandle[T]:
+    ) -> RunHandle[T]: ...
+
+    @overload
+    async def invoke(
+        self,
+        job: str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> RunHandle[Any]: ...
+
+    async def invoke(
+        self,
+        job: Job[Any, Any] | str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> RunHandle[Any]:
         """Start a run of a job. Arguments and errors are those of `IO.invoke`."""
         refuse_in_job("client.invoke", "io.invoke")
         request = invoke_request(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from perdure.sdk.current import refuse_in_job
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from perdure.sdk.sync_io.handle import SyncRunHandle
 
 C = TypeVar("C")
+OwnC = TypeVar("OwnC", covariant=True)
+"""Covariant, so that blocking calls of a part of the client can be made of the whole."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Blocking(Generic[C]):
+class Blocking(Generic[OwnC]):
     """Calls in their blocking form. They work from any thread without a running event loop.
 
     Raises (every call): SyncInAsyncError: This thread runs an event loop.
@@ -30,7 +33,7 @@ class Blocking(Generic[C]):
     path = "client.sync"
     """How users spell it."""
 
-    def __init__(self, calls: C, client: Client) -> None:
+    def __init__(self, calls: OwnC, client: Client) -> None:
         self.calls = calls
         self.client = client
 
@@ -53,16 +56,40 @@ class SyncClient(Blocking["Client"]):
     def __init__(self, client: Client) -> None:
         super().__init__(client, client)
 
+    @overload
     def invoke(
         self,
-        job: Job[Any, R] | str,
+        job: Job[Any, R],
         payload: Any = None,
         *,
         idempotency_key: str | None = None,
         context: Any = None,
         account_id: str | None = None,
         callback_url: str | None = None,
-    ) -> SyncRunHandle[R]:
+    ) -> SyncRunHandle[R]: ...
+
+    @overload
+    def invoke(
+        self,
+        job: str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[Any]: ...
+
+    def invoke(
+        self,
+        job: Job[Any, Any] | str,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[Any]:
         """`Client.invoke`, blocking; the handle's calls block too."""
         refuse_in_job("client.sync.invoke", "io.invoke")
         node = self.client.connected()
