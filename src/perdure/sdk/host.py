@@ -23,6 +23,7 @@ from perdure.protocol.endpoint import Index
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, Suspended, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
 from perdure.protocol.received import ReceivedRequest
+from perdure.sdk import recording
 from perdure.sdk.branches import TaskFactory
 from perdure.sdk.crossing import Crossing
 from perdure.sdk.execution import Execution
@@ -355,7 +356,7 @@ class Host:
         open_tasks = list(execution.open_tasks.values())
         begun = [task for task in open_tasks if not task.is_stored and task.started_at <= horizon]
         if begun:
-            await execution.store_begun(begun[-1])
+            await recording.store_begun(execution, begun[-1])
         else:
             await execution.lines.flush()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.sdk import recording
+
 if TYPE_CHECKING:
     from perdure.protocol.execution import TaskRecord
     from perdure.sdk.execution import Execution
@@ -64,7 +66,7 @@ class LogLines:
             # Its key holds the task's id, which a crash must not change. One that is no longer at work is stored, or
             # was given up, and whoever asks for it anew makes it anew.
             if task is not None and not task.is_stored and execution.open_tasks.get(task.id) is task:
-                records += execution.begun(task)
+                records += recording.begun(execution, task)
             records.append(line)
         return tuple(records)
 
@@ -82,4 +84,4 @@ class LogLines:
             return
         *before, last = self.take()
         last.ancestors = tuple(before)
-        await self._execution.record(last)
+        await recording.record(self._execution, last)

@@ -122,7 +122,7 @@ class Program:
             UnawaitedTaskError: A call was not awaited, or a branch is unfinished.
         """
         execution = self._execution
-        unawaited = execution.unawaited()
+        unawaited = execution.calls.unawaited()
         if unawaited is not None:
             operation, key = unawaited
             raise UnawaitedTaskError(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import TaskOptions
     from perdure.sdk.lane import Lane
 
@@ -50,8 +51,8 @@ class ThreadCall(Coroutine[Any, Any, Any]):
     def _begin(self) -> Coroutine[Any, Any, Any]:
         if self._made is None:
             execution = self._execution
-            self._made = self.make(execution.next_call)
-            execution.open_call(self._operation, self._key, self._made)
+            self._made = self.make(execution.calls.next)
+            execution.calls.open(self._operation, self._key, self._made)
         return self._made
 
     def __await__(self) -> Generator[Any, Any, Any]:

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import OnError
     from perdure.sdk.retry import Retry
 
@@ -267,16 +268,16 @@ class IO(
         if not callable(fn):
             self._check_function(operation, key, fn, options)
         execution = self._execution
-        coroutine = run_task(execution, execution.next_call, key, fn, options, identity)
-        execution.open_call(operation, key, coroutine)
+        coroutine = run_task(execution, execution.calls.next, key, fn, options, identity)
+        execution.calls.open(operation, key, coroutine)
         return coroutine
 
     def _open(
         self, operation: str, key: object, make: Callable[[Caller], Coroutine[Any, Any, Any]]
     ) -> Coroutine[Any, Any, Any]:
         execution = self._execution
-        coroutine = make(execution.next_call)
-        execution.open_call(operation, key, coroutine)
+        coroutine = make(execution.calls.next)
+        execution.calls.open(operation, key, coroutine)
         return coroutine
 
     def _check_function(self, operation: str, key: CacheKey | None, fn: object, options: TaskOptions) -> None:

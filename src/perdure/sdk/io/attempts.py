@@ -21,8 +21,9 @@ from perdure.protocol.keys import display_key
 from perdure.protocol.retries import retry_delay
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_waits import Operation
+from perdure.sdk import recording
+from perdure.sdk.calls import ON_LOOP
 from perdure.sdk.codec import PLAIN
-from perdure.sdk.execution import ON_LOOP
 from perdure.sdk.failures import normalize, rebuild
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.io.body import (
@@ -45,8 +46,9 @@ if TYPE_CHECKING:
     from perdure.protocol.state import StateCall
     from perdure.protocol.task_waits import TaskWait
     from perdure.sdk.branches import Branch
+    from perdure.sdk.calls import Caller
     from perdure.sdk.codec import Codec
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import TaskOptions
     from perdure.sdk.replay import Ask
 
@@ -192,9 +194,9 @@ class Attempts(Struct, eq=False):
             return self.call.cross(partial(self._on_loop().perform, call))
         execution, task, ask = self.execution, self.task, self.ask
         before = task.is_stored, task.status
-        record = task.record(TaskStatus.COMPLETED, None, execution.host.now(), execution.before(task.parent))
+        record = task.record(TaskStatus.COMPLETED, None, execution.host.now(), recording.before(execution, task.parent))
         try:
-            outcome = await execution.perform(record, call)
+            outcome = await recording.perform(execution, record, call)
         except asyncio.CancelledError:
             # The branch was cancelled, the work perhaps not: who asks again is given what was recorded.
             task.is_stored, task.status = before
@@ -225,7 +227,7 @@ class Attempts(Struct, eq=False):
             )
         if task.parent is not None and takes:
             # The body may hand its idempotency key to others; it holds the parent's id, which must outlive a crash.
-            await execution.on_loop(self.call, partial(execution.store_begun, task.parent))
+            await execution.on_loop(self.call, partial(recording.store_begun, execution, task.parent))
         while True:
             with execution.lock:
                 execution.memo.renew(task)
@@ -307,13 +309,14 @@ class Attempts(Struct, eq=False):
         if not isinstance(self.call, int):
             return self.call.cross(partial(self._on_loop().try_again, at, error))
         self.task.attempts += 1
-        await self.execution.record(
+        await recording.record(
+            self.execution,
             self.task.record(
                 TaskStatus.WAITING,
                 delay_until=at,
                 attempt_error=error,
-                before=self.execution.before(self.task.parent),
-            )
+                before=recording.before(self.execution, self.task.parent),
+            ),
         )
         await self.wait(at)
         return None
@@ -342,9 +345,11 @@ class Attempts(Struct, eq=False):
     async def complete(self, output: JsonText | None) -> None:
         """Store the result of a first attempt, on the event loop."""
         execution, task, ask = self.execution, self.task, self.ask
-        record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(task.parent))
+        record = task.record(
+            TaskStatus.COMPLETED, output, execution.host.now(), recording.before(execution, task.parent)
+        )
         try:
-            await execution.record(record)
+            await recording.record(execution, record)
         except asyncio.CancelledError:
             # The branch was cancelled, the write was not: what it stores is the result all the same.
             ask.settle(output)
@@ -371,14 +376,14 @@ class Attempts(Struct, eq=False):
             status,
             output,
             execution.host.now() if is_final else None,
-            execution.before(self.task.parent),
+            recording.before(execution, self.task.parent),
             error=error,
             delay_until=delay_until,
             output_properties=properties,
         )
         record.wait = wait
         try:
-            await execution.record(record)
+            await recording.record(execution, record)
         except asyncio.CancelledError:
             # The branch was cancelled, the write was not: what it stores is this task's result all the same.
             if is_final:

@@ -10,14 +10,15 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import TaskTimeoutError
-from perdure.sdk.execution import ON_LOOP
+from perdure.sdk.calls import ON_LOOP
 from perdure.sdk.lane import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.sdk.branches import Branch
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.scope import OpenTask
 
 MAX_ARGUMENTS = 2

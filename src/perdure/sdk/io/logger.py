@@ -12,6 +12,7 @@ from perdure.protocol.execution import JsonText, TaskRecord
 from perdure.protocol.json_text import MAX_NUMBER_LENGTH, dump
 from perdure.protocol.keys import idempotency_key
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.calls import begin, finish, never
 from perdure.sdk.codec import PLAIN
 from perdure.sdk.failures import describe
 from perdure.sdk.scope import current_scope
@@ -19,7 +20,8 @@ from perdure.sdk.scope import current_scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "LOG": 20, "WARN": 30, "ERROR": 40}
 """The levels and their order; ``LOG`` ranks with ``INFO``."""
@@ -83,21 +85,21 @@ class Logger:
 
     def _open(self, text: str, make: Callable[[Caller], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None]:
         execution = self._execution
-        coroutine = make(execution.next_call)
-        execution.open_call("logger", text, coroutine)
+        coroutine = make(execution.calls.next)
+        execution.calls.open("logger", text, coroutine)
         return coroutine
 
 
 async def _write(execution: Execution, level: str, message: str, data: Any, call: Caller) -> None:
-    branch = execution.begin(call)
+    branch = begin(execution, call)
     if branch is None:
-        await execution.never()
+        await never(execution)
         return
     try:
         if add_line(execution, level, message, data):
             await execution.on_loop(call, execution.lines.flush)
     finally:
-        execution.finish(call, branch)
+        finish(execution, call, branch)
 
 
 def add_line(execution: Execution, level: str, message: str, data: Any, *, can_wait: bool = True) -> bool:

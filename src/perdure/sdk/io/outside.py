@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.execution import JsonText
-from perdure.sdk.execution import ON_LOOP
+from perdure.sdk import recording
+from perdure.sdk.calls import ON_LOOP
 from perdure.sdk.io.body import RunningTask, is_async, required_arguments
 from perdure.sdk.io.options import TaskOptions
 from perdure.sdk.plain_codec import Codec
@@ -15,7 +16,8 @@ from perdure.sdk.scope import PASSES_ON, OpenTask, Scope, current_scope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import OnError
 
 _KEY = "callback"
@@ -30,7 +32,7 @@ async def ask_outside(
     """
     from perdure.sdk.io.run_task import run_task
 
-    url = await execution.on_loop(call, partial(execution.callback_url, task.id))
+    url = await execution.on_loop(call, partial(recording.callback_url, execution, task.id))
     body = _with_url(fn, url) if options.takes_url else _with_task(fn, url)
     inner = TaskOptions(
         operation=PASSES_ON,

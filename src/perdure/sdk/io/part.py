@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import TaskOptions
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_waits import RunsWait
-from perdure.sdk.execution import ON_LOOP
+from perdure.sdk import recording
+from perdure.sdk.calls import ON_LOOP
 from perdure.sdk.io.options import TaskOptions
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ async def register_task(execution: Execution, scope: Scope, ask: Ask, options: T
     until = options.delay_until
     record = task.record(
         TaskStatus.RUNNING if until is None and options.wait is None else TaskStatus.WAITING,
-        before=execution.before(scope.task),
+        before=recording.before(execution, scope.task),
         delay_until=until,
     )
     record.wait = options.wait
-    state = await execution.register_task(record)
+    state = await recording.register_task(execution, record)
     with execution.lock:
         execution.memo.learn(ask, state)
 

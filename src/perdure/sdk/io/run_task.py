@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from perdure.errors import PayloadValidationError, RunError
 from perdure.protocol.keys import display_key
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk import recording
+from perdure.sdk.calls import begin, finish, forget, never, share
 from perdure.sdk.codec import return_codec
 from perdure.sdk.io.attempts import Attempts, as_failure, misfit_of, note_failure, stored_result
 from perdure.sdk.io.body import name_of
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
     from perdure.sdk.lane import Lane
     from perdure.sdk.replay import Ask
 
@@ -42,9 +45,9 @@ async def run_task(
 
     ``call`` says where this runs: on the event loop, or in a thread, which it may block.
     """
-    branch = execution.begin(call)
+    branch = begin(execution, call)
     if branch is None:
-        return await execution.never()
+        return await never(execution)
     if execution.register is not None:
         fn, options = for_register(execution, fn, options)
     first: Ask | None = None
@@ -69,7 +72,7 @@ async def run_task(
                 )
             if is_first:
                 first = ask
-            if is_first or ask.is_settled or await execution.share(call, branch, ask):
+            if is_first or ask.is_settled or await share(execution, call, branch, ask):
                 break
         if execution.register is not None and ask.state is None and not ask.is_settled:
             await execution.on_loop(call, partial(register_task, execution, scope, ask, options))
@@ -78,7 +81,7 @@ async def run_task(
             and not ask.is_settled
             and execution.pace.is_over(execution.run_id, execution.epoch)
         ):
-            await execution.on_loop(call, execution.end_early)
+            await execution.on_loop(call, partial(recording.end_early, execution))
         if ask.is_settled:
             result = stored_result(scope, ask, codec, options.parse_output)
             return result if options.wrap is None else _wrapped(scope, ask, options.wrap, result)
@@ -97,8 +100,8 @@ async def run_task(
         return result if options.wrap is None else _wrapped(scope, ask, options.wrap, result)
     finally:
         if first is not None and not first.is_settled and not execution.interrupted:
-            execution.forget(call, first)
-        execution.finish(call, branch)
+            forget(execution, call, first)
+        finish(execution, call, branch)
 
 
 def _wrapped(scope: Scope, ask: Ask, wrap: Callable[[Any], Any], result: Any) -> Any:
@@ -135,9 +138,9 @@ async def _run_plainly(attempts: Attempts, fn: Callable[[], Awaitable[Any]]) -> 
         del execution.open_tasks[task.id]
     if failure is not None:
         return await attempts.go_on_after(failure, inner)
-    record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), execution.before(task.parent))
+    record = task.record(TaskStatus.COMPLETED, output, execution.host.now(), recording.before(execution, task.parent))
     try:
-        await execution.record(record)
+        await recording.record(execution, record)
     except asyncio.CancelledError:
         # The branch was cancelled, the write was not: what it stores is the result all the same.
         ask.settle(output)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.protocol.execution import Yielded
 from perdure.protocol.keys import display_key
+from perdure.sdk.calls import begin, finish, never
 from perdure.sdk.io.part import Part
 from perdure.sdk.names import check_name
 from perdure.sdk.scope import current_scope
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.branches import Branch
-    from perdure.sdk.execution import Caller, Execution
+    from perdure.sdk.calls import Caller
+    from perdure.sdk.execution import Execution
 
 
 class YieldCalls(Part):
@@ -45,9 +47,9 @@ class YieldCalls(Part):
 
 
 async def _yield_at(execution: Execution, place: str | None, call: Caller) -> Any:
-    branch = execution.begin(call)
+    branch = begin(execution, call)
     if branch is None:
-        return await execution.never()
+        return await never(execution)
     try:
         if place is None:
             place = _automatic_place(execution, branch)
@@ -55,7 +57,7 @@ async def _yield_at(execution: Execution, place: str | None, call: Caller) -> An
             return None
         return await execution.on_loop(call, partial(_end_execution, execution, place))
     finally:
-        execution.finish(call, branch)
+        finish(execution, call, branch)
 
 
 def _automatic_place(execution: Execution, branch: Branch) -> str:
