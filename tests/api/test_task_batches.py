@@ -200,3 +200,14 @@ async def test_a_run_that_has_ended_takes_nothing_more() -> None:
         assert (await sender.api.post(f"/api/runs/{sender.run}/cancel")).status == 200
         with_line = replace(record(2), ancestors=(record(3),))
         assert await sender.codes(sender.item(record(1)), sender.item(with_line)) == ["run_not_active"] * 2
+
+
+async def test_executions_are_to_end_when_the_server_is_about_to_stop() -> None:
+    async with executing() as sender:
+        assert await sender.send(sender.item(record(0))) == [None]
+        sender.api.node.engine.hints.stop()
+        outcomes = await sender.send(sender.item(record(1)), sender.item(record(1, "2")))
+        assert [(one.code, one.ends) for one in outcomes if one is not None] == [
+            (None, True), ("already_completed", True),
+        ]  # fmt: skip
+        assert [name for name, _, _ in await sender.tasks()] == ["n0", "n1"]

@@ -45,6 +45,7 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
 from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
@@ -432,6 +433,22 @@ async def test_an_app_that_leads_on_and_on_is_not_followed_for_ever() -> None:
         with pytest.raises(FetchFailedError, match="redirected more than 5 times"):
             await endpoint.ping()
     assert len(server.requests) == 6
+
+
+async def test_an_app_that_leads_from_https_to_http_is_not_followed() -> None:
+    class Redirects:
+        async def request(self, request: OutboundRequest) -> OutboundResponse:
+            return OutboundResponse(301, (("location", "http://app.example/api/trigger"),), b"")
+
+    async def listens(job_id: str, metadata: RunMetadata) -> None:
+        raise AssertionError
+
+    endpoint = HttpEndpoint(
+        "shop", "https://app.example/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=Redirects(),
+        now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
+    )  # fmt: skip
+    with pytest.raises(FetchFailedError, match="where all could read the key"):
+        await endpoint.ping()
 
 
 async def test_another_app_is_not_taken_for_the_one_that_is_meant() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from perdure.api.bodies import read_body
@@ -11,7 +12,16 @@ from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.errors import Issue
 from perdure.protocol.messages.codec import MessageShapeError
-from perdure.protocol.task_batches import BATCH_BYTES, BATCH_TYPE, MOST_ITEMS, BatchAnswer, TaskBatch, pack, unpack
+from perdure.protocol.task_batches import (
+    BATCH_BYTES,
+    BATCH_TYPE,
+    MOST_ITEMS,
+    BatchAnswer,
+    BatchOutcome,
+    TaskBatch,
+    pack,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from perdure.api.calls import Call
@@ -42,7 +52,12 @@ async def store_batch(remote: RemoteDesk, body: bytes) -> bytes:
     if len(batch.items) > MOST_ITEMS:
         sentence = f"A batch has {MOST_ITEMS:,} items at most, not {len(batch.items):,}."
         raise MessageShapeError(sentence, issues=[Issue(["items"], sentence)])
-    return pack(BatchAnswer(await remote.batches.take(batch.items)))
+    outcomes = await remote.batches.take(batch.items)
+    return pack(BatchAnswer(list(map(_ending, outcomes)) if remote.is_stopping else outcomes))
+
+
+def _ending(outcome: BatchOutcome | None) -> BatchOutcome:
+    return BatchOutcome(ends=True) if outcome is None else replace(outcome, ends=True)
 
 
 ROUTES = (

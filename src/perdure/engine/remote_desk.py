@@ -83,10 +83,14 @@ class RemoteDesk:
         """The environment with its project and organization."""
         return self._directory.tenants[self.environment_no]
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether this node is about to stop: executions are to end then, and go on as soon as there is one again."""
+        return self._hints.stopping.is_set()
+
     def show(self, task: RemoteTask, *, is_native: bool = False) -> ServerTask:
         """Show a task to its endpoint, which is to end its execution if this node is about to stop."""
-        # The run goes on, where it is, as soon as there is a node again.
-        return server_task(task, self._callbacks.url, is_native=is_native, force_yield=self._hints.stopping.is_set())
+        return server_task(task, self._callbacks.url, is_native=is_native, force_yield=self.is_stopping)
 
     async def await_event(self, url: str, waits: Sequence[EventWait]) -> str:
         """Let the task whose callback URL that is wait for an event, and not only for a request.

@@ -60,12 +60,14 @@ class BatchOutcome(Struct, gc=False, omit_defaults=True):
         error: The sentence of that error.
         state: What the work on state came to.
         url: The callback URL.
+        ends: Whether the execution is to end before its next task, since the platform is about to stop.
     """
 
     code: str | None = None
     error: str | None = None
     state: StateOutcome | None = None
     url: str | None = None
+    ends: bool = False
 
 
 class BatchAnswer(Struct, gc=False):

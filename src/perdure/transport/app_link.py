@@ -209,7 +209,11 @@ class AppLink:
             location = redirect_location(answer.status, answer.headers)
             if location is None:
                 return answer
-            self.url, self.has_moved = join_url(parse_url(self.url), location).text, True
+            here = parse_url(self.url)
+            there = join_url(here, location)
+            if here.scheme == "https" and there.scheme != "https":
+                raise FetchFailedError(f"{here.origin} redirects to {there.origin}, where all could read the key.")
+            self.url, self.has_moved = there.text, True
         raise FetchFailedError(f"{self.url} redirected more than {REDIRECT_LIMIT} times.")
 
     def _signed(

@@ -49,6 +49,7 @@ class WireExecution:
         retries: Those that are to be tried again, with what their attempt failed with and when.
         stop: Why it ends, if the platform or the time says so.
         problem: Why the platform takes nothing from this app at all.
+        is_ending: Whether it is to end before its next task.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class WireExecution:
         self.retries: dict[str, tuple[ErrorInfo, datetime]] = {}
         self.stop: Stop | None = None
         self.problem: str | None = None
+        self.is_ending = False
         self._limit_ms = limit_ms
         self._monotonic = monotonic
         self._began = monotonic()

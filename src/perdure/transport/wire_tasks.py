@@ -111,7 +111,7 @@ class WireTasks:
         """Whether an execution is to end before its next task."""
         execution = self._executions.get(epoch)
         if execution is not None:
-            if not self.is_stopping and not execution.is_short(BODY_MS):
+            if not (self.is_stopping or execution.is_ending or execution.is_short(BODY_MS)):
                 return False
             execution.auto_yield("start_task")
         return True
@@ -174,11 +174,14 @@ class WireTasks:
     ) -> BatchOutcome | None:
         assert execution.epoch is not None
         try:
-            return await self._outbox.put(BatchItem(execution.run_id, execution.epoch, record, call))
+            outcome = await self._outbox.put(BatchItem(execution.run_id, execution.epoch, record, call))
         except NotConnectedError as error:
             raise self._lost(execution, error) from error
         except PerdureError as error:
             raise_refused(error, record.name)
+        if outcome is not None and outcome.ends:
+            execution.is_ending = True
+        return outcome
 
     def _find(self, epoch: int) -> WireExecution:
         execution = self._executions.get(epoch)
