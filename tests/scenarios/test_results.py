@@ -167,6 +167,7 @@ async def test_a_value_that_cannot_be_stored_fails_its_task_and_names_the_place(
 
     run = await app.run(storing)
     assert run.output.startswith(path)
+    assert "run_task 'k' returned it" in run.output
     assert len(set(seen)) == 1
     assert bodies == [1]
     assert task_of(run, "k").status == "ERRORED"

@@ -260,6 +260,8 @@ class Attempts(Struct, eq=False):
 
     async def failed(self, error: Exception, inner: Scope) -> None:
         """Store a failed attempt: the task waits for its next one, or has failed for good, which raises."""
+        if isinstance(error, UnserializableOutputError | ValueTooLargeError) and not _is_of(error, inner.failed or []):
+            error = self._returned(error)
         final = error
         retry_at: datetime | None = None
         try:
@@ -281,6 +283,17 @@ class Attempts(Struct, eq=False):
             note_failure(self.scope, raised)
             raise raised
         await self.try_again(retry_at, info)
+
+    def _returned(self, error: UnserializableOutputError | ValueTooLargeError) -> Exception:
+        """Say which call returned what cannot be stored; a body may have met such an error elsewhere."""
+        if not error.message.startswith("result"):
+            return error
+        told = f"{error.message} {self.ask.operation} {display_key(self.ask.key)!r} returned it"
+        if isinstance(error, UnserializableOutputError):
+            told += "; let it return JSON values, or models, dataclasses, dates and their like"
+        named = type(error)(f"{told}.")
+        named.__cause__ = error.__cause__
+        return named.with_traceback(error.__traceback__)
 
     async def _decision(self, error: Exception) -> Decision:
         on_error = self.options.on_error
