@@ -15,6 +15,7 @@ from perdure.config.settings import RateLimit, Settings
 from perdure.protocol.signing import SIGNED_ID_HEADER
 from perdure.protocol.task_batches import BatchAnswer, BatchItem, TaskBatch, pack, unpack
 from perdure.protocol.task_line import LINE_PATH, LINE_PROTOCOL, batch_frame, line_secret, read_answer
+from perdure.server import http
 from perdure.server.line_protocol import LineProtocol
 from perdure.transport.signer import Signer
 from tests.api.client import KEY, ApiClient, serving
@@ -132,6 +133,16 @@ async def test_where_a_connection_stays_what_it_is_no_line_is_opened() -> None:
     assert (answer.status, answer.code, answer.headers["upgrade"]) == (426, "upgrade_required", LINE_PROTOCOL)
 
 
+async def test_when_there_are_many_lines_no_further_one_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_LINES", 1)
+    async with serving() as api, line(api) as opened:
+        head, _, writer = await ask(api, opening())
+        assert head.split()[1] == b"426"
+        await close(writer)
+        opened.send()
+        assert (await opened.next())[0] == 200
+
+
 @pytest.mark.parametrize("wrong", ["number", "secret"])
 async def test_what_is_put_into_a_line_by_others_ends_it(wrong: str) -> None:
     async with serving() as api, line(api) as opened:
@@ -204,6 +215,9 @@ class SlowLine(AnsweredLine):
         self.is_asked.set()
         await self.may_answer.wait()
         return b"answer to " + frame
+
+    def note(self) -> None:
+        pass
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ class TaskLine:
         self._secret = secret
         self._dispatcher = dispatcher
         self._number = 0
+        self._last = 0, 0.0
         self.is_over = False
 
     async def answer(self, frame: bytes) -> bytes:
@@ -75,8 +76,12 @@ class TaskLine:
             status, reset, answer = 200, 0, await store_batch(self._remote, body)
         except Exception as error:
             status, reset, answer = self._refuse(error)
-        self._dispatcher.note("POST", status, now() - began)
+        self._last = status, now() - began
         return answer_frame(status, answer, reset=reset)
+
+    def note(self) -> None:
+        """Count the last answer, once it is on its way: a step waits for it."""
+        self._dispatcher.note("POST", *self._last)
 
     def _refuse(self, error: Exception) -> tuple[int, int, bytes]:
         request_id = new_request_id()

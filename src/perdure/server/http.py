@@ -30,6 +30,9 @@ HEAD_LIMIT = HEADERS_LIMIT + URL_LIMIT
 MOST_CONNECTIONS: Final = 1000
 """How many connections, or requests under way, there may be before further requests are refused."""
 
+MOST_LINES: Final = MOST_CONNECTIONS // 2
+"""How many of them may be task lines, which stay open while nothing is under way; other apps send requests."""
+
 _UNUSUAL: Final = {b"transfer-encoding", b"content-encoding", b"expect"}
 _LINE: Final = LINE_PATH.encode("ascii")
 _SHUTDOWN_SECONDS = 2
@@ -149,7 +152,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         if len(headers) < len(self.headers) or not _UNUSUAL.isdisjoint(headers):
             return None
-        if b"upgrade" in headers and self.url != _LINE:
+        if b"upgrade" in headers and (self.url != _LINE or self._has_enough_lines()):
             return None
         cycle: Any = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
@@ -157,6 +160,9 @@ class DeadlineProtocol(HttpToolsProtocol):
             return None
         found: Direct | None = self._find_direct(self.url, self.headers)
         return found
+
+    def _has_enough_lines(self) -> bool:
+        return sum(isinstance(one, LineProtocol) for one in self.connections) >= MOST_LINES
 
     def _go_by_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue

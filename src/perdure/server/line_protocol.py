@@ -97,10 +97,10 @@ class LineProtocol(asyncio.Protocol):
             if self._answering is not None:
                 self._tasks.discard(self._answering)
             self._answering = None
-        if self._transport.is_closing():
-            return
         self._was_used = True
-        self._transport.write(answer)
+        if not self._transport.is_closing():
+            self._transport.write(answer)
+        self._line.note()
         if self._is_stopping or self._line.is_over:
             self._transport.close()
 
