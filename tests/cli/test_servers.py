@@ -54,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.traces.append(self.headers["traceparent"])
         answers: dict[str, Any] = {
             "PING": {"ok": True},
+            "VALIDATE": {"ok": True, "endpointId": "shop"},
             "INDEX_ENDPOINT": INDEX,
             "EXECUTE_JOB": {"status": "SUCCESS", "output": {"key": key[-4:]}},
         }
@@ -152,7 +153,8 @@ def test_a_key_is_exchanged_without_a_run_that_fails(perdure: Commands) -> None:
     with server(perdure, PERDURE_API_KEY="tr_dev_given0given0given", PERDURE_EGRESS_ALLOW="127.0.0.1") as _:
         old = made(perdure("keys", "create", "--json"))
         with app_with(old["key"]) as app:
-            assert perdure("endpoints", "add", "shop", app.url).status == 0
+            # The app says which one it is.
+            assert made(perdure("endpoints", "add", app.url, "--json"))["id"] == "shop"
             new = made(perdure("keys", "rotate", old["id"], "--overlap", "1h", "--json"))
             before = perdure("run", "greet", "--follow", "--json")
             app.key = new["key"]

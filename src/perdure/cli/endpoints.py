@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 _COLUMNS = ("endpoint", "url", "jobs", "since")
 
 
-def add_endpoint(id: str, url: str, /, *, common: Common = COMMON) -> int:
+def add_endpoint(id: str, url: str | None = None, /, *, common: Common = COMMON) -> int:
     """Register an app with a server, or say where it is now; it is asked for its jobs.
 
     Args:
-        id: The id of the app's client.
+        id: The id of the app's client; or its URL alone: then it is asked for the id.
         url: Where the app answers, such as https://shop.example/api/trigger.
     """
     from perdure.cli.connect import ask
 
     async def work(connection: Connection) -> int:
         _check_server(connection)
-        return await _show(connection, await connection.desk.add_endpoint(id, url), common)
+        named = (None, id) if url is None else (id, url)
+        return await _show(connection, await connection.desk.add_endpoint(*named), common)
 
     return ask(common, work)
 
@@ -41,7 +42,7 @@ def list_endpoints(*, common: Common = COMMON) -> int:
             output.value(found)
             return 0
         rows = [(one.id, one.url, _jobs(one), one.created_at) for one in found]
-        output.table(_COLUMNS, rows, empty="No app is registered. `perdure endpoints add ID URL` registers one.")
+        output.table(_COLUMNS, rows, empty="No app is registered. `perdure endpoints add URL` registers one.")
         return 0
 
     return ask(common, work)

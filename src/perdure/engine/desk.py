@@ -161,7 +161,7 @@ class DirectDesk(DirectPlatform):
         """List the apps behind URLs; see `Endpoints.list`."""
         return [self._endpoints.show(row) for row in await self._endpoints.list()]
 
-    async def add_endpoint(self, endpoint_id: str, url: str) -> EndpointAnswer:
+    async def add_endpoint(self, endpoint_id: str | None, url: str) -> EndpointAnswer:
         """Register an app behind a URL; see `Endpoints.add`."""
         row, _ = await self._endpoints.add(endpoint_id, url)
         return self._endpoints.show(row)

@@ -108,8 +108,12 @@ class Endpoints:
         self._indexings: dict[str, Indexing] = {}
         self._reindexing: asyncio.Task[None] | None = None
 
-    async def add(self, endpoint_id: str, url: str) -> tuple[EndpointRow, Indexing]:
+    async def add(self, endpoint_id: str | None, url: str) -> tuple[EndpointRow, Indexing]:
         """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
+
+        Args:
+            endpoint_id: The id that it has; ``None``: it is asked for it.
+            url: Where it is.
 
         Returns:
             Where it is, and what it declares.
@@ -120,6 +124,11 @@ class Endpoints:
             FetchFailedError: The app does not answer, or is another one.
             DuplicateJobError: It declares a job id that another endpoint has.
         """
+        if endpoint_id is None:
+            if self._requires_signatures:
+                raise InvalidArgumentError("Name the app with its URL: what it is asked is signed for its id.")
+            check_outbound(OutboundRequest("POST", url))
+            endpoint_id = await self._open("", url).validate()
         if not 0 < len(endpoint_id) <= LONGEST_ID or not endpoint_id.isprintable():
             raise InvalidArgumentError(f"The id of an endpoint has 1 to {LONGEST_ID} printable characters.")
         check_outbound(OutboundRequest("POST", url))

@@ -78,10 +78,10 @@ class RotateKey(Struct, frozen=True, gc=False):
 
 
 class NewEndpoint(Struct, frozen=True, gc=False):
-    """An app to register: its client's id, and its URL."""
+    """An app to register: its URL, and its client's id; without it the app is asked."""
 
-    id: str
     url: str
+    id: str | None = None
 
 
 class RunId(Struct, frozen=True, gc=False):

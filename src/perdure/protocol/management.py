@@ -263,8 +263,11 @@ class AdministrationPlatform(Protocol):
         """List the apps behind URLs that are registered in this environment, by id."""
         ...
 
-    async def add_endpoint(self, endpoint_id: str, url: str) -> EndpointAnswer:
-        """Register an app behind a URL, or where it is now: it is asked who it is and what it declares."""
+    async def add_endpoint(self, endpoint_id: str | None, url: str) -> EndpointAnswer:
+        """Register an app behind a URL, or where it is now: it is asked who it is and what it declares.
+
+        ``endpoint_id`` is the id that it has to have; ``None``: any.
+        """
         ...
 
     async def index_endpoint(self, endpoint_id: str) -> EndpointAnswer:

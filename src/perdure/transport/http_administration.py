@@ -48,9 +48,9 @@ class HttpAdministration(HttpPart):
         """List the apps behind URLs that are registered in this environment, by id."""
         return await self._get(list[EndpointAnswer], "endpoints")
 
-    async def add_endpoint(self, endpoint_id: str, url: str) -> EndpointAnswer:
+    async def add_endpoint(self, endpoint_id: str | None, url: str) -> EndpointAnswer:
         """Register an app behind a URL, or where it is now."""
-        return await self._post(EndpointAnswer, "endpoints", body=NewEndpoint(endpoint_id, url))
+        return await self._post(EndpointAnswer, "endpoints", body=NewEndpoint(url, endpoint_id))
 
     async def index_endpoint(self, endpoint_id: str) -> EndpointAnswer:
         """Ask an app anew what it declares."""

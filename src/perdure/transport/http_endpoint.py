@@ -177,6 +177,22 @@ class HttpEndpoint:
         if not said["ok"]:
             raise FetchFailedError(f"Endpoint {self.url} responded with error: {said.get('error')}")
 
+    async def validate(self) -> str:
+        """Ask the app for its id.
+
+        Raises:
+            FetchFailedError: It does not say.
+        """
+        try:
+            answer = await self._link.find(Action.VALIDATE)
+        except (FetchFailedError, FetchTimeoutError) as error:
+            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
+        self._link.check(answer)
+        said = decode_object(answer.body).get("endpointId")
+        if not isinstance(said, str):
+            raise FetchFailedError(_NO_PING)
+        return said
+
     async def index(self) -> Index:
         """List what the app declares.
 
