@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -326,6 +327,14 @@ async def test_a_run_shows_what_its_tasks_were_given(app: App) -> None:
 
 
 async def _nothing(payload: Any) -> None: ...
+
+
+@pytest.mark.parametrize("given", [_nothing, 5, ModuleType("empty")], ids=["function", "number", "module without jobs"])
+def test_what_is_no_job_is_not_attached(given: Any) -> None:
+    client = Client(id="app")
+    with pytest.raises(InvalidArgumentError, match=r"client\.attach takes jobs"):
+        client.attach(given)
+    assert client.jobs == {}
 
 
 async def test_a_handle_inside_a_run_gives_results_typed_by_the_job(app: App) -> None:

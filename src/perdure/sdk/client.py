@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
@@ -24,7 +25,6 @@ from perdure.sdk.sync import SyncClient, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import ModuleType
 
     from perdure.sdk.codec import Codec
     from perdure.sdk.dynamic_trigger import DynamicTrigger
@@ -132,14 +132,11 @@ class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedule
 
         Raises:
             DuplicateJobError: The client has another job of that id; none is added.
-            InvalidArgumentError: The client is started: its node knows the jobs that it began with.
+            InvalidArgumentError: The client is started: its node knows the jobs that it began with. Or what is given is
+                no job, or a module without any.
         """
         self._refuse_if_started("the job", "declare jobs")
-        found: list[Job[Any, Any]] = []
-        for one in jobs:
-            found += (
-                [one] if isinstance(one, Job) else [value for value in vars(one).values() if isinstance(value, Job)]
-            )
+        found = [made for one in jobs for made in _jobs_of(one)]
         for made in found:
             if self.jobs.get(made.id, made) is not made:
                 raise DuplicateJobError(
@@ -385,6 +382,16 @@ class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedule
         """How the output of a job is decoded, if its code is known here."""
         known = job if isinstance(job, Job) else self.jobs.get(job)
         return known.output_codec if known is not None else None
+
+
+def _jobs_of(given: object) -> list[Job[Any, Any]]:
+    candidates: list[Any] = list(vars(given).values()) if isinstance(given, ModuleType) else [given]
+    found: list[Job[Any, Any]] = [one for one in candidates if isinstance(one, Job)]
+    if not found:
+        raise InvalidArgumentError(
+            f"client.attach takes jobs, which @job makes of functions, and modules with jobs; {given!r:.60} is neither."
+        )
+    return found
 
 
 class SyncCalls(SyncClient):
