@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.sdk.blocking import SyncPart, SyncTwin
 from perdure.sdk.io.statuses import Status
-from perdure.sdk.records import RunStatus
+from perdure.sdk.records.runs import RunStatus
 
 if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
