@@ -35,6 +35,10 @@ _DATA_LIMIT: Final = 262_144
 _MAX_DEPTH: Final = 16
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
+_FILE_NAMES: Final = frozenset({"filename", "filename2"})
+_PIECE_LIMIT: Final = 64
+_TEXT_LIMIT: Final = 1024**2
+
 # Classes may forbid it, as frozen dataclasses do.
 _set: Final = BaseException.__setattr__
 
@@ -121,7 +125,7 @@ def _encode(error: BaseException) -> JsonText | None:
             return None
         budget = [_DATA_LIMIT]
         args = [argument for argument in error.args if _is_kept(argument, budget)]
-        members = {name: member for name, member in vars(error).items() if _is_kept(member, budget)}
+        members = {name: member for name, member in _members_of(error).items() if _is_kept(member, budget)}
         return JsonText(dump({"module": module, "qualname": qualname, "args": args, "members": members}))
     except Exception:
         # Properties, encoders and odd values are user code; an error that cannot be kept is described only.
@@ -151,8 +155,19 @@ def _decode(data: JsonText) -> Exception | None:
 def _make(cls: type[Exception], args: list[Any], members: dict[str, Any]) -> Exception:
     made = cls.__new__(cls, *args)
     _set(made, "args", tuple(args))
+    if isinstance(made, OSError):
+        for name in _FILE_NAMES & members.keys():
+            _set(made, name, members.pop(name))
     vars(made).update(members)
     return made
+
+
+def _members_of(error: Exception) -> dict[str, Any]:
+    members = dict(vars(error))
+    if isinstance(error, OSError):
+        # They are neither among the arguments nor among the members, and belong to the message.
+        members |= {name: getattr(error, name) for name in _FILE_NAMES if getattr(error, name) is not None}
+    return members
 
 
 def _find(module: str, qualname: str) -> type[Exception] | None:
@@ -206,6 +221,31 @@ def _name_of(cls: type) -> tuple[str, str]:
     return cls.__module__, cls.__qualname__
 
 
+def _encode_unreadable(error: UnicodeDecodeError) -> Any:
+    piece = error.object[error.start : error.end]
+    return [error.encoding, piece.hex(), error.start, error.end, error.reason] if _is_near(error) else None
+
+
+def _decode_unreadable(value: Any) -> UnicodeDecodeError:
+    encoding, piece, start, end, reason = value
+    return UnicodeDecodeError(encoding, bytes(start) + bytes.fromhex(piece), start, end, reason)
+
+
+def _encode_unwritable(error: UnicodeEncodeError) -> Any:
+    piece = error.object[error.start : error.end]
+    return [error.encoding, piece, error.start, error.end, error.reason] if _is_near(error) else None
+
+
+def _decode_unwritable(value: Any) -> UnicodeEncodeError:
+    encoding, piece, start, end, reason = value
+    return UnicodeEncodeError(encoding, " " * start + piece, start, end, reason)
+
+
+def _is_near(error: UnicodeDecodeError | UnicodeEncodeError) -> bool:
+    """Whether what is kept of the text is small; of one that is not, the description is kept only."""
+    return error.start <= _TEXT_LIMIT and error.end - error.start <= _PIECE_LIMIT
+
+
 def _encode_issues(error: PayloadValidationError) -> Any:
     return {"message": error.message, "issues": [[list(issue.path), issue.message] for issue in error.issues]}
 
@@ -240,5 +280,7 @@ def _decode_invoked(value: Any) -> InvokedRunFailedError:
 
 # An application's classes are known to the whole process, as its modules are.
 _REGISTERED: Final[dict[tuple[str, str], tuple[type[Exception], _Encode, _Decode]]] = {}
+register_error(UnicodeDecodeError, encode=_encode_unreadable, decode=_decode_unreadable)
+register_error(UnicodeEncodeError, encode=_encode_unwritable, decode=_decode_unwritable)
 register_error(PayloadValidationError, encode=_encode_issues, decode=_decode_issues)
 register_error(InvokedRunFailedError, encode=_encode_invoked, decode=_decode_invoked)

@@ -110,6 +110,9 @@ FAITHFUL: list[Exception] = [
     KeyError("name"),
     ZeroDivisionError("division by zero"),
     FileNotFoundError(2, "No such file"),
+    FileNotFoundError(2, "No such file", "/orders/7.pdf"),
+    PermissionError(13, "Permission denied", "a", None, "b"),
+    ConnectionError("no"),
     TimeoutError("late"),
     PaymentDeclined("declined", code="card", response=None),
     FrozenError("x"),
@@ -132,6 +135,25 @@ def test_an_exception_is_the_same_at_once_and_on_every_replay(error: Exception) 
         assert one.args == error.args
         assert vars(one) == vars(error)
         assert str(one) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("work", "kept"),
+    [
+        (lambda: b"caf\xe9 au lait".decode(), b"\0\0\0\xe9"),
+        (lambda: "caf\xe9 au lait".encode("ascii"), "   \xe9"),
+        (lambda: b"\x80".decode("ascii"), b"\x80"),
+    ],
+    ids=["decoding", "encoding", "at the start"],
+)
+def test_text_that_cannot_be_read_or_written_says_so_on_every_replay(work: Callable[[], Any], kept: Any) -> None:
+    with pytest.raises(UnicodeError) as caught:
+        work()
+    info, raised = normalize(caught.value)
+    for one in (raised, rebuild(info)):
+        assert type(one) is type(caught.value)
+        assert str(one) == str(caught.value)
+        assert one.object == kept  # type: ignore[attr-defined]
 
 
 def test_arguments_and_members_that_are_no_json_are_left_out_both_times() -> None:
