@@ -5,6 +5,7 @@ from __future__ import annotations
 INSIDE = "replaces a part of the node, which is elsewhere"
 OWN_NODES = "is about nodes in threads and on event loops of the app's own process"
 KILLS = "kills the node together with its jobs, at a point of their code; tests/adapters/test_kills.py kills either"
+MOVED_CLOCK = "moves the node's clock by hand, which perdure.testing does with a node in its process"
 OWN_SETTING = "is about a setting of an embedded node; everything here runs with it, or without it"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
 NOT_TOLD = "an execution behind HTTP, other than in a worker, is not told of waits that end while it is at work"
@@ -20,6 +21,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_branches", "test_a_wait_that_ends_while_another_branch_works_needs_no_execution"): NOT_TOLD,
     ("test_branches", "test_no_branch_is_cut_while_a_task_body_runs"): NOT_TOLD,
     ("test_crashes_everywhere", None): KILLS,
+    ("test_examples", None): MOVED_CLOCK,
     ("test_forced_replay", None): OWN_SETTING,
     ("test_hooks", "test_a_client_that_is_started_takes_no_hooks"): NOT_STARTED,
     ("test_http_endpoints", "test_an_endpoint_is_defined_before_its_client_is_started"): NOT_STARTED,
@@ -28,6 +30,8 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_invoking", "test_calls_of_a_client_that_is_not_started_say_so"): NOT_STARTED,
     ("test_invoking", "test_a_job_that_invokes_an_unknown_one_is_told_the_nearest_name"): V2_WORDS,
     ("test_kept_runs", "test_a_result_that_cannot_be_stored_is_made_again"): INSIDE,
+    ("test_long_schedules", None): MOVED_CLOCK,
+    ("test_long_waits", None): MOVED_CLOCK,
     ("test_managing_runs", "test_a_run_goes_on_though_its_cancelled_code_still_ends"): NOT_TOLD,
     ("test_missing_code", "test_a_job_cannot_be_added_to_a_client_that_is_started"): NOT_STARTED,
     ("test_random_crashes", None): KILLS,
