@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure.protocol.task_batches import BATCH_BYTES
 from perdure.protocol.task_line import LINE_IDLE_SECONDS, FrameReader, LineFrameError
+from perdure.server.head_start import start_now
+from perdure.transport.write_now import write_now
 
 if TYPE_CHECKING:
     from perdure.api.task_lines import TaskLine
@@ -41,8 +43,7 @@ class LineProtocol(asyncio.Protocol):
         self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader(FRAME_BYTES)
-        self._answering: asyncio.Task[None] | None = None
-        self._is_full = self._is_stopping = False
+        self._is_answering = self._is_full = self._is_stopping = False
         self._was_used = True
         self._transport: Any = None
         self._watch: asyncio.TimerHandle | None = None
@@ -60,11 +61,14 @@ class LineProtocol(asyncio.Protocol):
         except LineFrameError:
             self._transport.abort()
             return
-        if self._answering is not None or self._is_full:
+        if self._is_answering or self._is_full:
             self._transport.abort()
         elif frame is not None:
-            self._answering = task = self._loop.create_task(self._answer(frame))
-            self._tasks.add(task)
+            self._is_answering = True
+            task = start_now(self._loop, self._answer(frame))
+            if task is not None:
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; what was asked for is done nevertheless."""
@@ -83,7 +87,7 @@ class LineProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """End the line, after the answer that is under way."""
         self._is_stopping = True
-        if self._answering is None:
+        if not self._is_answering:
             self._transport.close()
 
     async def _answer(self, frame: bytes) -> None:
@@ -94,18 +98,16 @@ class LineProtocol(asyncio.Protocol):
             self._transport.abort()
             raise
         finally:
-            if self._answering is not None:
-                self._tasks.discard(self._answering)
-            self._answering = None
+            self._is_answering = False
         self._was_used = True
         if not self._transport.is_closing():
-            self._transport.write(answer)
+            write_now(self._transport, answer)
         self._line.note()
         if self._is_stopping or self._line.is_over:
             self._transport.close()
 
     def _look(self) -> None:
-        if self._answering is None and not self._was_used:
+        if not self._is_answering and not self._was_used:
             self._transport.abort()
             return
         self._was_used = False

@@ -23,6 +23,7 @@ from perdure.protocol.task_line import (
     batch_frame,
     read_answer,
 )
+from perdure.transport.write_now import write_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -181,7 +182,7 @@ class LineConnection(asyncio.Protocol):
             seconds: How long the answer may take.
         """
         self._tell = tell
-        self._transport.write(batch_frame(self._secret, self._number, batch))
+        write_now(self._transport, batch_frame(self._secret, self._number, batch))
         self._number += 1
         self._late = self._loop.call_later(seconds, self.fail, "it took too long")
 
