@@ -39,10 +39,11 @@ def _go_on(code: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any,
         try:
             answer = yield awaited
         except BaseException as error:
-            step, given = code.throw, error
+            failure: BaseException | None = error
+            answer = None
         else:
-            step, given = code.send, answer
+            failure = None
         try:
-            awaited = step(given)
+            awaited = code.send(answer) if failure is None else code.throw(failure)
         except StopIteration:
             return

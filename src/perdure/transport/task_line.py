@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 OPEN_SECONDS: Final = 5.0
 """How long a line may take to be opened, and its connection to be made."""
 
+WATCH_SECONDS: Final = 1.0
+"""How often it is looked whether an answer is overdue."""
+
 HEAD_BYTES: Final = 16 * 1024
 """How many bytes of the answer to the opening are read."""
 
@@ -160,7 +163,8 @@ class LineConnection(asyncio.Protocol):
         self._transport: Any = None
         self._opened: asyncio.Future[int] = loop.create_future()
         self._tell: Callable[[LineAnswer | LineError], None] | None = None
-        self._late: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._watch: asyncio.TimerHandle | None = None
         self._used_at = loop.time()
         self._is_open = True
 
@@ -184,11 +188,17 @@ class LineConnection(asyncio.Protocol):
         self._tell = tell
         write_now(self._transport, batch_frame(self._secret, self._number, batch))
         self._number += 1
-        self._late = self._loop.call_later(seconds, self.fail, "it took too long")
+        self._due = self._loop.time() + seconds
+        if self._watch is None:
+            # One timer for many batches: most are answered long before.
+            self._watch = self._loop.call_later(min(seconds, WATCH_SECONDS), self._look)
 
     def fail(self, why: str) -> None:
         """Close it, and say so to whoever waits for an answer."""
         self._is_open = False
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if not self._opened.done():
             self._opened.set_exception(LineError(why))
             # Whoever was to read it may have gone.
@@ -199,11 +209,18 @@ class LineConnection(asyncio.Protocol):
 
     def _answer(self, answer: LineAnswer | LineError) -> None:
         tell, self._tell = self._tell, None
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
         if tell is not None:
             tell(answer)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._tell is None:
+            return
+        left = self._due - self._loop.time()
+        if left <= 0:
+            self.fail("it took too long")
+        else:
+            self._watch = self._loop.call_later(min(left, WATCH_SECONDS), self._look)
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
