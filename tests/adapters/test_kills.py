@@ -28,11 +28,34 @@ def test_a_run_survives_the_kill_of_its_server_and_of_what_executes_it(tmp_path:
         assert (run["status"], run["output"]) == ("SUCCESS", sum(range(STEPS))), run["why"]
         written = pair.lines(STEPS, "step")
         assert set(written) == {f"step {number}" for number in range(STEPS)}
-        # What was at work when a process died is done again, and nothing else.
-        assert len(written) <= STEPS + 2
+        # What was at work when the app died is done again, and nothing else.
+        assert len(written) <= STEPS + 1
         # Neither had to be told again that the other is perdure's.
         tasks = pair.api.ask("GET", f"/api/runs/{run_id}?take=50").body["tasks"]
         assert {task["operation"] for task in tasks} == {"run_task", "wait"}
+
+
+@pytest.mark.parametrize("is_done_before", [False, True], ids=["during", "before"])
+@pytest.mark.parametrize("is_worker", [False, True], ids=["app", "worker"])
+def test_a_task_that_is_at_work_when_the_server_goes_is_not_done_again_when_it_is_back(
+    tmp_path: Path, *, is_worker: bool, is_done_before: bool
+) -> None:
+    with Pair(tmp_path, is_worker=is_worker) as pair:
+        run_id = pair.api.invoke("patient")
+        pair.lines(1, "patient begins")
+
+        pair.kill(pair.server)
+        if is_done_before:
+            (tmp_path / "go").touch()
+            pair.lines(1, "patient ends")
+        pair.start_server()
+        if not is_done_before:
+            pair.api.executed(run_id, 2)
+            (tmp_path / "go").touch()
+        run = pair.api.ended(run_id)
+
+        assert (run["status"], run["output"]) == ("SUCCESS", [1, 1, 1]), run
+        assert pair.lines(2, "patient") == ["patient begins", "patient ends"]
 
 
 def test_another_worker_takes_over_the_runs_of_one_that_is_killed(tmp_path: Path) -> None:

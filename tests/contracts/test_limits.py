@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from perdure.adapters.work import UNATTENDED_SECONDS
 from perdure.api.app import HEADERS_LIMIT
 from perdure.api.app import URL_LIMIT as NODE_URL_LIMIT
 from perdure.api.calls import BODY_LIMIT
@@ -84,6 +85,7 @@ from perdure.transport.app_link import KEYS_TRIED
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
+from perdure.transport.outbox import KEEP_SECONDS, ROOM, ROOM_BYTES
 from perdure.transport.seen_requests import MOST_SEEN
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT
@@ -154,6 +156,8 @@ IN_FORCE = {
     "plain jobs that a node executes at once": f"{Settings().max_threads} each",
     "lines of one run from": f"{MOST_WAITING}, of {MOST_CHARACTERS // 1024**2} MiB",
     "threads for plain items": f"{ITEM_THREADS * Settings().max_threads}",
+    "how long an app behind HTTP, or a worker, keeps": f"{UNATTENDED_SECONDS:.0f} s",
+    "what an app behind HTTP, or a worker, has to store": f"{ROOM:,} tasks, {ROOM_BYTES // 1024**2} MiB",
     "how long a run waits for a thread": f"{PATIENCE:.0f} s",
     "keys that a run has yielded": f"{MAX_YIELDS}",
     "longest duration that a call takes": f"{MAX_SECONDS:,} s",
@@ -195,6 +199,10 @@ IN_FORCE = {
 def test_the_page_of_limits_gives_the_number_in_force(what: str) -> None:
     (limit,) = [limit for name, limit in LIMITS.items() if name.startswith(what)]
     assert limit.startswith(IN_FORCE[what])
+
+
+def test_results_are_kept_for_as_long_as_executions() -> None:
+    assert KEEP_SECONDS == UNATTENDED_SECONDS
 
 
 def test_the_page_of_limits_says_from_which_size_on_a_body_is_large() -> None:

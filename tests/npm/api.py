@@ -86,6 +86,13 @@ class Api:
         while self.ask("GET", f"/api/v2/runs/{run_id}").body["status"] != "WAITING_TO_CONTINUE":
             assert time.monotonic() < deadline
 
+    def executed(self, run_id: str, count: int) -> None:
+        """Wait until a run has been executed so often."""
+        deadline = time.monotonic() + PATIENCE
+        while self.ask("GET", f"/api/runs/{run_id}").body["executions"] < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     def url_of(self, key: str) -> str:
         """Where the requests of an HTTP endpoint of the app go."""
         (url,) = [one["url"] for one in self.ask("GET", "/api/http-endpoints").body if one["id"] == key]

@@ -16,8 +16,11 @@ from perdure.protocol.execution import JsonText, TaskRecord, TaskState
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BatchAnswer, BatchItem, BatchOutcome, TaskBatch, pack, unpack
 from perdure.protocol.task_line import LINE_PATH, answer_frame, line_secret, read_batch
+from perdure.transport import outbox as outboxes
+from perdure.transport import wire_link
 from perdure.transport.execution_body import may_batch
 from perdure.transport.outbox import BYTES_AT_ONCE, Outbox
+from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_link import WireLink
 from tests.transport.bare import requests_on
 
@@ -36,6 +39,8 @@ class Platform:
         self.may_answer.set()
         self.has_come = asyncio.Event()
         self.at_work: set[asyncio.Task[None]] = set()
+        self.epoch = 0
+        self.stored: list[str] = []
 
     def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.at_work.add(asyncio.ensure_future(self.answer(reader, writer)))
@@ -80,8 +85,21 @@ class Platform:
         mood = self.moods.pop(0) if self.moods else "well"
         if mood in ("gone", "busy"):
             return (0, b"", 0) if mood == "gone" else (429, b"", int(time.time() * 1000) + 20)
-        outcomes = [BatchOutcome(item.run, "No.") if "_" in item.run else None for item in items]
+        outcomes = [self.outcome(item) for item in items]
         return 200, pack(BatchAnswer(outcomes[:-1] if mood == "short" else outcomes)), 0
+
+    def outcome(self, item: BatchItem) -> BatchOutcome | None:
+        if "_" in item.run and item.epoch != self.epoch:
+            return BatchOutcome(item.run, "No.")
+        assert item.record is not None
+        self.stored.append(str(item.record.output))
+        return None
+
+    async def until(self, count: int) -> None:
+        """Wait until so many items have come."""
+        async with asyncio.timeout(10):
+            while sum(map(len, self.batches)) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
 
 def signed_id_of(head: bytes) -> str:
@@ -105,9 +123,9 @@ async def outbox(*moods: str, way: str = "line") -> AsyncIterator[tuple[Outbox, 
             await asyncio.gather(*platform.at_work)
 
 
-def item(run: str, output: str = "1") -> BatchItem:
+def item(run: str, output: str = "1", *, epoch: int = 1) -> BatchItem:
     made = TaskRecord("task_1", "a" * 64, None, "run_task", "n", TaskStatus.COMPLETED, NOW, output=JsonText(output))
-    return BatchItem(run, 1, made)
+    return BatchItem(run, epoch, made)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -164,6 +182,79 @@ async def test_an_answer_by_an_open_line_that_does_not_fit_fails_the_batch_and_n
         assert await box.put(item("a")) is None
         told = await asyncio.gather(box.put(item("b")), box.put(item("c")), return_exceptions=True)
         assert [type(one) for one in told] == [PerdureError, type(None)]
+
+
+async def test_what_waits_is_tried_for_as_long_as_a_server_may_take_to_start_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_link, "_FIRST_MS", 0)
+    monkeypatch.setattr(wire_link, "_JITTER_MS", 0)
+    async with outbox(*["gone"] * (3 * wire_link.ATTEMPTS), way="requests") as (box, platform):
+        assert await box.put(item("a")) is None
+        assert len(platform.batches) == 3 * wire_link.ATTEMPTS + 1
+
+    monkeypatch.setattr(outboxes, "KEEP_SECONDS", 0.0)
+    async with outbox(*["gone"] * wire_link.ATTEMPTS, way="requests") as (box, _):
+        with pytest.raises(NotConnectedError):
+            await box.put(item("a"))
+
+
+async def test_only_so_much_waits_for_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outboxes, "ROOM_BYTES", 100_000)
+    async with outbox() as (box, platform):
+        platform.may_answer.clear()
+        first = asyncio.ensure_future(box.put(item("a")))
+        await platform.has_come.wait()
+        second = asyncio.ensure_future(box.put(item("b", "x" * 100_000)))
+        await asyncio.sleep(0)
+        with pytest.raises(NotConnectedError, match="wait already"):
+            await box.put(item("c"))
+        platform.may_answer.set()
+        assert await asyncio.gather(first, second) == [None] * 2
+        assert await box.put(item("d")) is None
+
+
+def execution() -> WireExecution:
+    made = WireExecution(
+        "stale_execution", 1, limit_ms=None, noops=None, epoch=1, is_native=True, has_all=True, monotonic=time.monotonic
+    )
+    made.doubt = lambda: None
+    return made
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_a_server_started_anew_does_not_know_waits_for_the_next_execution_in_its_order(way: str) -> None:
+    async with outbox(way=way) as (box, platform):
+        run = execution()
+        platform.epoch = 2
+        old = [asyncio.ensure_future(box.put(item(run.run_id, str(n)), run)) for n in range(3)]
+        await platform.until(3)
+        platform.may_answer.clear()
+        old.append(asyncio.ensure_future(box.put(item(run.run_id, "3"), run)))
+        await platform.until(4)
+        # One is on its way under the old number, one waits behind it, and the next one has the new number.
+        old.append(asyncio.ensure_future(box.put(item(run.run_id, "4"), run)))
+        await asyncio.sleep(0)
+        run.renew(2, limit_ms=None)
+        new = asyncio.ensure_future(box.put(item(run.run_id, "5", epoch=2), run))
+        platform.may_answer.set()
+
+        assert await asyncio.gather(*old, new) == [None] * 6
+        assert platform.stored == [str(n) for n in range(6)]
+
+
+async def test_an_execution_that_is_to_be_no_other_has_lost_its_run() -> None:
+    async with outbox() as (box, platform):
+        run = execution()
+        platform.epoch = 2
+        waiting = asyncio.ensure_future(box.put(item(run.run_id), run))
+        await platform.until(1)
+        run.let_go()
+        with pytest.raises(StaleExecutionError):
+            await waiting
+        with pytest.raises(StaleExecutionError):
+            await box.put(item(run.run_id), run)
+        assert platform.stored == []
 
 
 async def test_an_answer_that_does_not_fit_fails_the_batch_and_not_the_next() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, Struct
 
+from perdure.adapters.work import Work
 from perdure.config.settings import load_settings
 from perdure.protocol.execution import Abandoned, Suspended
 from perdure.protocol.messages.codec import encode_message
@@ -26,9 +27,10 @@ from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
-    from perdure.protocol.execution import ExecutionResult, TaskState
+    from perdure.protocol.execution import ExecutionRequest, ExecutionResult, TaskState
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.tasks import ServerTask
+    from perdure.protocol.platform import RunAnswer as AnyRun
     from perdure.sdk.client import Client
 
 _FAILED: Final = 500
@@ -70,7 +72,7 @@ class Runtime:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
         self._numbers = itertools.count(1)
-        self._at_work: dict[int, tuple[str, int | None]] = {}
+        self._works: dict[str, Work] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
         settings = load_settings()
         self.platform = WirePlatform(url, api_key, endpoint_id=client.id, is_signing=settings.require_signatures)
@@ -106,36 +108,89 @@ class Runtime:
         Raises:
             JsonError, InvalidArgumentError: The body holds what is not taken.
         """
-        number = next(self._numbers)
-        request = execution_request(body, number=number)
+        request = execution_request(body, number=next(self._numbers))
         limits = [one for one in (body.run_chunk_execution_limit, time_left_ms) if one is not UNSET and one]
-        execution = WireExecution(
-            body.run.id,
-            number,
-            limit_ms=min(limits, default=None),
-            noops=NoopFilter.decode(body.noop_tasks_set) if body.noop_tasks_set else None,
-            epoch=body.epoch if is_native and body.epoch is not UNSET else None,
-            is_native=is_native,
-            has_all=is_native and body.epoch is not UNSET and body.stored_tasks is not UNSET,
-            monotonic=time.monotonic,
-        )
-        run_id = body.run.id
+        limit_ms = min(limits, default=None)
+        epoch = body.epoch if is_native and body.epoch is not UNSET else None
+        has_all = epoch is not None and body.stored_tasks is not UNSET
+        work = self._works.get(body.run.id)
+        if work is not None and has_all and request.is_complete and epoch is not None and work.may_be(epoch):
+            work.go_on_as(epoch, limit_ms=limit_ms)
+            self.host.resolve(body.run.id, work.execution.number, request.tasks)
+        else:
+            execution = WireExecution(
+                body.run.id,
+                request.epoch,
+                limit_ms=limit_ms,
+                noops=NoopFilter.decode(body.noop_tasks_set) if body.noop_tasks_set else None,
+                epoch=epoch,
+                is_native=is_native,
+                has_all=has_all,
+                monotonic=time.monotonic,
+            )
+            work = self._begin(request, execution)
+        result = await self._result(work)
+        if not request.is_complete and isinstance(result, Abandoned) and result.immediate:
+            return None
+        return self._answer(result, work.execution)
+
+    def _begin(self, request: ExecutionRequest, execution: WireExecution) -> Work:
+        run_id = request.run.id
         kept = self._kept.pop(run_id, None)
         if request.is_complete:
             # Whatever executes this run here has lost it.
-            self.host.abort(run_id, "the run is executed again")
+            self._abort(run_id, "the run is executed again")
         elif kept is not None:
             execution.tasks.update(kept)
         self.platform.take_up(execution)
-        self._at_work[number] = (run_id, execution.epoch)
+        result = asyncio.get_running_loop().create_task(self.host.execute(request))
+        work = self._works[run_id] = Work(execution, result)
+        if execution.has_all:
+            execution.doubt = lambda: work.watch(self._look, self._drop)
+        result.add_done_callback(lambda _: self._is_over(execution))
+        return work
+
+    def _is_over(self, execution: WireExecution) -> None:
+        self.platform.forget(execution)
+        execution.let_go()
+        execution.doubt = None
+
+    async def _result(self, work: Work) -> ExecutionResult:
+        """Wait for what an execution comes to; a server that waits no more may ask for it again."""
         try:
-            result = await self.host.execute(request)
-            if not request.is_complete and isinstance(result, Abandoned) and result.immediate:
-                return None
-            return self._answer(result, execution)
-        finally:
-            del self._at_work[number]
-            self.platform.forget(execution)
+            result = await asyncio.shield(work.result)
+        except asyncio.CancelledError:
+            if work.execution.has_all and not work.is_given_up:
+                work.watch(self._look, self._drop)
+            else:
+                work.result.cancel()
+                await asyncio.wait([work.result])
+                self._forget(work)
+            raise
+        except BaseException:
+            self._forget(work)
+            raise
+        self._forget(work)
+        return result
+
+    async def _look(self, run_id: str) -> AnyRun:
+        return await self.platform.get_run(run_id, take=1)
+
+    def _drop(self, work: Work) -> None:
+        """End an execution that the server has no use for."""
+        self._forget(work)
+        work.give_up()
+        self.host.abort(work.execution.run_id, "the server executes the run elsewhere, or no more")
+
+    def _forget(self, work: Work) -> None:
+        if self._works.get(work.execution.run_id) is work:
+            del self._works[work.execution.run_id]
+
+    def _abort(self, run_id: str, reason: str) -> None:
+        work = self._works.pop(run_id, None)
+        if work is not None:
+            work.give_up()
+        self.host.abort(run_id, reason)
 
     def _answer(self, result: ExecutionResult, execution: WireExecution) -> RunAnswer:
         if execution.problem is not None and isinstance(result, Abandoned):
@@ -163,21 +218,24 @@ class Runtime:
     def abort_run(self, run_id: str) -> None:
         """End what executes of a run, or forget it if it is suspended."""
         self._kept.pop(run_id, None)
-        self.host.abort(run_id, "the server has taken the run away")
+        self._abort(run_id, "the server has taken the run away")
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> None:
         """Let an execution at work go on where its waits are over; what comes too early for that is seen at its end."""
-        for number, one in self._at_work.items():
-            if one == (run_id, epoch):
-                self.host.resolve(run_id, number, tasks)
+        work = self._works.get(run_id)
+        if work is not None and work.execution.epoch == epoch:
+            self.host.resolve(run_id, work.execution.number, tasks)
 
     def abort(self) -> None:
         """End executions at once, wherever they are; they are executed again elsewhere."""
-        for run_id, _ in list(self._at_work.values()):
-            self.host.abort(run_id, "the app stops")
+        for run_id in list(self._works):
+            self._abort(run_id, "the app stops")
 
     async def close(self) -> None:
         """End what executes, and close every connection."""
+        for work in list(self._works.values()):
+            work.give_up()
+            await work.close()
         await self.host.stop()
         await self.platform.close()
 

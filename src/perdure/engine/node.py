@@ -62,6 +62,7 @@ from perdure.engine.tasks import Tasks
 from perdure.engine.time_outs import Overtime
 from perdure.engine.tracing import Tracing, no_headers
 from perdure.engine.workers import Workers
+from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -392,7 +393,9 @@ class Node:
             await self._storage.write(release_own, node_no=self.lease.node_no, now=self.clock.now())
         finally:
             for hold in rest:
-                hold.endpoint.abort(hold.run_id, "The node stops.")
+                # What is executed elsewhere goes on as the next execution, if a node is back soon.
+                if not isinstance(hold.endpoint, HttpEndpoint):
+                    hold.endpoint.abort(hold.run_id, "The node stops.")
             for task in await _wait(rest, _UNWINDING):
                 task.cancel()
             self._let_workers_go()

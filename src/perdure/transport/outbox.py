@@ -8,19 +8,24 @@ from __future__ import annotations
 import asyncio
 import time
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from itertools import count
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from perdure.errors import NotConnectedError, PerdureError
+from perdure.errors import NotConnectedError, PerdureError, StaleExecutionError
 from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, BatchOutcome, pack, unpack
 from perdure.transport.node_errors import Refused, error_of
 from perdure.transport.task_line import LineError
-from perdure.transport.wire_link import REQUEST_SECONDS, RateLimitedError, WireRequest
+from perdure.transport.wire_execution import WireExecution
+from perdure.transport.wire_link import REQUEST_SECONDS, KeyRefusedError, RateLimitedError, WireRequest
 
 if TYPE_CHECKING:
     from perdure.transport.task_line import LineAnswer
-    from perdure.transport.wire_link import WireLink
+    from perdure.transport.wire_link import WireLink, WireReply
 
 ITEMS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024
@@ -29,16 +34,32 @@ BYTES_AT_ONCE: Final = 1024 * 1024
 LONGEST_PAUSE: Final = 10.0
 """How many seconds an outbox waits, once, for a platform that says that it is asked too often."""
 
+KEEP_SECONDS: Final = 60.0
+"""For how long an outbox tries to store what it has, while the platform does not answer."""
+
+ROOM: Final = 10_000
+ROOM_BYTES: Final = 64 * 1024 * 1024
+"""How much may wait; the largest single item fits many times."""
+
 _PATH: Final = "/api/task-batches"
 _REFUSED: Final = 409
 _WELL: Final = 200
-_ROOM: Final = 10_000
 
 
 class PackedBatch(Struct, gc=False):
     """A `TaskBatch` whose items are written already."""
 
     items: list[Raw]
+
+
+class Entry(Struct, eq=False, gc=False):
+    """An item on its way; ``execution``: whose it is. Numbers are in the order in which items were put in."""
+
+    number: int
+    item: BatchItem
+    packed: Raw
+    done: asyncio.Future[BatchOutcome | None]
+    execution: WireExecution | None
 
 
 class Outbox:
@@ -52,22 +73,34 @@ class Outbox:
 
     def __init__(self, link: WireLink) -> None:
         self._link = link
-        self._waiting: list[tuple[Raw, asyncio.Future[BatchOutcome | None]]] = []
+        self._waiting: list[Entry] = []
         self._sending: asyncio.Task[None] | None = None
-        self._on_line: list[tuple[Raw, Any]] = []
+        self._on_line: list[Entry] = []
+        # By the number of an execution that the platform does not know any more, what it had to store.
+        self._held: dict[int, list[Entry]] = {}
+        self._numbers = count()
+        # Of what waits or is held.
+        self._size = 0
         self._loop = asyncio.get_running_loop()
 
-    async def put(self, item: BatchItem) -> BatchOutcome | None:
+    async def put(self, item: BatchItem, execution: WireExecution | None = None) -> BatchOutcome | None:
         """Put an item in; returns when the platform has done it. Cancelling this changes nothing: it is sent.
+
+        Args:
+            item: What is to be stored.
+            execution: Whose it is. While the platform does not know that under its number, and it may yet get another,
+                its items wait, and are sent anew with that, in their order.
 
         Raises:
             NotConnectedError: The platform does not answer, or too much is waiting already.
             PerdureError: The platform refuses it: what the same call raises in a node's own process.
         """
-        if len(self._waiting) >= _ROOM:
-            raise NotConnectedError(f"{_ROOM:,} tasks wait already for the server to store them.")
+        if len(self._waiting) >= ROOM or self._size >= ROOM_BYTES:
+            raise NotConnectedError(f"{len(self._waiting):,} tasks wait already for the server to store them.")
         done: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
-        self._waiting.append((Raw(pack(item)), done))
+        packed = Raw(pack(item))
+        self._waiting.append(Entry(next(self._numbers), item, packed, done, execution))
+        self._size += len(packed)
         if self._sending is None and not self._on_line:
             self._begin()
         outcome = await done
@@ -97,7 +130,7 @@ class Outbox:
         # Nothing is between the step and its batch, nor between the answer and who waits for it: a step of one run
         # after the other takes as long as they do.
         self._on_line = self._take()
-        batch = pack(PackedBatch([item for item, _ in self._on_line]))
+        batch = pack(PackedBatch([entry.packed for entry in self._on_line]))
         line.send(batch, self._take_answer, seconds=REQUEST_SECONDS)
 
     def _take_answer(self, answer: LineAnswer | LineError) -> None:
@@ -106,59 +139,127 @@ class Outbox:
             return
         if isinstance(answer, LineError) or answer.status != _WELL:
             # Whatever it is, the whole of it comes again, the usual way.
-            self._waiting[:0] = taken
+            self._put_first(taken)
             self._sending = self._loop.create_task(self._send_all(), context=Context())
             return
         try:
-            _tell(taken, _read(answer.body, len(taken)))
+            self._tell(taken, _read(answer.body, len(taken)))
         except PerdureError as error:
             _fail(taken, error)
         if self._waiting:
             self._begin()
 
-    def _stop(self, taken: list[tuple[Raw, Any]]) -> None:
-        _fail([*taken, *self._waiting], NotConnectedError("The app stops."))
+    def _stop(self, taken: list[Entry]) -> None:
+        held = [entry for entries in self._held.values() for entry in entries]
+        _fail([*taken, *self._waiting, *held], NotConnectedError("The app stops."))
         self._waiting.clear()
+        self._held.clear()
         self._on_line = []
+        self._size = 0
 
     async def _send_all(self) -> None:
         try:
             while self._waiting:
                 taken = self._take()
                 try:
-                    outcomes = await self._send([item for item, _ in taken])
+                    outcomes = await self._send([entry.packed for entry in taken])
                 except Exception as error:
                     _fail(taken, error)
                 except asyncio.CancelledError:
                     self._stop(taken)
                     raise
                 else:
-                    _tell(taken, outcomes)
+                    self._tell(taken, outcomes)
         finally:
             self._sending = None
 
-    def _take(self) -> list[tuple[Raw, Any]]:
-        size, count = 0, 0
-        for item, _ in self._waiting[:ITEMS_AT_ONCE]:
-            size += len(item)
-            if count and size > BYTES_AT_ONCE:
+    def _take(self) -> list[Entry]:
+        size, most = 0, 0
+        for entry in self._waiting[:ITEMS_AT_ONCE]:
+            if most and size + len(entry.packed) > BYTES_AT_ONCE:
                 break
-            count += 1
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+            size += len(entry.packed)
+            most += 1
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        self._size -= size
         return taken
+
+    def _put_first(self, entries: list[Entry]) -> None:
+        self._waiting[:0] = entries
+        self._size += sum(len(entry.packed) for entry in entries)
+
+    def _tell(self, taken: list[Entry], outcomes: list[BatchOutcome | None]) -> None:
+        again: list[Entry] = []
+        for entry, outcome in zip(taken, outcomes, strict=True):
+            if outcome is not None and outcome.code == StaleExecutionError.code and entry.execution is not None:
+                if entry.item.epoch != entry.execution.epoch:
+                    again.append(entry)
+                    continue
+                if entry.execution.may_be_renewed:
+                    self._hold(entry, entry.execution)
+                    continue
+            if not entry.done.done():
+                entry.done.set_result(outcome)
+        if again:
+            self._renumber(again)
+
+    def _hold(self, entry: Entry, execution: WireExecution) -> None:
+        """Keep an item until its execution has another number."""
+        self._held.setdefault(execution.number, []).append(entry)
+        self._size += len(entry.packed)
+        execution.on_change = partial(self._release, execution)
+        assert execution.doubt is not None
+        execution.doubt()
+
+    def _release(self, execution: WireExecution) -> None:
+        held = self._held.pop(execution.number, [])
+        self._size -= sum(len(entry.packed) for entry in held)
+        if execution.is_let_go:
+            _fail(held, StaleExecutionError())
+        elif held:
+            self._renumber(held)
+            if self._sending is None and not self._on_line:
+                self._begin()
+
+    def _renumber(self, entries: list[Entry]) -> None:
+        """Let what was refused wait in its place, and all of its executions under the numbers that they have now."""
+        executions = {entry.execution.number for entry in entries if entry.execution is not None}
+        waiting, self._waiting, self._size = (
+            self._waiting,
+            [],
+            self._size - sum(len(one.packed) for one in self._waiting),
+        )
+        for entry in (*entries, *waiting):
+            execution = entry.execution
+            if execution is not None and execution.number in executions and execution.epoch is not None:
+                entry.item = replace(entry.item, epoch=execution.epoch)
+                entry.packed = Raw(pack(entry.item))
+        self._put_first(sorted([*entries, *waiting], key=attrgetter("number")))
 
     async def _send(self, items: list[Raw]) -> list[BatchOutcome | None]:
         request = WireRequest("POST", _PATH, pack(PackedBatch(items)), content_type=BATCH_TYPE, on_line=True)
         try:
-            reply = await self._link.ask(request)
+            reply = await self._ask(request)
         except RateLimitedError as error:
             # What was done is done again if it is not stored, so it is worth to wait a little.
             pause = error.reset / 1000 - time.time()
             if pause > LONGEST_PAUSE:
                 raise
             await asyncio.sleep(max(pause, 0))
-            reply = await self._link.ask(request)
+            reply = await self._ask(request)
         return _read(reply.body, len(items))
+
+    async def _ask(self, request: WireRequest) -> WireReply:
+        """Ask for as long as it may take to start a server anew: what waits is done, and would be done again."""
+        until = self._loop.time() + KEEP_SECONDS
+        while True:
+            try:
+                return await self._link.ask(request)
+            except (RateLimitedError, KeyRefusedError):
+                raise
+            except NotConnectedError:
+                if self._loop.time() >= until:
+                    raise
 
 
 def _read(body: bytes, count: int) -> list[BatchOutcome | None]:
@@ -168,15 +269,9 @@ def _read(body: bytes, count: int) -> list[BatchOutcome | None]:
     return outcomes
 
 
-def _tell(taken: list[tuple[Raw, Any]], outcomes: list[BatchOutcome | None]) -> None:
-    for (_, future), outcome in zip(taken, outcomes, strict=True):
-        if not future.done():
-            future.set_result(outcome)
-
-
-def _fail(taken: list[tuple[Raw, Any]], error: Exception) -> None:
-    for _, future in taken:
-        if not future.done():
-            future.set_exception(error)
+def _fail(entries: list[Entry], error: Exception) -> None:
+    for entry in entries:
+        if not entry.done.done():
+            entry.done.set_exception(error)
             # Whoever was to read it may have gone.
-            future.exception()
+            entry.done.exception()

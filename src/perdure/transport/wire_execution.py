@@ -48,6 +48,9 @@ class WireExecution:
         tasks: The tasks that it has asked for, by id, as the platform sent them last.
         retries: Those that are to be tried again, with what their attempt failed with and when.
         stop: Why it ends, if the platform or the time says so.
+        doubt: Called when the platform does not know the execution any more; ``None``: then it has lost its run.
+        on_change: Called once when it has another number, or can have none any more.
+        is_let_go: Whether it is not to be another execution of its run.
         problem: Why the platform takes nothing from this app at all.
         is_ending: Whether it is to end before its next task.
     """
@@ -75,9 +78,35 @@ class WireExecution:
         self.stop: Stop | None = None
         self.problem: str | None = None
         self.is_ending = False
+        self.doubt: Callable[[], None] | None = None
         self._limit_ms = limit_ms
         self._monotonic = monotonic
         self._began = monotonic()
+        self.on_change: Callable[[], None] | None = None
+        self.is_let_go = False
+
+    @property
+    def may_be_renewed(self) -> bool:
+        """Whether it may be another execution of its run yet, when the platform does not know it as this one."""
+        return self.doubt is not None and not self.is_let_go
+
+    def renew(self, epoch: int, *, limit_ms: float | None) -> None:
+        """Be the execution of that number from now on, with time of its own."""
+        self.epoch = epoch
+        # That was said by the server that has gone.
+        self.is_ending = False
+        self._limit_ms, self._began = limit_ms, self._monotonic()
+        self._tell()
+
+    def let_go(self) -> None:
+        """Be no other execution any more."""
+        self.is_let_go = True
+        self._tell()
+
+    def _tell(self) -> None:
+        told, self.on_change = self.on_change, None
+        if told is not None:
+            told()
 
     def check_time(self, needed_ms: float, location: str) -> None:
         """Stop if less time than that is left.

@@ -174,7 +174,8 @@ class WireTasks:
     ) -> BatchOutcome | None:
         assert execution.epoch is not None
         try:
-            outcome = await self._outbox.put(BatchItem(execution.run_id, execution.epoch, record, call))
+            item = BatchItem(execution.run_id, execution.epoch, record, call)
+            outcome = await self._outbox.put(item, execution)
         except NotConnectedError as error:
             raise self._lost(execution, error) from error
         except PerdureError as error:

@@ -260,6 +260,22 @@ async def endless(_payload: Any, io: IO) -> None:
 
 
 @job
+async def patient(_payload: Any, io: IO) -> list[int]:
+    async def body() -> int:
+        tell("patient begins")
+        while not TOLD.with_name("go").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        tell("patient ends")
+        return count("patient")
+
+    async def branch() -> int:
+        return await io.run_task("beside", lambda: count("beside"))
+
+    first = await asyncio.gather(io.run_task("body", body), branch())
+    return [*first, await io.run_task("after", lambda: count("after"))]
+
+
+@job
 async def blocking(_payload: Any, io: IO) -> str:
     time.sleep(3)  # noqa: ASYNC251
     return await io.run_task("done", lambda: "done")

@@ -1,0 +1,108 @@
+"""An execution at work in an app: also while nobody waits for its answer, because the server has gone in the midst.
+
+A server that is back executes the run anew, under the next number. What is at work here is that execution then: so a
+run in the midst of a task, or with results that could not be stored, goes on as if nothing had been. It is kept for as
+long as a restart may take, and no longer than the server has use for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from perdure.errors import NotFoundError, PerdureError
+from perdure.protocol.execution import Abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from perdure.protocol.execution import ExecutionResult
+    from perdure.protocol.platform import RunAnswer
+    from perdure.transport.wire_execution import WireExecution
+
+UNATTENDED_SECONDS: Final = 60.0
+"""For how long an execution is kept whose server has gone."""
+
+_LOOK_SECONDS: Final = 2.0
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 4.0
+_SURE: Final = 2
+
+
+class Work:
+    """An execution at work.
+
+    Args:
+        execution: What is known of it beside its code.
+        result: What it comes to.
+
+    Attributes:
+        is_given_up: Whether it must not go on.
+    """
+
+    def __init__(self, execution: WireExecution, result: asyncio.Task[ExecutionResult]) -> None:
+        self.execution = execution
+        self.result = result
+        self.is_given_up = False
+        self._watch: asyncio.Task[None] | None = None
+
+    def may_be(self, epoch: int) -> bool:
+        """Whether the run's execution of that number can be this one: it is the next, and no other has come between."""
+        if self.is_given_up or self.execution.epoch is None or epoch != self.execution.epoch + 1:
+            return False
+        result = self.result
+        if not result.done():
+            return True
+        return not result.cancelled() and result.exception() is None and not isinstance(result.result(), Abandoned)
+
+    def go_on_as(self, epoch: int, *, limit_ms: float | None) -> None:
+        """Be the execution of that number from now on."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self.execution.renew(epoch, limit_ms=limit_ms)
+
+    def give_up(self) -> None:
+        """Let nothing of it wait for a server any more; its code is to be ended by the host."""
+        self.is_given_up = True
+        self.execution.let_go()
+
+    def watch(self, look: Callable[[str], Awaitable[RunAnswer]], end: Callable[[Work], None]) -> None:
+        """Keep it for as long as the server may ask for it again, then end it.
+
+        Args:
+            look: Looks the run up.
+            end: Ends it.
+        """
+        if self._watch is None and not self.is_given_up:
+            self._watch = asyncio.get_running_loop().create_task(self._keep(look, end))
+
+    async def close(self) -> None:
+        """End it, if nobody waits for it."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self.result.cancel()
+            await asyncio.gather(self._watch, self.result, return_exceptions=True)
+
+    async def _keep(self, look: Callable[[str], Awaitable[RunAnswer]], end: Callable[[Work], None]) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + UNATTENDED_SECONDS
+        pause, seen = _FIRST_PAUSE, 0
+        while seen < _SURE and loop.time() < until:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            # The next execution may be on its way here when it is seen first.
+            seen = seen + 1 if await self._is_taken_away(look) else 0
+        end(self)
+        await asyncio.gather(self.result, return_exceptions=True)
+
+    async def _is_taken_away(self, look: Callable[[str], Awaitable[RunAnswer]]) -> bool:
+        """Whether the run is executed elsewhere, or no more; no, if the server does not say."""
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                run = await look(self.execution.run_id)
+        except NotFoundError:
+            return True
+        except (PerdureError, TimeoutError):
+            return False
+        return run.status.is_final or run.executions > (self.execution.epoch or 0)
