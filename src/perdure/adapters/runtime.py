@@ -236,6 +236,8 @@ class Runtime:
         for work in list(self._works.values()):
             work.give_up()
             await work.close()
+        # What still waits for a server would keep the host from its end.
+        self.platform.store_no_more()
         await self.host.stop()
         await self.platform.close()
 

@@ -41,6 +41,7 @@ ROOM: Final = 10_000
 ROOM_BYTES: Final = 64 * 1024 * 1024
 """How much may wait; the largest single item fits many times."""
 
+_STOPS: Final = "The app stops."
 _PATH: Final = "/api/task-batches"
 _REFUSED: Final = 409
 _WELL: Final = 200
@@ -81,6 +82,7 @@ class Outbox:
         self._numbers = count()
         # Of what waits or is held.
         self._size = 0
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
 
     async def put(self, item: BatchItem, execution: WireExecution | None = None) -> BatchOutcome | None:
@@ -95,6 +97,8 @@ class Outbox:
             NotConnectedError: The platform does not answer, or too much is waiting already.
             PerdureError: The platform refuses it: what the same call raises in a node's own process.
         """
+        if self._is_closed:
+            raise NotConnectedError(_STOPS)
         if len(self._waiting) >= ROOM or self._size >= ROOM_BYTES:
             raise NotConnectedError(f"{len(self._waiting):,} tasks wait already for the server to store them.")
         done: asyncio.Future[BatchOutcome | None] = self._loop.create_future()
@@ -117,6 +121,7 @@ class Outbox:
 
     def close(self) -> None:
         """Send nothing more."""
+        self._is_closed = True
         if self._sending is not None:
             self._sending.cancel()
         else:
@@ -151,7 +156,7 @@ class Outbox:
 
     def _stop(self, taken: list[Entry]) -> None:
         held = [entry for entries in self._held.values() for entry in entries]
-        _fail([*taken, *self._waiting, *held], NotConnectedError("The app stops."))
+        _fail([*taken, *self._waiting, *held], NotConnectedError(_STOPS))
         self._waiting.clear()
         self._held.clear()
         self._on_line = []

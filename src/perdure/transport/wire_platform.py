@@ -56,7 +56,7 @@ class WirePlatform(WireTasks):
 
     async def close(self) -> None:
         """Close every connection."""
-        self._outbox.close()
+        self.store_no_more()
         await self._link.close()
         await self._desk.close()
 

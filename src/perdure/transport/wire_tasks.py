@@ -88,6 +88,10 @@ class WireTasks:
         """Forget an execution, which has ended."""
         self._executions.pop(execution.number, None)
 
+    def store_no_more(self) -> None:
+        """Give up what is on its way to the platform: the app stops."""
+        self._outbox.close()
+
     async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
         """Make a task, unless the run has it; see `perdure.protocol.platform.TaskRegister`."""
         execution = self._find(epoch)
