@@ -428,6 +428,23 @@ async def test_what_is_no_app_at_all_is_said_to_be_none(body: bytes) -> None:
             await endpoint.ping()
 
 
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({"id": "bad"}, '- Job "bad": Object missing required field `name`.'),
+        ({"id": "bad", "trigger": {"type": "moon"}}, '- Job "bad": Invalid value \'moon\' at "trigger.type".'),
+        ("bad", '- Job "1": Expected `object`, got `str`.'),
+    ],
+)
+async def test_a_job_that_has_another_shape_is_named(job: Any, said: str) -> None:
+    good = _job("good", {"type": "invoke"})
+    index = {"jobs": [good, job], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
+    async with asking(response(json.dumps(index).encode())) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError) as caught:
+            await endpoint.index()
+    assert caught.value.message == f"Your Jobs have issues:\n{said}"
+
+
 async def test_an_app_says_its_id() -> None:
     async with asking(response(b'{"ok":true,"endpointId":"shop"}')) as (endpoint, server, _):
         assert await endpoint.validate() == "shop"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -28,11 +28,13 @@ from perdure.protocol.messages.indexing import (
 )
 from perdure.protocol.messages.schedules import IntervalMetadata
 from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.transport.app_link import decode_object
 
 if TYPE_CHECKING:
     from msgspec import Raw, UnsetType
 
     from perdure.protocol.endpoint import TriggerSpec
+    from perdure.protocol.messages.codec import MessageShapeError
     from perdure.protocol.messages.indexing import HttpEndpointMetadata, IndexAnswer, JobMetadata
     from perdure.protocol.messages.schedules import ScheduleMetadata
     from perdure.protocol.schedules import Timing
@@ -122,3 +124,17 @@ def _timing(schedule: ScheduleMetadata) -> Timing:
         return IntervalTiming(min(max(schedule.options.seconds, least), most))
     zone = schedule.options.timezone
     return CronTiming(schedule.options.cron, "UTC" if zone is UNSET else zone)
+
+
+def issue_of_job(error: MessageShapeError, body: bytes) -> str | None:
+    """Say which job of an index has another shape, as v2 does (section 3.5); ``None``: none, or it cannot be said."""
+    (issue, *_) = error.issues
+    match issue.path:
+        case ("jobs", int(number), *rest):
+            jobs: Any = decode_object(body)["jobs"]
+            name = jobs[number].get("id") if isinstance(jobs[number], dict) else None
+            place = f' at "{".".join(map(str, rest))}"' if rest else ""
+            shown = name if isinstance(name, str) else number
+            return f'Your Jobs have issues:\n- Job "{shown}": {issue.message}{place}.'
+        case _:
+            return None

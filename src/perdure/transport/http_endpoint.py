@@ -37,7 +37,7 @@ from perdure.transport.app_link import (
     message_of,
 )
 from perdure.transport.deliveries import delivered, response_of
-from perdure.transport.endpoint_index import index_of
+from perdure.transport.endpoint_index import index_of, issue_of_job
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body, known_task, resumed_body
 from perdure.transport.kept_runs import KeptRuns
@@ -203,7 +203,10 @@ class HttpEndpoint:
         self._link.check(answer)
         try:
             return index_of(self.id, decode_message(answer.body, IndexAnswer))
-        except (JsonError, MessageShapeError) as error:
+        except MessageShapeError as error:
+            said = issue_of_job(error, answer.body)
+            raise FetchFailedError(said or f"The index of {self.url} cannot be read. {error.message}") from error
+        except JsonError as error:
             raise FetchFailedError(f"The index of {self.url} cannot be read. {error.message}") from error
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
