@@ -312,6 +312,13 @@ async def test_an_event_filter_that_is_none_is_refused(filter: object) -> None:
         assert (answer.status, answer.code) == (422, "invalid_filter")
 
 
+@pytest.mark.parametrize("seconds", [2**70, 1e300])
+async def test_a_callback_may_be_waited_for_however_long(seconds: float) -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(callback={"enabled": True, "timeoutInSeconds": seconds})
+        assert (made.status, made.body["task"]["status"]) == (200, "WAITING")
+
+
 async def test_a_callback_that_is_not_enabled_is_none() -> None:
     async with executing() as endpoint:
         made = await endpoint.create(callback={"timeoutInSeconds": 60})

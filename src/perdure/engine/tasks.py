@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 _UNDOABLE = (InvalidArgumentError, ValueTooLargeError, BlockedAddressError)
 
 
+_LONGEST_WAIT = 100 * 366 * 24 * 3600
+"""How many seconds a task waits at most that is given a time: others would not be dates."""
+
+
 class Tasks:
     """Stores tasks for executions, of this node and of others."""
 
@@ -297,7 +301,8 @@ def end_of(wait: TaskWait, now: datetime) -> datetime | None:
     """Until when a task waits that begins now; ``None``: for as long as it takes."""
     if isinstance(wait, Operation) or wait.timeout is None:
         return None
-    return now + timedelta(seconds=wait.timeout)
+    # What is no number at all is not less than that either.
+    return now + (timedelta(seconds=wait.timeout) if wait.timeout < _LONGEST_WAIT else timedelta(seconds=_LONGEST_WAIT))
 
 
 async def check_may_write(tx: Session, run_no: int, epoch: int) -> None:
