@@ -143,6 +143,6 @@ def _read_methods(methods: object, path: str) -> frozenset[str]:
         raise InvalidFilterError(f"{path}: expected a list of methods, not {type_name(methods)}.")
     names = cast("Sequence[object]", methods)
     for index, name in enumerate(names):
-        if name not in METHODS:
+        if not isinstance(name, str) or name not in METHODS:
             raise InvalidFilterError(f"{path}[{index}]: expected one of {', '.join(sorted(METHODS))}.")
     return frozenset(cast("Sequence[str]", names))

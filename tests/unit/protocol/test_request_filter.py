@@ -81,6 +81,7 @@ def test_a_body_of_null_is_json() -> None:
         ({"method": "POST"}, "filter.method"),
         ({"method": ["post"]}, "filter.method[0]"),
         ({"method": ["GET", 1]}, "filter.method[1]"),
+        ({"method": [["GET"]]}, "filter.method[0]"),
         ({"headers": ["x"]}, "filter.headers"),
         ({"headers": {"a": "x"}}, "filter.headers.a"),
         ({"headers": {"a": {"b": ["x"]}}}, "filter.headers.a"),
