@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perdure.protocol.json_text import dump, load
+from tests.scenarios.app import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def post_now(url: str, body: bytes = b"", *, method: str = "POST", headers: dict
     """Send a request from this thread."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return Answer(
                 response.status,
                 load(response.read().decode()),
@@ -44,7 +45,7 @@ def request_now(url: str, body: bytes, method: str, headers: dict[str, str]) -> 
     """Send a request as anybody would; status, body and headers of its answer."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
     except urllib.error.HTTPError as error:
         with error:
@@ -56,7 +57,7 @@ async def announce(url: str, length: int) -> Answer:
 
     def send() -> Answer:
         parts = urlsplit(url)
-        with closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)) as connection:
             connection.putrequest("POST", parts.path)
             connection.putheader("Content-Length", str(length))
             connection.endheaders()
@@ -90,5 +91,5 @@ class Service:
 
     async def url(self) -> str:
         """The URL that was handed over last; waits until there is one."""
-        await asyncio.wait_for(self._asked.wait(), 10)
+        await asyncio.wait_for(self._asked.wait(), PATIENCE)
         return self.urls[-1]

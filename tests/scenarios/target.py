@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perdure.protocol.json_text import dump
+from tests.scenarios.app import PATIENCE
 from tests.transport.server import Received, Server, response, serving
 
 
@@ -50,7 +51,7 @@ class Target:
 
     async def arrived(self, count: int = 1) -> None:
         """Wait until so many requests have reached it in all."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.requests) < count:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from perdure import IO, Retry, RetryAt
 from perdure.errors import InvalidArgumentError, PayloadValidationError, WaitTimeoutError
 from perdure.protocol.keys import idempotency_key
-from tests.scenarios.app import App, task_of
+from tests.scenarios.app import PATIENCE, App, task_of
 from tests.scenarios.requests import Service, announce, post, post_now, post_raw
 
 
@@ -343,7 +343,7 @@ async def test_a_callback_that_had_not_returned_when_the_node_went_is_called_aga
 
     async with durable_app.start_and_interrupt():
         handle = await durable_app.client.invoke(shoot)
-        await asyncio.wait_for(stuck.wait(), 10)
+        await asyncio.wait_for(stuck.wait(), PATIENCE)
     async with durable_app.start():
         await durable_app.says(handle, "waits for")
         await post(await service.url(), "ok")
