@@ -14,7 +14,7 @@ import pytest
 from perdure.errors import IdempotencyConflictError, NotConnectedError, PerdureError, StaleExecutionError
 from perdure.protocol.execution import JsonText, TaskRecord, TaskState
 from perdure.protocol.statuses import TaskStatus
-from perdure.protocol.task_batches import BatchAnswer, BatchItem, BatchOutcome, TaskBatch, pack, unpack
+from perdure.protocol.task_batches import BATCH_BYTES, BatchAnswer, BatchItem, BatchOutcome, TaskBatch, pack, unpack
 from perdure.protocol.task_line import LINE_PATH, answer_frame, line_secret, read_batch
 from perdure.transport import outbox as outboxes
 from perdure.transport import wire_link
@@ -25,14 +25,16 @@ from perdure.transport.wire_link import WireLink
 from tests.transport.bare import requests_on
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+REFUSED = b"HTTP/1.1 426 No\r\nContent-Length: 0\r\n\r\n"
 
 
 class Platform:
     """Takes batches: does with each what the next of its moods says, and notes the runs of its items."""
 
-    def __init__(self, moods: list[str], *, opens_lines: bool) -> None:
+    def __init__(self, moods: list[str], *, opens_lines: bool, opening: bytes = REFUSED) -> None:
         self.moods = moods
         self.opens_lines = opens_lines
+        self.opening = opening
         self.paths: list[bytes] = []
         self.batches: list[list[str]] = []
         self.may_answer = asyncio.Event()
@@ -61,7 +63,9 @@ class Platform:
                     await self.serve_line(reader, writer, line_secret("key", signed_id_of(head)))
                 break
             else:
-                writer.write(b"HTTP/1.1 426 No\r\nContent-Length: 0\r\n\r\n")
+                writer.write(self.opening)
+                if self.opening != REFUSED:
+                    break
         writer.close()
 
     async def serve_line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, secret: bytes) -> None:
@@ -110,8 +114,8 @@ WAYS = ("line", "refused line", "requests")
 
 
 @asynccontextmanager
-async def outbox(*moods: str, way: str = "line") -> AsyncIterator[tuple[Outbox, Platform]]:
-    platform = Platform(list(moods), opens_lines=way == "line")
+async def outbox(*moods: str, way: str = "line", opening: bytes = REFUSED) -> AsyncIterator[tuple[Outbox, Platform]]:
+    platform = Platform(list(moods), opens_lines=way == "line", opening=opening)
     listening = await asyncio.start_server(platform.serve, "127.0.0.1", 0)
     async with listening:
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -142,6 +146,31 @@ async def test_what_comes_while_a_request_is_under_way_goes_together_with_the_ne
         # A line is opened once; whoever opens none is not asked again for a while.
         opened, one = [b"/api/task-line"], b"/api/task-batches"
         assert platform.paths == {"line": opened, "refused line": [*opened, one, one], "requests": [one, one]}[way]
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        b"",
+        b"HTTP/1.0 404 No\r\n\r\n",
+        b"HTTP/1.1 403 No\r\nX: " + b"x" * 20_000,
+        b"HTTP/1.1 101 So\r\n\r\n",
+    ],
+)
+async def test_behind_a_proxy_that_knows_no_lines_and_says_so_in_no_way_batches_go_by_requests(opening: bytes) -> None:
+    async with outbox(way="proxy", opening=opening) as (box, platform):
+        async with asyncio.timeout(4):
+            assert await box.put(item("a")) is None
+            assert await box.put(item("b")) is None
+        assert platform.paths == [b"/api/task-line", b"/api/task-batches", b"/api/task-batches"]
+
+
+async def test_a_batch_that_is_too_large_for_a_line_is_refused_as_by_requests() -> None:
+    async with outbox() as (box, platform):
+        assert await box.put(item("a")) is None
+        assert await box.put(item("large", f'"{"x" * BATCH_BYTES}"')) is None
+        assert await box.put(item("b")) is None
+        assert platform.paths == [b"/api/task-line", b"/api/task-batches"]
 
 
 async def test_a_request_is_only_so_large() -> None:
@@ -273,6 +302,15 @@ async def test_whoever_waits_when_the_app_stops_is_told() -> None:
         with pytest.raises(NotConnectedError):
             await waiting
         platform.may_answer.set()
+
+
+async def test_whoever_has_just_begun_to_wait_when_the_app_stops_is_told() -> None:
+    async with outbox() as (box, _):
+        waiting = asyncio.ensure_future(box.put(item("a")))
+        # It is put in, and what sends it has not run yet.
+        asyncio.get_running_loop().call_soon(box.close)
+        with pytest.raises(NotConnectedError):
+            await asyncio.wait_for(waiting, 10)
 
 
 async def test_whoever_waits_for_an_open_line_when_the_app_stops_is_told() -> None:

@@ -63,7 +63,7 @@ def test_a_frame_that_is_too_long_or_not_alone_is_none(data: bytes) -> None:
 
 
 @asynccontextmanager
-async def line(*answers: bytes) -> AsyncIterator[tuple[TaskLine, list[bytes]]]:
+async def line(*answers: bytes, base: str = "/base") -> AsyncIterator[tuple[TaskLine, list[bytes]]]:
     """A line to a server that gives one of these on each connection: a part when asked, the rest at the first frame."""
     left, heads, at_work = list(answers), list[bytes](), set[asyncio.Task[None]]()
 
@@ -83,7 +83,7 @@ async def line(*answers: bytes) -> AsyncIterator[tuple[TaskLine, list[bytes]]]:
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with listening:
-        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/base"
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}{base}"
         made = TaskLine(url, {"Who": "me"}, Signer("key", is_signing=True), limit=1000)
         try:
             yield made, heads
@@ -101,6 +101,20 @@ async def test_a_line_is_asked_for_under_the_url_of_its_server() -> None:
         assert all(one in heads[0] for one in wanted)
 
 
+async def test_a_url_is_named_in_ascii() -> None:
+    async with line(OPEN + answer_frame(200, b"ok"), base="/дом") as (made, heads):
+        assert (await made.ask(b"batch", seconds=10)).body == b"ok"
+        assert heads[0].startswith(b"POST /%D0%B4%D0%BE%D0%BC/api/task-line HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("answer", [b"220 smtp.example.com ready\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000])
+async def test_what_does_not_answer_an_opening_as_http_is_no_line(answer: bytes) -> None:
+    async with line(answer, OPEN + answer_frame(200, b"ok")) as (made, _):
+        with pytest.raises(NoLineError, match="no answer"):
+            await made.ask(b"batch", seconds=10)
+        assert (await made.ask(b"batch", seconds=10)).body == b"ok"
+
+
 @pytest.mark.parametrize("status", [200, 404, 426, 503])
 async def test_a_server_that_opens_no_line_says_so(status: int) -> None:
     async with line(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as (made, _):
@@ -112,8 +126,6 @@ async def test_a_server_that_opens_no_line_says_so(status: int) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        b"220 smtp.example.com ready\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
         OPEN + b"\xff\xff\xff\xff",
         OPEN + b"\0\0\0\2ok",
         OPEN + answer_frame(200, b"ok") * 2,

@@ -122,14 +122,15 @@ class Outbox:
     def close(self) -> None:
         """Send nothing more."""
         self._is_closed = True
-        if self._sending is not None:
-            self._sending.cancel()
-        else:
-            self._stop(self._on_line)
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            # If it has not begun, it does nothing more, not even tell whoever waits.
+            sending.cancel()
+        self._stop(self._on_line)
 
     def _begin(self) -> None:
         line = self._link.open_line()
-        if line is None:
+        if line is None or len(self._waiting[0].packed) > BYTES_AT_ONCE:
             self._sending = self._loop.create_task(self._send_all(), context=Context())
             return
         # Nothing is between the step and its batch, nor between the answer and who waits for it: a step of one run

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from yarl import URL
 
 from perdure.protocol.signing import SIGNED_ID_HEADER
 from perdure.protocol.task_line import (
@@ -48,11 +49,11 @@ class NoLineError(Exception):
     """The server, or what stands before it, opens no line.
 
     Attributes:
-        status: What it has answered with.
+        status: What it has answered with; ``None``: nothing that could be read.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"The line was not opened: status {status}.")
+    def __init__(self, status: int | None) -> None:
+        super().__init__(f"The line was not opened: {'no answer' if status is None else f'status {status}'}.")
         self.status = status
 
 
@@ -72,10 +73,15 @@ class TaskLine:
         headers: The headers of the opening beside those that sign it.
         signer: Signs.
         limit: How many bytes of an answer are read.
+
+    Attributes:
+        has_answered: Whether a batch was ever answered: what stands before the server lets frames through.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], signer: Signer, *, limit: int) -> None:
-        parts = urlsplit(url)
+        # As every other request names it: with a host and a path of ASCII alone.
+        parts = urlsplit(str(URL(url)).rstrip("/"))
+        self.has_answered = False
         self._host = parts.hostname or ""
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (80 if self._tls is None else 443)
@@ -107,10 +113,12 @@ class TaskLine:
 
         connection.send(batch, tell, seconds=seconds)
         try:
-            return await answered
+            answer = await answered
         finally:
             if answered.cancelled():
                 connection.fail("nobody waits for it")
+        self.has_answered = True
+        return answer
 
     def connection(self) -> LineConnection | None:
         """Give the connection if it is open and nothing is under way."""
@@ -135,6 +143,12 @@ class TaskLine:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self._loop.create_connection(lambda: made, self._host, self._port, ssl=self._tls)
                 status = await made.open(f"POST {self._target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+        except (LineError, TimeoutError) as error:
+            made.fail("it was not opened")
+            if not made.was_made:
+                raise
+            # A proxy may drop what it does not know, without a word, or speak an older HTTP.
+            raise NoLineError(None) from error
         except BaseException:
             made.fail("it was not opened")
             raise
@@ -152,6 +166,9 @@ class LineConnection(asyncio.Protocol):
         loop: The event loop.
         secret: What is sent is signed with that.
         limit: How many bytes of an answer are read.
+
+    Attributes:
+        was_made: Whether the server, or what stands before it, has taken the connection.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, secret: bytes, limit: int) -> None:
@@ -167,6 +184,7 @@ class LineConnection(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._used_at = loop.time()
         self._is_open = True
+        self.was_made = False
 
     def is_fresh(self, now: float) -> bool:
         """Whether a batch can be sent by it."""
@@ -225,6 +243,7 @@ class LineConnection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         self._transport = transport
+        self.was_made = True
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""

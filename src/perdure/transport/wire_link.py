@@ -22,6 +22,7 @@ from perdure.errors import (
 )
 from perdure.protocol.messages.codec import MessageShapeError
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
+from perdure.protocol.task_batches import BATCH_BYTES
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.sent_body import sent_body
@@ -192,18 +193,25 @@ class WireLink:
             return WireReply(response.status, body, "Perdure-Version" in response.headers)
 
     async def _send_by_line(self, batch: bytes) -> WireReply | None:
-        """Send a batch by the line; ``None``: there is none, by what the platform or a proxy before it has said."""
+        """Send a batch by the line; ``None``: there is none, by what the platform or a proxy before it does."""
         now = asyncio.get_running_loop().time()
-        if not self._signer.is_signing or now < self._no_line_until:
+        # To a batch that is too large a request has an answer, and a line has none.
+        if not self._signer.is_signing or now < self._no_line_until or len(batch) > BATCH_BYTES:
             return None
         if self._line is None:
             self._line = TaskLine(self.url, _own_headers(), self._signer, limit=ANSWER_LIMIT)
+        line = self._line
         try:
-            answer = await self._line.ask(batch, seconds=REQUEST_SECONDS)
+            answer = await line.ask(batch, seconds=REQUEST_SECONDS)
         except NoLineError as error:
-            if error.status < 500:
+            if error.status is None or error.status < 500:
                 self._no_line_until = now + _NO_LINE_SECONDS
             return None
+        except LineError:
+            if not line.has_answered:
+                # What lets an opening through need not do so with frames.
+                self._no_line_until = now + _NO_LINE_SECONDS
+            raise
         if answer.status == 429 and answer.reset:
             raise RateLimitedError(answer.reset)
         return WireReply(answer.status, answer.body, is_native=True)
