@@ -203,3 +203,16 @@ def test_three_forked_workers_share_an_app(tmp_path: Path) -> None:
         runs += [pair.api.invoke("in-a-thread", {"n": 1}) for _ in range(6)]
 
         assert {pair.api.ended(run_id)["status"] for run_id in runs} == {"SUCCESS"}
+
+
+def test_runs_in_threads_of_several_processes_go_on_when_their_server_is_back(tmp_path: Path) -> None:
+    with Pair(tmp_path, app="flask_app:app") as pair:
+        # More than there are threads: none may be kept by an execution whose server has gone.
+        runs = [pair.api.invoke("long", {"name": f"run{number}", "steps": 15}) for number in range(30)]
+        for lines in (60, 150):
+            pair.lines(lines, "run")
+            pair.kill(pair.server)
+            pair.start_server()
+
+        ended = [pair.api.ended(run_id) for run_id in runs]
+        assert [(run["status"], run.get("output")) for run in ended] == [("SUCCESS", sum(range(15)))] * 30

@@ -27,7 +27,8 @@ class BlockingHandler:
     """
 
     def __init__(self, client: Client) -> None:
-        self._handler = AppHandler(client)
+        # A thread would wait for that, in one of many processes: those that the server asks next have no room then.
+        self._handler = AppHandler(client, outlives_servers=False)
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
 

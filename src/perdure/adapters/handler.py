@@ -77,10 +77,12 @@ class AppHandler:
     Args:
         client: The client.
         keeper: By which name suspended runs that stay in memory for a while are asked for here; ``None``: none stay.
+        outlives_servers: Whether an execution waits for a server that is started anew.
     """
 
-    def __init__(self, client: Client, *, keeper: str | None = None) -> None:
+    def __init__(self, client: Client, *, keeper: str | None = None, outlives_servers: bool = True) -> None:
         self._client = client
+        self._outlives_servers = outlives_servers
         self._keeper = keeper
         self._verification = Verification(client)
         self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
@@ -272,7 +274,9 @@ class AppHandler:
             from perdure.adapters.runtime import Runtime
 
             try:
-                runtime = self._runtimes[loop] = Runtime(self._client, keeps_runs=self._keeper is not None)
+                runtime = self._runtimes[loop] = Runtime(
+                    self._client, keeps_runs=self._keeper is not None, outlives_servers=self._outlives_servers
+                )
             except NotConnectedError as error:
                 raise Refusal(500, error.message, has_versions=True) from error
             await runtime.begin()

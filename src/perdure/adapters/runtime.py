@@ -63,14 +63,17 @@ class Runtime:
     Args:
         client: Whose jobs.
         keeps_runs: Whether suspended runs stay in memory for a while, where a server knows to go on with them here.
+        outlives_servers: Whether an execution waits for a server that is started anew. That has it executed wherever,
+            and what waits must not take the room of that.
 
     Raises:
         NotConnectedError: The client does not know its server.
     """
 
-    def __init__(self, client: Client, *, keeps_runs: bool = False) -> None:
+    def __init__(self, client: Client, *, keeps_runs: bool = False, outlives_servers: bool = True) -> None:
         url, api_key = client.connecting.server()
         self._clock = WallClock()
+        self._outlives_servers = outlives_servers
         self._numbers = itertools.count(1)
         self._works: dict[str, Work] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
@@ -145,7 +148,7 @@ class Runtime:
         self.platform.take_up(execution)
         result = asyncio.get_running_loop().create_task(self.host.execute(request))
         work = self._works[run_id] = Work(execution, result)
-        if execution.has_all:
+        if execution.has_all and self._outlives_servers:
             execution.doubt = lambda: work.watch(self._look, self._drop)
         result.add_done_callback(lambda _: self._is_over(execution))
         return work
@@ -160,7 +163,7 @@ class Runtime:
         try:
             result = await asyncio.shield(work.result)
         except asyncio.CancelledError:
-            if work.execution.has_all and not work.is_given_up:
+            if work.execution.has_all and self._outlives_servers and not work.is_given_up:
                 work.watch(self._look, self._drop)
             else:
                 work.result.cancel()
