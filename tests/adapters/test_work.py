@@ -102,7 +102,14 @@ async def test_it_is_the_next_execution_when_the_server_asks_for_that() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert (work.execution.epoch, ends, server.asked) == (4, [], asked)
+        work.watch(server.look, ends.append)
         assert [work.may_be(epoch) for epoch in (4, 5)] == [False, True]
+
+
+async def test_it_is_not_the_next_execution_while_the_server_waits_for_it() -> None:
+    """A run that is cancelled and goes on is executed anew: its code at work may be why it was cancelled."""
+    async with working() as (work, _):
+        assert not work.may_be(4)
 
 
 @pytest.mark.parametrize(("result", "may"), [(Succeeded(None), True), (Abandoned("given up"), False)])
@@ -110,6 +117,7 @@ async def test_a_result_that_nobody_was_there_for_is_that_of_the_next_execution(
     result: ExecutionResult, may: bool
 ) -> None:
     async with working(result) as (work, _):
+        work.watch(Server(NotConnectedError("down")).look, lambda _: None)
         assert work.may_be(4) is may
         work.give_up()
         assert not work.may_be(4)

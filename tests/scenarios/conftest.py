@@ -93,7 +93,8 @@ def _choose_remote(items: list[pytest.Item]) -> None:
         way = "sticky" if is_kept else "replay"
         if not has_app or given.get("app", "file") != "file" or given.get("force_replay") != way:
             continue
-        reason = reason_of(item.path.stem, item.name.partition("[")[0], is_worker=WAY == "worker")
+        file = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
+        reason = reason_of(file, item.name.partition("[")[0], is_worker=WAY == "worker")
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
         chosen.append(item)

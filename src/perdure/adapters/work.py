@@ -47,8 +47,13 @@ class Work:
         self._watch: asyncio.Task[None] | None = None
 
     def may_be(self, epoch: int) -> bool:
-        """Whether the run's execution of that number can be this one: it is the next, and no other has come between."""
-        if self.is_given_up or self.execution.epoch is None or epoch != self.execution.epoch + 1:
+        """Whether the run's execution of that number can be this one: it is the next, and no other has come between.
+
+        A server that waits for this one and asks for the next all the same has done with it: the run was cancelled, and
+        goes on.
+        """
+        is_attended = self._watch is None
+        if is_attended or self.is_given_up or self.execution.epoch is None or epoch != self.execution.epoch + 1:
             return False
         result = self.result
         if not result.done():
