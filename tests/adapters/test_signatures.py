@@ -23,6 +23,7 @@ from perdure.protocol.execution import Abandoned, Succeeded
 from perdure.protocol.messages.delivery import SourceDelivery
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.signing import TOLERANCE_SECONDS, signing_secret
+from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 from perdure.transport.seen_requests import SeenRequests
 from tests.transport.test_http_endpoint import REQUEST
@@ -75,11 +76,11 @@ def endpoint(between: Between, *keys: str, late: int = 0, is_signed: bool = Fals
     def unix_time() -> float:
         return datetime.now(UTC).timestamp() - late
 
-    return HttpEndpoint(
-        "shop", "http://h/api/trigger", api_keys=lambda: keys or (KEY,), requester=between,
-        now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, listens=listens, is_signed=is_signed,
+    link = AppLink(
+        "shop", "http://h/api/trigger", api_keys=lambda: keys or (KEY,), requester=between, is_signed=is_signed,
         unix_time=unix_time,
     )  # fmt: skip
+    return HttpEndpoint(link, now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, listens=listens)
 
 
 async def test_from_when_on_an_app_is_known_to_be_perdures_it_is_not_shown_the_key() -> None:

@@ -48,6 +48,7 @@ from perdure.protocol.noop_filter import NoopFilter
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
+from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
 from tests.transport.sending import sending
 from tests.transport.server import Handler, Received, Server, response, serving
@@ -89,10 +90,8 @@ async def asking(answer: Handler | bytes) -> AsyncIterator[tuple[HttpEndpoint, S
         told.append((job_id, metadata))
 
     async with serving(answer) as server, sending() as outbound:
-        endpoint = HttpEndpoint(
-            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=outbound,
-            now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
-        )  # fmt: skip
+        link = AppLink("shop", f"{server.origin}/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=outbound)
+        endpoint = HttpEndpoint(link, now=lambda: NOW, monotonic=lambda: 0.0, listens=listens)
         yield endpoint, server, told
 
 
@@ -120,10 +119,11 @@ async def test_an_app_is_told_of_the_trace_that_it_is_to_continue() -> None:
         pass
 
     async with serving(response(b'{"status":"SUCCESS"}')) as server, sending() as outbound:
-        endpoint = HttpEndpoint(
-            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["k"], requester=outbound, now=lambda: NOW,
-            monotonic=lambda: 0.0, listens=listens, trace_headers=lambda: (("traceparent", "00-1-2-01"),),
+        link = AppLink(
+            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["k"], requester=outbound,
+            trace_headers=lambda: (("traceparent", "00-1-2-01"),),
         )  # fmt: skip
+        endpoint = HttpEndpoint(link, now=lambda: NOW, monotonic=lambda: 0.0, listens=listens)
         await endpoint.execute(REQUEST)
     assert server.requests[0].headers["traceparent"] == "00-1-2-01"
 
@@ -138,10 +138,9 @@ async def test_an_app_that_does_not_take_a_key_is_asked_with_the_next_one_from_t
         writer.write(response(body, status="200 OK" if is_right else "401 Unauthorized"))
 
     async with serving(answer) as server, sending() as outbound:
-        endpoint = HttpEndpoint(
-            "shop", f"{server.origin}/api/trigger", api_keys=lambda: ["old", "new", "other"], requester=outbound,
-            now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
-        )  # fmt: skip
+        keys = ["old", "new", "other"]
+        link = AppLink("shop", f"{server.origin}/api/trigger", api_keys=lambda: keys, requester=outbound)
+        endpoint = HttpEndpoint(link, now=lambda: NOW, monotonic=lambda: 0.0, listens=listens)
         for _ in range(2):
             assert await endpoint.execute(REQUEST) == Succeeded(None)
     assert [one.headers["x-trigger-api-key"] for one in server.requests] == ["old", "new", "new"]
@@ -470,10 +469,8 @@ async def test_an_app_that_leads_from_https_to_http_is_not_followed() -> None:
     async def listens(job_id: str, metadata: RunMetadata) -> None:
         raise AssertionError
 
-    endpoint = HttpEndpoint(
-        "shop", "https://app.example/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=Redirects(),
-        now=lambda: NOW, monotonic=lambda: 0.0, listens=listens,
-    )  # fmt: skip
+    link = AppLink("shop", "https://app.example/api/trigger", api_keys=lambda: ["tr_dev_key"], requester=Redirects())
+    endpoint = HttpEndpoint(link, now=lambda: NOW, monotonic=lambda: 0.0, listens=listens)
     with pytest.raises(FetchFailedError, match="where all could read the key"):
         await endpoint.ping()
 

@@ -12,6 +12,7 @@ from perdure.protocol.execution import Abandoned, ExecutionResult, Suspended
 from perdure.protocol.messages.execution import KnownTask, RunMetadata
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.transport import kept_runs
+from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 from tests.transport.test_http_endpoint import REQUEST, STATES, TASK
 
@@ -30,8 +31,8 @@ class Workers:
         self.gone: set[str] = set()
         self.time = 0.0
         self.endpoint = HttpEndpoint(
-            "shop", "worker:shop", api_keys=lambda: ["key"], requester=self, now=lambda: NOW,
-            monotonic=lambda: self.time, listens=_ignore, is_bounded=False, keepers=self,
+            AppLink("shop", "worker:shop", api_keys=lambda: ["key"], requester=self),
+            now=lambda: NOW, monotonic=lambda: self.time, listens=_ignore, is_bounded=False, keepers=self,
         )  # fmt: skip
 
     async def request(self, request: OutboundRequest) -> OutboundResponse:

@@ -18,6 +18,7 @@ from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints, jobs
+from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -340,18 +341,21 @@ class Endpoints:
         is_signed: bool,
         keepers: Keepers | None = None,
     ) -> HttpEndpoint:
-        return HttpEndpoint(
+        link = AppLink(
             endpoint_id,
             url,
             api_keys=self._api_keys,
             trace_headers=self._trace_headers,
             requester=requester,
+            is_signed=is_signed or self._requires_signatures,
+        )
+        return HttpEndpoint(
+            link,
             now=self._clock.now,
             monotonic=self._clock.monotonic,
             listens=self._keep_listening,
             is_bounded=is_bounded,
             keepers=keepers,
-            is_signed=is_signed or self._requires_signatures,
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

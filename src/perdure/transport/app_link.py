@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
@@ -71,6 +72,7 @@ class AppLink:
         unix_time: Gives the time that requests are signed with, in seconds since 1970.
 
     Attributes:
+        endpoint_id: The app's id.
         is_signed: Whether requests are signed.
         is_native: Whether the app is perdure's, by its last answer.
         url: Where the app is: where it was, or where that has led to.
@@ -85,10 +87,10 @@ class AppLink:
         url: str,
         *,
         api_keys: Callable[[], Sequence[str]],
-        trace_headers: Callable[[], tuple[tuple[str, str], ...]],
+        trace_headers: Callable[[], tuple[tuple[str, str], ...]] = tuple,
         requester: Requester,
-        is_signed: bool,
-        unix_time: Callable[[], float],
+        is_signed: bool = False,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.is_signed = is_signed
         # Only apps of perdure's verify signatures, so what a server has kept of that tells it what they take.
@@ -98,7 +100,7 @@ class AppLink:
         # An app is asked for its index before anything else, and says so then.
         self.version = LAZY_CACHED_TASKS_VERSION
         self.sdk_version: str | None = None
-        self._endpoint_id = endpoint_id
+        self.endpoint_id = endpoint_id
         self._unix_time = unix_time
         self._api_keys = api_keys
         self._trace_headers = trace_headers
@@ -219,7 +221,7 @@ class AppLink:
     def _signed(
         self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
     ) -> tuple[tuple[str, str], ...]:
-        secret = signing_secret(key, action=action.value, endpoint_id=self._endpoint_id, headers=headers)
+        secret = signing_secret(key, action=action.value, endpoint_id=self.endpoint_id, headers=headers)
         return tuple(sign(secret, body, self._unix_time).items())
 
     def check(self, answer: OutboundResponse) -> None:

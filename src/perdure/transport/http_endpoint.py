@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, NotFoundError, RunError
@@ -45,14 +44,13 @@ from perdure.transport.native_results import read_result
 from perdure.transport.platform_timeouts import is_platform_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from perdure.protocol.endpoint import Index
     from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
     from perdure.protocol.outbound import OutboundResponse
     from perdure.protocol.received import GivenResponse, ReceivedRequest
-    from perdure.transport.app_link import Requester
     from perdure.transport.kept_runs import Keepers
 
 T = TypeVar("T")
@@ -82,17 +80,12 @@ class HttpEndpoint:
     """Speaks to an app of the v2 protocol.
 
     Args:
-        endpoint_id: The app's id.
-        url: Where it is.
-        api_keys: Gives the private keys of its environment, by one of which it knows who asks, likeliest first.
-        trace_headers: Gives the headers that continue a trace there.
-        requester: Sends the requests.
+        link: The way to the app.
         now: Gives the time.
+        monotonic: Gives the seconds that executions are measured by.
         listens: Told which ends of a job's runs the app wants to be told of.
         is_bounded: Whether an execution may take only so long.
         keepers: The workers that keep suspended runs of the app; ``None``: nobody does.
-        is_signed: Whether the app verifies signatures, as far as is known; from when on it does, it is not shown a key.
-        unix_time: Gives the time that requests are signed with, in seconds since 1970.
 
     Attributes:
         id: The app's id.
@@ -100,30 +93,16 @@ class HttpEndpoint:
 
     def __init__(
         self,
-        endpoint_id: str,
-        url: str,
+        link: AppLink,
         *,
-        api_keys: Callable[[], Sequence[str]],
-        trace_headers: Callable[[], tuple[tuple[str, str], ...]] = tuple,
-        requester: Requester,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         listens: Callable[[str, RunMetadata], Awaitable[None]],
         is_bounded: bool = True,
         keepers: Keepers | None = None,
-        is_signed: bool = False,
-        unix_time: Callable[[], float] = time.time,
     ) -> None:
-        self.id = endpoint_id
-        self._link = AppLink(
-            endpoint_id,
-            url,
-            api_keys=api_keys,
-            trace_headers=trace_headers,
-            requester=requester,
-            is_signed=is_signed,
-            unix_time=unix_time,
-        )
+        self.id = link.endpoint_id
+        self._link = link
         self._now = now
         self._monotonic = monotonic
         self._listens = listens
