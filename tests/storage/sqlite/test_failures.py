@@ -21,7 +21,7 @@ from perdure.errors import (
 from perdure.storage.sqlite.failures import translate
 from perdure.storage.sqlite.limits import Limits
 from tests.storage.values import keys, open_values, pragma, put
-from tests.storage.watching import eventually, size_of_log
+from tests.storage.watching import eventually, keys_in_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ async def test_a_write_waits_for_the_write_of_another_program(tmp_path: Path) ->
     path = tmp_path / "values.db"
     storage = open_values(path, limits=Limits(idle_after=timedelta(milliseconds=5)))
     await storage.write(put, "before")
-    await eventually(lambda: size_of_log(path) == 0)
+    await eventually(lambda: keys_in_file(path) == ["before"])
     other = apsw.Connection(str(path))
     other.set_busy_timeout(20_000)
     other.execute("BEGIN IMMEDIATE").fetchall()

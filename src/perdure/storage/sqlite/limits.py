@@ -15,7 +15,7 @@ class Limits(NamedTuple):
         scan_threads: How many long reads run at once.
         longest_scan: When a long read is stopped, since the log cannot start anew under it.
         largest_log: From how many bytes of log on long reads are stopped earlier.
-        idle_after: For how long nothing must have been written before the log is emptied.
+        idle_after: For how long nothing must have been written before the log is carried over.
         longest_close: How long closing waits for the units already given.
     """
 

@@ -74,14 +74,17 @@ class WriteAheadLog:
         self._relieve()
 
     def when_idle(self) -> bool:
-        """Carry the log over into the database and empty it; whether a reader or the disk prevented that."""
+        """Carry the log over into the database, so that it starts anew; whether a reader or the disk prevented that.
+
+        It stays as long as it is: a sync of what a file has already is faster than one that makes it longer.
+        """
         self._connection.set_busy_timeout(0)
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
         except apsw.BusyError:
             return True
         except apsw.Error as error:
-            _log.warning("%s cannot be emptied now: %s.", self._log_file, error)
+            _log.warning("%s cannot be carried over now: %s.", self._log_file, error)
             return True
         finally:
             self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
