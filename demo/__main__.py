@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import io
 import sqlite3
 import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo.checks import examine
+from demo.command import evidence_folder, make_parser, open_story, read_arguments
 from demo.evidence import SUPERVISOR, read_evidence
-from demo.story import Story
 from demo.supervisor import perform
+
+if TYPE_CHECKING:
+    from demo.story import Story
 
 HEADLINE = "A shop takes {orders} orders, and half-way its power fails."
 PLOT = (
@@ -33,17 +35,11 @@ COUNTED = (
 def main() -> int:
     """Run the command; its exit status."""
     arguments = _read_arguments()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal of another encoding gets another mark for a check that holds.
-        sys.stdout.reconfigure(errors="replace")
-    story = Story(sys.stdout, color=sys.stdout.isatty() or arguments.color)
+    story = open_story(color=arguments.color)
     if arguments.check is not None:
         return _check(arguments.check, story)
-    if arguments.keep is not None:
-        arguments.keep.mkdir(parents=True)
-        return _perform(arguments.keep.resolve(), arguments.orders, story)
-    with tempfile.TemporaryDirectory(prefix="perdure-demo-") as folder:
-        return _perform(Path(folder), arguments.orders, story)
+    with evidence_folder(arguments.keep) as folder:
+        return _perform(folder, arguments.orders, story)
 
 
 def _perform(folder: Path, orders: int, story: Story) -> int:
@@ -67,16 +63,10 @@ def _check(folder: Path, story: Story) -> int:
 
 
 def _read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m demo", description="A shop whose power fails.")
-    parser.add_argument("--orders", type=int, default=200, help="how many orders (default: 200)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all evidence in this new folder")
+    parser = make_parser("python -m demo", "A shop whose power fails.", orders=200)
     parser.add_argument("--check", type=Path, metavar="FOLDER", help="only check the evidence in such a folder")
     parser.add_argument("--color", action="store_true", help="use colors although the output is no terminal")
-    arguments = parser.parse_args()
-    if arguments.orders < 1:
-        parser.error("--orders must be at least 1.")
-    if arguments.keep is not None and arguments.keep.exists():
-        parser.error(f"{arguments.keep} is there already; name a new folder.")
+    arguments = read_arguments(parser)
     if arguments.check is not None and not (arguments.check / SUPERVISOR).exists():
         parser.error(f"{arguments.check} holds no evidence; make some with --keep.")
     return arguments

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from demo.command import evidence_folder, make_parser, open_story, read_arguments
 from demo.npm.checks import examine
 from demo.npm.evidence import read_evidence
 from demo.npm.supervisor import perform
-from demo.story import Story
 from tools.node import find_packages, install_packages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.story import Story
 
 HEADLINE = "An app of @trigger.dev/sdk 2.3.19 takes {orders} orders, and half-way its server is killed."
 PLOT = (
@@ -28,16 +30,11 @@ COUNTED = (
 
 def main() -> int:
     """Run the command; its exit status."""
-    arguments = _read_arguments()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal of another encoding gets another mark for a check that holds.
-        sys.stdout.reconfigure(errors="replace")
-    story = Story(sys.stdout, color=sys.stdout.isatty())
-    if arguments.keep is not None:
-        arguments.keep.mkdir(parents=True)
-        return _perform(arguments.keep.resolve(), arguments.orders, story)
-    with tempfile.TemporaryDirectory(prefix="perdure-demo-") as folder:
-        return _perform(Path(folder), arguments.orders, story)
+    parser = make_parser("python -m demo.npm", "An app in Node whose server is killed.", orders=100)
+    arguments = read_arguments(parser)
+    story = open_story()
+    with evidence_folder(arguments.keep) as folder:
+        return _perform(folder, arguments.orders, story)
 
 
 def _perform(folder: Path, orders: int, story: Story) -> int:
@@ -53,18 +50,6 @@ def _perform(folder: Path, orders: int, story: Story) -> int:
     findings = examine(read_evidence(folder))
     story.judge(findings, *COUNTED)
     return 1 if any(finding.problems for finding in findings) else 0
-
-
-def _read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m demo.npm", description="An app in Node whose server is killed.")
-    parser.add_argument("--orders", type=int, default=100, help="how many orders (default: 100)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all evidence in this new folder")
-    arguments = parser.parse_args()
-    if arguments.orders < 1:
-        parser.error("--orders must be at least 1.")
-    if arguments.keep is not None and arguments.keep.exists():
-        parser.error(f"{arguments.keep} is there already; name a new folder.")
-    return arguments
 
 
 if __name__ == "__main__":
