@@ -100,7 +100,8 @@ async def test_a_request_at_work_is_answered_before_its_server_stops() -> None:
     held = Held()
     async with at_work(held) as (server, wire):
         stopping = asyncio.create_task(server.shutdown())
-        await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
         assert not server.servers[0].is_serving()
         held.may_answer.set()
 
@@ -165,3 +166,26 @@ async def test_every_event_is_stored_whose_sender_was_told_so_by_a_server_that_s
     stored = [(await after.platform.get_event(event_id)).event.id for event_id in told]
     await after.stop()
     assert stored == told
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_is_just_made_is_ended_with_its_server(turns: int) -> None:
+    """As when an app asks why a server that is about to stop has hung up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        address = listening.getsockname()
+        server = make_server(Held(), keep_alive=5)
+        await server.startup(sockets=[listening])
+        began = asyncio.get_running_loop().time()
+        with socket.create_connection(address) as connection:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.shutdown(sockets=[listening])
+            connection.settimeout(PATIENCE)
+            try:
+                assert connection.recv(1) == b""
+            except ConnectionResetError:
+                # It was not taken.
+                assert turns < 2
+        assert not server.server_state.connections
+    assert asyncio.get_running_loop().time() - began < http._SHUTDOWN_SECONDS

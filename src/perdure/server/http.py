@@ -36,6 +36,8 @@ MOST_LINES: Final = MOST_CONNECTIONS // 2
 _UNUSUAL: Final = {b"transfer-encoding", b"content-encoding", b"expect"}
 _LINE: Final = LINE_PATH.encode("ascii")
 _SHUTDOWN_SECONDS = 2
+# From a connection that was taken until its protocol knows: it is made, begins, and is handed on.
+_TURNS: Final = 3
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -236,6 +238,21 @@ class DirectExchange:
         self.disconnected = False
 
 
+class StoppingServer(uvicorn.Server):
+    """uvicorn's server, which leaves connections open by itself that it is just taking when it stops."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, end those that there are, and wait for what is at work."""
+        loop = asyncio.get_running_loop()
+        # Other event loops hand a connection on in the turn in which they take it.
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            for listening in [one for server in self.servers for one in server.sockets]:
+                loop.remove_reader(listening)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
+
 def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
     """Make a server that the caller starts on a socket of its own, on the running loop, and stops.
 
@@ -259,6 +276,6 @@ def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     config.load()
-    server = uvicorn.Server(config)
+    server = StoppingServer(config)
     server.lifespan = config.lifespan_class(config)
     return server
