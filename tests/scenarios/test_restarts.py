@@ -91,12 +91,13 @@ async def test_waits_that_end_while_no_node_runs_go_on_with_the_next_one(durable
 async def test_waits_that_are_pending_are_due_when_they_were(durable_app: App) -> None:
     @durable_app.job
     async def waiting(payload: Any, io: IO) -> str:
-        due = await io.now("now") + timedelta(seconds=0.3)
+        due = await io.now("now") + timedelta(seconds=1)
         await io.wait_until("w", due)
         return due.isoformat()
 
     async with durable_app.start():
         handle = await durable_app.client.invoke(waiting)
+        await durable_app.reach(handle, "WAITING_TO_CONTINUE")
     async with durable_app.start():
         run = await durable_app.finish(handle.id)
     assert run.status == "SUCCESS"
