@@ -312,6 +312,17 @@ async def test_an_event_filter_that_is_none_is_refused(filter: object) -> None:
         assert (answer.status, answer.code) == (422, "invalid_filter")
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(9, 422), (10, 200), (31_536_000, 200), (31_536_001, 422)])
+async def test_a_task_waits_for_an_event_for_ten_seconds_to_a_year(seconds: int, status: int) -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(callback={"enabled": True})
+        body = {"url": made.body["task"]["callbackUrl"], "name": "n", "timeoutInSeconds": seconds}
+        answer = await endpoint.api.post("/api/v1/event-dispatchers/ephemeral", body)
+        assert answer.status == status
+        if status == 422:
+            assert (answer.code, answer.body["issues"][0]["path"]) == ("invalid_field", ["timeoutInSeconds"])
+
+
 @pytest.mark.parametrize("seconds", [2**70, 1e300])
 async def test_a_callback_may_be_waited_for_however_long(seconds: float) -> None:
     async with executing() as endpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ from perdure.storage.events import EventRow, NewEvent
 from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.protocol.task_waits import EventWait
     from perdure.storage.event_waits import EventWaitRow
     from perdure.storage.interface import Session
@@ -31,12 +30,14 @@ _PAGE = 500
 _encode = msgspec.json.Encoder().encode
 
 
-async def register_event_wait(tx: Session, environment_no: int, task_id: str, wait: EventWait) -> None:
-    """Let a task wait for an event."""
+async def register_event_wait(
+    tx: Session, environment_no: int, task_id: str, wait: EventWait, *, until: datetime | None = None
+) -> None:
+    """Let a task wait for an event that is delivered before ``until``; ``None``: for as long as the task waits."""
     path, value = NO_KEY if wait.filter is None else filter_key(load(wait.filter))
     await event_waits.insert_event_wait(
         tx, task_id, environment_no=environment_no, name=wait.name, path=path, value=value, source=wait.source,
-        account_id=wait.account_id, filter=wait.filter, context_filter=wait.context_filter,
+        account_id=wait.account_id, filter=wait.filter, context_filter=wait.context_filter, until=until,
     )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ async def end_waits(
     tx: Session, environment_no: int, event: NewEvent | EventRow, *, now: datetime
 ) -> tuple[list[Woken], bool]:
     """End the waits for an event that has just been delivered; whether there are more, for later transactions."""
-    ended = await find_ended(tx, environment_no, event)
+    ended = await find_ended(tx, environment_no, event, at=now)
     if len(ended) > BATCH:
         # Only those that waited when it was delivered: later ones wait for another.
         below = await tasks.find_next_number(tx)
@@ -60,20 +61,29 @@ async def end_more_waits(tx: Session, event_no: int, *, now: datetime) -> Waking
         await timers.delete_timer(tx, TimerKind.WAITS, subject_no=event_no)
         return Waking(None, [])
     event, below = found
-    ended = await find_ended(tx, event.environment_no, event, below=below)
+    # Waits whose time has come meanwhile were there when it was delivered.
+    ended = await find_ended(tx, event.environment_no, event, at=event.delivered_at or now, below=below)
     if len(ended) <= BATCH:
         await timers.delete_timer(tx, TimerKind.WAITS, subject_no=event_no)
     return Waking(None, await settle_waits(tx, ended[:BATCH], now=now))
 
 
 async def find_ended(
-    tx: Session, environment_no: int, event: NewEvent | EventRow, *, below: int | None = None
+    tx: Session, environment_no: int, event: NewEvent | EventRow, *, at: datetime, below: int | None = None
 ) -> list[Settlement]:
-    """Find the waits that an event ends, at most one more than `BATCH`; ``below``: only of tasks before that number."""
+    """Find the waits that an event ends, at most one more than `BATCH`.
+
+    Args:
+        tx: The transaction.
+        environment_no: The environment.
+        event: The event.
+        at: When it was delivered.
+        below: Only waits of tasks before that number.
+    """
     paths = await event_waits.list_paths(tx, environment_no, name=event.name)
     if not paths:
         return []
-    search = _Search(event, load(event.payload), load(event.context), below)
+    search = _Search(event, load(event.payload), load(event.context), at, below)
     for path in paths:
         for value in [""] if path == "" else values_at(path, search.payload):
             await search.collect(tx, environment_no, path, value)
@@ -86,6 +96,7 @@ class _Search(Struct):
     event: NewEvent | EventRow
     payload: Any
     context: Any
+    at: datetime
     below: int | None
     ended: list[Settlement] = []
     output: JsonText | None = None
@@ -95,7 +106,7 @@ class _Search(Struct):
         after = 0
         while len(self.ended) <= BATCH:
             page = await event_waits.list_event_waits(
-                tx, environment_no, name=self.event.name, path=path, value=value, after=after, limit=_PAGE
+                tx, environment_no, name=self.event.name, path=path, value=value, after=after, at=self.at, limit=_PAGE
             )
             for row in page:
                 if (self.below is None or row.task_no < self.below) and self._matches(row):

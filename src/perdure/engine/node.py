@@ -250,6 +250,7 @@ class Node:
             number,
             storage,
             self.directory,
+            clock,
             tasks=RemoteTasks(
                 storage, clock, self._ids, self.holds, self._tasks, HeldTasks(storage, self.hints, self._tracing)
             ),

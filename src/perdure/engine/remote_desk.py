@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.server_tasks import server_task
+from perdure.engine.tasks import end_of
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
@@ -14,8 +15,10 @@ from perdure.storage import event_waits, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from perdure.engine.callbacks import Callbacks
+    from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
     from perdure.engine.hints import Hints
@@ -52,6 +55,7 @@ class RemoteDesk:
         environment_no: int,
         storage: Storage,
         directory: Directory,
+        clock: Clock,
         *,
         tasks: RemoteTasks,
         batches: TaskBatches,
@@ -67,6 +71,7 @@ class RemoteDesk:
         self.environment_no = environment_no
         self._storage = storage
         self._directory = directory
+        self._clock = clock
         self.tasks = tasks
         self.batches = batches
         self._callbacks = callbacks
@@ -95,9 +100,11 @@ class RemoteDesk:
     async def await_event(self, url: str, waits: Sequence[EventWait]) -> str:
         """Let the task whose callback URL that is wait for an event, and not only for a request.
 
+        A task that waits for one already goes on waiting for that.
+
         Args:
             url: The callback URL.
-            waits: What it waits for: one of each name.
+            waits: What it waits for: one of each name, and for how long an event may end it.
 
         Returns:
             The task's id.
@@ -114,16 +121,21 @@ class RemoteDesk:
                 compile_event_filter(load(text), path=path, lenient=True)
         for wait in waits:
             self._directory.event_is_awaited(self.environment_no, wait.name)
-        await self._storage.write(_await_events, self.environment_no, found, waits)
+        await self._storage.write(_await_events, self.environment_no, found, waits, now=self._clock.now())
         return found
 
 
-async def _await_events(tx: Session, environment_no: int, task_id: str, waits: Sequence[EventWait]) -> None:
+async def _await_events(
+    tx: Session, environment_no: int, task_id: str, waits: Sequence[EventWait], *, now: datetime
+) -> None:
     task_no = await tasks.find_number(tx, task_id)
     rows = [] if task_no is None else await tasks.list_by_id(tx, [task_id])
     if task_no is None or not rows or rows[0][1].status is not TaskStatus.WAITING:
         # It has got its result meanwhile.
         return
+    if await event_waits.has_event_wait(tx, task_no=task_no, now=now):
+        # Its endpoint registers it in each execution.
+        return
     await event_waits.delete_event_wait(tx, task_no=task_no)
     for wait in waits:
-        await register_event_wait(tx, environment_no, task_id, wait)
+        await register_event_wait(tx, environment_no, task_id, wait, until=end_of(wait, now))

@@ -36,6 +36,9 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 MOST_NAMES = 100
 """Of how many names events may be that a task waits for."""
 
+DISPATCHER_SECONDS = (10, 365 * 24 * 3600)
+"""For how many seconds a task waits for an event at least and at most."""
+
 BULK_LIMIT = 1000
 """How many events one call may send."""
 
@@ -86,6 +89,9 @@ async def await_event(call: Call) -> Response:
     names = [body.name] if isinstance(body.name, str) else list(dict.fromkeys(body.name))
     if not 0 < len(names) <= MOST_NAMES:
         raise unfit("name", f"A task waits for events of 1 to {MOST_NAMES} names.")
+    shortest, longest = DISPATCHER_SECONDS
+    if not shortest <= body.timeout_in_seconds <= longest:
+        raise unfit("timeoutInSeconds", f"A task waits for an event for {shortest} to {longest:,} seconds, a year.")
     waits = [
         EventWait(
             name,
@@ -93,7 +99,7 @@ async def await_event(call: Call) -> Response:
             _filter(body.filter),
             _filter(body.context_filter),
             None if body.account_id is UNSET else body.account_id,
-            None,
+            body.timeout_in_seconds,
         )
         for name in names
     ]

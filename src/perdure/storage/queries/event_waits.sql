@@ -1,7 +1,7 @@
 -- name: insert_event_wait
 -- Let a task wait for an event.
-INSERT INTO event_waits (task_no, environment_no, name, path, value, source, account_id, filter, context_filter)
-SELECT task_no, :environment_no, :name, :path, :value, :source, :account_id, :filter, :context_filter
+INSERT INTO event_waits (task_no, environment_no, name, path, value, source, account_id, filter, context_filter, until_at)
+SELECT task_no, :environment_no, :name, :path, :value, :source, :account_id, :filter, :context_filter, :until_at
 FROM tasks WHERE id = :task_id
 ON CONFLICT DO NOTHING;
 
@@ -18,14 +18,19 @@ WITH RECURSIVE paths (path) AS (
 SELECT path FROM paths WHERE path IS NOT NULL;
 
 -- name: list_event_waits
--- Waits by name, place and value, in the order of their tasks.
+-- Waits by name, place and value that have not ended, in the order of their tasks.
 SELECT task_no, source, account_id, filter, context_filter FROM event_waits
 WHERE environment_no = :environment_no AND name = :name AND path = :path AND value = :value AND task_no > :after
+  AND (until_at IS NULL OR until_at > :now)
 ORDER BY task_no LIMIT :limit;
 
 -- name: list_event_wait_names
 -- The events that are waited for.
 SELECT DISTINCT environment_no, name FROM event_waits LIMIT :limit;
+
+-- name: has_event_wait
+-- Whether a task waits for an event that may still come.
+SELECT 1 FROM event_waits WHERE task_no = :task_no AND (until_at IS NULL OR until_at > :now) LIMIT 1;
 
 -- name: delete_event_wait
 -- A task waits for no event any more.

@@ -271,7 +271,8 @@ CREATE TABLE timers (
 
 -- A task that waits for an event. `path` and `value`: what the event's payload must hold where, taken from the filter,
 -- so that an event need not be compared with every wait of its name; both empty if the filter says nothing so plain. A
--- task of an app elsewhere may wait for events of several names: the first of them ends it.
+-- task of an app elsewhere may wait for events of several names: the first of them ends it. `until_at`: events that are
+-- delivered then or later do not end it, though the task goes on waiting for a request.
 CREATE TABLE event_waits (
   task_no INTEGER NOT NULL,
   environment_no INTEGER NOT NULL,
@@ -282,6 +283,7 @@ CREATE TABLE event_waits (
   account_id     TEXT,
   filter         TEXT,
   context_filter TEXT,
+  until_at       INTEGER,
   PRIMARY KEY (task_no, name)
 ) WITHOUT ROWID;
 CREATE INDEX event_waits_by_value ON event_waits (environment_no, name, path, value, task_no);
