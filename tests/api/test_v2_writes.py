@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perdure.engine.clock import SystemClock
-from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.endpoint import DynamicScheduleSpec, EventTriggerSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from tests.api.client import Answer, ApiClient, serving
 from tests.api.test_runs import invoke
@@ -301,6 +301,24 @@ async def test_an_unknown_job_cannot_be_invoked() -> None:
     async with serving() as api:
         answer = await api.post("/api/v1/jobs/nobody/invoke", {"payload": {}})
     assert (answer.status, answer.body["error"], answer.body["message"]) == (404, "Job not found", "Job not found")
+
+
+async def test_a_schedule_is_registered_with_what_is_there_and_nothing_else() -> None:
+    ticking = ScriptedApp(SystemClock()).job("ticks", done, trigger=DynamicScheduleSpec("daily"))
+    ticking.dynamic_schedules = ("daily",)
+    body = {"id": "k", "type": "interval", "options": {"seconds": 60}}
+    async with serving(ticking) as api:
+        for path in ("nobody/schedules/daily", "app/schedules/never"):
+            made = await api.post(f"/api/v1/{path}/registrations", body)
+            gone = await api.delete(f"/api/v1/{path}/registrations/k")
+            for answer in (made, gone):
+                assert (answer.status, answer.code) == (400, "not_found")
+                assert path.split("/")[0 if "nobody" in path else 2] in answer.body["error"]
+        assert (await api.delete("/api/v1/app/schedules/daily/registrations/k")).status == 400
+        made = await api.post("/api/v1/app/schedules/daily/registrations", body)
+        assert (made.status, made.body["id"], made.body["active"]) == (200, "k", True)
+        gone = await api.delete("/api/v1/app/schedules/daily/registrations/k")
+        assert (gone.status, gone.body) == (200, {"ok": True})
 
 
 @pytest.mark.parametrize("filter", [{"a": [1, "x"]}, {"a": [{"$regex": "(a+)+$"}]}, {"a": [{"$between": [5]}]}])

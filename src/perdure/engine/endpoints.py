@@ -179,6 +179,15 @@ class Endpoints:
                 return row
         raise NotFoundError("Endpoint not found")
 
+    async def check_known(self, endpoint_id: str) -> None:
+        """Refuse an id that no app of the environment has ever had.
+
+        Raises:
+            NotFoundError: None has.
+        """
+        if not await self._storage.read(endpoints.exists, self._environment_no, endpoint_id):
+            raise NotFoundError(f"This environment has never seen an endpoint {endpoint_id!r:.80}.")
+
     async def last_indexing(self, number: int) -> Indexing | None:
         """Give what the app with this number declared last, since this node was started; ``None``: not yet.
 

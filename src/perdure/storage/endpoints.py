@@ -41,6 +41,11 @@ async def list_with_url(tx: Session, environment_no: int, *, limit: int) -> list
     return [_read(row) for row in await tx.all("list_endpoints_with_url", environment_no, limit)]
 
 
+async def exists(tx: Session, environment_no: int, endpoint_id: str) -> bool:
+    """Whether an environment has ever had an app with this id, wherever its code is."""
+    return await tx.one("has_endpoint", environment_no, endpoint_id) is not None
+
+
 async def remove_url(tx: Session, environment_no: int, endpoint_id: str) -> bool:
     """Forget where an endpoint is; whether there was one."""
     return await tx.run("remove_endpoint_url", environment_no, endpoint_id) == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from perdure.api.answers import JsonAnswer
+from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.runs import run_message
 from perdure.api.v2.shapes import cancelled_runs, message_answer, not_found
@@ -32,6 +34,8 @@ from perdure.protocol.schedules import CronTiming, IntervalTiming, RegisterSched
 from perdure.protocol.task_waits import InvokeRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from msgspec import UnsetType
     from starlette.responses import Response
 
@@ -84,15 +88,16 @@ async def register_schedule(call: Call) -> Response:
     else:
         zone = body.options.timezone
         timing = CronTiming(body.options.cron, "UTC" if zone is UNSET else zone)
-    made = await call.desk.register_schedule(
-        RegisterSchedule(
-            call.part("dynamic_id"),
-            body.id,
-            timing,
-            None if body.account_id is UNSET else body.account_id,
-            None if body.metadata is UNSET else JsonText(check(bytes(body.metadata))),
-        )
+    wanted = RegisterSchedule(
+        call.part("dynamic_id"),
+        body.id,
+        timing,
+        None if body.account_id is UNSET else body.account_id,
+        None if body.metadata is UNSET else JsonText(check(bytes(body.metadata))),
     )
+    with _unknown_is_a_bad_request():
+        await call.remote.endpoints.check_known(call.part("endpoint_id"))
+        made = await call.desk.register_schedule(wanted)
     shown = (
         IntervalMetadata(options=IntervalOptions(seconds=made.timing.seconds))
         if isinstance(made.timing, IntervalTiming)
@@ -104,8 +109,19 @@ async def register_schedule(call: Call) -> Response:
 
 async def unregister_schedule(call: Call) -> Response:
     """Let a dynamic schedule tick no more under a key."""
-    await call.desk.unregister_schedule(UnregisterSchedule(call.part("dynamic_id"), call.part("key")))
+    unwanted = UnregisterSchedule(call.part("dynamic_id"), call.part("key"))
+    with _unknown_is_a_bad_request():
+        await call.remote.endpoints.check_known(call.part("endpoint_id"))
+        await call.desk.unregister_schedule(unwanted)
     return JsonAnswer(encode_message(OkAnswer()))
+
+
+@contextmanager
+def _unknown_is_a_bad_request() -> Generator[None]:
+    try:
+        yield
+    except NotFoundError as error:
+        raise Refusal(400, error.code, error.message, members={"message": error.message}) from error
 
 
 def _json(text: Raw | UnsetType) -> JsonText:
@@ -130,10 +146,10 @@ ROUTES = (
     Route(
         method="POST", path=_SCHEDULES, handler=register_schedule,
         summary="Let a dynamic schedule tick under a key", body=IntervalRegistration, answer=RegisterScheduleAnswer,
-        errors=(404,), has_v2_form=True,
+        errors=(400,), has_v2_form=True,
     ),
     Route(
         method="DELETE", path=f"{_SCHEDULES}/{{key}}", handler=unregister_schedule,
-        summary="Let a dynamic schedule tick no more under a key", answer=OkAnswer, errors=(404,), has_v2_form=True,
+        summary="Let a dynamic schedule tick no more under a key", answer=OkAnswer, errors=(400,), has_v2_form=True,
     ),
 )  # fmt: skip

@@ -15,6 +15,10 @@ UPDATE endpoints SET url = :url, updated_at = :now WHERE environment_no = :envir
 SELECT endpoint_no, id, url, is_signed, created_at, updated_at FROM endpoints
 WHERE environment_no = :environment_no AND url IS NOT NULL ORDER BY id LIMIT :limit;
 
+-- name: has_endpoint
+-- Whether an environment has ever had an app with this id, wherever its code is.
+SELECT 1 FROM endpoints WHERE environment_no = :environment_no AND id = :id;
+
 -- name: remove_endpoint_url
 -- Forget where an app is.
 UPDATE endpoints SET url = NULL WHERE environment_no = :environment_no AND id = :id AND url IS NOT NULL;
