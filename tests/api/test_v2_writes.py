@@ -297,6 +297,18 @@ async def test_a_value_may_be_any_text(text: str) -> None:
         assert (await api.ask("PUT", path, body=b"\xff", headers=kind)).code == "invalid_encoding"
 
 
+async def test_dates_without_an_offset_are_in_utc_wherever_they_are_sent() -> None:
+    async with executing() as endpoint:
+        api, event = endpoint.api, {"name": "n", "timestamp": "2024-01-01"}
+        sent = await api.post("/api/v1/events", {"event": event, "options": {"deliverAt": "2050-01-01T00:00:00"}})
+        assert sent.body["timestamp"] == "2024-01-01T00:00:00.000Z"
+        assert sent.body["deliverAt"] == "2050-01-01T00:00:00.000Z"
+        own = {"events": [event], "options": {"deliver_at": "2050-01-01T00:00:00"}}
+        assert (await api.post("/api/events", own)).body[0]["deliver_at"] == "2050-01-01T00:00:00.000Z"
+        made = await endpoint.create(noop=True, delayUntil="2050-01-01T00:00")
+        assert (made.body["task"]["status"], made.body["task"]["delayUntil"]) == ("WAITING", "2050-01-01T00:00:00.000Z")
+
+
 async def test_an_unknown_job_cannot_be_invoked() -> None:
     async with serving() as api:
         answer = await api.post("/api/v1/jobs/nobody/invoke", {"payload": {}})

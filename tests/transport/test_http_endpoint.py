@@ -280,7 +280,7 @@ async def test_a_parallel_block_inside_another_waits_too() -> None:
     "signal",
     [
         {"task": TASK, "retryAt": "soon"},
-        {"task": TASK, "retryAt": "2026-01-02T03:05:00"},
+        {"task": TASK, "retryAt": "2026-13-02"},
         {"task": {"id": 1}},
         {"childErrors": 5},
         [],

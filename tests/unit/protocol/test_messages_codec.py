@@ -52,11 +52,17 @@ def test_an_instant_is_a_datetime_in_utc() -> None:
     assert later.wire_text() == "2024-01-01T12:00:01.000Z"
 
 
-def test_a_date_without_an_offset_is_refused() -> None:
+def test_a_naive_datetime_is_no_instant() -> None:
     with pytest.raises(ValueError, match="offset from UTC"):
         Instant.of(datetime(2024, 1, 1))  # noqa: DTZ001
-    with pytest.raises(ValueError, match="offset from UTC"):
-        Instant.parse("2024-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "2024-01-01T00:00", "2024-01-01T00:00:00", "2024-01-01 00:00:00.000"])
+def test_a_date_on_the_wire_without_an_offset_is_in_utc(text: str) -> None:
+    body = decode_message(b'{"event":{"name":"n","timestamp":"%s"}}' % text.encode(), SendEventBody)
+    assert body.event.timestamp == datetime(2024, 1, 1, tzinfo=UTC)
+    assert isinstance(body.event.timestamp, Instant)
+    assert body.event.timestamp.wire_text() == "2024-01-01T00:00:00.000Z"
 
 
 NO_DATES = [
@@ -64,7 +70,7 @@ NO_DATES = [
     "9999999999999",
     '"+300000-01-01T00:00:00.000Z"',
     '"0001-01-01T00:00:00+14:00"',
-    '"2024-01-01T00:00:00"',
+    '"2024-13-01"',
     '""',
     "null",
     "{}",

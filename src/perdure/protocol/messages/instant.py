@@ -47,15 +47,19 @@ class Instant(datetime):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ISO-8601 text with an offset from UTC.
+        """Read ISO-8601 text; without an offset, or without a time of day, it is in UTC.
+
+        Servers of v2 ran in UTC, and took dates as JavaScript does: in their own zone.
 
         Raises:
-            ValueError: It is not a date, has no offset, or lies outside the years 1 to 9999.
+            ValueError: It is not a date, or lies outside the years 1 to 9999.
         """
         try:
             moment = cls.fromisoformat(text)
         except ValueError:
             raise ValueError(f"Expected an ISO-8601 date, got {text[:64]!r}") from None
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
         return moment if moment.tzinfo is UTC else _in_utc(moment)
 
     def plain(self) -> datetime:
