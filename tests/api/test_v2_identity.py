@@ -77,6 +77,27 @@ async def test_what_came_of_an_indexing_is_looked_up_by_its_id() -> None:
         assert (await owner.with_key(PROD).get(path)).status == 404
 
 
+async def test_what_is_registered_otherwise_than_declared_is_said_wherever_an_indexing_is_shown() -> None:
+    event = {"name": "e", "title": "Event", "source": "trigger.dev", "icon": "i"}
+    schedule = {"type": "cron", "options": {"cron": "@reboot"}}
+    job = {
+        "id": "ticks", "name": "Ticks", "version": "1.0.0", "event": event, "integrations": {}, "enabled": True,
+        "trigger": {"type": "scheduled", "schedule": schedule}, "startPosition": "latest", "preprocessRuns": False,
+    }  # fmt: skip
+    answers = [{"ok": True}, {**INDEX, "jobs": [job]}, INDEX]
+    async with app_serving(one_after_the_other(answers)) as app, serving(nobody(), serves_all=True) as owner:
+        dev = owner.with_key(DEV)
+        made = await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{app.origin}/api/trigger"})
+        (warning,) = made.body["endpointIndex"]["warnings"]
+        assert warning.startswith("Job 'ticks' is registered without its schedule. A cron has five fields")
+        path = f"/api/v1/endpointindex/{made.body['endpointIndex']['id']}"
+        assert (await dev.get(path)).body["warnings"] == [warning]
+        (endpoint,) = (await dev.get("/api/endpoints")).body
+        assert (endpoint["job_ids"], endpoint["warnings"]) == (["ticks"], [warning])
+        assert "warnings" not in (await dev.post("/api/v1/endpoints/app/index", {})).body
+        assert (await dev.get("/api/endpoints")).body[0]["warnings"] == []
+
+
 async def test_an_indexing_that_fails_is_what_it_came_to() -> None:
     answers = [{"ok": True}, INDEX, {"jobs": "none"}]
     async with app_serving(one_after_the_other(answers)) as app, serving(nobody(), serves_all=True) as owner:

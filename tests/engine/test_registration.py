@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from perdure.errors import DuplicateJobError, InvalidArgumentError, InvalidCronError, InvalidFilterError
-from perdure.protocol.endpoint import EventTriggerSpec, HttpEndpointSpec, Index, JobSpec, LimitSpec, ScheduleTriggerSpec
+from perdure.protocol.endpoint import (
+    DynamicScheduleSpec,
+    EventTriggerSpec,
+    HttpEndpointSpec,
+    Index,
+    JobSpec,
+    LimitSpec,
+    ScheduleTriggerSpec,
+)
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
-from perdure.protocol.schedules import CronTiming
+from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.world import world
@@ -127,6 +136,75 @@ async def test_a_schedule_that_is_none_is_said_to_be_that_of_its_job(storage: St
     async with world(storage, app) as it:
         with pytest.raises(InvalidCronError, match="Job 'ticks': A cron has five fields"):
             await it.node.add(other)
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings of the app's index."""
+    return [record.getMessage().removeprefix("App app: ") for record in caplog.records]
+
+
+UNFIT = [
+    (CronTiming("* * * * * *"), "A cron has five fields"),
+    (CronTiming("0 0 30 2 *"), "never fires"),
+    (CronTiming("0 9 * * *", "Mars/Base"), "no time zone"),
+]
+
+
+@pytest.mark.parametrize(("timing", "why"), UNFIT)
+async def test_a_schedule_that_is_none_of_an_app_elsewhere_takes_nothing_else_along(
+    storage: Storage, app: ScriptedApp, timing: CronTiming, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.is_remote = True
+    app.job("ticks", ends, ScheduleTriggerSpec(timing)).job("other", ends)
+    async with world(storage, app) as it:
+        await it.node.add(app)
+        # It is said once, however often the app is asked.
+        (warning,) = said(caplog)
+        assert warning.startswith("Job 'ticks' is registered without its schedule. ")
+        assert why in warning
+        assert [job.id for job in await it.platform.list_jobs()] == ["other", "ticks"]
+        assert (await it.platform.list_schedules()).schedules == ()
+        invoked = await it.platform.invoke_job(InvokeRequest("ticks"))
+        await it.send("other")
+        for run_id in await it.run_ids():
+            assert (await it.ended(run_id)).status is RunStatus.SUCCESS
+        assert invoked in await it.run_ids()
+
+
+async def test_a_cron_of_an_app_elsewhere_that_fires_only_in_years_is_left_out(
+    storage: Storage, app: ScriptedApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.is_remote = True
+    async with world(storage, app.job("other", ends)) as it:
+        it.clock.advance(67 * 365.25 * 24 * 3600)  # to 2097: the next leap year is 2104
+        await it.node.add(app.job("ticks", ends, ScheduleTriggerSpec(CronTiming("0 0 29 2 *"))))
+        assert "does not fire within 5 years" in said(caplog)[0]
+        assert len(await it.platform.list_jobs()) == 2
+        assert (await it.platform.list_schedules()).schedules == ()
+
+
+async def test_what_an_app_elsewhere_declares_is_bent_into_its_bounds_and_said(
+    storage: Storage, app: ScriptedApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.is_remote = True
+    app.dynamic_schedules = ["fine", "bad\n"]
+    app.job("often", ends, ScheduleTriggerSpec(IntervalTiming(1)))
+    app.job("seconds", ends, ScheduleTriggerSpec(CronTiming("30 0 9 * * *")))
+    app.job("noughts", ends, ScheduleTriggerSpec(CronTiming("0 0 9 * * *")))
+    app.job("many", ends, limit=LimitSpec(2**40))
+    app.job("dynamic", ends, DynamicScheduleSpec("bad\n"))
+    filter = JsonText('{"a":[1,{"$gt":0}]}')
+    app.job("filters", ends, EventTriggerSpec(("go",), filter=filter, is_lenient=True))
+    async with world(storage, app) as it:
+        assert [warning.partition(". ")[0] for warning in said(caplog)] == [
+            "A dynamic schedule is left out",
+            "Job 'often': an interval of 1 seconds is made 20.",
+            "Job 'seconds': the seconds of the cron '30 0 9 * * *' are left out.",
+            "Job 'many': a concurrency limit is lowered to 1,000,000.",
+            "Job 'filters': filter.a[0]: a value among operators, or among values of other kinds, is ignored.",
+        ]
+        timings = [row.timing for row in (await it.platform.list_schedules()).schedules]
+        assert timings == [IntervalTiming(20), CronTiming("0 9 * * *"), CronTiming("0 9 * * *")]
 
 
 async def test_two_apps_do_not_have_the_same_http_endpoint(storage: Storage, app: ScriptedApp) -> None:

@@ -521,7 +521,7 @@ async def test_an_index_is_read_with_its_triggers() -> None:
     assert [job.trigger for job in index.jobs] == [
         EventTriggerSpec(("a", "b"), "s", JsonText('{"x":[1,{"$gt":2}]}'), None, is_lenient=True),
         InvokeTriggerSpec(),
-        ScheduleTriggerSpec(IntervalTiming(20)),
+        ScheduleTriggerSpec(IntervalTiming(1)),
         ScheduleTriggerSpec(CronTiming("0 3 * * *")),
         DynamicScheduleSpec("d"),
         DynamicTriggerSpec("t"),

@@ -96,7 +96,8 @@ async def _show(connection: Connection, endpoint: EndpointAnswer, common: Common
         return 0
     node = await connection.desk.get_node()
     hook = f"{node.url}{endpoint.hook}"
-    output.record({"endpoint": endpoint.id, "url": endpoint.url, "jobs": _jobs(endpoint), "deploy hook": hook})
+    said = {"warnings": " ".join(endpoint.warnings)} if endpoint.warnings else {}
+    output.record({"endpoint": endpoint.id, "url": endpoint.url, "jobs": _jobs(endpoint), "deploy hook": hook, **said})
     return 0
 
 

@@ -249,8 +249,10 @@ class Endpoints:
         job_ids = self._directory.job_ids(self._environment_no, row.id)
         url = "" if row.url is None else row.url
         path = f"/api/v1/endpoints/{self._environment_id()}/{quote(row.id, safe='')}/index/{self.hook(row.id)}"
+        last = self._indexings.get(row.id)
+        warnings = () if last is None or last.index is None else last.index.warnings
         return EndpointAnswer(
-            row.id, url, job_ids is not None, tuple(job_ids or ()), path, row.created_at, row.updated_at
+            row.id, url, job_ids is not None, tuple(job_ids or ()), path, row.created_at, row.updated_at, warnings
         )
 
     def hook(self, endpoint_id: str) -> str:

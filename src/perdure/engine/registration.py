@@ -6,7 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from perdure.engine.fitting import MOST_AT_ONCE, MOST_WARNINGS, fit
 from perdure.engine.matching import Subscriptions
 from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules, wake_resting
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 1_000_000
-"""How many executions a concurrency limit may allow."""
-
 _BATCH = 500
 """How many schedules are woken in one transaction."""
 
@@ -46,26 +45,35 @@ class Registration:
         self._clock = clock
         self._directory = directory
         self._hints = hints
+        self._said: dict[tuple[int, str], tuple[str, ...]] = {}
 
     async def register(self, environment_no: int, endpoint: Endpoint) -> Index:
         """Store what an app declares, in place of what it declared before, and execute its jobs from now on.
 
+        Of an app that is elsewhere, what cannot be registered is left out and logged; one of this process is refused.
+
+        Returns:
+            What is registered, with warnings where that is not what was declared.
+
         Raises:
             DuplicateJobError: A job id is declared twice, also by another app of this node.
             InvalidFilterError: A trigger's filter cannot be compiled.
-            InvalidArgumentError: A schedule's timing is none, or a cron fires only in years; or another app of this
-                node has an HTTP endpoint of the same id.
+            InvalidArgumentError: A concurrency limit is none, or another app of this node has an HTTP endpoint of the
+                same id; of an app of this process also: a schedule's timing is none, or a cron fires only in years.
         """
-        index = await endpoint.index()
+        declared = await endpoint.index()
+        index = fit(declared) if declared.is_remote else declared
         self._directory.check_unique(
             environment_no, endpoint_id=index.endpoint_id, job_ids=[spec.id for spec in index.jobs if not spec.internal]
         )
         self._check_urls(environment_no, index)
+        warnings = [*index.warnings]
         for spec in index.jobs:
-            check_job(spec)
+            warnings += check_job(spec)
         for one in index.http_endpoints:
             if one.response_filter is not None:
-                compile_request_filter(load(one.response_filter), lenient=True, path=f"{one.key}.filter")
+                compiled = compile_request_filter(load(one.response_filter), lenient=True, path=f"{one.key}.filter")
+                warnings += (f"HTTP endpoint {one.key!r:.80}: {warning}" for warning in compiled.warnings)
         check_schedules(index)
         directory = self._directory
         directory.let_start(is_allowed=False)
@@ -83,7 +91,17 @@ class Registration:
         await self._wake_schedules(environment_no)
         self._hints.run_is_in_line()
         self._hints.notifications.set()
-        return index
+        return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
+
+    def _with_warnings(self, environment_no: int, index: Index, warnings: list[str]) -> Index:
+        """Say what an app is registered otherwise than it declares, and log what was not so before."""
+        said = tuple(warnings[:MOST_WARNINGS])
+        known = self._said.get((environment_no, index.endpoint_id), ())
+        for warning in said:
+            if warning not in known:
+                _log.warning("App %s: %s", index.endpoint_id, warning)
+        self._said[environment_no, index.endpoint_id] = said
+        return replace(index, warnings=said)
 
     def _check_urls(self, environment_no: int, index: Index) -> None:
         """Refuse an HTTP endpoint that another app has: its requests would go to whichever was asked last."""
@@ -121,14 +139,17 @@ class Registration:
         self._hints.timer_is_set(now)
 
 
-def check_job(spec: JobSpec) -> None:
+def check_job(spec: JobSpec) -> list[str]:
     """Refuse a job that cannot be started as it is declared.
+
+    Returns:
+        Warnings of filters that mean something else than they say.
 
     Raises:
         InvalidArgumentError: Its filters, its schedule or its limit are none; the message begins with its id.
     """
     try:
-        check_filters(spec)
+        warnings = check_filters(spec)
         check_schedule(spec)
     except InvalidArgumentError as error:
         raise type(error)(f"Job {spec.id!r:.80}: {error.message}") from error
@@ -137,18 +158,21 @@ def check_job(spec: JobSpec) -> None:
         raise InvalidArgumentError(
             f"Job {spec.id!r:.80}: a concurrency limit is a whole number of 1 to {MOST_AT_ONCE:,}, not {most}."
         )
+    return [f"Job {spec.id!r:.80}: {warning}" for warning in warnings]
 
 
-def check_filters(spec: JobSpec) -> None:
-    """Refuse a trigger whose filters cannot be compiled.
+def check_filters(spec: JobSpec) -> list[str]:
+    """Refuse a trigger whose filters cannot be compiled; what those of v2 mean otherwise than they say.
 
     Raises:
         InvalidFilterError: The message begins with the place.
     """
+    warnings: list[str] = []
     if isinstance(spec.trigger, EventTriggerSpec):
         for text, path in ((spec.trigger.filter, "filter"), (spec.trigger.context_filter, "context_filter")):
             if text is not None:
-                compile_event_filter(load(text), path=path, lenient=spec.trigger.is_lenient)
+                warnings += compile_event_filter(load(text), path=path, lenient=spec.trigger.is_lenient).warnings
+    return warnings
 
 
 class StoredIndex(Struct, frozen=True):
@@ -158,11 +182,13 @@ class StoredIndex(Struct, frozen=True):
         jobs: The jobs' numbers with their ids.
         limits: Which of them are under which limit.
         dispatchers: The subscriptions now in force in the environment.
+        warnings: What is not stored.
     """
 
     jobs: dict[int, str]
     limits: dict[int, int]
     dispatchers: list[DispatcherRow]
+    warnings: list[str]
 
 
 async def store_index(tx: Session, environment_no: int, index: Index, *, now: datetime) -> StoredIndex:
@@ -184,13 +210,13 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
             limits[number] = limit_no
         await concurrency.put_job_under(tx, number, limit_no)
     await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
-    await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
+    warnings = await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
     await store_triggers(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers)
     for one in index.http_endpoints:
         await http_endpoints.put(tx, environment_no, endpoint_no=endpoint_no, spec=one)
     keys = [one.key for one in index.http_endpoints]
     await http_endpoints.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=keys)
-    return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no))
+    return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no), warnings)
 
 
 async def store_triggers(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
+from perdure.engine.fitting import unscheduled
 from perdure.engine.schedule_limits import check_first_tick, check_registration
-from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.errors import CronNeverFiresError, InvalidArgumentError, NotFoundError
 from perdure.protocol.endpoint import DynamicScheduleSpec, ScheduleTriggerSpec
 from perdure.protocol.execution import JsonText
 from perdure.protocol.messages.codec import JSON_NULL, encode_message
@@ -39,23 +40,29 @@ if TYPE_CHECKING:
 
 async def store_schedules(
     tx: Session, environment_no: int, index: Index, *, endpoint_no: int, job_nos: dict[int, str], now: datetime
-) -> None:
+) -> list[str]:
     """Store which schedules start an app's jobs, in place of those before; schedules that start no job rest.
 
+    Returns:
+        Which are not stored, of an app that is elsewhere: crons, not declared before, that do not fire within years.
+
     Raises:
-        CronNeverFiresError: A cron that was not declared before does not fire within five years.
+        CronNeverFiresError: An app of this process has declared one.
     """
+    warnings: list[str] = []
     for dynamic_id in index.dynamic_schedules:
         await schedules.open_dispatcher(tx, environment_no, kind="DYNAMIC_SCHEDULE", subscriber=dynamic_id)
     specs = {spec.id: spec for spec in index.jobs}
     for job_no, job_id in job_nos.items():
         trigger = specs[job_id].trigger if specs[job_id].enabled else None
         if isinstance(trigger, ScheduleTriggerSpec):
-            dispatcher_no = await schedules.open_dispatcher(tx, environment_no, kind="JOB", subscriber=job_id)
-            await schedules.attach_job(tx, job_no, dispatcher_no)
-            new = NewSchedule(dispatcher_no, job_id, trigger.timing, trigger.catch_up)
-            before = await schedules.find_schedule(tx, environment_no, dispatcher_no=dispatcher_no, key=job_id)
-            await put_schedule(tx, environment_no, new, due_at=next_due(before, new.timing, now=now), now=now)
+            try:
+                await _store_own(tx, environment_no, job_no, job_id, trigger, now=now)
+            except CronNeverFiresError as error:
+                if not index.is_remote:
+                    raise
+                warnings.append(unscheduled(specs[job_id], error))
+                await schedules.detach_job(tx, job_no)
         elif isinstance(trigger, DynamicScheduleSpec):
             dispatcher_no = await schedules.open_dispatcher(
                 tx, environment_no, kind="DYNAMIC_SCHEDULE", subscriber=trigger.id
@@ -65,6 +72,19 @@ async def store_schedules(
             await schedules.detach_job(tx, job_no)
     await schedules.detach_undeclared(tx, endpoint_no=endpoint_no, declared=job_nos)
     await schedules.rest_without_jobs(tx, environment_no)
+    return warnings
+
+
+async def _store_own(
+    tx: Session, environment_no: int, job_no: int, job_id: str, trigger: ScheduleTriggerSpec, *, now: datetime
+) -> None:
+    """Store a job's own schedule."""
+    dispatcher_no = await schedules.open_dispatcher(tx, environment_no, kind="JOB", subscriber=job_id)
+    before = await schedules.find_schedule(tx, environment_no, dispatcher_no=dispatcher_no, key=job_id)
+    due_at = next_due(before, trigger.timing, now=now)
+    await schedules.attach_job(tx, job_no, dispatcher_no)
+    new = NewSchedule(dispatcher_no, job_id, trigger.timing, trigger.catch_up)
+    await put_schedule(tx, environment_no, new, due_at=due_at, now=now)
 
 
 async def wake_resting(tx: Session, environment_no: int, *, after: int, limit: int, now: datetime) -> int | None:

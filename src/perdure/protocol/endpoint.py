@@ -112,7 +112,11 @@ class HttpEndpointSpec(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """Everything an app declares. ``is_remote``: its code is in another process than the node that asks it."""
+    """Everything an app declares.
+
+    ``is_remote``: its code is in another process than the node that asks it. ``warnings``: where what is registered is
+    not what was declared, as sentences.
+    """
 
     endpoint_id: str
     jobs: tuple[JobSpec, ...]
@@ -121,6 +125,7 @@ class Index(Struct, frozen=True):
     sources: tuple[SourceSpec, ...] = ()
     dynamic_triggers: tuple[str, ...] = ()
     is_remote: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 class Endpoint(Protocol):

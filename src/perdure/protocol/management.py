@@ -152,7 +152,8 @@ class EndpointAnswer(Struct, frozen=True, gc=False):
     """An app behind a URL.
 
     ``is_there``: whether it has said what it declares since the server was started. ``hook``: the path where a request
-    without a key lets it be asked anew, which is a secret.
+    without a key lets it be asked anew, which is a secret. ``warnings``: what of it is registered otherwise than it
+    declares, as sentences.
     """
 
     id: str
@@ -162,6 +163,7 @@ class EndpointAnswer(Struct, frozen=True, gc=False):
     hook: str
     created_at: datetime
     updated_at: datetime
+    warnings: tuple[str, ...] = ()
 
 
 class ManagementPlatform(Protocol):

@@ -20,7 +20,6 @@ from perdure.protocol.endpoint import (
     SourceSpec,
 )
 from perdure.protocol.json_text import JsonText, check
-from perdure.protocol.limits import INTERVAL_LIMITS
 from perdure.protocol.messages.indexing import (
     DynamicTriggerReference,
     InvokeTrigger,
@@ -120,8 +119,7 @@ def _filter(text: Raw | UnsetType) -> JsonText | None:
 
 def _timing(schedule: ScheduleMetadata) -> Timing:
     if isinstance(schedule, IntervalMetadata):
-        least, most = INTERVAL_LIMITS
-        return IntervalTiming(min(max(schedule.options.seconds, least), most))
+        return IntervalTiming(schedule.options.seconds)
     zone = schedule.options.timezone
     return CronTiming(schedule.options.cron, "UTC" if zone is UNSET else zone)
 

@@ -27,6 +27,7 @@ from perdure.protocol.messages.endpoints import (
 from perdure.protocol.messages.instant import Instant
 
 if TYPE_CHECKING:
+    from msgspec import UnsetType
     from starlette.responses import Response
 
     from perdure.api.calls import Call
@@ -92,7 +93,9 @@ def _outcome(indexing: Indexing | None, call: Call) -> EndpointIndexAnswer:
         return IndexPending(updated_at=Instant.of(call.access.environment.created_at))
     if indexing.index is None:
         return IndexFailed(error=IndexFailureReason(message=indexing.error), updated_at=Instant.of(indexing.at))
-    return IndexSucceeded(stats=_stats(indexing.index), updated_at=Instant.of(indexing.at))
+    return IndexSucceeded(
+        stats=_stats(indexing.index), updated_at=Instant.of(indexing.at), warnings=_warnings(indexing.index)
+    )
 
 
 def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
@@ -104,7 +107,12 @@ def _record(row: EndpointRow, indexing: Indexing) -> EndpointIndexRecord:
         error=IndexFailureReason(message=indexing.error) if index is None else UNSET,
         created_at=Instant.of(indexing.at),
         updated_at=Instant.of(indexing.at),
+        warnings=UNSET if index is None else _warnings(index),
     )
+
+
+def _warnings(index: Index) -> list[str] | UnsetType:
+    return list(index.warnings) if index.warnings else UNSET
 
 
 def _stats(index: Index) -> IndexStats:

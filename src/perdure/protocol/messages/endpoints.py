@@ -72,10 +72,17 @@ class IndexStarted(Struct, frozen=True, kw_only=True, rename="camel", tag_field=
 
 
 class IndexSucceeded(Struct, frozen=True, kw_only=True, rename="camel", tag_field="status", tag="SUCCESS"):
-    """The index is stored."""
+    """The index is stored.
+
+    Attributes:
+        warnings: Native. What is stored otherwise than it was declared, as sentences.
+    """
 
     stats: IndexStats
     updated_at: Instant
+
+    # Native.
+    warnings: list[str] | UnsetType = UNSET
 
 
 class IndexFailed(Struct, frozen=True, kw_only=True, rename="camel", tag_field="status", tag="FAILURE"):
@@ -90,7 +97,11 @@ EndpointIndexAnswer = IndexPending | IndexStarted | IndexSucceeded | IndexFailed
 
 
 class EndpointIndexRecord(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An indexing, without what it read; also the answer of ``POST /api/v1/endpoints/:slug/index``."""
+    """An indexing, without what it read; also the answer of ``POST /api/v1/endpoints/:slug/index``.
+
+    Attributes:
+        warnings: Native. What is stored otherwise than it was declared, as sentences.
+    """
 
     id: str
     status: Literal["PENDING", "STARTED", "SUCCESS", "FAILURE"]
@@ -99,6 +110,9 @@ class EndpointIndexRecord(Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str | UnsetType | None = UNSET
     created_at: Instant | UnsetType = UNSET
     updated_at: Instant | UnsetType = UNSET
+
+    # Native.
+    warnings: list[str] | UnsetType = UNSET
 
 
 class EndpointRecord(Struct, frozen=True, kw_only=True, rename="camel"):
