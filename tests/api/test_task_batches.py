@@ -41,8 +41,9 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 class Sender:
     """Sends batches for a run that is executed until the test has done with it."""
 
-    def __init__(self, api: ApiClient, execution: Execution) -> None:
+    def __init__(self, api: ApiClient, execution: Execution, begun: asyncio.Queue[Execution]) -> None:
         self.api = api
+        self.begun = begun
         self.run = execution.run_id
         self.epoch = execution.epoch
 
@@ -74,10 +75,11 @@ class Sender:
 
 @asynccontextmanager
 async def executing(*, serves_all: bool = False) -> AsyncIterator[Sender]:
-    done, began = asyncio.Event(), asyncio.get_running_loop().create_future()
+    done = asyncio.Event()
+    begun: asyncio.Queue[Execution] = asyncio.Queue()
 
     async def waits(execution: Execution) -> ExecutionResult:
-        began.set_result(execution)
+        begun.put_nowait(execution)
         await done.wait()
         return Succeeded(None)
 
@@ -85,7 +87,7 @@ async def executing(*, serves_all: bool = False) -> AsyncIterator[Sender]:
         try:
             asked = api.with_key(DEV) if serves_all else api
             await invoke(asked, "waits")
-            yield Sender(asked, await began)
+            yield Sender(asked, await begun.get(), begun)
         finally:
             done.set()
 
@@ -133,7 +135,7 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
         ]
         assert await sender.codes(good, *refused, later) == [
             None, "stale_execution", "not_found", "idempotency_conflict", "not_found", "invalid_json",
-            "invalid_argument", "invalid_argument", "value_too_large", "invalid_argument",
+            "invalid_argument", "invalid_argument", "output_too_large", "invalid_argument",
             "invalid_filter", "invalid_argument", "invalid_argument", "invalid_argument", "invalid_json", None,
         ]  # fmt: skip
         assert [name for name, _, _ in await sender.tasks()] == ["n1", "n9"]
@@ -146,6 +148,31 @@ async def test_what_belongs_to_one_run_is_stored_in_its_order() -> None:
         outcomes = await sender.send(sender.item(inner), sender.item(record(1, "2", is_new=False)))
         assert outcomes == [None, None]
         assert await sender.tasks() == [("n1", "COMPLETED", 2), ("n2", "COMPLETED", 1)]
+
+
+async def test_a_task_stands_in_a_task_of_its_own_run_or_in_none() -> None:
+    async with executing() as sender:
+        other = await invoke(sender.api, "waits")
+        elsewhere = record(1)
+        assert (await sender.begun.get()).run_id == other
+        assert await sender.codes(BatchItem(other, 1, elsewhere)) == [None]
+        nobody = record(2, parent_id="task_nobody")
+        apart = record(3, None, parent_id=elsewhere.id, status=TaskStatus.RUNNING, completed_at=None)
+        itself = record(4)
+        loop = (record(5, parent_id=record(6).id), record(6, parent_id=record(5).id))
+        items = [
+            sender.item(nobody),
+            sender.item(apart),
+            sender.item(replace(itself, parent_id=itself.id)),
+            sender.item(replace(loop[0], ancestors=(loop[1],))),
+            sender.item(record(7, None, parent_id="task_nobody"), call=GetValue("k")),
+            sender.item(waiting(8, CallbackWait(60.0), parent_id="task_nobody")),
+        ]
+        outcomes = await sender.send(*items)
+        assert [outcome and outcome.code for outcome in outcomes] == ["invalid_argument"] * 6
+        assert outcomes[0] is not None
+        assert "'task_nobody'" in str(outcomes[0].error)
+        assert await sender.tasks() == []
 
 
 async def test_work_on_state_is_done_once_with_its_task() -> None:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from perdure.engine.task_checks import check_call, check_record, check_task_id
-from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError, StorageError
+from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError, StorageError, ValueTooLargeError
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BatchOutcome
 from perdure.storage import tasks
@@ -65,6 +65,9 @@ class TaskBatches:
         for place, item in enumerate(items):
             try:
                 hold = self._check(item)
+            except ValueTooLargeError as error:
+                outcomes[place] = BatchOutcome("output_too_large", error.message)
+                continue
             except PerdureError as error:
                 outcomes[place] = _refused(error)
                 continue

@@ -320,15 +320,25 @@ async def check_may_write(tx: Session, run_no: int, epoch: int) -> None:
 
 
 async def _check_ancestor(tx: Session, run_no: int, record: TaskRecord) -> None:
-    """Refuse an enclosing task that is stored under another id: its children would hang on nothing."""
+    """Refuse an enclosing task that is stored under another id, or not at all: its children would hang on nothing."""
     stored = await tasks.find_by_key(tx, run_no, key=record.key)
-    if not record.noop and stored is not None and stored.id != record.id:
+    if stored is None:
+        raise _hangs_on_nothing(record)
+    if not record.noop and stored.id != record.id:
         raise IdempotencyConflictError(f"Task {record.name!r} is stored as {stored.id}, not as {record.id}.")
+
+
+def _hangs_on_nothing(record: TaskRecord) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"Task {record.name!r:.80} is said to stand in {record.parent_id!r}, which its run lacks."
+    )
 
 
 async def _accept_repetition(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:
     """Let a call pass that was made before; whether it was without outcome and is stored anew."""
     stored = await tasks.find_by_key(tx, run_no, key=record.key)
+    if stored is None and record.is_new:
+        raise _hangs_on_nothing(record)
     if stored is None:
         raise NotFoundError(f"Task {record.name!r} ({record.id}) was to be updated, but was never stored.")
     if (stored.operation, stored.name) != (record.operation, record.name):

@@ -35,7 +35,7 @@ class StoredTask(Struct, frozen=True, gc=False):
 
 
 async def insert_if_executing(tx: Session, run_no: int, epoch: int, record: TaskRecord) -> bool:
-    """Store a new task, unless its key exists or another execution holds the run."""
+    """Store a new task, unless its key exists, the run has no such enclosing task, or another execution holds it."""
     completed_at = record.completed_at
     delay_until = record.delay_until
     error = record.error

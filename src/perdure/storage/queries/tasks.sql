@@ -1,10 +1,13 @@
 -- name: insert_task_if_executing
--- Store a new task, unless its key exists, if the execution of this epoch holds the run.
+-- Store a new task, unless its key exists, if the execution of this epoch holds the run and has the task it stands in.
+-- A line of the log may stand in one that was given up.
 INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
   completed_at, delay_until, params, params_hash, output, error, output_properties, details)
 SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
   :completed_at, :delay_until, :params, :params_hash, :output, :error, :output_properties, :details
-FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
+FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING' AND (
+  :parent_id IS NULL OR :operation = 'log'
+  OR EXISTS (SELECT 1 FROM tasks p WHERE p.id = :parent_id AND p.run_no = :run_no))
 ON CONFLICT DO NOTHING;
 
 -- name: update_task_if_open
