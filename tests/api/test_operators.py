@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from perdure.api import streams
 from perdure.api.app import all_routes
 from perdure.api.routes import Route
 from perdure.engine.clock import SystemClock
@@ -277,3 +279,30 @@ async def test_a_variable_that_holds_no_key_is_refused_without_being_shown(
     with pytest.raises(InvalidArgumentError, match="PERDURE_PROD_API_KEY is no key") as caught:
         await start_embedded(None, database_url="sqlite://", serves_all=True)
     assert key not in str(caught.value).replace("tr_prod_", "")
+
+
+@pytest.mark.parametrize("path", ["/api/runs/changes", "/api/workers/shop/calls?worker=w1"])
+async def test_a_stream_ends_when_its_key_is_revoked(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.01)
+    async with serving(nobody(), serves_all=True) as owner:
+        made = (await owner.post("/api/keys")).body
+        async with owner.with_key(made["key"]).stream(path) as stream, asyncio.timeout(10):
+            await stream.comments(1)
+            assert (await owner.delete(f"/api/keys/{made['id']}")).status == 200
+            while (event := await stream.next()) is not None and event[0] != "error":
+                pass
+            assert event is not None
+            assert event[1]["code"] == "invalid_api_key"
+            assert await stream.next() is None
+
+
+async def test_what_happens_after_a_key_was_revoked_is_not_told_to_its_stream() -> None:
+    async with serving(nobody().job("greets", greets), serves_all=True) as owner, asyncio.timeout(10):
+        made = (await owner.post("/api/keys")).body
+        async with owner.with_key(made["key"]).stream("/api/runs/changes") as stream:
+            await stream.comments(1)
+            assert (await owner.delete(f"/api/keys/{made['id']}")).status == 200
+            await owner.post("/api/jobs/greets/invoke", {"payload": {"secret": 1}})
+            event = await stream.next()
+            assert event is not None
+            assert (event[0], event[1]["code"]) == ("error", "invalid_api_key")

@@ -220,3 +220,14 @@ async def test_a_worker_without_a_sign_of_life_is_gone_though_there_is_more_and_
         time.now = 30.0
         with pytest.raises(StopAsyncIteration):
             await anext(worker.calls)
+
+
+async def test_a_worker_that_is_dismissed_has_not_died() -> None:
+    async with dialled() as worker:
+        executed = worker.execute()
+        await anext(worker.calls)
+        worker.workers.dismiss("shop", "w1")
+        await worker.calls.aclose()
+        with pytest.raises(FetchFailedError) as gone:
+            await executed
+    assert not isinstance(gone.value, ProcessLostError)

@@ -54,6 +54,14 @@ class Call:
         self.streams = streams
         self.stopping = stopping
 
+    def check_again(self) -> None:
+        """Let what has begun go on.
+
+        Raises:
+            Refusal: Its key opens nothing any more.
+        """
+        self.keys.check_again(self.access)
+
     # Of its URL.
 
     def part(self, name: str) -> str:

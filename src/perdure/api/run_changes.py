@@ -23,12 +23,12 @@ async def follow_run(call: Call) -> Response:
     # An unknown run is to be refused, and not to be an error in the stream.
     run_id = call.part("run_id")
     await call.desk.get_run_statuses(run_id)
-    return call.streams.open(_until_end(call, run_id), stopping=call.stopping)
+    return call.streams.open(_until_end(call, run_id), stopping=call.stopping, check=call.check_again)
 
 
 async def follow_runs(call: Call) -> Response:
     """Follow the runs that change from now on."""
-    return call.streams.open(_changes(call, filter_of(call)), stopping=call.stopping)
+    return call.streams.open(_changes(call, filter_of(call)), stopping=call.stopping, check=call.check_again)
 
 
 async def _until_end(call: Call, run_id: str) -> AsyncGenerator[tuple[str, Any], None]:

@@ -31,6 +31,9 @@ MOST_STREAMS = 100
 HEARTBEAT_SECONDS = 15.0
 """How often a stream says that it is alive."""
 
+CHECK_SECONDS = 5.0
+"""How often it is looked whether a stream may go on, when nothing is sent by it."""
+
 STALLED_SECONDS = 30.0
 """For how long a reader may take nothing before its stream is cut."""
 
@@ -45,12 +48,13 @@ class Streams:
         self._most = most
         self._open = 0
 
-    def open(self, source: Source, *, stopping: asyncio.Event) -> EventStream:
+    def open(self, source: Source, *, stopping: asyncio.Event, check: Callable[[], None]) -> EventStream:
         """Begin a stream.
 
         Args:
             source: Its events: a name, and a struct of the API. It is closed when nobody reads any more.
             stopping: Ends it when it is set.
+            check: Raises a `Refusal` once whoever reads it may not go on.
 
         Raises:
             Refusal: There are as many open as there may be.
@@ -59,23 +63,33 @@ class Streams:
             sentence = f"{self._most} streams are open already; close some, or ask for pages instead."
             raise Refusal(503, "too_many_streams", sentence, headers={"Retry-After": "5"})
         self._open += 1
-        return EventStream(source, stopping, self._close)
+        return EventStream(source, stopping, on_end=self._close, check=check)
 
     def _close(self) -> None:
         self._open -= 1
 
 
 class EventStream(Response):
-    """An answer that goes on; the events of a reader that is slow are taken from the source later."""
+    """An answer that goes on; the events of a reader that is slow are taken from the source later.
+
+    Args:
+        source: Its events.
+        stopping: Ends it when it is set.
+        on_end: Called when it has ended.
+        check: Raises a `Refusal` once whoever reads it may not go on, which ends it: a key opens nothing any more.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, source: Source, stopping: asyncio.Event, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, source: Source, stopping: asyncio.Event, *, on_end: Callable[[], None], check: Callable[[], None]
+    ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._source = source
         self._stopping = stopping
         self._on_end = on_end
+        self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until there are no more, nobody reads them, or the node stops."""
@@ -99,8 +113,10 @@ class EventStream(Response):
     async def _pump(self, send: Send, following: Following, ends: Sequence[asyncio.Future[None]]) -> None:
         while True:
             try:
-                found = await _await_beating(following, ends, send)
-            except PerdureError as error:
+                found = await self._await_beating(following, ends, send)
+                # What happens after a key was taken back is none of its holder's business.
+                self._check()
+            except (PerdureError, Refusal) as error:
                 refusal = refusal_of(error, new_request_id())
                 body = {"error": refusal.sentence, "code": refusal.code}
                 await _send(send, _frame("error", msgspec.json.encode(body)))
@@ -113,17 +129,24 @@ class EventStream(Response):
             await _send(send, _frame(name, encode(value)))
             following = asyncio.ensure_future(_next(self._source))
 
-
-async def _await_beating(following: Following, ends: Sequence[asyncio.Future[None]], send: Send) -> Event | None:
-    """Wait for the next event, and say now and then that the stream is alive; ``None`` at the end."""
-    while True:
+    async def _await_beating(
+        self, following: Following, ends: Sequence[asyncio.Future[None]], send: Send
+    ) -> Event | None:
+        """Wait for the next event, and say now and then that the stream is alive; ``None`` at the end."""
         waited: list[asyncio.Future[Any]] = [following, *ends]
-        done, _ = await asyncio.wait(waited, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if following in done:
-            return following.result()
-        if done:
-            return None
-        await _send(send, _HEARTBEAT)
+        quiet = 0.0
+        while True:
+            pause = min(CHECK_SECONDS, HEARTBEAT_SECONDS)
+            done, _ = await asyncio.wait(waited, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if following in done:
+                return following.result()
+            if done:
+                return None
+            self._check()
+            quiet += pause
+            if quiet >= HEARTBEAT_SECONDS:
+                quiet = 0.0
+                await _send(send, _HEARTBEAT)
 
 
 async def _next(source: Source) -> Event | None:

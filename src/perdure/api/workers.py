@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.api.answers import answer
-from perdure.api.refusals import unfit
+from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import Parameter, Route
 from perdure.api.streams import EventStream
 from perdure.protocol.api_json import decode
@@ -27,7 +27,16 @@ async def follow_calls(call: Call) -> Response:
         raise unfit("worker", "A worker names itself: worker=ID.")
     workers = call.remote.workers
     workers.check(endpoint_id, worker_id)
-    return EventStream(workers.calls(endpoint_id, worker_id), workers.stopping, lambda: None)
+
+    def check() -> None:
+        try:
+            call.check_again()
+        except Refusal:
+            workers.dismiss(endpoint_id, worker_id)
+            raise
+
+    calls = workers.calls(endpoint_id, worker_id)
+    return EventStream(calls, workers.stopping, on_end=lambda: None, check=check)
 
 
 async def take_answers(call: Call) -> Response:

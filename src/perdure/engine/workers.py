@@ -132,6 +132,12 @@ class Workers:
         session.is_draining = session.is_draining or beat.draining
         return True
 
+    def dismiss(self, endpoint_id: str, worker_id: str) -> None:
+        """Give a worker no more runs: its connection is ended, which says nothing of its process."""
+        session = self._sessions.get(endpoint_id, {}).get(worker_id)
+        if session is not None:
+            session.is_draining = True
+
     def stop(self) -> None:
         """End every connection."""
         self.stopping.set()
