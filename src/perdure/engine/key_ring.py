@@ -6,6 +6,7 @@ answered as fast as any other.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 USE_INTERVAL: Final = timedelta(minutes=1)
 """How exactly is kept when a key was used last."""
+
+_UNREADABLE: Final = (
+    "The key %s cannot be read, and no app asked with it: PERDURE_SECRET_KEY, or the key file beside the database, is not "
+    "the one that it was stored with. Bring that back, or exchange the key: perdure keys rotate."
+)
+
+
+_log = logging.getLogger(__name__)
 
 
 class RingKey(Struct, frozen=True):
@@ -66,6 +75,7 @@ class KeyRing:
         self._kept: dict[int, list[RingKey]] = {}
         self._by_digest: dict[bytes, RingKey] = {}
         self._used: dict[str, datetime] = {}
+        self._unreadable: set[str] = set()
 
     def give(self, environment_no: int, name: str, key: str, *, is_shown: bool = True) -> None:
         """Take a key that the settings give, or this process has made for itself.
@@ -135,4 +145,7 @@ class KeyRing:
             except ValueError:
                 # It still opens its environment; what needs the key itself finds another, or says that there is none.
                 text = None
+                if not row.is_public and row.id not in self._unreadable:
+                    self._unreadable.add(row.id)
+                    _log.warning(_UNREADABLE, row.id)
         return RingKey(row.id, environment_no, row.is_public, False, row.hash, text, expires_at=row.expires_at)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from perdure.engine.key_ring import USE_INTERVAL, KeyRing
 from perdure.engine.secret_box import SecretBox
 from perdure.protocol.api_keys import digest_of
@@ -48,6 +50,15 @@ def test_a_key_opens_its_environment_also_when_the_key_of_the_database_has_chang
     assert found is not None
     assert found.text is None
     assert ring.texts(1) == []
+
+
+def test_a_key_that_cannot_be_read_is_told_of_once_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    ring = KeyRing(ManualClock(), box(b"k"))
+    for _ in range(2):
+        ring.keep(1, [row("tr_dev_a", sealed_with=b"other"), row("tr_dev_b"), row("pk_dev_c", sealed_with=b"other")])
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "id-tr_dev_a" in line
+    assert "PERDURE_SECRET_KEY" in line
 
 
 def test_that_a_key_is_used_is_kept_once_a_minute() -> None:
