@@ -111,6 +111,32 @@ def test_a_server_without_a_key_says_how_one_is_made(perdure: Commands) -> None:
     assert "perdure keys create" in refused.errors
 
 
+def test_a_server_opens_the_database_that_the_env_file_of_its_folder_names(perdure: Commands) -> None:
+    (perdure.folder / ".env").write_text("PERDURE_DATABASE_URL=sqlite:///elsewhere.db\n")
+    made(perdure("keys", "create", "--json"))
+    with server(perdure) as url:
+        assert url.startswith("http://127.0.0.1:")
+    assert not (perdure.folder / ".perdure").exists()
+
+
+def test_the_key_that_is_given_to_a_server_is_of_the_environment_that_its_option_names(perdure: Commands) -> None:
+    key = "tr_prod_given0given0given"
+    process = perdure.begin("serve", "--port", "0", "--json", "--environment", "prod", PERDURE_API_KEY=key)
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["environments"] == ["prod"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("variable", ["PERDURE_METRICS_KEY", "PERDURE_SECRET_KEY"])
+def test_a_server_with_a_secret_that_is_too_short_does_not_start(perdure: Commands, variable: str) -> None:
+    refused = perdure("serve", "--port", "0", PERDURE_API_KEY="tr_dev_given0given0given", **{variable: "short"})
+    assert refused.status == 2
+    assert refused.errors.startswith(f"{variable} has 5 characters; use 16 or more.")
+
+
 def test_keys_are_made_before_the_server_is_started_and_open_it_then(perdure: Commands) -> None:
     key = made(perdure("keys", "create", "--json"))["key"]
     assert key.startswith("tr_dev_")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -30,11 +32,16 @@ def run_server(
     """
     from perdure.cli.dev.port import listen
     from perdure.cli.output import Output
+    from perdure.config.env_files import with_env_files
     from perdure.config.logs import load_log_settings
     from perdure.server.logs import set_up_logging
     from perdure.server.loop import run_on_loop
     from perdure.server.serve import serve
 
+    # So it opens the database that the other commands of the folder open.
+    os.environ.update(with_env_files(os.environ, Path.cwd()))
+    if common.environment is not None:
+        os.environ["PERDURE_ENVIRONMENT"] = common.environment
     set_up_logging(load_log_settings())
     out = Output(as_json=common.json)
 

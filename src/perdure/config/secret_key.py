@@ -34,10 +34,8 @@ def load_secret_key(key_file: Path | None, environ: Mapping[str, str] | None = N
     Raises:
         InvalidArgumentError: The variable is shorter than 16 characters, or the file does not hold a key.
     """
-    given = (os.environ if environ is None else environ).get(VARIABLE)
-    if given:
-        if len(given) < _SHORTEST:
-            raise InvalidArgumentError(f"{VARIABLE} has {len(given)} characters; use {_SHORTEST} or more.")
+    given = check_secret_key(environ)
+    if given is not None:
         return sha256(given.encode()).digest()
     if key_file is None:
         return secrets.token_bytes(_FILE_BYTES)
@@ -52,6 +50,18 @@ def load_secret_key(key_file: Path | None, environ: Mapping[str, str] | None = N
     if key_file.stat().st_mode & 0o077:
         key_file.chmod(0o600)
     return key
+
+
+def check_secret_key(environ: Mapping[str, str] | None = None) -> str | None:
+    """Give what ``PERDURE_SECRET_KEY`` holds, or ``None``; a node needs its key late, and this is known early.
+
+    Raises:
+        InvalidArgumentError: It is shorter than 16 characters.
+    """
+    given = (os.environ if environ is None else environ).get(VARIABLE) or None
+    if given is not None and len(given) < _SHORTEST:
+        raise InvalidArgumentError(f"{VARIABLE} has {len(given)} characters; use {_SHORTEST} or more.")
+    return given
 
 
 def load_api_key(environ: Mapping[str, str] | None = None) -> str | None:

@@ -25,8 +25,8 @@ USE_INTERVAL: Final = timedelta(minutes=1)
 """How exactly is kept when a key was used last."""
 
 _UNREADABLE: Final = (
-    "The key %s cannot be read, and no app asked with it: PERDURE_SECRET_KEY, or the key file beside the database, is not "
-    "the one that it was stored with. Bring that back, or exchange the key: perdure keys rotate."
+    "The key %s cannot be read, and no app asked with it: PERDURE_SECRET_KEY, or the key file beside the database, is "
+    "not the one that it was stored with. Bring that back, or exchange the key: perdure keys rotate."
 )
 
 

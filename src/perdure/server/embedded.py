@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec.structs import replace
 
 from perdure.config.api_keys import GivenKey, load_keys, load_metrics_key
-from perdure.config.secret_key import load_api_key, load_public_key, load_secret_key, new_api_key
+from perdure.config.secret_key import check_secret_key, load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
 from perdure.engine.opening import open_node
@@ -57,12 +57,20 @@ class EmbeddedNode:
     """
 
     def __init__(
-        self, engine: Node, storage: Storage, address: Address, *, api_key: str, is_owner: bool = False
+        self,
+        engine: Node,
+        storage: Storage,
+        address: Address,
+        *,
+        api_key: str,
+        metrics_key: str | None = None,
+        is_owner: bool = False,
     ) -> None:
         self.engine = engine
         self._address = address
         self.platform: DirectDesk = engine.platform
         self.api_key = api_key
+        self._metrics_key = metrics_key
         self._is_owner = is_owner
         self._counted: tuple[RateLimits, RateLimits, Tallies] | None = None
         self.storage = storage
@@ -102,7 +110,7 @@ class EmbeddedNode:
         return node_app(
             engine.callbacks,
             engine.own.remote.http_endpoints,
-            keys=Keys(engine, owner=owner, metrics=load_metrics_key()),
+            keys=Keys(engine, owner=owner, metrics=self._metrics_key),
             limits=limits,
             receiving_limits=receiving_limits,
             tallies=tallies,
@@ -269,6 +277,9 @@ async def start_on(
     """
     address: Address | None = None
     given_key, public_key = load_api_key() if api_key is None else api_key, load_public_key()
+    # Both are used late, by a request or a run: what is wrong with them is to be said now.
+    check_secret_key()
+    metrics_key = load_metrics_key()
     given = load_keys(settings.environment) if serves_all else []
     try:
         address = await open_address(
@@ -296,7 +307,7 @@ async def start_on(
         else:
             own_key = given_key or spare_api_key or new_api_key(settings.environment)
             _give_own(engine, own_key, public_key, is_made=given_key is None)
-        embedded = EmbeddedNode(engine, storage, address, api_key=own_key, is_owner=serves_all)
+        embedded = EmbeddedNode(engine, storage, address, api_key=own_key, metrics_key=metrics_key, is_owner=serves_all)
         address.listen(embedded.asgi)
         await address.keep(engine.lease.node_no)
         if connect is not None:
