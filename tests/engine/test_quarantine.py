@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded, Yielded
+from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult, JsonText, Succeeded, Yielded
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
@@ -193,6 +193,25 @@ async def test_a_run_whose_process_elsewhere_dies_each_time_is_executed_with_pau
         assert run.error is not None
         assert (run.error.name, run.executions) == ("RunQuarantinedError", 5)
         assert all(after - before >= 0.5 for before, after in pairwise(begun)), begun
+
+
+@pytest.mark.parametrize("fault", [Abandoned("status 500", limit=10), AutoYielded("cut short", is_cut=True)])
+async def test_a_run_that_has_waited_for_its_app_does_not_fail_with_the_first_fault_of_it(
+    storage: Storage, app: ScriptedApp, fault: ExecutionResult
+) -> None:
+    async def comes_back(execution: Execution) -> ExecutionResult:
+        if execution.epoch <= 15:
+            return Abandoned("nobody answers", no_code=True)
+        return fault if execution.epoch <= 17 else Succeeded(None)
+
+    async with world(storage, app.job("job", comes_back)) as it:
+        await it.send("job")
+        run_id = await it.only_run()
+        async with asyncio.timeout(20):
+            while not (run := await it.platform.get_run(run_id)).status.is_final:
+                it.clock.advance(1)
+                await asyncio.sleep(0)
+    assert (run.status, run.executions) == (RunStatus.SUCCESS, 18)
 
 
 async def test_a_node_that_stops_counts_nothing(storage: Storage, app: ScriptedApp) -> None:

@@ -203,7 +203,7 @@ async def _go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime)
     """Put a run back in line whose endpoint ran out of its time (v2 protocol, section 6.7)."""
     cuts = 0
     if result.is_cut and not held.was_fruitful and not await tasks.has_any_since(tx, held.run_no, since=held.since):
-        cuts = (await run_outcomes.find_counters(tx, held.run_no))[0] + 1
+        cuts = await _count_in_a_row(tx, held.run_no) + 1
         if cuts >= CUTS_IN_VAIN:
             # In so little time it never comes to its first task, or to the next one.
             error = failure_of(RunTimedOutError(_IN_VAIN.format(cuts=cuts, reason=result.reason)))
@@ -234,6 +234,8 @@ async def _miss_connections(tx: Session, held: HeldRun, result: UnresolvedAuth, 
 
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     failures, losses, _ = await run_outcomes.find_counters(tx, held.run_no)
+    if result.limit is not None:
+        failures = await _count_in_a_row(tx, held.run_no)
     if not (result.immediate or result.no_room or result.lost):
         failures += 1
     if result.limit is not None and failures >= result.limit:
@@ -254,6 +256,13 @@ async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetim
         return REFUSED
     await _record(tx, held, ExecutionStatus.UNREACHABLE if result.no_code else ExecutionStatus.LOST, now)
     return Applied(RunStatus.WAITING_TO_EXECUTE)
+
+
+async def _count_in_a_row(tx: Session, run_no: int) -> int:
+    """Count how often an app that was there has failed a run in a row: as often as it was given back since then."""
+    if await executions.find_last(tx, run_no) == ExecutionStatus.UNREACHABLE:
+        return 0
+    return (await run_outcomes.find_counters(tx, run_no))[0]
 
 
 async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
