@@ -70,6 +70,13 @@ async def test_a_refused_write_fails_the_run_at_once_and_says_what_the_server_sa
     assert asked == ["tasks", "complete"][:calls]
 
 
+async def test_what_a_proxy_before_the_server_does_not_take_says_what_to_do() -> None:
+    answers: Answers = [("200 OK", {"task": TASK}), ("413 Large", b"<html>413 Request Entity Too Large</html>")]
+    status, answer, _ = await execute(answers, steps)
+    assert (status, answer["status"]) == (200, "ERROR")
+    assert "client_max_body_size 16m" in answer["error"]["message"]
+
+
 async def test_what_is_wrong_with_a_value_is_told_as_in_a_process_of_its_own() -> None:
     answers: Answers = [("200 OK", {"task": TASK}), ("413 Large", {"error": "Output must be less than 3MB"})]
 

@@ -35,6 +35,7 @@ from perdure.transport.app_link import (
     decode_object,
     message_of,
 )
+from perdure.transport.bystanders import TOO_LARGE, is_bystander, may_be_gone, too_large
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of, issue_of_job
 from perdure.transport.execution_answer import result_of
@@ -65,6 +66,7 @@ FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
 _MARGIN_MS: Final = 350
+_NOBODY: Final = "Connection could not be established to the endpoint ({url})"
 _NO_PING: Final = (
     "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
 )
@@ -220,14 +222,29 @@ class HttpEndpoint:
             return Abandoned(error.message, lost=True)
         except RunError as error:
             return self._unanswered(error)
-        if 200 <= answer.status < 300:
+        # What all of an app's answers say that is perdure's cannot be missing.
+        is_foreign = self.is_signed and is_bystander(answer, is_native=True)
+        if 200 <= answer.status < 300 and not is_foreign:
             await self._learn(request.job.id, answer)
             result = self._read(answer)
             self._note_keeper(request, result, answer)
             return result
         if answer.status == NOT_HELD and keeper is not None:
             return Abandoned(_GONE, immediate=True)
-        return self._refused(answer, took_ms=(self._monotonic() - began) * 1000)
+        took_ms = (self._monotonic() - began) * 1000
+        if may_be_gone(answer, is_native=self.is_signed) and not await self._is_there():
+            return Abandoned(f"{_NOBODY.format(url=self.url)}: status {answer.status}", no_code=True)
+        return self._refused(answer, took_ms=took_ms)
+
+    async def _is_there(self) -> bool:
+        """Look whether the app answers, and not only what stands before it."""
+        headers = ((ENDPOINT_ID_HEADER, self.id),)
+        try:
+            answer = await self._link.post(Action.PING, headers=headers, follows=False)
+        except RunError:
+            return False
+        is_foreign = is_bystander(answer, is_native=self.is_signed)
+        return not is_foreign or (200 <= answer.status < 300 and not self.is_signed)
 
     def _unanswered(self, error: RunError) -> ExecutionResult:
         """Say what it means for a run that there is no answer to its execution."""
@@ -242,7 +259,7 @@ class HttpEndpoint:
             if is_no_answer(error):
                 return Abandoned(error.message, limit=FAILURE_LIMIT)
         # Nobody answers: that is no failure of the run, which waits until the app is back.
-        return Abandoned(f"Connection could not be established to the endpoint ({self.url})", no_code=True)
+        return Abandoned(_NOBODY.format(url=self.url), no_code=True)
 
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:
@@ -361,11 +378,18 @@ class HttpEndpoint:
     def _refused(self, answer: OutboundResponse, *, took_ms: float) -> ExecutionResult:
         message = message_of(answer)
         said = message or f"Endpoint responded with {answer.status} status code"
+        is_foreign = is_bystander(answer, is_native=self.is_signed)
+        if is_foreign and answer.status == TOO_LARGE:
+            return Failed(ErrorInfo("EndpointError", too_large(self.url)))
         if message == "Job not found":
             return Abandoned("no code for the job at its endpoint", no_code=True)
         if answer.status == WRONG_KEY and self._link.is_signed:
             # Of clocks, or of keys that are exchanged: no failure of the run.
             return Abandoned(self._link.wrong_key(answer), no_code=True)
+        if is_foreign and self.is_signed and answer.status < 500 and not is_platform_timeout(answer):
+            # It limits requests, or knows no way to the app for now.
+            said = f"What stands before {self.url} answered with status {answer.status}"
+            return Abandoned(said, limit=FAILURE_LIMIT)
         if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
             return Failed(ErrorInfo("EndpointError", said))
         if is_platform_timeout(answer):

@@ -23,6 +23,7 @@ from perdure.errors import (
 from perdure.protocol.messages.codec import MessageShapeError
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.protocol.task_batches import BATCH_BYTES
+from perdure.transport.bystanders import TOO_LARGE, too_large
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.sent_body import sent_body
@@ -263,6 +264,9 @@ def _refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
         413: ValueTooLargeError,
         422: InvalidArgumentError,
     }
+    if reply.status == TOO_LARGE and _sentence(reply.body) is None:
+        # A server says what is too large.
+        raise ValueTooLargeError(too_large(url))
     raise kinds.get(reply.status, PerdureError)(said)
 
 
