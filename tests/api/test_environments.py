@@ -82,7 +82,7 @@ async def test_of_another_environment_nothing_is_seen_changed_or_deleted(
         assert (await api.get(f"/api/runs/{left['greeted']}")).body["output"] == {"text": "hello"}
 
 
-LISTS = ("/api/runs", "/api/events?internal=true", "/api/jobs", "/api/schedules", "/api/store")
+LISTS = ("/api/runs", "/api/events?internal=true", "/api/jobs", "/api/schedules", "/api/store", "/api/connections")
 
 
 def _without_times(body: object) -> object:

@@ -39,6 +39,8 @@ BODIES: dict[str, Any] = {
     "/api/runs/{run_id}/statuses/{key}": {"state": "failure"},
     "/api/schedules/{dynamic_id}/registrations": {"key": "k", "timing": {"type": "interval", "seconds": 60}},
     "/api/endpoints": {"id": "app", "url": "http://169.254.169.254/"},
+    "/api/connections": {"integration": "slack", "access_token": "token"},
+    "/api/v1/accounts/{account_id}/connections/{integration_id}": {"accessToken": "token", "type": "oauth2"},
     "/api/v1/endpoints": {"id": "app", "url": "http://169.254.169.254/"},
     "/api/v1/events": {"event": {"name": "n"}},
     "/api/v1/events/bulk": {"events": [{"name": "n"}]},
@@ -60,9 +62,11 @@ OWN = {
     "PUT /api/v1/store/{key}", "DELETE /api/v1/store/{key}", "GET /api/v1/jobs/{job_id}/runs",
     "GET /api/jobs/{job_id}/runs", "POST /api/v1/event-dispatchers/ephemeral",
     "GET /api/workers/{endpoint_id}/calls", "POST /api/workers/{endpoint_id}/answers",
-    "POST /api/workers/{endpoint_id}/beats",
+    "POST /api/workers/{endpoint_id}/beats", "POST /api/v1/accounts/{account_id}/connections/{integration_id}",
+    "GET /api/v1/{endpoint_id}/auth/{integration_id}",
 }  # fmt: skip
-"""What names nothing of somebody else: whoever asks has a store and workers of his own, and may name any job."""
+"""What names nothing of somebody else: whoever asks has a store, connections and workers of his own, and may name any
+job."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,10 +100,13 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
         left = await fill(dev)
         task_id = (await dev.get(f"/api/runs/{left['greeted']}")).body["tasks"][0]["id"]
         key_id = (await owner.post("/api/keys")).body["id"]
+        mine = {"integration": "slack", "access_token": "hello, Slack"}
+        connection_id = (await dev.put("/api/connections", mine)).body["id"]
         before, keys = await state_of(dev), (await owner.get("/api/keys")).body
         parts = {
             "run_id": left["napping"], "event_id": "e", "job_id": "naps", "key": "k", "dynamic_id": "daily",
             "task_id": task_id, "endpoint_id": "app", "key_id": key_id, "index_id": "index_1", "trigger_id": "t",
+            "account_id": "ada", "integration_id": "slack", "connection_id": connection_id,
         }  # fmt: skip
         foreign = owner.with_key(PROD if kind == "private" else PUBLIC)
         for route in all_routes():

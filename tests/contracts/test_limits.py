@@ -15,6 +15,7 @@ from perdure.config.settings import Settings
 from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
+from perdure.engine.connections import CREDENTIAL_LIMIT
 from perdure.engine.deliveries import ATTEMPTS, delay_after
 from perdure.engine.event_waits import BATCH
 from perdure.engine.fetches import NO_ANSWER_RETRY
@@ -120,6 +121,7 @@ IN_FORCE = {
     "label of a status": f"1 to {NAME_LIMIT} characters",
     "statuses of a run": f"{STATUS_LIMIT:,}",
     "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
+    "credential of an integration": f"{CREDENTIAL_LIMIT // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
     "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",

@@ -194,11 +194,17 @@ class ScriptedApp:
         limit: LimitSpec | None = None,
         notify_success: bool = False,
         notify_failure: bool = False,
+        hosted: dict[str, str] | None = None,
     ) -> ScriptedApp:
         """Declare a job, or declare it anew; without a trigger it starts with events of its own name."""
         self.jobs = [spec for spec in self.jobs if spec.id != job_id]
         trigger = trigger or EventTriggerSpec((job_id,))
-        self.jobs.append(JobSpec(job_id, job_id, version, trigger, enabled, limit, notify_success, notify_failure))
+        integrations = tuple((hosted or {}).items())
+        self.jobs.append(
+            JobSpec(
+                job_id, job_id, version, trigger, enabled, limit, notify_success, notify_failure, hosted=integrations
+            )
+        )
         self.scripts[job_id] = script
         return self
 

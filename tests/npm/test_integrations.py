@@ -127,6 +127,55 @@ def test_a_run_fails_as_the_vendor_refuses(
     assert len(fakes.asked(route)) == times
 
 
+# Integrations whose tokens the server keeps.
+
+POSTED, CREATED = (200, {"ok": True, "ts": "1.2"}), (201, {"number": 7})
+HOSTED = [
+    ("slack-hosted", "hosted-slack", "POST slack.com/api/chat.postMessage", POSTED, "1.2", "Bearer {}"),
+    ("github-hosted", "hosted-github", ISSUES, CREATED, 7, "token {}"),
+]
+
+
+def unconnected(api: Api, job: str, account: str | None) -> str:
+    """Start a run, and wait until it waits for a connection; its id."""
+    body = {"payload": {}, "options": {} if account is None else {"accountId": account}}
+    run_id = str(api.ask("POST", f"/api/v1/jobs/{job}/invoke", body).body["id"])
+    deadline = time.monotonic() + PATIENCE
+    while api.ask("GET", f"/api/v2/runs/{run_id}").body["status"] != "WAITING_ON_CONNECTIONS":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("job", "integration", "route", "says", "output", "header"), HOSTED, ids=[r[0] for r in HOSTED]
+)
+def test_a_run_waits_for_the_token_of_an_account_or_of_all_and_uses_it(
+    api: Api, fakes: Vendors, job: str, integration: str, route: str, says: Said, output: Any, header: str
+) -> None:
+    fakes.say(route, says)
+    of_ada, of_nobody = unconnected(api, job, "ada"), unconnected(api, job, None)
+    body = {"accessToken": "token-of-ada", "type": "oauth2", "scopes": ["write"]}
+    assert api.ask("POST", f"/api/v1/accounts/ada/connections/{integration}", body).status == 200
+    run = api.ended(of_ada)
+    assert (run["status"], run.get("output")) == ("SUCCESS", output), run
+    body = {"integration": integration, "access_token": "token-of-all"}
+    assert api.ask("PUT", "/api/connections", body).status == 200
+    assert api.ended(of_nobody)["status"] == "SUCCESS"
+    used = [one.headers["authorization"] for one in fakes.asked(route)]
+    assert used == [header.format("token-of-ada"), header.format("token-of-all")]
+    assert "token-of" not in json.dumps(run)
+
+
+def test_a_job_asks_for_a_token_that_the_server_keeps(api: Api) -> None:
+    assert api.run("auth")["output"] == "none"
+    made = api.ask("PUT", "/api/connections", {"integration": "asked-for", "access_token": "asked-for-token"}).body
+    run = api.run("auth")
+    assert (run["output"], run["tasks"][0]["output"]["accessToken"]) == (15, "[REDACTED]")
+    assert api.ask("DELETE", f"/api/connections/{made['id']}").status == 200
+    assert api.run("auth")["output"] == "none"
+
+
 # Webhooks that the integrations register with their vendors.
 
 

@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError, NotFoundError
+from perdure.protocol.connections import Credential
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
     DynamicTriggerSpec,
@@ -112,6 +113,23 @@ async def test_an_app_that_is_not_there_to_be_told_of_an_end_is_told_apart_from_
     async with asking(response(status="500 Internal Server Error")) as (endpoint, _, _):
         with pytest.raises(FetchFailedError):
             await endpoint.notify("job", end)
+
+
+async def test_an_app_is_given_the_credentials_that_are_kept_for_its_integrations() -> None:
+    scopes = ("chat:write",)
+    credentials = {
+        "chat": Credential("xoxb", "oauth2", scopes, metadata=JsonText('{"a":1}')),
+        "code": Credential("ghp", "apiKey", additional_fields={"org": "acme"}),
+    }
+    async with asking(response(b'{"status":"SUCCESS"}')) as (endpoint, server, _):
+        await endpoint.execute(replace(REQUEST, credentials=credentials))
+        await endpoint.execute(REQUEST)
+    given, none = [json.loads(one.body) for one in server.requests]
+    assert given["connections"] == {
+        "chat": {"type": "oauth2", "accessToken": "xoxb", "scopes": ["chat:write"]},
+        "code": {"type": "apiKey", "accessToken": "ghp", "additionalFields": {"org": "acme"}},
+    }
+    assert "connections" not in none
 
 
 async def test_an_app_is_told_of_the_trace_that_it_is_to_continue() -> None:
@@ -552,6 +570,14 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
         _job("triggered", {"type": "dynamic", "id": "t"}),
         _job("internal", {"type": "invoke"}, internal=True),
+        _job(
+            "integrated",
+            {"type": "invoke"},
+            integrations={
+                key: {**INTEGRATION, "id": f"my-{key}", "authSource": source}
+                for key, source in (("chat", "HOSTED"), ("code", "LOCAL"), ("mail", "RESOLVER"))
+            },
+        ),
     ]
     answer = {
         "jobs": jobs,
@@ -578,8 +604,10 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         DynamicScheduleSpec("d"),
         DynamicTriggerSpec("t"),
         InvokeTriggerSpec(),
+        InvokeTriggerSpec(),
     ]
     assert [job.id for job in index.jobs if job.internal] == ["internal"]
+    assert [job.hosted for job in index.jobs if job.hosted] == [(("chat", "my-chat"),)]
     assert index.dynamic_triggers == ("t",)
     assert index.sources == (
         SourceSpec("s", JsonText("{}"), {"event": ["e"]}),

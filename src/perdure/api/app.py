@@ -8,6 +8,7 @@ from starlette.routing import Router
 from starlette.websockets import WebSocketClose
 
 from perdure.api import (
+    connections,
     documents,
     endpoints,
     environments,
@@ -34,6 +35,7 @@ from perdure.api.path_tree import PathTree
 from perdure.api.paths import sent_path
 from perdure.api.receiving import EndpointRequests, ReceivingRoute, SourceRequests
 from perdure.api.streams import Streams
+from perdure.api.v2 import connections as v2_connections
 from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
 from perdure.api.v2 import identity, logs, sending, state, tasks
@@ -69,7 +71,7 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, logs, v2_jobs, v2_endpoints, v2_sources, identity)
+REMOTE = (sending, tasks, state, logs, v2_jobs, v2_endpoints, v2_sources, v2_connections, identity)
 """What endpoints elsewhere ask."""
 
 HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES, task_lines.ROUTE)
@@ -88,6 +90,7 @@ def all_routes() -> list[Route]:
         schedules,
         store,
         endpoints,
+        connections,
         operator_keys,
         environments,
         sources,

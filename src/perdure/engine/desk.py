@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from perdure.engine.administration import Administration
+    from perdure.engine.connections import Connections
     from perdure.engine.endpoints import Endpoints
     from perdure.engine.following import Following
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.lists import Lists
     from perdure.engine.pruning import Pruning
     from perdure.engine.sources import Sources
+    from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
     from perdure.protocol.management import (
         EndpointAnswer,
         EnvironmentAnswer,
@@ -54,6 +56,7 @@ class DirectDesk(DirectPlatform):
         sources: Sources,
         administration: Administration,
         endpoints: Endpoints,
+        connections: Connections,
         **parts: Any,
     ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
@@ -64,6 +67,7 @@ class DirectDesk(DirectPlatform):
         self._sources = sources
         self._administration = administration
         self._endpoints = endpoints
+        self._connections = connections
 
     async def list_runs(
         self, filter: RunFilter = _ALL_RUNS, *, cursor: str | None = None, take: int = 20
@@ -174,3 +178,15 @@ class DirectDesk(DirectPlatform):
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Forget an app; see `Endpoints.remove`."""
         await self._endpoints.remove(endpoint_id)
+
+    async def list_connections(self, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
+        """List a page of connections; see `Connections.page`."""
+        return await self._connections.page(self._environment_no, cursor=cursor, take=take)
+
+    async def put_connection(self, new: NewConnection) -> ConnectionInfo:
+        """Store a connection; see `Connections.put`."""
+        return await self._connections.put(self._environment_no, new)
+
+    async def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection; see `Connections.delete`."""
+        await self._connections.delete(self._environment_no, connection_id)

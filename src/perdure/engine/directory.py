@@ -8,7 +8,7 @@ from perdure.engine.matching import Subscriptions
 from perdure.errors import DuplicateJobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import Tenant
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 AWAITED_LIMIT = 10_000
+_NOTHING: Mapping[int, dict[str, str]] = {}
 
 
 class Directory:
@@ -25,6 +26,7 @@ class Directory:
         tenants: Each environment with its project and organization, by its number.
         hosts: Which endpoint has the code of which job, by the job's number.
         limits: Under which concurrency limit hosted jobs are that are under one.
+        credentials: Which integrations of hosted jobs have their credentials here: id by the job's own key, by job.
         startable: The hosted jobs that are under none, so that their runs may be executed without standing in line.
         any_may_be_awaited: Whether tasks may wait for events that this node does not know of by name.
         jobs: Jobs hosted here that were looked up, by environment and id; forgotten when an endpoint registers.
@@ -34,6 +36,7 @@ class Directory:
         self.tenants: dict[int, Tenant] = {}
         self.hosts: dict[int, Endpoint] = {}
         self.limits: dict[int, int] = {}
+        self.credentials: dict[int, dict[str, str]] = {}
         self.startable: set[int] = set()
         self.jobs: dict[tuple[int, str], JobRow] = {}
         self._subscriptions: dict[int, Subscriptions] = {}
@@ -115,18 +118,26 @@ class Directory:
         jobs: dict[int, str],
         limits: dict[int, int],
         http_keys: Iterable[str] = (),
+        credentials: Mapping[int, dict[str, str]] = _NOTHING,
     ) -> None:
         """Let an endpoint host these jobs (number → id), some under limits, in place of those it hosted before.
 
-        ``http_keys`` are those of its HTTP endpoints.
+        ``http_keys`` are those of its HTTP endpoints, ``credentials`` what some of the jobs need of those kept here.
         """
         self.forget(environment_no, endpoint_id)
         self._http_keys[environment_no, endpoint_id] = frozenset(http_keys)
         self._job_ids[environment_no, endpoint_id] = jobs
         self._apps[environment_no, endpoint_id] = endpoint
         self.limits |= limits
+        self.credentials |= credentials
         for job_no in jobs:
             self.hosts[job_no] = endpoint
+
+    def wants_others(self, job_nos: Iterable[int], credentials: Mapping[int, dict[str, str]]) -> bool:
+        """Whether one of these jobs was not hosted before, or wants other credentials than it did."""
+        return any(
+            job_no not in self.hosts or self.credentials.get(job_no) != credentials.get(job_no) for job_no in job_nos
+        )
 
     def count_jobs(self, environment_no: int) -> int:
         """Count the jobs of an environment that are hosted."""
@@ -145,6 +156,7 @@ class Directory:
         for job_no in self._job_ids.pop((environment_no, endpoint_id), ()):
             self.hosts.pop(job_no, None)
             self.limits.pop(job_no, None)
+            self.credentials.pop(job_no, None)
 
     def let_start(self, *, is_allowed: bool) -> None:
         """Let runs be executed without standing in line, or not: while limits change, each has to be counted."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from perdure.engine.endings import NOTHING, Ending
 from perdure.engine.holds import Hold, Holds
-from perdure.engine.results import HeldRun, apply_result, back_off
+from perdure.engine.results import HeldRun, Unconnected, apply_result, back_off
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
 from perdure.protocol.statuses import RunStatus, TaskStatus
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from perdure.engine.clock import Clock
+    from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.engine.lease import Lease
     from perdure.engine.tracing import Tracing
     from perdure.engine.waits import Woken
+    from perdure.protocol.connections import Credential
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -59,6 +61,7 @@ class Executions:
         holds: Holds,
         hints: Hints,
         lease: Lease,
+        connections: Connections,
         *,
         limit: int,
         must_queue: bool = False,
@@ -70,6 +73,7 @@ class Executions:
         self._holds = holds
         self._hints = hints
         self._lease = lease
+        self._connections = connections
         self._limit = limit
         self._must_queue = must_queue
         self._tracing = tracing
@@ -147,15 +151,14 @@ class Executions:
 
     async def _execute(self, hold: Hold, run: ClaimedRun, woken: Woken | None) -> None:
         try:
-            result: ExecutionResult
+            result: ExecutionResult | Unconnected
             try:
-                states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
-                request = self._request(run, states, is_complete)
-                if self._tracing is None:
-                    result = await hold.endpoint.execute(request)
+                wanted = self._directory.credentials.get(run.job_no)
+                found = None if wanted is None else await self._connections.of_run(run, wanted)
+                if isinstance(found, (Unconnected, Abandoned)):
+                    result = found
                 else:
-                    with self._tracing.execution(run, request.tenant.environment.slug):
-                        result = await hold.endpoint.execute(request)
+                    result = await self._run(hold, run, woken, found)
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
@@ -172,6 +175,16 @@ class Executions:
             # Cut short, by whomever: the database still says that this node holds the run.
             if self._holds.drop(hold):
                 self.doubt()
+
+    async def _run(
+        self, hold: Hold, run: ClaimedRun, woken: Woken | None, credentials: dict[str, Credential] | None
+    ) -> ExecutionResult:
+        states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
+        request = self._request(run, states, is_complete, credentials)
+        if self._tracing is None:
+            return await hold.endpoint.execute(request)
+        with self._tracing.execution(run, request.tenant.environment.slug):
+            return await hold.endpoint.execute(request)
 
     async def _tasks(self, hold: Hold, woken: Woken | None) -> tuple[list[TaskState], bool]:
         """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""
@@ -190,7 +203,9 @@ class Executions:
             return few, True
         return [state for _, state in await self._storage.scan(tasks.list_of_runs, (hold.run_no,))], True
 
-    def _request(self, run: ClaimedRun, states: list[TaskState], is_complete: bool) -> ExecutionRequest:
+    def _request(
+        self, run: ClaimedRun, states: list[TaskState], is_complete: bool, credentials: dict[str, Credential] | None
+    ) -> ExecutionRequest:
         return ExecutionRequest(
             run.epoch,
             RunInfo(run.id, run.is_test, run.is_retry, run.started_at),
@@ -202,9 +217,10 @@ class Executions:
             states,
             run.yielded,
             is_complete,
+            credentials,
         )
 
-    async def _settle(self, hold: Hold, result: ExecutionResult) -> RunStatus | None:
+    async def _settle(self, hold: Hold, result: ExecutionResult | Unconnected) -> RunStatus | None:
         """Apply a result, however long the database cannot; the lease recovers the run if this node dies first.
 
         Returns:
@@ -228,7 +244,7 @@ class Executions:
                 failures += 1
                 await self._clock.wait(asyncio.Event(), self._clock.now() + back_off(failures))
         self._holds.drop(hold)
-        if not isinstance(result, Abandoned):
+        if not isinstance(result, (Abandoned, Unconnected)):
             for retry in result.retries:
                 self._hints.timer_is_set(retry.at)
         status = applied.status

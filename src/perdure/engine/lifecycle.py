@@ -48,7 +48,8 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(None, RunStatus.EXECUTING, "insert_claimed"),
     Change(RunStatus.PENDING, RunStatus.QUEUED, "start_run*"),
     Change(RunStatus.PENDING, RunStatus.WAITING_ON_CONNECTIONS, "start_run*"),
-    Change(RunStatus.WAITING_ON_CONNECTIONS, RunStatus.QUEUED, "start_run*"),
+    Change(RunStatus.EXECUTING, RunStatus.WAITING_ON_CONNECTIONS, "await_if_executing"),
+    Change(RunStatus.WAITING_ON_CONNECTIONS, RunStatus.QUEUED, "queue_some_unconnected"),
     Change(RunStatus.QUEUED, RunStatus.EXECUTING, "claim_if_in_line"),
     Change(RunStatus.QUEUED, RunStatus.TIMED_OUT, "end_if_in_line"),
     Change(RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, "suspend_if_executing"),
@@ -103,7 +104,7 @@ EXECUTION_CHANGES: tuple[Change, ...] = (
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.RESUME_WITH_TASK, "suspend_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.RESUME_WITH_PARALLEL_TASK, "suspend_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.YIELD_EXECUTION, "requeue_if_executing"),
-    Change(ExecutionStatus.EXECUTING, ExecutionStatus.UNREACHABLE, "requeue_if_executing"),
+    Change(ExecutionStatus.EXECUTING, ExecutionStatus.UNREACHABLE, "requeue_if_executing, await_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.LOST, "requeue_if_executing, lose_of_node"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.CANCELED, "cancel_if_active, end_if_executing"),
 )

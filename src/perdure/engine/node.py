@@ -14,6 +14,7 @@ from perdure.engine.attempts import Attempts
 from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
 from perdure.engine.cancellations import Cancellations
+from perdure.engine.connections import Connections
 from perdure.engine.deliveries import Deliveries
 from perdure.engine.desk import DirectDesk
 from perdure.engine.directory import Directory
@@ -95,6 +96,7 @@ class Node:
         environments: Those that it serves.
         keys: The keys that it is asked with.
         administration: What an operator asks.
+        connections: Credentials that are kept for integrations.
     """
 
     own: Environment
@@ -132,13 +134,14 @@ class Node:
         self.holds = Holds()
         self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
+        self.connections = Connections(storage, clock, ids, secrets, self.hints)
         self.executions = Executions(
-            storage, clock, self.directory, self.holds, self.hints, self.lease,
+            storage, clock, self.directory, self.holds, self.hints, self.lease, self.connections,
             limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
         )  # fmt: skip
         self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
         self._alarms = Alarms(clock, self._line)
-        self._registration = Registration(storage, clock, self.directory, self.hints)
+        self._registration = Registration(storage, clock, self.directory, self.hints, self.connections)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
         poster = Poster(self._requesters.of, clock, self.signing_key)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
@@ -220,6 +223,7 @@ class Node:
             about=replace(self.about, environment=row.tenant.environment.slug),
             administration=self.administration,
             endpoints=remote.endpoints,
+            connections=self.connections,
             lists=Lists(storage),
             following=Following(storage, clock, hints),
             pruning=Pruning(storage, clock),
@@ -261,6 +265,7 @@ class Node:
             endpoints=endpoints,
             http_endpoints=self._http_endpoints,
             sources=self._sources,
+            connections=self.connections,
             public_keys=lambda: self.keys.texts(number, is_public=True),
             workers=Workers(
                 self._registration, environment_no=number, open_app=endpoints.open_worker, monotonic=clock.monotonic

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.clock import Clock
+    from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
     from perdure.engine.hints import Hints
     from perdure.storage.interface import Session, Storage
@@ -40,12 +41,15 @@ _BATCH = 500
 class Registration:
     """Takes apps in."""
 
-    def __init__(self, storage: Storage, clock: Clock, directory: Directory, hints: Hints) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, directory: Directory, hints: Hints, connections: Connections
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._directory = directory
         self._hints = hints
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
+        self._connections = connections
 
     async def register(self, environment_no: int, endpoint: Endpoint) -> Index:
         """Store what an app declares, in place of what it declared before, and execute its jobs from now on.
@@ -79,9 +83,11 @@ class Registration:
         directory.let_start(is_allowed=False)
         try:
             stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
+            credentials = _credentials(index, stored.jobs)
+            has_changed = directory.wants_others(stored.jobs, credentials)
             directory.host(
                 environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=stored.jobs, limits=stored.limits,
-                http_keys=[one.key for one in index.http_endpoints if one.enabled],
+                http_keys=[one.key for one in index.http_endpoints if one.enabled], credentials=credentials,
             )  # fmt: skip
         finally:
             directory.let_start(is_allowed=True)
@@ -89,6 +95,8 @@ class Registration:
         # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
         await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
         await self._wake_schedules(environment_no)
+        if has_changed:
+            await self._connections.recheck(environment_no)
         self._hints.run_is_in_line()
         self._hints.notifications.set()
         return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
@@ -137,6 +145,12 @@ class Registration:
         while after is not None:
             after = await self._storage.write(wake_resting, environment_no, after=after, limit=_BATCH, now=now)
         self._hints.timer_is_set(now)
+
+
+def _credentials(index: Index, job_nos: dict[int, str]) -> dict[int, dict[str, str]]:
+    """Give, by the number of a job, which integrations have their credentials here: id by the job's own key."""
+    hosted = {spec.id: dict(spec.hosted) for spec in index.jobs if spec.hosted}
+    return {job_no: hosted[job_id] for job_no, job_id in job_nos.items() if job_id in hosted}
 
 
 def check_job(spec: JobSpec) -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from perdure.engine.callbacks import Callbacks
     from perdure.engine.clock import Clock
+    from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
     from perdure.engine.hints import Hints
@@ -46,6 +47,7 @@ class RemoteDesk:
         public_keys: Gives the public keys of the environment, those of the settings before the newest.
         http_endpoints: Takes requests in for them.
         sources: Has their webhooks and sources registered, and takes in their requests.
+        connections: Keeps credentials for integrations.
         workers: Those that have dialled in.
         texts: Keeps values, which may be any text.
     """
@@ -63,6 +65,7 @@ class RemoteDesk:
         endpoints: Endpoints,
         http_endpoints: HttpEndpoints,
         sources: Sources,
+        connections: Connections,
         public_keys: Callable[[], Sequence[str]],
         workers: Workers,
         texts: StoredTexts,
@@ -82,6 +85,7 @@ class RemoteDesk:
         self._hints = hints
         self.public_keys = public_keys
         self.sources = sources
+        self.connections = connections
 
     @property
     def tenant(self) -> Tenant:

@@ -28,7 +28,7 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus
-from perdure.storage import executions, remote_tasks, run_outcomes, tasks
+from perdure.storage import connections, executions, remote_tasks, run_outcomes, tasks
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -64,6 +64,21 @@ class HeldRun(Struct, frozen=True, gc=False):
     limit_no: int | None = None
 
 
+class Unconnected(Struct, frozen=True):
+    """An execution has not begun: there are no connections to these integrations, of an account or of none."""
+
+    environment_no: int
+    account_id: str | None
+    integrations: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """Say it."""
+        names = " and ".join(map(repr, self.integrations))
+        whose = "" if self.account_id is None else f" of account {self.account_id!r}"
+        return f"waits for a connection{whose} to {names}"
+
+
 class Applied(Struct, frozen=True, gc=False):
     """What came of a result: the run's status now, ``None`` if nothing has changed, and what else has."""
 
@@ -81,12 +96,15 @@ def back_off(failures: int) -> timedelta:
     return min(timedelta(seconds=_FIRST_BACK_OFF * 1.5 ** min(failures, 12)), _LONGEST_BACK_OFF)
 
 
-async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult, *, now: datetime) -> Applied:
+async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult | Unconnected, *, now: datetime) -> Applied:
     """Let a run go on as the result of its execution says; if the execution no longer holds it, nothing changes."""
-    applied = await _apply(tx, held, result, now)
+    if isinstance(result, Unconnected):
+        applied = await _await_connections(tx, held, result, now)
+    else:
+        applied = await _apply(tx, held, result, now)
     if applied is REFUSED:
         return applied
-    if not isinstance(result, Abandoned):
+    if not isinstance(result, (Abandoned, Unconnected)):
         await _keep_notes(tx, held, result)
     if held.limit_no is not None and await fill_place(tx, held.limit_no):
         ending = applied.ending
@@ -230,6 +248,19 @@ async def _miss_connections(tx: Session, held: HeldRun, result: UnresolvedAuth, 
     error = ErrorInfo("UnresolvedAuthError", "Integrations of the job have no credential.", data=result.issues)
     status = ExecutionStatus.UNRESOLVED_AUTH_ERROR
     return await _end(tx, held, RunStatus.UNRESOLVED_AUTH, status, now, error=error)
+
+
+async def _await_connections(tx: Session, held: HeldRun, result: Unconnected, now: datetime) -> Applied:
+    """Let a run wait for connections, unless they have come since its execution looked for them."""
+    found = await connections.list_of_account(
+        tx, result.environment_no, account_id=result.account_id, integrations=result.integrations
+    )
+    if len(found) == len(result.integrations):
+        return await _give_back(tx, held, Abandoned("its connections have come", no_code=True, immediate=True), now)
+    if not await connections.await_if_executing(tx, held.run_no, epoch=held.epoch, why=result.why, now=now):
+        return REFUSED
+    await _record(tx, held, ExecutionStatus.UNREACHABLE, now)
+    return Applied(RunStatus.WAITING_ON_CONNECTIONS)
 
 
 async def _give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:

@@ -28,6 +28,9 @@ Waits = list[tuple[str, str, "datetime | None"]]
 MAX_LOG_LINES = 1000
 """How many log lines a run is shown with."""
 
+_GET_AUTH = "get-auth"
+_CREDENTIAL = ("accessToken", "additionalFields")
+
 
 class RunView(Struct, frozen=True):
     """A run as it is read to be shown.
@@ -83,6 +86,8 @@ def explain(run: RunRow, waits: Waits) -> str | None:
         return f"waits for a place: at most {most} executions of {whose} are at work at once"
     if run.available_at is not None:
         return "in line" if run.why is None else f"{run.why}; tried again at {run.available_at.isoformat()}"
+    if run.status is RunStatus.WAITING_ON_CONNECTIONS:
+        return run.why
     if run.status is not RunStatus.WAITING_TO_CONTINUE or not waits:
         return None
     operation, key, due = waits[0]
@@ -117,10 +122,12 @@ def answer_of(view: RunView) -> RunAnswer:
 
 
 def without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
-    """Hide what the call of a task said is not for showing."""
-    if task.output is None or task.details is None or '"redact"' not in task.details:
+    """Hide what the call of a task said is not for showing, and the credential that ``io.getAuth`` of v2 has given."""
+    is_auth = task.name == _GET_AUTH
+    if task.output is None or not (is_auth or (task.details is not None and '"redact"' in task.details)):
         return task
-    paths = load(task.details).get("redact", {}).get("paths", ())
+    named = () if task.details is None else load(task.details).get("redact", {}).get("paths", ())
+    paths = (*named, *_CREDENTIAL) if is_auth else named
     return replace(task, output=JsonText(dump(redact_paths(load(task.output), paths))))
 
 

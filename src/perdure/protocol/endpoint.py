@@ -70,7 +70,8 @@ class JobSpec(Struct, frozen=True):
     """A job as an app registers it (v2 protocol, section 3.5).
 
     ``notify_success`` and ``notify_failure`` say whether the app wants to be told of runs that have ended so
-    (`Endpoint.notify`). ``internal``: it belongs to the SDK of the app, and is not listed.
+    (`Endpoint.notify`). ``internal``: it belongs to the SDK of the app, and is not listed. ``hosted``: the integrations
+    whose credentials the platform keeps, each as the job's own key for it with its id.
     """
 
     id: str
@@ -82,6 +83,7 @@ class JobSpec(Struct, frozen=True):
     notify_success: bool = False
     notify_failure: bool = False
     internal: bool = False
+    hosted: tuple[tuple[str, str], ...] = ()
 
 
 class SourceSpec(Struct, frozen=True):

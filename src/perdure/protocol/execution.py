@@ -11,6 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from perdure.protocol.connections import Credential
 from perdure.protocol.json_text import JsonText as JsonText
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
 from perdure.protocol.task_waits import TaskWait
@@ -127,7 +128,8 @@ class ExecutionRequest(Struct, frozen=True, gc=False):
 
     ``tasks`` are all stored tasks of the run in the order of their ids (``is_complete``); or, if the endpoint said
     that it still holds the suspended run (`Endpoint.held`), only those that it named.
-    ``yielded`` are the keys given to ``io.yield_execution`` so far.
+    ``yielded`` are the keys given to ``io.yield_execution`` so far. ``credentials`` are those that the platform keeps
+    for the job's integrations, by the job's own keys for them.
     """
 
     epoch: int
@@ -140,6 +142,7 @@ class ExecutionRequest(Struct, frozen=True, gc=False):
     tasks: list[TaskState]
     yielded: tuple[str, ...] = ()
     is_complete: bool = True
+    credentials: dict[str, Credential] | None = None
 
 
 class TaskRetry(Struct, frozen=True, gc=False):

@@ -21,6 +21,8 @@ from perdure.protocol.statuses import EnvironmentType, RunStatus
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
+
 
 class RunFilter(Struct, frozen=True, gc=False):
     """Which runs to list; what is not given does not matter."""
@@ -281,5 +283,21 @@ class AdministrationPlatform(Protocol):
         ...
 
 
-class Desk(Platform, ManagementPlatform, AdministrationPlatform, Protocol):
+class ConnectionPlatform(Protocol):
+    """Credentials that are kept for integrations."""
+
+    async def list_connections(self, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
+        """List a page of connections, oldest first; none of them with its credential."""
+        ...
+
+    async def put_connection(self, new: NewConnection) -> ConnectionInfo:
+        """Store a connection in place of the one that its integration and account had; runs that wait for it go on."""
+        ...
+
+    async def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection."""
+        ...
+
+
+class Desk(Platform, ManagementPlatform, AdministrationPlatform, ConnectionPlatform, Protocol):
     """All that a node can be asked from outside its runs."""

@@ -8,13 +8,13 @@ from enum import StrEnum
 class RunStatus(StrEnum):
     """Where a run stands. The names are those of the wire protocol.
 
-    ``STARTED`` and ``PREPROCESSING`` are understood but never produced.
+    ``PENDING``, ``STARTED`` and ``PREPROCESSING`` are understood but never produced.
     """
 
     PENDING = "PENDING"
-    """Created; ``start_run`` queues it, or finds that a connection is missing."""
+    """Created; ``start_run`` queues it."""
     WAITING_ON_CONNECTIONS = "WAITING_ON_CONNECTIONS"
-    """A hosted integration has no connection; ``start_run`` leaves it when the connection exists."""
+    """An execution found no connection of a hosted integration; ``queue_some_unconnected`` leaves it when one comes."""
     PREPROCESSING = "PREPROCESSING"
     """Legacy; ``claim`` leaves it."""
     QUEUED = "QUEUED"

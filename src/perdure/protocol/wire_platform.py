@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer, OkAnswer, SourceAnswer, SuccessAnswer
-    from perdure.protocol.messages.auth import ConnectionAnswer, ConnectionAuth, CreateConnectionBody
+    from perdure.protocol.messages.auth import ConnectionAnswer, ConnectionAuth, CreateConnectionBody, CreatedConnection
     from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
     from perdure.protocol.messages.endpoints import (
         EndpointIndexAnswer,
@@ -151,7 +151,7 @@ class ConnectionRoutes(Protocol):
 
     async def create_connection(
         self, account_id: str, integration_slug: str, body: CreateConnectionBody
-    ) -> ConnectionAnswer: ...
+    ) -> CreatedConnection: ...
 
 
 class EndpointRoutes(Protocol):

@@ -90,6 +90,7 @@ def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
         enabled=job.enabled,
         limit=limit,
         internal=job.internal,
+        hosted=tuple((key, one.id) for key, one in job.integrations.items() if one.auth_source == "HOSTED"),
     )
 
 

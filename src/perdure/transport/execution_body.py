@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import replace
 
+from perdure.protocol.messages.auth import ConnectionAuth
 from perdure.protocol.messages.events import ApiEventLog
 from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, KnownTask, RunJobBody
 from perdure.protocol.messages.instant import Instant
@@ -27,6 +28,7 @@ from perdure.protocol.statuses import TaskStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from perdure.protocol.connections import Credential
     from perdure.protocol.execution import ExecutionRequest, TaskState
 
 CACHE_BUDGET: Final = 3_000_000
@@ -97,8 +99,22 @@ def execution_body(
         source=UNSET
         if request.source is None
         else SourceReference(id=request.source.id, metadata=_raw(request.source.metadata)),
+        connections=UNSET
+        if request.credentials is None
+        else {key: connection_auth(one) for key, one in request.credentials.items()},
         epoch=request.epoch if is_native else UNSET,
         **told,
+    )
+
+
+def connection_auth(credential: Credential) -> ConnectionAuth:
+    """Write a credential that is kept for an integration."""
+    scopes, fields = credential.scopes, credential.additional_fields
+    return ConnectionAuth(
+        type=credential.type,
+        access_token=credential.access_token,
+        scopes=UNSET if scopes is None else list(scopes),
+        additional_fields=UNSET if fields is None else fields,
     )
 
 

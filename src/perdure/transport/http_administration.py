@@ -1,10 +1,12 @@
-"""Environments, keys and endpoints of a server, over HTTP."""
+"""Environments, keys, endpoints and connections of a server, over HTTP."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from perdure.protocol.api_bodies import Deleted, NewEndpoint, NewEnvironment, NewKey, RotateKey
+from perdure.protocol.api_json import encode
+from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
 from perdure.protocol.management import EndpointAnswer, EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class HttpAdministration(HttpPart):
-    """Makes environments and keys, registers endpoints."""
+    """Makes environments and keys, registers endpoints, stores connections."""
 
     async def list_environments(self) -> list[EnvironmentAnswer]:
         """List the environments, in the order of their creation."""
@@ -59,3 +61,15 @@ class HttpAdministration(HttpPart):
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Forget an app."""
         await self._link.ask(NodeRequest("DELETE", path_of("endpoints", endpoint_id), repeats=False), Deleted)
+
+    async def list_connections(self, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
+        """List a page of connections, oldest first."""
+        return await self._get(ConnectionPage, "connections", cursor=cursor, take=take)
+
+    async def put_connection(self, new: NewConnection) -> ConnectionInfo:
+        """Store a connection in place of the one that its integration and account had."""
+        return await self._link.ask(NodeRequest("PUT", path_of("connections"), encode(new)), ConnectionInfo)
+
+    async def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection."""
+        await self._link.ask(NodeRequest("DELETE", path_of("connections", connection_id), repeats=False), Deleted)

@@ -11,9 +11,9 @@ HAVING max(l.seq) IS NOT count(l.seq)
              WHERE a.run_no = r.run_no AND a.epoch > b.epoch);
 
 -- name: find_orphans
--- Runs that have not ended, and that nothing would ever wake.
+-- Runs that have not ended, and that nothing would ever wake. A connection comes when somebody stores it.
 SELECT run_no, status FROM runs WHERE completed_at IS NULL AND available_at IS NULL AND node_no IS NULL
-  AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
+  AND status <> 'WAITING_ON_CONNECTIONS' AND NOT (status = 'WAITING_TO_CONTINUE' AND EXISTS (
     SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.status = 'WAITING' AND (
       EXISTS (SELECT 1 FROM timers w WHERE w.subject_no = t.task_no
               AND w.kind IN ('TASK', 'CALLBACK_TIMEOUT'))

@@ -58,20 +58,24 @@ const management = new SupabaseManagement({ id: "management", apiKey: "managemen
 // Slack's integration knows no key of its own: without hosted connections the app says which one.
 client.defineAuthResolver(slack, async () => ({ type: "oauth", token: "slack-token" }));
 
+// Of these the server keeps the tokens.
+const chat = new Slack({ id: "hosted-slack" });
+const code = new Github({ id: "hosted-github" });
+
 function job(id, integrations, run, trigger = invokeTrigger()) {
   client.defineJob({ id, name: id, version: "1.0.0", trigger, integrations, run });
 }
 
 const twice = { retry: { limit: 2, minTimeoutInMs: 1, factor: 1, randomize: false } };
 const mail = { from: "shop@example.com", to: "ada@example.com", subject: "Hello", text: "Thank you" };
-const chat = { model: "gpt-4", messages: [{ role: "user", content: "Say hello" }] };
+const question = { model: "gpt-4", messages: [{ role: "user", content: "Say hello" }] };
 
 job("openai", { openai }, async (payload, io) => {
-  const { choices } = await io.openai.chat.completions.create("ask", chat);
+  const { choices } = await io.openai.chat.completions.create("ask", question);
   return choices[0].message.content;
 });
 job("openai-background", { openai }, async (payload, io) => {
-  const { choices } = await io.openai.chat.completions.backgroundCreate("ask", chat);
+  const { choices } = await io.openai.chat.completions.backgroundCreate("ask", question);
   return choices[0].message.content;
 });
 job("stripe", { stripe }, async (payload, io) => {
@@ -96,6 +100,18 @@ job("github", { github }, async (payload, io) => {
 });
 job("github-twice", { github }, async (payload, io) =>
   io.github.runTask("get", async (native) => (await native.rest.repos.get({ owner: "acme", repo: "none" })).data, twice));
+job("slack-hosted", { chat }, async (payload, io) => {
+  const { ts } = await io.chat.postMessage("post", { channel: "C1", text: "Hello" });
+  return ts;
+});
+job("github-hosted", { code }, async (payload, io) => {
+  const { number } = await io.code.issues.create("create", { owner: "acme", repo: "shop", title: "Broken" });
+  return number;
+});
+job("auth", {}, async (payload, io) => {
+  const auth = await io.getAuth("auth", "asked-for");
+  return auth ? auth.accessToken.length : "none";
+});
 job("sendgrid", { sendgrid }, async (payload, io) => {
   await io.sendgrid.sendEmail("send", mail);
   return "sent";

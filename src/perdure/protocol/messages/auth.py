@@ -20,12 +20,16 @@ class ConnectionAuth(Struct, frozen=True, kw_only=True, rename="camel"):
     scopes: list[str] | UnsetType = UNSET
     additional_fields: dict[str, str] | UnsetType = UNSET
 
+    def __repr__(self) -> str:
+        return f"ConnectionAuth({self.type})"
+
 
 class ConnectionAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of ``GET /api/v1/integrations/:slug/connections/:connectionId``."""
 
     id: str
     auth: ConnectionAuth
+    metadata: Raw | UnsetType = UNSET
 
 
 class CreateConnectionBody(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -35,6 +39,20 @@ class CreateConnectionBody(Struct, frozen=True, kw_only=True, rename="camel"):
     type: Literal["oauth2"]
     scopes: list[str] | UnsetType = UNSET
     metadata: Raw | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return f"CreateConnectionBody({self.type})"
+
+
+class CreatedConnection(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer to that, which does not repeat the token."""
+
+    id: str
+    integration_id: str
+    account_id: str
+    type: Literal["oauth2", "apiKey"]
+    created_at: Instant
+    updated_at: Instant
 
 
 class MissingConnectionClient(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -202,6 +202,7 @@ CREATE INDEX runs_in_line ON runs (available_at) WHERE available_at IS NOT NULL 
 CREATE INDEX runs_aside ON runs (limit_no, available_at) WHERE available_at IS NOT NULL AND limit_no IS NOT NULL;
 CREATE INDEX runs_limited ON runs (limit_no) WHERE node_no IS NOT NULL AND limit_no IS NOT NULL;
 CREATE INDEX runs_held ON runs (node_no) WHERE node_no IS NOT NULL;
+CREATE INDEX runs_unconnected ON runs (environment_no, run_no) WHERE status = 'WAITING_ON_CONNECTIONS';
 CREATE INDEX runs_of_job ON runs (job_no, run_no);
 CREATE INDEX runs_unsuccessful ON runs (job_no, status) WHERE completed_at IS NOT NULL AND status <> 'SUCCESS';
 
@@ -446,6 +447,22 @@ CREATE TABLE request_deliveries (
 );
 CREATE INDEX request_deliveries_due ON request_deliveries (due_at);
 CREATE INDEX request_deliveries_of_source ON request_deliveries (source_no, event_no);
+
+-- Credentials that the server keeps for integrations: of an external account, or of the whole environment (`account_id` is
+-- empty). `sealed` is the credential, encrypted for this integration and account.
+CREATE TABLE connections (
+  connection_no INTEGER PRIMARY KEY,
+  environment_no INTEGER NOT NULL REFERENCES environments,
+  id          TEXT NOT NULL UNIQUE,
+  integration TEXT NOT NULL,
+  account_id  TEXT NOT NULL DEFAULT '',
+  type        TEXT NOT NULL CHECK (type IN ('oauth2', 'apiKey')),
+  sealed      BLOB NOT NULL,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL,
+  UNIQUE (environment_no, integration, account_id)
+);
+CREATE INDEX connections_of_environment ON connections (environment_no, connection_no);
 
 -- `history` is a JSON array of what the status was before, oldest first.
 CREATE TABLE run_statuses (
