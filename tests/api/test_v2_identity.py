@@ -60,6 +60,27 @@ async def test_whoever_asks_for_a_tunnel_learns_that_there_is_none(method: str) 
         assert (await owner.with_key(DEV).ask(method, "/api/v1/tunnels")).status == 501
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v2/whoami", 401),
+        ("POST", "/api/v1/authorization-code", 403),
+        ("POST", "/api/v1/token", 403),
+    ],
+)
+async def test_whoever_asks_for_a_personal_access_token_learns_what_there_is_in_its_place(
+    method: str, path: str, status: int
+) -> None:
+    async with serving(nobody(), serves_all=True) as owner:
+        for key in (None, DEV, PUBLIC, "tr_pat_" + "a" * 40):
+            for body in (None, b'{"authorizationCode":"a"}', b"{", b"x" * 9_000_000):
+                if method == "GET" and body is not None:
+                    continue
+                answer = await owner.with_key(key).send(method, path, body)
+                assert (answer.status, answer.code) == (status, "no_personal_tokens")
+                assert "`perdure keys create`" in answer.body["error"]
+
+
 async def test_what_came_of_an_indexing_is_looked_up_by_its_id() -> None:
     async with (
         app_serving(response(json.dumps({"ok": True, **INDEX}).encode())) as app,

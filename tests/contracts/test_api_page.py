@@ -23,7 +23,7 @@ def test_the_page_lists_every_route_with_its_query_and_what_it_does() -> None:
 
 def test_the_page_lists_the_routes_of_the_v2_protocol_with_their_keys() -> None:
     of_v2 = [
-        [_name(route), route.summary, "public" if route.allows_public else "private"]
+        [_name(route), route.summary, "none" if route.is_open else "public" if route.allows_public else "private"]
         for route in all_routes()
         if route.has_v2_form
     ]

@@ -38,7 +38,7 @@ from perdure.api.streams import Streams
 from perdure.api.v2 import connections as v2_connections
 from perdure.api.v2 import endpoints as v2_endpoints
 from perdure.api.v2 import events as v2_events
-from perdure.api.v2 import identity, logs, sending, state, tasks
+from perdure.api.v2 import identity, logs, personal_tokens, sending, state, tasks
 from perdure.api.v2 import jobs as v2_jobs
 from perdure.api.v2 import runs as v2_runs
 from perdure.api.v2 import sources as v2_sources
@@ -71,7 +71,7 @@ URL_LIMIT = 8 * 1024
 """How many bytes the path and the query of a request may have."""
 
 
-REMOTE = (sending, tasks, state, logs, v2_jobs, v2_endpoints, v2_sources, v2_connections, identity)
+REMOTE = (sending, tasks, state, logs, v2_jobs, v2_endpoints, v2_sources, v2_connections, identity, personal_tokens)
 """What endpoints elsewhere ask."""
 
 HOT = (*tasks.ROUTES, *sending.ROUTES, *task_batches.ROUTES, task_lines.ROUTE)
