@@ -167,6 +167,19 @@ def test_a_run_waits_for_the_token_of_an_account_or_of_all_and_uses_it(
     assert "token-of" not in json.dumps(run)
 
 
+def test_jobs_are_told_which_connection_a_run_waits_for_and_when_it_is_there(api: Api, fakes: Vendors) -> None:
+    fakes.say("POST slack.com/api/chat.postMessage", POSTED)
+    before = len(api.runs_of("connection-missing")), len(api.runs_of("connection-there"))
+    runs = [unconnected(api, "slack-hosted", "bob") for _ in range(3)]
+    (missing,) = api.outputs("connection-missing", 1, before[0])
+    assert (missing["type"], missing["client"]["id"], missing["account"]["id"]) == ("EXTERNAL", "hosted-slack", "bob")
+    path = missing["authorizationUrl"].removeprefix(api.url)
+    assert api.ask("POST", path, {"accessToken": "token-of-bob", "type": "oauth2"}).status == 200
+    assert {api.ended(run)["status"] for run in runs} == {"SUCCESS"}
+    (there,) = api.outputs("connection-there", 1, before[1])
+    assert (there["id"], there["type"], there["account"]["id"]) == (missing["id"], "EXTERNAL", "bob")
+
+
 def test_a_job_asks_for_a_token_that_the_server_keeps(api: Api) -> None:
     assert api.run("auth")["output"] == "none"
     made = api.ask("PUT", "/api/connections", {"integration": "asked-for", "access_token": "asked-for-token"}).body

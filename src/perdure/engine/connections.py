@@ -13,13 +13,14 @@ from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeErr
 from perdure.protocol.connections import ConnectionInfo, ConnectionPage, Credential
 from perdure.protocol.execution import Abandoned
 from perdure.protocol.limits import ID_LIMIT
-from perdure.storage import connections
+from perdure.storage import connections, missing_connections
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.clock import Clock
     from perdure.engine.hints import Hints
+    from perdure.engine.missing_connections import MissingConnections
     from perdure.engine.secret_box import SecretBox
     from perdure.protocol.connections import NewConnection
     from perdure.protocol.ids import IdGenerator
@@ -47,7 +48,12 @@ class Connections:
         ids: Makes ids.
         secrets: Encrypts credentials.
         hints: Told of runs that go on.
+
+    Attributes:
+        missing: Tells apps what runs wait for; whoever connects the parts of a node sets it.
     """
+
+    missing: MissingConnections
 
     def __init__(self, storage: Storage, clock: Clock, ids: IdGenerator, secrets: SecretBox, hints: Hints) -> None:
         self._storage = storage
@@ -74,11 +80,13 @@ class Connections:
             raise ValueTooLargeError(f"A credential has {CREDENTIAL_LIMIT:,} bytes of JSON at most; this one has more.")
         sealed = self._secrets.seal(text, of=_whose(environment_no, new.integration, new.account_id))
         now = self._clock.now()
-        row, queued = await self._storage.write(
+        row, queued, was_missing = await self._storage.write(
             _put, environment_no, id=self._ids.new(_PREFIX), new=new, sealed=sealed, now=now
         )
         self._tell(queued)
         await self._let_go_on(environment_no, queued, account_id=new.account_id, is_any=False)
+        if was_missing:
+            await self.missing.tell_resolved(environment_no)
         return _info(row)
 
     async def page(self, environment_no: int, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
@@ -143,6 +151,7 @@ class Connections:
         found = {row.integration: row for row in rows}
         missing = tuple(sorted(set(wanted.values()) - set(found)))
         if missing:
+            await self.missing.tell_missing(run.environment_no, missing, account=run.account)
             return Unconnected(run.environment_no, account_id, missing)
         try:
             return {key: self._open(run.environment_no, found[one]) for key, one in wanted.items()}
@@ -151,8 +160,12 @@ class Connections:
             return Abandoned(error.message, no_code=True)
 
     async def recheck(self, environment_no: int) -> None:
-        """Let every run look again that waits for connections: its code may want others now."""
+        """Let every run look again that waits for connections: its code may want others now.
+
+        What a node that died has not told of connections that are there is told, too.
+        """
         await self._let_go_on(environment_no, None, account_id=None, is_any=True)
+        await self.missing.tell_resolved(environment_no)
 
     async def _let_go_on(
         self, environment_no: int, queued: list[tuple[int, str]] | None, *, account_id: str | None, is_any: bool
@@ -185,7 +198,7 @@ class Connections:
 
 async def _put(
     tx: Session, environment_no: int, *, id: str, new: NewConnection, sealed: bytes, now: datetime
-) -> tuple[ConnectionRow, list[tuple[int, str]]]:
+) -> tuple[ConnectionRow, list[tuple[int, str]], bool]:
     row = await connections.put(
         tx, environment_no, id=id, integration=new.integration, account_id=new.account_id, type=new.type,
         sealed=sealed, now=now,
@@ -193,7 +206,10 @@ async def _put(
     queued = await connections.queue_some_unconnected(
         tx, environment_no, account_id=new.account_id, is_any=False, after=0, limit=_BATCH, now=now
     )
-    return row, queued
+    was_missing = await missing_connections.resolve(
+        tx, environment_no, integration=new.integration, account_id=new.account_id
+    )
+    return row, queued, was_missing
 
 
 def _whose(environment_no: int, integration: str, account_id: str | None) -> str:

@@ -34,6 +34,7 @@ from perdure.engine.lease import Lease
 from perdure.engine.line import Line
 from perdure.engine.lists import Lists
 from perdure.engine.measures import Measures, measure
+from perdure.engine.missing_connections import MissingConnections
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
 from perdure.engine.pruning import Pruning
@@ -149,6 +150,7 @@ class Node:
         self.hints.on_run_ended = self.operations.run_has_ended
         starts = self._starts = Starts(storage, self.executions, self.hints)
         self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
+        self.connections.missing = MissingConnections(storage, clock, ids, self._events, origin)
         # Where there are others, what was due just before this node began may be theirs.
         self._attendance = Attendance(BREAK if shares_database else timedelta())
         self._schedules = Schedules(

@@ -34,7 +34,9 @@ const { Slack } = require("@trigger.dev/slack");
 const { Stripe } = require("@trigger.dev/stripe");
 const { Supabase, SupabaseManagement } = require("@trigger.dev/supabase");
 const { createMiddleware } = require("@trigger.dev/express");
-const { TriggerClient, invokeTrigger } = require("@trigger.dev/sdk");
+const {
+  TriggerClient, invokeTrigger, missingConnectionNotification, missingConnectionResolvedNotification,
+} = require("@trigger.dev/sdk");
 const express = require("express");
 
 const client = new TriggerClient({
@@ -108,6 +110,8 @@ job("github-hosted", { code }, async (payload, io) => {
   const { number } = await io.code.issues.create("create", { owner: "acme", repo: "shop", title: "Broken" });
   return number;
 });
+job("connection-missing", {}, async (payload) => payload, missingConnectionNotification([chat]));
+job("connection-there", {}, async (payload) => payload, missingConnectionResolvedNotification([chat]));
 job("auth", {}, async (payload, io) => {
   const auth = await io.getAuth("auth", "asked-for");
   return auth ? auth.accessToken.length : "none";

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from perdure.protocol.messages.auth import MissingConnectionPayload
+from perdure.protocol.messages.auth import MissingConnectionPayload, MissingConnectionResolvedPayload
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.endpoints import (
     EndpointRecord,
@@ -190,6 +190,12 @@ MORE: list[tuple[Any, str]] = [
         """{"id":"m","type":"EXTERNAL","client":{"id":"c","title":"C","scopes":["a"],
         "createdAt":"2024-01-01T00:00:00.000Z","updatedAt":"2024-01-01T00:00:00.000Z"},
         "authorizationUrl":"https://example.com","account":{"id":"a","metadata":{"x":1}}}""",
+    ),
+    (
+        MissingConnectionResolvedPayload,
+        """{"id":"m","type":"DEVELOPER","client":{"id":"c","title":"C","scopes":[],
+        "createdAt":"2024-01-01T00:00:00.000Z","updatedAt":"2024-01-01T00:00:00.000Z",
+        "integrationIdentifier":"slack","integrationAuthMethod":"oauth2"},"expiresAt":null}""",
     ),
 ]
 

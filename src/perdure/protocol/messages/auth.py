@@ -65,6 +65,13 @@ class MissingConnectionClient(Struct, frozen=True, kw_only=True, rename="camel")
     updated_at: Instant
 
 
+class ResolvedConnectionClient(MissingConnectionClient, frozen=True, kw_only=True, rename="camel"):
+    """The integration whose connection is there; clients want to be told what kind of integration it is."""
+
+    integration_identifier: str
+    integration_auth_method: str
+
+
 class MissingConnectionPayload(Struct, frozen=True, kw_only=True, rename="camel"):
     """The payload of ``dev.trigger.notifications.missingConnection`` (section 13.3)."""
 
@@ -80,6 +87,6 @@ class MissingConnectionResolvedPayload(Struct, frozen=True, kw_only=True, rename
 
     id: str
     type: ConnectionType
-    client: MissingConnectionClient
+    client: ResolvedConnectionClient
     expires_at: Instant | None
     account: AccountReference | UnsetType = UNSET

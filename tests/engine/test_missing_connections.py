@@ -1,0 +1,111 @@
+"""Apps are told, by events, which connections runs wait for, and when they are there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from perdure.engine.missing_connections import MISSING, RESOLVED
+from perdure.errors import StorageError
+from perdure.protocol.connections import NewConnection
+from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
+from perdure.protocol.management import EventFilter
+from perdure.protocol.statuses import RunStatus
+from perdure.storage.interface import Storage
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.test_connections import connect, hosting, sent, waits
+from tests.engine.world import World, kill, start, world
+
+
+async def events(it: World, name: str) -> list[tuple[str, Any]]:
+    """The events of a name, oldest first: their ids and payloads."""
+    page = await it.platform.list_events(EventFilter(name=name), take=50)
+    found = [(one.id, json.loads((await it.platform.get_event(one.id)).event.payload)) for one in page.events]
+    return found[::-1]
+
+
+async def test_of_a_missing_connection_apps_are_told_once_however_many_runs_wait_for_it(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        for _ in range(3):
+            await waits(it, account_id="a/b")
+        await waits(it)
+        (of_account, told), (of_all, told_of_all) = await events(it, MISSING)
+        assert (told["id"], told["type"], told["account"]) == (of_account, "EXTERNAL", {"id": "a/b"})
+        assert (told["client"]["id"], told["client"]["scopes"]) == ("slack", [])
+        assert told["authorizationUrl"].endswith("/api/v1/accounts/a%2Fb/connections/slack")
+        assert (told_of_all["id"], told_of_all["type"], "account" in told_of_all) == (of_all, "DEVELOPER", False)
+        assert told_of_all["authorizationUrl"].endswith("/api/connections")
+        assert await events(it, RESOLVED) == []
+
+
+async def test_when_it_is_there_apps_are_told_too_and_anew_when_it_is_missing_again(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        run = await waits(it)
+        connection = await connect(it, "token")
+        await it.ended(run.id)
+        await connect(it, "another")
+        ((missing, _),) = await events(it, MISSING)
+        ((resolved, told),) = await events(it, RESOLVED)
+        assert (resolved, told["id"], told["type"]) == (f"{missing}-resolved", missing, "DEVELOPER")
+        await it.platform.delete_connection(connection)
+        await waits(it)
+        _, (again, _) = await events(it, MISSING)
+        assert again != missing
+
+
+async def test_a_job_that_listens_for_its_integration_is_started(storage: Storage, app: ScriptedApp) -> None:
+    async def tells(execution: Execution) -> ExecutionResult:
+        return Succeeded(execution.request.event.payload)
+
+    filter = JsonText('{"client":{"id":["slack"]}}')
+    hosting(app, chat="slack", code="github").job("tells", tells, EventTriggerSpec((MISSING,), "trigger.dev", filter))
+    async with world(storage, app) as it:
+        await it.send("posts", account_id="ada")
+        await it.until(lambda runs: sorted(runs.values()) == [RunStatus.SUCCESS, RunStatus.WAITING_ON_CONNECTIONS])
+        (told,) = [one.request for one in app.executions if one.request.job.id == "tells"]
+        assert (told.account, json.loads(told.event.payload)["client"]["id"]) == (None, "slack")
+
+
+async def test_an_app_is_told_in_the_end_though_the_event_could_not_be_sent_at_first(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        send, failures = it.node._events.send, [StorageError("busy")]
+
+        async def fails_once(environment_no: int, requests: Any, *args: Any, **options: Any) -> Any:
+            if requests[0].name == MISSING and failures:
+                raise failures.pop()
+            return await send(environment_no, requests, *args, **options)
+
+        monkeypatch.setattr(it.node._events, "send", fails_once)
+        run_id = await sent(it)
+        await it.reach(run_id, RunStatus.WAITING_TO_EXECUTE)
+        await it.advance(60, run_id, RunStatus.WAITING_ON_CONNECTIONS)
+        assert len(await events(it, MISSING)) == 1
+
+
+async def test_what_a_node_that_died_has_not_told_is_told_by_the_next(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await start(storage, hosting(app, chat="slack"), seed=1)
+    run = await waits(first)
+
+    async def dies(*_: Any) -> None:
+        raise StorageError("gone")
+
+    monkeypatch.setattr(first.node.connections.missing, "tell_resolved", dies)
+    with pytest.raises(StorageError):
+        await first.platform.put_connection(NewConnection("slack", "token"))
+    await first.ended(run.id)
+    await kill(first)
+    app.clock.advance(60)  # type: ignore[attr-defined]
+    async with world(storage, app, seed=2) as it:
+        ((missing, _),) = await events(it, MISSING)
+        assert [event_id for event_id, _ in await events(it, RESOLVED)] == [f"{missing}-resolved"]
