@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
+from msgspec import UNSET
 
 from perdure.engine.deliveries import delay_after
 from perdure.engine.handovers import ATTEMPTS
+from perdure.engine.source_registration import Registration
 from perdure.errors import FetchFailedError
+from perdure.protocol.connections import NewConnection
 from perdure.protocol.endpoint import EventTriggerSpec, SourceSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import load
+from perdure.protocol.messages.auth import ConnectionAuth
+from perdure.protocol.messages.delivery import SourceDelivery
+from perdure.protocol.messages.triggers import RegisterTriggerBody
 from perdure.protocol.received import ReceivedRequest
-from perdure.storage import sources
+from perdure.storage import environments, sources
 from perdure.storage.interface import Storage
-from perdure.storage.sources import SourceKind, SourceRow
+from perdure.storage.sources import NewSource, SourceKind, SourceRow
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.world import World, kill, start, world
 
@@ -83,6 +90,46 @@ async def test_requests_become_events_in_order_each_with_the_answer_to_the_one_b
             None, *(str(number).encode() for number in range(1, 20)),
         ]  # fmt: skip
         assert {(one.key, one.secret, bytes(one.params)) for one in app.handed} == {("repo", "s", b'{"of":"me"}')}
+
+
+async def test_requests_of_a_source_go_with_the_credential_that_is_kept_for_its_integration_and_account(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    app.sources = [SourceSpec("repo", JsonText("{}"), {"event": ["push"]}, hosted="github")]
+    async with world(storage, app.job("on-push", ends, EventTriggerSpec(("repo",), "vendor"))) as it:
+        source = await activated(it)
+        take, put = it.node.own.remote.sources.take, it.platform.put_connection
+        await take(source, request(it))
+        await handed(it, 1)
+        await put(NewConnection("github", "of all", type="apiKey"))
+        await put(NewConnection("github", "of ada", "ada"))
+        await take(source, request(it))
+        await handed(it, 2)
+        account_no, _ = await storage.write(environments.open_account, it.node.own.number, account_id="ada")
+        new = NewSource("source_1", SourceKind.SOURCE, "repo", JsonText("{}"), {}, account_no, hosted="github")
+        await storage.write(sources.put, it.node.own.number, endpoint_id="app", source=new)
+        await take(await found(it), request(it))
+        await handed(it, 3)
+        given = [one.auth for one in app.handed if isinstance(one, SourceDelivery)]
+        of_all, of_ada = (
+            ConnectionAuth(type=kind, access_token=token)
+            for kind, token in (
+                ("apiKey", "of all"),
+                ("oauth2", "of ada"),
+            )
+        )
+        assert given == [UNSET, of_all, of_ada]
+        assert "of ada" not in repr(given)
+
+
+def test_a_registration_says_whose_credentials_its_source_needs() -> None:
+    integration = {"id": "my-github", "metadata": {"id": "github", "name": "GitHub"}}
+    found = []
+    for where in ("HOSTED", "LOCAL", "RESOLVER"):
+        source = {"channel": "HTTP", "key": "k", "integration": {**integration, "authSource": where}}
+        body = msgspec.convert({"rule": {"event": "e", "source": "s"}, "source": source}, RegisterTriggerBody)
+        found.append(Registration.of("source_1", "trigger", "key", body, None).hosted)
+    assert found == ["my-github", None, None]
 
 
 async def test_a_source_that_its_vendor_does_not_know_yet_takes_nothing(storage: Storage, app: ScriptedApp) -> None:

@@ -581,7 +581,10 @@ async def test_an_index_is_read_with_its_triggers() -> None:
     ]
     answer = {
         "jobs": jobs,
-        "sources": [{"channel": "HTTP", "key": "s", "events": ["e"], "integration": INTEGRATION}],
+        "sources": [
+            {"channel": "HTTP", "key": "s", "events": ["e"], "integration": INTEGRATION},
+            {"channel": "HTTP", "key": "h", "events": ["e"], "integration": {**INTEGRATION, "authSource": "HOSTED"}},
+        ],
         "webhooks": [
             {
                 "key": "w",
@@ -611,6 +614,7 @@ async def test_an_index_is_read_with_its_triggers() -> None:
     assert index.dynamic_triggers == ("t",)
     assert index.sources == (
         SourceSpec("s", JsonText("{}"), {"event": ["e"]}),
+        SourceSpec("h", JsonText("{}"), {"event": ["e"]}, hosted="fake"),
         SourceSpec("w", JsonText('{"p":1}'), {"c": ["v"]}, is_webhook=True),
     )
     assert index.jobs[1].limit is not None

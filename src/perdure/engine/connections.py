@@ -112,14 +112,14 @@ class Connections:
             raise NotFoundError(f"There is no connection {connection_id!r:.80} in this environment.")
         return _info(row), self._open(environment_no, row)
 
-    async def find(self, environment_no: int, integration: str) -> Credential:
-        """Give the credential that runs without an account have for an integration.
+    async def find(self, environment_no: int, integration: str, account_id: str | None = None) -> Credential:
+        """Give the credential that runs of an account, or without one, have for an integration.
 
         Raises:
             NotFoundError: There is none, or it cannot be read.
         """
         rows = await self._storage.read(
-            connections.list_of_account, environment_no, account_id=None, integrations=[integration]
+            connections.list_of_account, environment_no, account_id=account_id, integrations=[integration]
         )
         if not rows:
             raise NotFoundError(f"There is no connection to {integration!r:.80} in this environment.")

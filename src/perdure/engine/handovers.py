@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
 from perdure.engine.rounds import LONGEST, Rounds
-from perdure.errors import StorageError
+from perdure.errors import NotFoundError, StorageError
 from perdure.protocol.endpoint import SourceApp, VendorApp
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.json_text import check
@@ -27,9 +28,11 @@ from perdure.protocol.received import request_of
 from perdure.storage import request_deliveries, sources
 from perdure.storage.request_deliveries import RequestDelivery
 from perdure.storage.sources import SourceKind
+from perdure.transport.execution_body import connection_auth
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
+    from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
     from perdure.engine.events import Events
     from perdure.engine.hints import Hints
@@ -52,7 +55,14 @@ class Handovers(Rounds[RequestDelivery]):
     """Hands over what is due, a bounded number at once."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, directory: Directory, events: Events, sources: Sources, hints: Hints
+        self,
+        storage: Storage,
+        clock: Clock,
+        directory: Directory,
+        events: Events,
+        sources: Sources,
+        hints: Hints,
+        connections: Connections,
     ) -> None:
         # What is due and cannot be taken waits for another request of its source.
         super().__init__(
@@ -66,6 +76,7 @@ class Handovers(Rounds[RequestDelivery]):
         self._directory = directory
         self._events = events
         self._sources = sources
+        self._connections = connections
 
     async def _hand_over(self, one: RequestDelivery) -> None:
         try:
@@ -106,7 +117,7 @@ class Handovers(Rounds[RequestDelivery]):
     async def _make_events(
         self, app: SourceApp, source: SourceRow, request: ReceivedRequest, one: RequestDelivery
     ) -> JsonText:
-        answer = await app.deliver_source(self._source_delivery(source, request), request.body)
+        answer = await app.deliver_source(await self._source_delivery(source, request), request.body)
         made = [_event(event, f"{one.event_id}:{at}") for at, event in enumerate(answer.events)]
         if made:
             context = None
@@ -119,11 +130,16 @@ class Handovers(Rounds[RequestDelivery]):
             await self._storage.write(sources.keep_metadata, source.number, metadata=metadata)
         return _outcome(events=len(made))
 
-    def _source_delivery(self, source: SourceRow, request: ReceivedRequest) -> SourceDelivery:
+    async def _source_delivery(self, source: SourceRow, request: ReceivedRequest) -> SourceDelivery:
+        auth = None
+        if source.hosted is not None:
+            with suppress(NotFoundError):
+                auth = await self._connections.find(source.environment_no, source.hosted, source.account_id)
         return SourceDelivery(
             key=source.key,
             secret=self._sources.secret(source),
             params=Raw(source.params.encode()),
+            auth=UNSET if auth is None else connection_auth(auth),
             data=Raw(b"{}" if source.data is None else source.data.encode()),
             dynamic_id=UNSET if source.dynamic_id is None else source.dynamic_id,
             metadata=UNSET if source.metadata is None else Raw(source.metadata.encode()),

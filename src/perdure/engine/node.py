@@ -166,7 +166,9 @@ class Node:
             storage, clock, ids, self.directory, events=self._events, urls=urls, secrets=secrets, hints=self.hints
         )
         self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, self._sources, urls)
-        self.handovers = Handovers(storage, clock, self.directory, self._events, self._sources, self.hints)
+        self.handovers = Handovers(
+            storage, clock, self.directory, self._events, self._sources, self.hints, self.connections
+        )
         self.environments = Environments(
             storage, self.directory, self.keys, make_desk=self._make_desk, make_remote=self._make_remote
         )

@@ -40,6 +40,7 @@ class Registration(Struct, frozen=True):
     options: dict[str, list[str]]
     account_id: str | None
     metadata: JsonText | None
+    hosted: str | None = None
 
     @classmethod
     def of(
@@ -64,6 +65,7 @@ class Registration(Struct, frozen=True):
             source.wanted_options(),
             None if body.account_id is UNSET else body.account_id,
             metadata,
+            source.integration.hosted,
         )
 
     @classmethod
@@ -102,7 +104,7 @@ async def store_declared(
     stored: list[SourceRow] = []
     for source_id, spec in named:
         kind = SourceKind.WEBHOOK if spec.is_webhook else SourceKind.SOURCE
-        new = NewSource(source_id, kind, spec.key, spec.params, spec.wanted)
+        new = NewSource(source_id, kind, spec.key, spec.params, spec.wanted, hosted=spec.hosted)
         stored.append(await sources.put(tx, environment_no, endpoint_id=endpoint_id, source=new))
     return stored
 
@@ -122,7 +124,7 @@ async def store_registration(
         account_no, _ = await environments.open_account(tx, environment_no, account_id=wanted.account_id)
     new = NewSource(
         wanted.source_id, SourceKind.SOURCE, wanted.source_key, wanted.params, wanted.options, account_no,
-        wanted.trigger_id, wanted.key, wanted.metadata,
+        wanted.trigger_id, wanted.key, wanted.metadata, wanted.hosted,
     )  # fmt: skip
     source = await sources.put(tx, environment_no, endpoint_id=endpoint_id, source=new)
     await dynamic_triggers.put_dispatcher(

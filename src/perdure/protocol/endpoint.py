@@ -89,13 +89,15 @@ class JobSpec(Struct, frozen=True):
 class SourceSpec(Struct, frozen=True):
     """A webhook or an external source that an app wants registered with a vendor (v2 protocol, sections 11.2 and 11.3).
 
-    ``wanted``: lists of values by name, such as the events that it is to send.
+    ``wanted``: lists of values by name, such as the events that it is to send. ``hosted``: its integration, if the
+    platform keeps the credentials of that.
     """
 
     key: str
     params: JsonText
     wanted: dict[str, list[str]]
     is_webhook: bool = False
+    hosted: str | None = None
 
 
 class HttpEndpointSpec(Struct, frozen=True):

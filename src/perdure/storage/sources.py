@@ -26,7 +26,10 @@ class SourceKind(StrEnum):
 
 
 class NewSource(Struct, frozen=True):
-    """A source as an app wants it; ``registration`` is the key under which it was registered with a dynamic trigger."""
+    """A source as an app wants it; ``registration`` is the key under which it was registered with a dynamic trigger.
+
+    ``hosted`` is its integration, if the platform keeps the credentials of that.
+    """
 
     id: str
     kind: SourceKind
@@ -37,6 +40,7 @@ class NewSource(Struct, frozen=True):
     dynamic_id: str | None = None
     registration: str | None = None
     registration_metadata: JsonText | None = None
+    hosted: str | None = None
 
 
 class SourceRow(Struct, frozen=True):
@@ -59,6 +63,7 @@ class SourceRow(Struct, frozen=True):
     dynamic_id: str | None
     registration: str | None
     registration_metadata: JsonText | None
+    hosted: str | None
 
 
 async def put(tx: Session, environment_no: int, *, endpoint_id: str, source: NewSource) -> SourceRow:
@@ -67,7 +72,7 @@ async def put(tx: Session, environment_no: int, *, endpoint_id: str, source: New
     row = await tx.one(
         "put_source", environment_no, cast("tuple[int]", endpoint)[0], source.id, source.kind, source.key,
         source.params, _write(source.desired), source.account_no, source.dynamic_id, source.registration,
-        source.registration_metadata,
+        source.registration_metadata, source.hosted,
     )  # fmt: skip
     found = await find_by_number(tx, cast("tuple[int]", row)[0])
     assert found is not None
@@ -120,9 +125,9 @@ def _write(wanted: Wanted) -> str:
 
 def _read(row: Any) -> SourceRow:
     (number, environment_no, endpoint_id, source_id, kind, key, params, desired, registered, data, metadata, secret,
-     active, account, dynamic_id, registration, registration_metadata) = row  # fmt: skip
+     active, account, dynamic_id, registration, registration_metadata, hosted) = row  # fmt: skip
     return SourceRow(
         number, environment_no, endpoint_id, source_id, SourceKind(kind), key, params,
         msgspec.json.decode(desired, type=Wanted), msgspec.json.decode(registered, type=Wanted), data, metadata,
-        secret, active == 1, account, dynamic_id, registration, registration_metadata,
+        secret, active == 1, account, dynamic_id, registration, registration_metadata, hosted,
     )  # fmt: skip

@@ -49,7 +49,10 @@ def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
         tuple(sorted(schedules)),
         () if answer.http_endpoints is UNSET else tuple(_http_endpoint(one) for one in answer.http_endpoints),
         (
-            *(SourceSpec(one.key, params_of(one.params), one.wanted_options()) for one in answer.sources),
+            *(
+                SourceSpec(one.key, params_of(one.params), one.wanted_options(), hosted=one.integration.hosted)
+                for one in answer.sources
+            ),
             *(SourceSpec(one.key, params_of(one.params), one.config, is_webhook=True) for one in webhooks),
         ),
         tuple(sorted(trigger.id for trigger in answer.dynamic_triggers)),
@@ -90,7 +93,7 @@ def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
         enabled=job.enabled,
         limit=limit,
         internal=job.internal,
-        hosted=tuple((key, one.id) for key, one in job.integrations.items() if one.auth_source == "HOSTED"),
+        hosted=tuple((key, one.id) for key, one in job.integrations.items() if one.hosted is not None),
     )
 
 

@@ -25,3 +25,8 @@ class IntegrationConfig(Struct, frozen=True, kw_only=True, rename="camel"):
     id: str
     metadata: IntegrationMetadata
     auth_source: Literal["HOSTED", "LOCAL", "RESOLVER"]
+
+    @property
+    def hosted(self) -> str | None:
+        """Its id, if the server keeps its credentials."""
+        return self.id if self.auth_source == "HOSTED" else None

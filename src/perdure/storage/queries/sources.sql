@@ -1,12 +1,13 @@
 -- name: put_source
 -- Create a webhook or a source, or change what is wanted of it; its number.
 INSERT INTO sources (environment_no, endpoint_no, id, kind, key, params, desired, account_no, dynamic_id, registration,
-  registration_metadata)
+  registration_metadata, hosted)
 VALUES (:environment_no, :endpoint_no, :id, :kind, :key, :params, :desired, :account_no, :dynamic_id, :registration,
-  :registration_metadata)
+  :registration_metadata, :hosted)
 ON CONFLICT (environment_no, kind, key) DO UPDATE SET endpoint_no = excluded.endpoint_no, params = excluded.params,
   desired = excluded.desired, account_no = excluded.account_no, dynamic_id = excluded.dynamic_id,
-  registration = excluded.registration, registration_metadata = excluded.registration_metadata
+  registration = excluded.registration, registration_metadata = excluded.registration_metadata,
+  hosted = excluded.hosted
 RETURNING source_no;
 
 -- name: find_endpoint_number
@@ -16,7 +17,7 @@ SELECT endpoint_no FROM endpoints WHERE environment_no = :environment_no AND id 
 -- name: find_source_by_number
 -- A webhook or a source.
 SELECT s.source_no, s.environment_no, e.id, s.id, s.kind, s.key, s.params, s.desired, s.registered, s.data, s.metadata,
-  s.secret, s.active, a.id, s.dynamic_id, s.registration, s.registration_metadata
+  s.secret, s.active, a.id, s.dynamic_id, s.registration, s.registration_metadata, s.hosted
 FROM sources s JOIN endpoints e USING (endpoint_no) LEFT JOIN accounts a ON a.account_no = s.account_no
 WHERE s.source_no = :source_no;
 

@@ -400,7 +400,8 @@ CREATE TABLE http_endpoints (
 -- endpoint of the same key, or an external source, which has a URL of its own. `desired` and `registered`: JSON objects of
 -- names to lists of values, as the app wants them and as the vendor knows them. `data` is what the app has kept there,
 -- `metadata` what it answered to the last request. `secret` is encrypted; without one it is derived from the id. A source
--- of a dynamic trigger names that and its registration.
+-- of a dynamic trigger names that and its registration. `hosted` is its integration, if the server keeps the credentials of
+-- that.
 CREATE TABLE sources (
   source_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
@@ -419,6 +420,7 @@ CREATE TABLE sources (
   dynamic_id   TEXT,
   registration TEXT,
   registration_metadata TEXT,
+  hosted TEXT,
   UNIQUE (environment_no, kind, key)
 );
 
