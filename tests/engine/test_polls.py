@@ -140,8 +140,16 @@ async def test_an_answer_matches_by_status_and_headers_and_body(
     assert len(requester.requests) == 2
 
 
-async def test_of_many_attempts_the_last_are_kept(storage: Storage, app: ScriptedApp) -> None:
-    made = KEPT_ATTEMPTS + 7
+def test_each_attempt_of_a_poll_that_is_as_long_as_v2_allows_is_kept() -> None:
+    longest, shortest_interval = 3600, 10
+    assert longest // shortest_interval + 1 <= KEPT_ATTEMPTS
+
+
+async def test_of_many_attempts_the_last_are_kept(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.engine.operation_steps.KEPT_ATTEMPTS", 40)
+    made = 40 + 7
     requester = Answers(*[PENDING] * (made - 1), DONE_ANSWER)
     app.job("job", polls(interval=1, timeout=9999, responseFilter=DONE))
     async with world(storage, app, requester=requester) as it:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from perdure.protocol.operations import Poll
     from perdure.protocol.outbound import OutboundResponse
 
-KEPT_ATTEMPTS: Final = 100
-"""How many attempts of a poll are kept: the last ones."""
+KEPT_ATTEMPTS: Final = 400
+"""How many attempts of a poll are kept: the last ones. v2 lets a poll make 361: every 10 seconds, for an hour."""
 
 KEPT_BODY: Final = 16 * 1024
 """Characters of JSON up to which the body of an attempt's answer is kept."""

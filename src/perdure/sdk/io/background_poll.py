@@ -91,7 +91,7 @@ class PollCalls(Part):
     ) -> Coroutine[Any, Any, Any]:
         """Let the platform ask a URL again and again, until an answer matches.
 
-        Each attempt is visible as a task inside this one; of more than 100 attempts, the last 100. A request without
+        Each attempt is visible as a task inside this one; of more than 400 attempts, the last 400. A request without
         an answer is an attempt like any other, and the poll goes on.
 
         Args:
