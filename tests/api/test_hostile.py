@@ -121,9 +121,14 @@ async def test_a_callback_url_is_checked_before_the_run_is_started() -> None:
             ("http://a\tb/", "invalid_url"),
             ("http://u:p@h/", "invalid_url"),
             ("http://2130706433/", "blocked_address"),
+            ("http://169.254.169.254/", "blocked_address"),
+            ("https://10.1.2.3/hook", "blocked_address"),
+            ("http://[::ffff:7f00:1]/", "blocked_address"),
         ):
-            answer = await api.post("/api/jobs/greets/invoke", {"callback_url": url})
-            assert (answer.status, answer.code) == (422, code), url
+            own = await api.post("/api/jobs/greets/invoke", {"callback_url": url})
+            of_v2 = await api.post("/api/v1/jobs/greets/invoke", {"options": {"callbackUrl": url}})
+            for answer in (own, of_v2):
+                assert (answer.status, answer.code) == (422, code), url
         assert (await api.get("/api/runs")).body["runs"] == []
 
 

@@ -155,6 +155,9 @@ async def test_what_could_not_be_told_before_the_process_ended_is_told_by_the_ne
         ("ftp://example.com/", InvalidUrlError),
         ("https://user:secret@example.com/", InvalidUrlError),
         ("http://2130706433/", BlockedAddressError),
+        ("http://169.254.169.254/latest/meta-data/", BlockedAddressError),
+        ("https://10.1.2.3/hook", BlockedAddressError),
+        ("http://[fd00::1]/hook", BlockedAddressError),
         (5, InvalidArgumentError),
     ],
 )
@@ -165,7 +168,33 @@ async def test_a_url_that_nothing_can_be_sent_to_is_refused(app: App, url: Any, 
     async with app.start():
         with pytest.raises(error) as caught:
             await app.client.invoke(quick, callback_url=url)
+        assert (await app.client.get_runs("quick")).runs == ()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", ["invoke", "invoke_and_wait", "batch"])
+async def test_a_run_is_told_at_its_call_that_a_url_leads_to_a_closed_address(app: App, way: str) -> None:
+    @app.job
+    async def child(payload: Any, io: IO) -> None: ...
+
+    @app.job
+    async def parent(payload: Any, io: IO) -> str:
+        url = "http://169.254.169.254/"
+        try:
+            if way == "invoke":
+                await io.invoke("k", child, callback_url=url)
+            elif way == "invoke_and_wait":
+                await io.invoke_and_wait("k", child, callback_url=url)
+            else:
+                await io.batch_invoke_and_wait("k", child, [({}, {"callback_url": url})])
+        except BlockedAddressError as error:
+            return error.code
+        return "told nothing"
+
+    async with app.start():
+        handle = await app.client.invoke(parent)
+        assert await handle.result(timeout=PATIENCE) == "blocked_address"
+        assert (await app.client.get_runs("child")).runs == ()
 
 
 async def test_a_url_that_refuses_is_told_again_under_the_same_id(app: App) -> None:

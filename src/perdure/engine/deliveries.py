@@ -64,6 +64,16 @@ class Deliveries(Rounds[Notification]):
         except Exception as error:
             await self._put_off(one, error)
 
+    def check_url(self, environment_no: int, url: str) -> None:
+        """Refuse a URL that the end of a run in an environment can be seen never to be told to.
+
+        Raises:
+            InvalidArgumentError: It is no URL that requests are sent to.
+            BlockedAddressError: It is one of a closed address.
+        """
+        if self._callbacks.find(url) is None:
+            self._poster.check(environment_no, url)
+
     async def _try(self, notification: Notification) -> bool:
         """Tell it; ``False`` if there is nobody here to be told."""
         if notification.url is not None:

@@ -21,6 +21,7 @@ from perdure.storage.events import NewEvent
 from perdure.storage.runs import NewRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from perdure.engine.clock import Clock
@@ -42,25 +43,45 @@ class Invocation(Struct, frozen=True, gc=False):
 
 
 class Invocations:
-    """Plans invocations."""
+    """Plans invocations.
 
-    def __init__(self, storage: Storage, clock: Clock, ids: IdGenerator, directory: Directory) -> None:
+    Args:
+        storage: The database.
+        clock: The time.
+        ids: Makes ids.
+        directory: Knows the jobs.
+        check_url: Refuses a URL that the end of a run in an environment cannot be told to.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: IdGenerator,
+        directory: Directory,
+        *,
+        check_url: Callable[[int, str], None],
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._check_url = check_url
 
     async def plan(self, environment_no: int, request: InvokeRequest) -> Invocation:
         """Check an invocation and give it its ids.
 
         Raises:
             NotFoundError: The environment has never seen the job.
-            InvalidArgumentError: The idempotency key is empty or too long.
+            InvalidArgumentError: The idempotency key is empty or too long, or the callback URL is none.
+            BlockedAddressError: The callback URL is one of a closed address.
             ValueTooLargeError: Payload or context have more than 512 KiB.
         """
         check_size(request.payload, "payload")
         check_size(request.context, "context")
         check_account(request.account_id)
+        if request.callback_url is not None:
+            self._check_url(environment_no, request.callback_url)
         now = self._clock.now()
         job = self._directory.jobs.get((environment_no, request.job_id))
         if job is None:

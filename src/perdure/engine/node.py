@@ -144,7 +144,7 @@ class Node:
         self._alarms = Alarms(clock, self._line)
         self._registration = Registration(storage, clock, self.directory, self.hints, self.connections)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
-        poster = Poster(self._requesters.of, clock, self.signing_key)
+        poster = Poster(self._requesters, clock, self.signing_key)
         self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
         self.operations = self._make_operations(random_bytes, node_no)
         self.hints.on_run_ended = self.operations.run_has_ended
@@ -158,7 +158,7 @@ class Node:
         )
         self._tasks = Tasks(
             storage, clock, self.directory, self.holds, self.hints,
-            invocations=Invocations(storage, clock, ids, self.directory), starts=starts, executions=self.executions,
+            invocations=self._make_invocations(), starts=starts, executions=self.executions,
             operations=self.operations, tracing=tracing,
         )  # fmt: skip
         urls = ReceivingUrls(self.directory, secrets, origin)
@@ -219,7 +219,7 @@ class Node:
     def _make_desk(self, row: EnvironmentRow, remote: RemoteDesk) -> DirectDesk:
         storage, clock, directory, holds, hints = self._storage, self.clock, self.directory, self.holds, self.hints
         ids, starts = self._ids, self._starts
-        invocations = Invocations(storage, clock, ids, directory)
+        invocations = self._make_invocations()
         return DirectDesk(
             row.number,
             http_endpoints=self._http_endpoints,
@@ -242,6 +242,9 @@ class Node:
             state=self._make_state(),
             schedules=self._schedules,
         )  # fmt: skip
+
+    def _make_invocations(self) -> Invocations:
+        return Invocations(self._storage, self.clock, self._ids, self.directory, check_url=self.deliveries.check_url)
 
     def _make_state(self) -> State:
         return State(self._storage, self.clock, self.holds, self.hints, max_schedules=self.settings.max_schedules)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.engine.clock import Clock
-    from perdure.engine.requesters import Requester
+    from perdure.engine.requesters import Requesters
     from perdure.storage.notifications import Notification
 
 POST_SECONDS = 30.0
@@ -25,17 +25,23 @@ class Poster:
     """Sends notifications to their URLs.
 
     Args:
-        requester_of: Gives who sends the requests of an environment.
+        requesters: Send the requests of environments.
         clock: The time, which a signature covers.
         signing_key_of: Gives the key of an environment's signatures, a text.
     """
 
-    def __init__(
-        self, requester_of: Callable[[int], Requester], clock: Clock, signing_key_of: Callable[[int], str]
-    ) -> None:
-        self._requester_of = requester_of
+    def __init__(self, requesters: Requesters, clock: Clock, signing_key_of: Callable[[int], str]) -> None:
+        self._requesters = requesters
         self._clock = clock
         self._signing_key_of = signing_key_of
+
+    def check(self, environment_no: int, url: str) -> None:
+        """Refuse a URL that can be seen to be none of those that requests are sent to.
+
+        Raises:
+            RunError: It is none.
+        """
+        self._requesters.check(environment_no, OutboundRequest("POST", url, timeout=POST_SECONDS))
 
     async def post(self, notification: Notification) -> None:
         """Send a notification.
@@ -50,7 +56,7 @@ class Poster:
         headers = signed_headers(
             body, key=self._signing_key_of(whose), id=notification.id, seconds=int(self._clock.now().timestamp())
         )
-        response = await self._requester_of(whose).request(
+        response = await self._requesters.of(whose).request(
             OutboundRequest("POST", notification.url, headers=headers, body=body, timeout=POST_SECONDS)
         )
         if not 200 <= response.status < 300:

@@ -51,7 +51,8 @@ class Runs:
 
         Raises:
             NotFoundError: The environment has never seen the job.
-            InvalidArgumentError: The idempotency key is empty or too long.
+            InvalidArgumentError: The idempotency key is empty or too long, or the callback URL is none.
+            BlockedAddressError: The callback URL is one of a closed address.
             ValueTooLargeError: Payload or context have more than 512 KiB.
         """
         invocation = await self._invocations.plan(environment_no, request)

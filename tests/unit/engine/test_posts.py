@@ -8,7 +8,9 @@ from hashlib import sha256
 import pytest
 
 from perdure.engine.deliveries import ATTEMPTS, delay_after
+from perdure.engine.directory import Directory
 from perdure.engine.posts import POST_SECONDS, Poster, signed_headers
+from perdure.engine.requesters import Requesters
 from perdure.errors import FetchFailedError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
@@ -30,6 +32,12 @@ class Sender:
         self.sent.append(request)
         return OutboundResponse(self.status, (), b"")
 
+    async def close(self) -> None: ...
+
+
+def requesters(sender: Sender) -> Requesters:
+    return Requesters(lambda _: sender, Directory())
+
 
 def test_the_headers_are_those_of_the_protocol_and_of_standard_webhooks() -> None:
     body = BODY.encode()
@@ -47,7 +55,7 @@ def test_the_headers_are_those_of_the_protocol_and_of_standard_webhooks() -> Non
 async def test_a_notification_is_posted_with_the_time_of_the_attempt() -> None:
     clock, sender = ManualClock(), Sender(204)
     clock.advance(7.5)
-    await Poster(lambda _: sender, clock, lambda _: "key").post(TOLD)
+    await Poster(requesters(sender), clock, lambda _: "key").post(TOLD)
     (request,) = sender.sent
     assert (request.method, request.url, request.body) == ("POST", TOLD.url, BODY.encode())
     assert request.timeout == POST_SECONDS
@@ -58,12 +66,12 @@ async def test_a_notification_is_posted_with_the_time_of_the_attempt() -> None:
 @pytest.mark.parametrize("status", [199, 300, 304, 400, 404, 410, 500, 503])
 async def test_what_is_answered_with_another_status_than_2xx_was_not_taken(status: int) -> None:
     with pytest.raises(FetchFailedError, match=str(status)):
-        await Poster(lambda _: Sender(status), ManualClock(), lambda _: "key").post(TOLD)
+        await Poster(requesters(Sender(status)), ManualClock(), lambda _: "key").post(TOLD)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_says_that_it_was_taken(status: int) -> None:
-    await Poster(lambda _: Sender(status), ManualClock(), lambda _: "key").post(TOLD)
+    await Poster(requesters(Sender(status)), ManualClock(), lambda _: "key").post(TOLD)
 
 
 def test_the_delays_between_attempts_are_those_of_the_protocol() -> None:
