@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from perdure.transport.event_stream import read_events
 from perdure.transport.node_link import NodeLink, path_of
 from perdure.transport.node_request import NodeRequest
 from perdure.transport.node_target import NamedNode, Target
+from tests.transport.certificates import Authority
 from tests.transport.node import GoneError, Places, reply, serving
+from tests.transport.server import response
+from tests.transport.server import serving as secured
 
 DONE = reply(200, b'{"deleted":true}')
 STOPPING = reply(503, b'{"error":"This node stops; ask again.","code":"not_connected"}')
@@ -44,6 +48,16 @@ async def test_a_request_says_who_asks_and_is_answered(link_to: LinkTo) -> None:
         assert await link.ask(NodeRequest("PUT", "/api/store/a%2Fb?x=1", b"[1]"), Deleted) == Deleted(True)
     assert node.seen == [("PUT", "/api/store/a%2Fb?x=1", b"[1]")]
     assert node.keys == ["secret"]
+
+
+async def test_a_node_whose_certificate_is_not_trusted_is_told_of_as_that(link_to: LinkTo, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    async with (
+        secured(response(), tls=authority.server("localhost")) as server,
+        link_to(NamedNode(f"https://localhost:{server.port}", "secret"), patience=1) as link,
+    ):
+        with pytest.raises(NotConnectedError, match=r"certificate is not trusted, unable to get .*SSL_CERT_FILE"):
+            await link.ask(ASK, Deleted)
 
 
 @pytest.mark.parametrize("request_", [ASK, ASK_ONCE], ids=["repeats", "once"])

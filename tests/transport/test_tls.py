@@ -56,21 +56,23 @@ async def test_an_address_in_the_url_is_checked_as_one(authority: Authority) -> 
 @pytest.mark.parametrize("names", [("other.example",), ("127.0.0.1",), ("*.shop.example",)], ids=str)
 async def test_a_certificate_of_another_name_is_not_trusted(names: tuple[str, ...], authority: Authority) -> None:
     async with serving(response(), tls=authority.server(*names)) as server:
-        with pytest.raises(FetchFailedError, match=r"The certificate of https://shop\.example:\d+ is not trusted"):
+        with pytest.raises(
+            FetchFailedError, match=r"The certificate of https://shop\.example:\d+ is not trusted: Hostname"
+        ):
             await get(server, host="shop.example", tls=authority.client())
     assert server.requests == []
 
 
 async def test_a_certificate_of_an_unknown_authority_is_not_trusted(authority: Authority) -> None:
     async with serving(response(), tls=authority.server("shop.example")) as server:
-        with pytest.raises(FetchFailedError, match="is not trusted"):
+        with pytest.raises(FetchFailedError, match="is not trusted: unable to get local issuer certificate"):
             await get(server, host="shop.example", tls=None)
     assert server.requests == []
 
 
 async def test_a_certificate_that_has_expired_is_not_trusted(authority: Authority) -> None:
     async with serving(response(), tls=authority.server("shop.example", expired=True)) as server:
-        with pytest.raises(FetchFailedError, match="is not trusted"):
+        with pytest.raises(FetchFailedError, match="is not trusted: certificate has expired"):
             await get(server, host="shop.example", tls=authority.client())
 
 

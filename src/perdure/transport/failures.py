@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import (
@@ -18,6 +17,7 @@ from aiohttp import (
 from aiohttp.http_exceptions import LineTooLong
 
 from perdure.errors import FetchFailedError, ResponseTooLargeError
+from perdure.transport.reasons import certificate_reason, reason_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientError
@@ -40,11 +40,11 @@ def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
         case ClientConnectorDNSError():
             return FetchFailedError(f"The name {url.host!r} has no address.")
         case ClientConnectorCertificateError():
-            return FetchFailedError(f"The certificate of {url.origin} is not trusted.")
+            return FetchFailedError(f"The certificate of {url.origin} is not trusted: {certificate_reason(error)}.")
         case ClientSSLError():
             return FetchFailedError(f"{url.origin} does not speak TLS that can be agreed on.")
         case ClientConnectorError():
-            return FetchFailedError(f"There is no connection to {url.origin}: {_reason(error)}.")
+            return FetchFailedError(f"There is no connection to {url.origin}: {reason_of(error)}.")
         case ClientResponseError() | ClientPayloadError() if _is_flood(error):
             return ResponseTooLargeError(f"{url.origin} answered with more headers than are read.")
         case ClientResponseError():
@@ -54,7 +54,7 @@ def translate(error: ClientError | OSError, url: WebUrl) -> FetchFailedError:
         case ServerDisconnectedError():
             return FetchFailedError(f"{url.origin} closed the connection without an answer.")
         case _:
-            return FetchFailedError(f"The connection to {url.origin} was lost: {_reason(error)}.")
+            return FetchFailedError(f"The connection to {url.origin} was lost: {reason_of(error)}.")
 
 
 def was_cut_off(error: FetchFailedError) -> bool:
@@ -72,11 +72,6 @@ def was_cut_off(error: FetchFailedError) -> bool:
 def is_no_answer(error: FetchFailedError) -> bool:
     """Say whether something has come that is not read as an answer; the error is one as for `was_cut_off`."""
     return isinstance(error, ResponseTooLargeError) or isinstance(error.__context__, ClientResponseError)
-
-
-def _reason(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
 
 
 def _is_flood(error: BaseException | None) -> bool:

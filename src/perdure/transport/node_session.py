@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import (
@@ -28,6 +27,7 @@ from perdure.transport.node_request import (
     NotSentError,
     headers_of,
 )
+from perdure.transport.reasons import reason_of
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 
@@ -171,8 +171,7 @@ async def _read(response: ClientResponse) -> bytes:
 def _translated(error: ClientError | OSError, target: Target) -> Exception:
     if isinstance(error, InvalidURL):
         return NotConnectedError(f"{target.url!r} is no URL of a node.")
-    number = getattr(error, "errno", None)
-    reason = os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
+    reason = reason_of(error)
     if isinstance(error, ClientConnectorError):
         return NotSentError(f"There is no connection to it: {reason}.")
     return LostError(f"The connection to it was lost: {reason}.")

@@ -6,8 +6,6 @@ Of a command that asks one question, loading a whole HTTP client would be the lo
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
@@ -23,6 +21,7 @@ from perdure.transport.node_request import (
     NotSentError,
     headers_of,
 )
+from perdure.transport.reasons import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -54,11 +53,11 @@ class SingleCalls:
                     where.hostname, where.port or (443 if where.scheme == "https" else 80), ssl=where.scheme == "https"
                 )
         except (OSError, TimeoutError) as error:
-            raise NotSentError(f"There is no connection to it: {_reason(error)}.") from error
+            raise NotSentError(f"There is no connection to it: {reason_of(error)}.") from error
         try:
             return await self._exchange(reader, writer, target, request)
         except (h11.ProtocolError, OSError) as error:
-            raise LostError(f"The connection to it was lost: {_reason(error)}.") from error
+            raise LostError(f"The connection to it was lost: {reason_of(error)}.") from error
         finally:
             writer.close()
 
@@ -133,10 +132,3 @@ def _read_url(target: Target) -> SplitResult:
     except ValueError:
         pass
     raise NotConnectedError(f"{target.url!r} is no URL of a node.")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return error.strerror or "its name is not known"
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__

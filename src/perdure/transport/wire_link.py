@@ -26,6 +26,7 @@ from perdure.protocol.task_batches import BATCH_BYTES
 from perdure.transport.bystanders import TOO_LARGE, too_large
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
+from perdure.transport.reasons import reason_of
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 from perdure.transport.task_line import LineConnection, LineError, NoLineError, TaskLine
@@ -152,7 +153,7 @@ class WireLink:
         try:
             reply = await self._send(request)
         except (ClientError, LineError, OSError, TimeoutError) as error:
-            return self._no_answer(request, type(error).__name__)
+            return self._no_answer(request, str(error) if isinstance(error, LineError) else reason_of(error))
         if reply.status >= 500 or reply.status in _PASSING:
             return self._no_answer(request, f"status {reply.status}")
         self.is_native = reply.is_native
