@@ -11,6 +11,8 @@ from itertools import count
 
 import pytest
 
+from perdure import Client
+from perdure.adapters.runtime import Runtime
 from perdure.errors import IdempotencyConflictError, NotConnectedError, PerdureError, StaleExecutionError
 from perdure.protocol.execution import JsonText, TaskRecord, TaskState
 from perdure.protocol.statuses import TaskStatus
@@ -114,14 +116,16 @@ WAYS = ("line", "refused line", "requests")
 
 
 @asynccontextmanager
-async def outbox(*moods: str, way: str = "line", opening: bytes = REFUSED) -> AsyncIterator[tuple[Outbox, Platform]]:
+async def outbox(
+    *moods: str, way: str = "line", opening: bytes = REFUSED, outlives_servers: bool = True
+) -> AsyncIterator[tuple[Outbox, Platform]]:
     platform = Platform(list(moods), opens_lines=way == "line", opening=opening)
     listening = await asyncio.start_server(platform.serve, "127.0.0.1", 0)
     async with listening:
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         link = WireLink(url, "key", is_signing=way != "requests")
         try:
-            yield Outbox(link), platform
+            yield Outbox(link, outlives_servers=outlives_servers), platform
         finally:
             await link.close()
             await asyncio.gather(*platform.at_work)
@@ -226,6 +230,34 @@ async def test_what_waits_is_tried_for_as_long_as_a_server_may_take_to_start_ane
     async with outbox(*["gone"] * wire_link.ATTEMPTS, way="requests") as (box, _):
         with pytest.raises(NotConnectedError):
             await box.put(item("a"))
+
+
+async def test_what_would_keep_a_thread_is_tried_for_no_longer_than_any_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_link, "_FIRST_MS", 0)
+    monkeypatch.setattr(wire_link, "_JITTER_MS", 0)
+    async with outbox(*["gone"] * wire_link.ATTEMPTS, way="requests", outlives_servers=False) as (box, platform):
+        with pytest.raises(NotConnectedError):
+            await box.put(item("a"))
+        assert len(platform.batches) == wire_link.ATTEMPTS
+        assert await box.put(item("b")) is None
+
+
+async def test_an_app_whose_executions_hold_threads_does_not_keep_what_they_have_to_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_link, "_FIRST_MS", 0)
+    monkeypatch.setattr(wire_link, "_JITTER_MS", 0)
+    gone = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    client = Client(id="shop", api_key="tr_dev_Aa1", api_url=f"http://127.0.0.1:{gone.sockets[0].getsockname()[1]}")
+    gone.close()
+    await gone.wait_closed()
+    runtime = Runtime(client, outlives_servers=False)
+    async with asyncio.timeout(30):
+        with pytest.raises(NotConnectedError):
+            await runtime.platform._outbox.put(item("a"))
+    await runtime.close()
 
 
 async def test_only_so_much_waits_for_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

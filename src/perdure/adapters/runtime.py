@@ -78,7 +78,13 @@ class Runtime:
         self._works: dict[str, Work] = {}
         self._kept: dict[str, dict[str, ServerTask]] = {}
         settings = load_settings()
-        self.platform = WirePlatform(url, api_key, endpoint_id=client.id, is_signing=settings.require_signatures)
+        self.platform = WirePlatform(
+            url,
+            api_key,
+            endpoint_id=client.id,
+            is_signing=settings.require_signatures,
+            outlives_servers=outlives_servers,
+        )
         self.host = Host(
             client.id,
             client.jobs,

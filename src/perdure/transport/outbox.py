@@ -70,10 +70,13 @@ class Outbox:
 
     Args:
         link: The way to the platform.
+        outlives_servers: Whether what is there is kept while the platform is started anew. What waits for that keeps
+            its execution, and where that is a request in a thread, the thread.
     """
 
-    def __init__(self, link: WireLink) -> None:
+    def __init__(self, link: WireLink, *, outlives_servers: bool = True) -> None:
         self._link = link
+        self._outlives_servers = outlives_servers
         self._waiting: list[Entry] = []
         self._sending: asyncio.Task[None] | None = None
         self._on_line: list[Entry] = []
@@ -257,7 +260,7 @@ class Outbox:
 
     async def _ask(self, request: WireRequest) -> WireReply:
         """Ask for as long as it may take to start a server anew: what waits is done, and would be done again."""
-        until = self._loop.time() + KEEP_SECONDS
+        until = self._loop.time() + (KEEP_SECONDS if self._outlives_servers else 0)
         while True:
             try:
                 return await self._link.ask(request)

@@ -42,13 +42,16 @@ class WirePlatform(WireTasks):
         api_key: What it is asked with.
         endpoint_id: The app's id.
         is_signing: Whether the key is not shown, not even to a platform of which nothing is known.
+        outlives_servers: Whether what is to be stored is kept while the platform is started anew.
     """
 
-    def __init__(self, url: str, api_key: str, *, endpoint_id: str, is_signing: bool = False) -> None:
+    def __init__(
+        self, url: str, api_key: str, *, endpoint_id: str, is_signing: bool = False, outlives_servers: bool = True
+    ) -> None:
         link = WireLink(url, api_key, is_signing=is_signing)
         self._wire = WireCalls(link, endpoint_id)
         self._desk = HttpDesk(NodeLink(NamedNode(url, api_key)))
-        super().__init__(link, self._wire, lambda: self._any)
+        super().__init__(link, self._wire, lambda: self._any, outlives_servers=outlives_servers)
 
     @property
     def _any(self) -> HttpDesk | WireCalls:

@@ -67,14 +67,22 @@ class WireTasks:
         link: The way to the platform.
         calls: What else it is asked, in forms that any platform knows.
         state: Gives what does work on state.
+        outlives_servers: Whether what is to be stored is kept while the platform is started anew.
 
     Attributes:
         is_stopping: Whether executions are to end between two tasks.
     """
 
-    def __init__(self, link: WireLink, calls: WireCalls, state: Callable[[], StateAndSchedules]) -> None:
+    def __init__(
+        self,
+        link: WireLink,
+        calls: WireCalls,
+        state: Callable[[], StateAndSchedules],
+        *,
+        outlives_servers: bool = True,
+    ) -> None:
         self._link = link
-        self._outbox = Outbox(link)
+        self._outbox = Outbox(link, outlives_servers=outlives_servers)
         self._calls = calls
         self._state = state
         self._executions: dict[int, WireExecution] = {}
