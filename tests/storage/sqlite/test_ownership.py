@@ -6,13 +6,16 @@ import asyncio
 import fcntl
 import json
 import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from perdure.errors import DatabaseLockedError
+from perdure.errors import DatabaseLockedError, StorageUnavailableError
+from perdure.storage.sqlite import connections
 from tests.storage.processes import read_line, read_rest, started
 from tests.storage.values import keys, open_values, put
 
@@ -31,6 +34,30 @@ def test_a_file_that_another_process_owns_is_refused_with_its_pid(tmp_path: Path
             open_values(path)
 
     assert caught.value.pid == owner.pid
+
+
+@pytest.mark.parametrize("begin", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "known"])
+def test_a_file_that_another_program_writes_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: str, is_new: bool
+) -> None:
+    monkeypatch.setattr(connections, "_WRITER", connections._WRITER.replace("= 5000;", "= 1;"))
+    path = tmp_path / "values.db"
+    if not is_new:
+        asyncio.run(open_values(path).close())
+    holds = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute(sys.argv[2]); "
+        "db.execute('CREATE TABLE other (a)'); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holds, str(path), begin]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert read_line(other) == "held"
+        with pytest.raises(StorageUnavailableError, match="is locked by another program") as caught:
+            open_values(path)
+        other.kill()
+    assert str(path) in caught.value.message
+    assert "End it" in caught.value.message
+    asyncio.run(open_values(path).close())
 
 
 async def test_a_killed_owner_leaves_no_lock(tmp_path: Path) -> None:

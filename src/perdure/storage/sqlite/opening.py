@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from perdure.errors import StorageError
+from perdure.errors import StorageError, StorageUnavailableError
 from perdure.storage.queries import PORTABLE, load_queries
 from perdure.storage.sqlite.connections import connect_memory, connect_writer
 from perdure.storage.sqlite.database import SqliteFile, SqliteMemory
@@ -59,6 +59,12 @@ def open_file(
     lock = OwnerLock.acquire(path, timeout=lock_timeout)
     try:
         return _open_locked(path, lock, named_queries() if queries is None else queries, limits)
+    except (apsw.BusyError, apsw.LockedError) as error:
+        lock.release()
+        raise StorageUnavailableError(
+            f"{path} is locked by another program, such as a shell of sqlite3, in which a transaction is open. "
+            "End it, or that program, and start again."
+        ) from error
     except apsw.Error as error:
         lock.release()
         failure = translate(error, None)
@@ -86,6 +92,8 @@ def _open_locked(path: Path, lock: OwnerLock, queries: Mapping[str, str], limits
     connection = connect_writer(path)
     try:
         migrate(connection)
+        # Whoever is in the way of that would be in the way of the first write, which does not know the file's name.
+        connection.execute("BEGIN IMMEDIATE; ROLLBACK").fetchall()
         readers = Readers(path, queries, limits)
         log = WriteAheadLog(connection, path, limits, relieve=readers.stop_old)
     except BaseException:
