@@ -134,9 +134,5 @@ DIFFERENT: dict[Scenario, str] = {
     ): "more items than there are threads wait in turns: plain/test_parallel.py",
     ("test_unawaited", "test_a_call_that_is_never_awaited_fails_the_run_and_is_named"): "nothing is left to be awaited",
     ("test_unawaited", "test_a_call_left_unawaited_inside_a_task_body_fails_the_run"): "nothing is left to be awaited",
-    (
-        "test_crashes_everywhere",
-        "test_requests_that_the_platform_makes",
-    ): "a thread may be slower than the answer, and its run not suspended",
 }
 """What would be another test in its plain form."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,7 @@ class Target:
 
     Attributes:
         hangs: Whether requests get no answer.
+        before_answer: Awaited before each answer.
     """
 
     def __init__(self, replies: dict[str, list[Reply]]) -> None:
@@ -38,6 +39,7 @@ class Target:
         self._server: Server | None = None
         self._arrived = asyncio.Event()
         self.hangs = False
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
 
     @property
     def requests(self) -> list[Received]:
@@ -66,6 +68,8 @@ class Target:
         self._arrived.set()
         if self.hangs:
             await asyncio.Event().wait()
+        if self.before_answer is not None:
+            await self.before_answer()
         replies = self._replies[received.target.partition("?")[0]]
         writer.write((replies[0] if len(replies) == 1 else replies.pop(0)).written())
         await writer.drain()

@@ -311,9 +311,17 @@ async def test_requests_that_the_platform_makes(env: Env) -> None:
         response = await io.background_fetch_response("response", service.url("/thing"))
         return [found.number, failed, polled, response.status]
 
+    async def until_suspended() -> None:
+        # An answer that is quicker than the run's code would leave out a suspension, and the crash points there.
+        while any(  # noqa: ASYNC110
+            run.status == "EXECUTING" for run in (await fetcher.get_runs("fetching")).runs
+        ):
+            await asyncio.sleep(0)
+
     fetcher = Client(id="fetcher")
     fetcher.job(id="fetching", version="1.0.0", trigger=invoke_trigger())(fetching)
     env.use(fetcher)
     async with target(thing=Reply({"number": 5}), busy=Reply("busy", status=503)) as service:
+        service.before_answer = until_suspended
         run = await finish(env, "fetching")
     assert run.output == [5, 503, {"number": 5}, 200]
