@@ -9,20 +9,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from perdure.errors import FetchFailedError, NotFoundError
 from perdure.protocol.connections import Credential
-from perdure.protocol.endpoint import (
-    DynamicScheduleSpec,
-    DynamicTriggerSpec,
-    EventTriggerSpec,
-    InvokeTriggerSpec,
-    ScheduleTriggerSpec,
-    SourceSpec,
-)
 from perdure.protocol.execution import (
     Abandoned,
     AutoYielded,
@@ -47,7 +38,6 @@ from perdure.protocol.execution import (
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
@@ -497,23 +487,6 @@ async def test_what_is_no_app_at_all_is_said_to_be_none(body: bytes) -> None:
             await endpoint.ping()
 
 
-@pytest.mark.parametrize(
-    ("job", "said"),
-    [
-        ({"id": "bad"}, '- Job "bad": Object missing required field `name`.'),
-        ({"id": "bad", "trigger": {"type": "moon"}}, '- Job "bad": Invalid value \'moon\' at "trigger.type".'),
-        ("bad", '- Job "1": Expected `object`, got `str`.'),
-    ],
-)
-async def test_a_job_that_has_another_shape_is_named(job: Any, said: str) -> None:
-    good = _job("good", {"type": "invoke"})
-    index = {"jobs": [good, job], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
-    async with asking(response(json.dumps(index).encode())) as (endpoint, _, _):
-        with pytest.raises(FetchFailedError) as caught:
-            await endpoint.index()
-    assert caught.value.message == f"Your Jobs have issues:\n{said}"
-
-
 async def test_an_app_says_its_id() -> None:
     async with asking(response(b'{"ok":true,"endpointId":"shop"}')) as (endpoint, server, _):
         assert await endpoint.validate() == "shop"
@@ -550,74 +523,3 @@ async def test_another_app_is_not_taken_for_the_one_that_is_meant() -> None:
         with pytest.raises(FetchFailedError, match="Endpoint ID mismatch error"):
             await endpoint.ping()
     assert server.requests[0].headers["x-trigger-endpoint-id"] == "shop"
-
-
-def _job(id: str, trigger: dict[str, Any], **more: Any) -> dict[str, Any]:
-    event = {"name": "e", "title": "Event", "source": "trigger.dev", "icon": "i"}
-    return {
-        "id": id, "name": id, "version": "1.0.0", "event": event, "trigger": trigger, "integrations": {},
-        "startPosition": "latest", "enabled": True, "preprocessRuns": False, **more,
-    }  # fmt: skip
-
-
-async def test_an_index_is_read_with_its_triggers() -> None:
-    rule = {"event": ["a", "b"], "source": "s", "payload": {"x": [1, {"$gt": 2}]}}
-    jobs = [
-        _job("static", {"type": "static", "title": "T", "rule": rule}),
-        _job("invoked", {"type": "invoke"}, concurrencyLimit=3),
-        _job("interval", {"type": "scheduled", "schedule": {"type": "interval", "options": {"seconds": 1}}}),
-        _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}}}),
-        _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
-        _job("triggered", {"type": "dynamic", "id": "t"}),
-        _job("internal", {"type": "invoke"}, internal=True),
-        _job(
-            "integrated",
-            {"type": "invoke"},
-            integrations={
-                key: {**INTEGRATION, "id": f"my-{key}", "authSource": source}
-                for key, source in (("chat", "HOSTED"), ("code", "LOCAL"), ("mail", "RESOLVER"))
-            },
-        ),
-    ]
-    answer = {
-        "jobs": jobs,
-        "sources": [
-            {"channel": "HTTP", "key": "s", "events": ["e"], "integration": INTEGRATION},
-            {"channel": "HTTP", "key": "h", "events": ["e"], "integration": {**INTEGRATION, "authSource": "HOSTED"}},
-        ],
-        "webhooks": [
-            {
-                "key": "w",
-                "params": {"p": 1},
-                "config": {"c": ["v"]},
-                "integration": INTEGRATION,
-                "httpEndpoint": {"id": "w"},
-            }
-        ],
-        "dynamicTriggers": [{"id": "t", "jobs": []}],
-        "dynamicSchedules": [{"id": "d", "jobs": []}],
-    }
-    async with asking(response(msgspec.json.encode(answer))) as (endpoint, _, _):
-        index = await endpoint.index()
-    assert [job.trigger for job in index.jobs] == [
-        EventTriggerSpec(("a", "b"), "s", JsonText('{"x":[1,{"$gt":2}]}'), None, is_lenient=True),
-        InvokeTriggerSpec(),
-        ScheduleTriggerSpec(IntervalTiming(1)),
-        ScheduleTriggerSpec(CronTiming("0 3 * * *")),
-        DynamicScheduleSpec("d"),
-        DynamicTriggerSpec("t"),
-        InvokeTriggerSpec(),
-        InvokeTriggerSpec(),
-    ]
-    assert [job.id for job in index.jobs if job.internal] == ["internal"]
-    assert [job.hosted for job in index.jobs if job.hosted] == [(("chat", "my-chat"),)]
-    assert index.dynamic_triggers == ("t",)
-    assert index.sources == (
-        SourceSpec("s", JsonText("{}"), {"event": ["e"]}),
-        SourceSpec("h", JsonText("{}"), {"event": ["e"]}, hosted="fake"),
-        SourceSpec("w", JsonText('{"p":1}'), {"c": ["v"]}, is_webhook=True),
-    )
-    assert index.jobs[1].limit is not None
-    assert index.jobs[1].limit.most == 3
-    assert not index.jobs[4].enabled
-    assert index.dynamic_schedules == ("d",)
