@@ -14,7 +14,7 @@ from perdure import Client
 from perdure.adapters import heartbeat
 from perdure.adapters.answers import Answers
 from perdure.adapters.worker import Worker
-from perdure.errors import DuplicateJobError
+from perdure.errors import DuplicateJobError, PerdureError
 from perdure.protocol.worker_messages import WorkerAnswer
 from tests.transport.server import Received, response, serving
 
@@ -26,8 +26,11 @@ PING: dict[str, Any] = {"id": 1, "headers": {"x-trigger-api-key": "tr_dev_key", 
 class Platform:
     """Sends events down the first stream, and answers what comes up with the next of these."""
 
-    def __init__(self, events: list[tuple[str, Any]], answers: list[bytes]) -> None:
+    def __init__(self, events: list[tuple[str, Any]], answers: list[bytes], *, refusals: Sequence[bytes] = ()) -> None:
         self.events = events
+        self.refusals = list(refusals)
+        self.opened = 0
+        self.is_back = asyncio.Event()
         self.answers = answers
         self.said: list[dict[str, Any]] = []
         self.beats: list[dict[str, Any]] = []
@@ -35,10 +38,19 @@ class Platform:
 
     async def __call__(self, received: Received, writer: asyncio.StreamWriter) -> None:
         if received.method == "GET":
+            self.opened += 1
+            if self.refusals and (refusal := self.refusals.pop(0)):
+                writer.write(refusal)
+                await writer.drain()
+                return
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nPerdure-Version: 1\r\n\r\n")
             for name, data in self.events:
                 writer.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
             await writer.drain()
+            if self.refusals:
+                writer.close()
+            else:
+                self.is_back.set()
             return
         if "/answers" in received.target:
             self.said += json.loads(received.body)["answers"]
@@ -105,6 +117,32 @@ async def test_a_worker_whose_app_is_not_taken_ends_with_the_reason() -> None:
     refusal = {"error": "Job 'a' of 'shop' is also defined in 'other'; ids must be unique.", "code": "duplicate_job"}
     async with working(Platform([("error", refusal)], [])) as task:
         with pytest.raises(DuplicateJobError, match="also defined in"):
+            await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+
+
+async def test_a_worker_that_dials_in_too_often_dials_in_again() -> None:
+    taken = response(b'{"known":true}', headers=NATIVE)
+    too_often = response(b'{"error":"too often","code":"rate_limited"}', status="429 Too Many", headers=NATIVE)
+    platform = Platform([("call", PING)], [taken], refusals=[too_often])
+    async with working(platform):
+        await asyncio.wait_for(platform.is_through.wait(), PATIENCE)
+
+    assert platform.opened >= 2
+
+
+async def test_a_worker_that_was_connected_outlives_what_a_proxy_says_in_the_place_of_its_server() -> None:
+    proxy = response(b"<html>no such site</html>", status="404 Not Found")
+    platform = Platform([("ready", {"jobs": 0})], [], refusals=[b"", proxy, proxy])
+    async with working(platform):
+        await asyncio.wait_for(platform.is_back.wait(), PATIENCE)
+
+    assert platform.opened == 4
+
+
+async def test_a_worker_whose_url_leads_to_no_server_ends_with_what_it_found_there() -> None:
+    proxy = response(b"<html>no such site</html>", status="404 Not Found")
+    async with working(Platform([], [], refusals=[proxy])) as task:
+        with pytest.raises(PerdureError, match="is no node of perdure: it answered with status 404"):
             await asyncio.wait_for(asyncio.shield(task), PATIENCE)
 
 

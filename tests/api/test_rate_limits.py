@@ -80,3 +80,12 @@ async def test_a_key_that_asks_too_often_is_refused_and_no_other() -> None:
             assert "x-ratelimit-limit" not in (await owner.get("/api/node")).headers
             assert (await dev.with_key(None).get("/healthz")).status == 200
             assert (await dev.with_key(KEY).get("/api/node")).status == 401
+
+
+async def test_signs_of_life_of_a_worker_are_taken_however_often_its_key_asks(keys: None) -> None:
+    settings = Settings(rate_limit=RateLimit(0.001, 1))
+    async with serving(nobody(), serves_all=True, settings=settings) as owner:
+        api = owner.with_key(DEV)
+        assert (await api.get("/api/runs")).status == 200
+        assert (await api.get("/api/runs")).status == 429
+        assert (await api.post("/api/workers/shop/beats", {"worker": "w1"})).status == 200

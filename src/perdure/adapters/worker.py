@@ -86,6 +86,7 @@ class Worker:
         # By the number of the action, which a connection counts anew.
         self._at_work: dict[int, asyncio.Task[None]] = {}
         self._taken = 0
+        self._was_connected = False
         self._answers = Answers(self._say)
         self._session = NodeSession(perdure_version(), is_signing=load_settings().require_signatures)
 
@@ -147,7 +148,9 @@ class Worker:
         async with aclosing(stream) as parts:
             head = await anext(parts)
             assert isinstance(head, NodeReply)
-            if head.status >= 500:
+            # Where the server was, what stands before it may say for a while that nothing is there.
+            is_away = not head.is_native and self._was_connected and head.status != 200
+            if head.status >= 500 or head.status == _TOO_OFTEN or is_away:
                 raise LostError(f"it answered with status {head.status}.")
             if head.status != 200 or not head.is_native:
                 raise error_of(head.status, read_refusal(head.body), url=self._target.url)
@@ -158,6 +161,7 @@ class Worker:
         if name == "error":
             raise self._refusal(data)
         if name == "ready":
+            self._was_connected = True
             self._is_ready(self.id, self._target.url, decode(data, WorkerReady).jobs)
             return
         if name == "abort":
@@ -219,7 +223,9 @@ class Worker:
                 await asyncio.sleep(_FIRST_PAUSE)
                 continue
             if reply.status >= 400:
-                _log.warning("The server took no %s: status %d, %s", what, reply.status, reply.body[:300])
+                refused = read_refusal(reply.body)
+                said = f"{reply.body[:300]!r}" if refused is None else refused.error
+                _log.warning("The server took no %s: status %d, %s", what, reply.status, said)
             return reply.status
         return None
 

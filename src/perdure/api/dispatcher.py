@@ -134,7 +134,8 @@ class Dispatcher:
         await keys.verify(request, access)
         if route.is_for_owner and not access.is_owner:
             raise Refusal(403, "owner_only", "Only the user whose server this is may do that, on its machine.")
-        counted.update(self._limits.take(None if access.is_owner else access.digest))
+        if not route.is_unlimited:
+            counted.update(self._limits.take(None if access.is_owner else access.digest))
         call = Call(access, request, keys=keys, streams=self._streams, stopping=self._stopping)
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])

@@ -49,6 +49,7 @@ class Route(Struct, frozen=True, kw_only=True):
         is_stream: Whether it answers with server-sent events, each with the struct.
         has_v2_form: Whether members have the names of the v2 protocol.
         is_open_ended: Whether its last part may have slashes, which clients of that protocol do not encode.
+        is_unlimited: Whether it is answered however often a key asks.
     """
 
     method: Method
@@ -68,6 +69,7 @@ class Route(Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     has_v2_form: bool = False
     is_open_ended: bool = False
+    is_unlimited: bool = False
 
 
 CURSOR = Parameter("cursor", str, "Where the page begins: next_cursor of the page before.")

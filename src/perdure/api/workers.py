@@ -71,5 +71,7 @@ ROUTES = (
     Route(
         method="POST", path=f"{_PATH}/beats", handler=take_beat,
         summary="Give a worker's sign of life; or say that it wants no more runs", body=WorkerBeat, answer=WorkerKnown,
+        # A worker whose signs are not taken counts as dead, and its runs are executed twice.
+        is_unlimited=True,
     ),
 )  # fmt: skip
