@@ -18,7 +18,7 @@ INDEX: dict[str, Any] = {
     "jobs": [
         {
             "id": "greet", "name": "Greet", "version": "1.0.0", "enabled": True, "startPosition": "latest",
-            "preprocessRuns": False, "integrations": {},
+            "preprocessRuns": True, "integrations": {},
             "event": {"name": "invoke", "title": "Manual Invoke", "source": "trigger.dev", "icon": "trigger"},
             "trigger": {"type": "invoke"},
         }
@@ -56,6 +56,7 @@ class Handler(BaseHTTPRequestHandler):
             "PING": {"ok": True},
             "VALIDATE": {"ok": True, "endpointId": "shop"},
             "INDEX_ENDPOINT": INDEX,
+            "PREPROCESS_RUN": {"abort": False, "properties": [{"label": "Whom", "text": "the\x1b[2Jworld"}]},
             "EXECUTE_JOB": {"status": "SUCCESS", "output": {"key": key[-4:]}},
         }
         is_right = key == self.server.key
@@ -165,7 +166,12 @@ def test_apps_of_two_environments_are_registered_and_run_with_their_own_keys(per
             assert [row[:3] for row in perdure("endpoints", "list").rows] == [["shop", dev.url, "greet"]]
             there = {"PERDURE_API_URL": url, "PERDURE_API_KEY": "tr_dev_given0given0given"}
             ended = perdure("run", "greet", "--follow", "--json", **there)
-            assert ended.json_lines()[-1]["output"] == {"key": "iven"}
+            run = ended.json_lines()[-1]
+            assert run["output"] == {"key": "iven"}
+            # Nothing of it is a command to a terminal.
+            (shown,) = [row for row in perdure("runs", "show", run["id"]).rows if row[0] == "properties"]
+            assert shown[1].startswith("Whom: the")
+            assert "\x1b" not in shown[1]
             assert perdure("run", "greet", "--environment", "prod").status == 3
 
             assert perdure("endpoints", "index", "shop").status == 0

@@ -63,6 +63,15 @@ def test_an_external_source_is_registered_with_its_vendor_and_its_requests_start
     assert second["count"] == first["count"] + 1
 
 
+def test_what_a_source_s_event_says_of_a_run_is_shown_with_it(api: Api) -> None:
+    until_active(api, "fixed")
+    before = len(api.runs_of("on-push"))
+    send(api, "fixed", {"n": "shown"})
+    api.outputs("on-push", 1, before)
+    shown = api.ask("GET", f"/api/runs/{api.runs_of('on-push')[0]}").body["properties"]
+    assert shown == [{"label": "Repo", "text": "fixed", "url": "https://vendor.example/fixed"}]
+
+
 def test_a_request_to_a_source_is_handed_over_until_the_app_takes_it_and_makes_events_once(api: Api) -> None:
     until_active(api, "fixed")
     before = len(api.runs_of("on-push"))

@@ -85,6 +85,7 @@ def head_of(answer: RunAnswer) -> dict[str, Any]:
         "output": answer.output,
         "error": error,
         "statuses": _statuses(answer),
+        "properties": _properties(answer),
         "warnings": "; ".join(answer.warnings) or None,
     }
 
@@ -98,6 +99,10 @@ def task_name(task: RunTask | RunTaskAnswer) -> str:
 def _statuses(answer: RunAnswer) -> str | None:
     shown = [f"{status.label} ({status.state})" if status.state else status.label for status in answer.statuses]
     return "; ".join(shown) or None
+
+
+def _properties(answer: RunAnswer) -> str | None:
+    return "; ".join(f"{one['label']}: {one['text']}" for one in load(answer.properties)) or None
 
 
 def _walk(tasks: Sequence[RunTask], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], RunTask]]:

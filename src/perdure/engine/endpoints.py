@@ -17,7 +17,7 @@ from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundErro
 from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
-from perdure.storage import endpoints, jobs
+from perdure.storage import endpoints, jobs, run_outcomes
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perdure.engine.secret_box import SecretBox
     from perdure.engine.sources import Sources
     from perdure.engine.workers import Carrier
+    from perdure.protocol.json_text import JsonText
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
@@ -367,6 +368,17 @@ class Endpoints:
             listens=self._keep_listening,
             is_bounded=is_bounded,
             keepers=keepers,
+            keeps=self._keep_properties,
+        )
+
+    async def _keep_properties(self, run_id: str, epoch: int, properties: JsonText) -> bool:
+        return await self._storage.write(
+            run_outcomes.keep_properties_if_executing,
+            self._environment_no,
+            run_id,
+            epoch=epoch,
+            properties=properties,
+            now=self._clock.now(),
         )
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:

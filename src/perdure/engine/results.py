@@ -132,7 +132,8 @@ async def _apply(tx: Session, held: HeldRun, result: ExecutionResult, now: datet
     if isinstance(result, Suspended):
         return await _suspend(tx, held, result, now)
     if isinstance(result, Failed):
-        return await _fail(tx, held, result.error, result.task_id, now)
+        status = RunStatus.ABORTED if result.is_aborted else RunStatus.FAILURE
+        return await _fail(tx, held, result.error, result.task_id, now, status=status)
     if isinstance(result, InvalidPayload):
         return await _refuse_payload(tx, held, result, now)
     if isinstance(result, Yielded):
@@ -173,8 +174,16 @@ async def _end(
     return Applied(status, await tell_end(tx, held.run_no, now=now)) if ended.is_heard else Applied(status)
 
 
-async def _fail(tx: Session, held: HeldRun, error: ErrorInfo, task_id: str | None, now: datetime) -> Applied:
-    return await _end(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error, task_id=task_id)
+async def _fail(
+    tx: Session,
+    held: HeldRun,
+    error: ErrorInfo,
+    task_id: str | None,
+    now: datetime,
+    *,
+    status: RunStatus = RunStatus.FAILURE,
+) -> Applied:
+    return await _end(tx, held, status, ExecutionStatus.ERROR, now, error=error, task_id=task_id)
 
 
 async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, now: datetime) -> Applied:

@@ -118,6 +118,7 @@ def answer_of(view: RunView) -> RunAnswer:
         view.following,
         tuple(view.log),
         tuple(view.statuses),
+        JsonText("[]") if run.properties is None else run.properties,
     )
 
 

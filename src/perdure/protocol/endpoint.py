@@ -71,7 +71,8 @@ class JobSpec(Struct, frozen=True):
 
     ``notify_success`` and ``notify_failure`` say whether the app wants to be told of runs that have ended so
     (`Endpoint.notify`). ``internal``: it belongs to the SDK of the app, and is not listed. ``hosted``: the integrations
-    whose credentials the platform keeps, each as the job's own key for it with its id.
+    whose credentials the platform keeps, each as the job's own key for it with its id. ``is_preprocessed``: the app is
+    to be asked what is to be shown of a run before it is executed (v2 protocol, section 3.7).
     """
 
     id: str
@@ -84,6 +85,7 @@ class JobSpec(Struct, frozen=True):
     notify_failure: bool = False
     internal: bool = False
     hosted: tuple[tuple[str, str], ...] = ()
+    is_preprocessed: bool = False
 
 
 class SourceSpec(Struct, frozen=True):

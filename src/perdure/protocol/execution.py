@@ -186,10 +186,11 @@ class Succeeded(Outcome, frozen=True, gc=False):
 
 
 class Failed(Outcome, frozen=True, gc=False):
-    """ERROR: the run failed."""
+    """ERROR: the run failed; ``is_aborted``: the app did not want it to be executed at all."""
 
     error: ErrorInfo
     task_id: str | None = None
+    is_aborted: bool = False
 
 
 class InvalidPayload(Outcome, frozen=True, gc=False):

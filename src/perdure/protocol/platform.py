@@ -102,7 +102,8 @@ class RunAnswer(Struct, frozen=True, gc=False):
     """A run with one page of its tasks, in the order of their creation.
 
     ``why`` is why it is not running now. ``executions`` counts the executions begun. ``logs`` are the first 1,000
-    log lines, which come with any page, as the run's statuses do.
+    log lines, which come with any page, as the run's statuses do. ``properties`` is a JSON array of what its app shows
+    with it.
     """
 
     id: str
@@ -123,6 +124,7 @@ class RunAnswer(Struct, frozen=True, gc=False):
     next_cursor: str | None = None
     logs: tuple[RunTaskAnswer, ...] = ()
     statuses: tuple[StatusAnswer, ...] = ()
+    properties: JsonText = JsonText("[]")
 
 
 class RunPageAnswer(Struct, frozen=True, gc=False):

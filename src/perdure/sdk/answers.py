@@ -87,6 +87,7 @@ def run_of(answer: RunAnswer) -> Run:
         tasks=tuple(_task_of(task, children) for task in children[None]),
         logs=tuple(_line_of(line) for line in answer.logs),
         statuses=tuple(status_of(status) for status in answer.statuses),
+        properties=tuple(load(answer.properties)),
         warnings=answer.warnings,
         why=answer.why,
         next_cursor=answer.next_cursor,

@@ -31,6 +31,7 @@ def run_html(run: Run) -> str:
         parts.append(f"<div>{_code(f'{run.error.name}: {run.error.message}')}</div>")
     elif run.output is not None:
         parts.append(f"<div>output {_code(_json(run.output))}</div>")
+    parts += [f"<div>{_text(one['label'])}: {_text(one['text'])}</div>" for one in run.properties]
     parts += [f"<div>⚠ {_text(warning)}</div>" for warning in run.warnings]
     tasks = list(_flat(run.tasks, 0))
     if tasks:

@@ -128,3 +128,10 @@ async def add_warnings(tx: Session, run_no: int, warnings: Sequence[str]) -> Non
     """Add warnings to those of a run; one that it has already is not added again."""
     row = cast("tuple[str | None]", await tx.one("find_warnings", run_no))
     await tx.run("keep_warnings", text_list(tuple(dict.fromkeys((*read_texts(row[0]), *warnings)))), run_no)
+
+
+async def keep_properties_if_executing(
+    tx: Session, environment_no: int, run_id: str, *, epoch: int, properties: JsonText, now: datetime
+) -> bool:
+    """Remember what is to be shown of a run; whether the execution still holds it."""
+    return await tx.run("keep_run_properties", properties, to_ms(now), run_id, environment_no, epoch) == 1

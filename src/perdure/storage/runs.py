@@ -55,6 +55,7 @@ class RunRow(Struct, frozen=True, gc=False):
     warnings: tuple[str, ...]
     why: str | None
     limit: tuple[int, str | None] | None
+    properties: JsonText | None
 
 
 class EventRun(Struct, frozen=True, gc=False):
@@ -206,9 +207,10 @@ async def lose_of_node(tx: Session, node_no: int, *, is_fruitless: bool, now: da
 def read_run_row(row: Any) -> RunRow:
     """Read a run from the columns that a query gives in the order of `RunRow`."""
     (number, rid, status, job, version, event, epoch, created, started, updated, completed, available, output, error,
-     warnings, why, most, group) = row  # fmt: skip
+     warnings, why, most, group, properties) = row  # fmt: skip
     return RunRow(
         number, rid, RunStatus(status), job, version, event, epoch, from_ms(created), from_ms_or_none(started),
         from_ms(updated), from_ms_or_none(completed), from_ms_or_none(available), output, read_error(error),
         read_texts(warnings), why, None if most is None else (most, group),
+        properties,
     )  # fmt: skip

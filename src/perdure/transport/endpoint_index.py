@@ -94,6 +94,7 @@ def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
         limit=limit,
         internal=job.internal,
         hosted=tuple((key, one.id) for key, one in job.integrations.items() if one.hosted is not None),
+        is_preprocessed=job.preprocess_runs,
     )
 
 

@@ -43,6 +43,7 @@ from perdure.transport.execution_body import execution_body, known_task, resumed
 from perdure.transport.kept_runs import KeptRuns
 from perdure.transport.native_results import read_result
 from perdure.transport.platform_timeouts import is_platform_timeout
+from perdure.transport.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from perdure.protocol.outbound import OutboundResponse
     from perdure.protocol.received import GivenResponse, ReceivedRequest
     from perdure.transport.kept_runs import Keepers
+    from perdure.transport.preprocessing import Keeps
 
 T = TypeVar("T")
 
@@ -72,6 +74,7 @@ _NO_PING: Final = (
 )
 _NOT_FOUND: Final = 404
 _GONE: Final = "the suspended run is no longer kept in memory"
+_LOST: Final = "the run was lost before it was executed"
 
 
 class ProcessLostError(FetchFailedError):
@@ -88,6 +91,7 @@ class HttpEndpoint:
         listens: Told which ends of a job's runs the app wants to be told of.
         is_bounded: Whether an execution may take only so long.
         keepers: The workers that keep suspended runs of the app; ``None``: nobody does.
+        keeps: Stores what is to be shown of a run; ``None``: the app is not asked for that.
 
     Attributes:
         id: The app's id.
@@ -102,6 +106,7 @@ class HttpEndpoint:
         listens: Callable[[str, RunMetadata], Awaitable[None]],
         is_bounded: bool = True,
         keepers: Keepers | None = None,
+        keeps: Keeps | None = None,
     ) -> None:
         self.id = link.endpoint_id
         self._link = link
@@ -110,6 +115,7 @@ class HttpEndpoint:
         self._listens = listens
         self._is_bounded = is_bounded
         self._kept = None if keepers is None else KeptRuns(keepers, monotonic)
+        self._preprocessing = None if keeps is None else Preprocessing(link, keeps)
         # By run, the newest execution at work.
         self._epochs: dict[str, int] = {}
         self._chunk_ms = CHUNK_MS[1]
@@ -183,12 +189,15 @@ class HttpEndpoint:
         answer = await self._link.find(Action.INDEX_ENDPOINT)
         self._link.check(answer)
         try:
-            return index_of(self.id, decode_message(answer.body, IndexAnswer))
+            index = index_of(self.id, decode_message(answer.body, IndexAnswer))
         except MessageShapeError as error:
             said = issue_of_job(error, answer.body)
             raise FetchFailedError(said or f"The index of {self.url} cannot be read. {error.message}") from error
         except JsonError as error:
             raise FetchFailedError(f"The index of {self.url} cannot be read. {error.message}") from error
+        if self._preprocessing is not None:
+            self._preprocessing.declare(index)
+        return index
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""
@@ -202,10 +211,25 @@ class HttpEndpoint:
             return Abandoned(_GONE, immediate=True)
         self._epochs[run_id] = request.epoch
         try:
-            return await self._execute(request, keeper)
+            if self._preprocessing is None:
+                return await self._execute(request, keeper)
+            return await self._preprocess(request, keeper, self._preprocessing)
         finally:
             if self._epochs.get(run_id) == request.epoch:
                 del self._epochs[run_id]
+
+    async def _preprocess(
+        self, request: ExecutionRequest, keeper: str | None, preprocessing: Preprocessing
+    ) -> ExecutionResult:
+        end: ExecutionResult | None = None
+        if preprocessing.is_due(request):
+            is_held, end = await preprocessing.ask(request)
+            if not is_held:
+                return Abandoned(_LOST, immediate=True)
+        result = await self._execute(request, keeper) if end is None else end
+        if not isinstance(result, Abandoned):
+            preprocessing.forget(request.run.id)
+        return result
 
     async def _execute(self, request: ExecutionRequest, keeper: str | None) -> ExecutionResult:
         began = self._monotonic()
@@ -310,6 +334,8 @@ class HttpEndpoint:
 
     def abort(self, run_id: str, reason: str) -> None:
         """Have workers stop a run, or forget it; an app behind a URL learns from its next call that it has lost it."""
+        if self._preprocessing is not None:
+            self._preprocessing.abort(run_id)
         if self._kept is not None and (self._kept.drop(run_id) is not None or run_id in self._epochs):
             self._kept.abort(run_id)
 

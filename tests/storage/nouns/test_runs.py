@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from perdure.protocol.json_text import JsonText
 from perdure.protocol.statuses import FINAL_RUN_STATUSES, RunStatus, TaskStatus
 from perdure.storage import run_outcomes, run_queue, runs, tasks, timers
 from perdure.storage.interface import Storage
@@ -98,6 +99,28 @@ async def test_only_the_epoch_that_holds_a_run_can_give_it_back(storage: Storage
     assert await give_back(epoch)
     assert not await give_back(epoch)
     assert await state(storage, seed) == (RunStatus.WAITING_TO_EXECUTE, 1)
+
+
+async def test_only_the_epoch_that_holds_a_run_can_say_what_is_shown_of_it(storage: Storage) -> None:
+    seed = await sow(storage)
+
+    async def keep(epoch: int, text: str, environment_no: int = seed.environment_no) -> bool:
+        return await storage.write(
+            run_outcomes.keep_properties_if_executing,
+            environment_no, "run_1", epoch=epoch, properties=JsonText(f'["{text}"]'), now=LATER,
+        )  # fmt: skip
+
+    assert not await keep(0, "in line")
+    epoch = await claim(storage, seed)
+    for late in (epoch - 1, epoch + 1):
+        assert not await keep(late, "other")
+    assert not await keep(epoch, "of another environment", seed.environment_no + 1)
+    assert await keep(epoch, "shown")
+    await storage.write(run_outcomes.end_if_executing, seed.run_no, epoch=epoch, status=RunStatus.SUCCESS, now=LATER)
+    assert not await keep(epoch, "ended")
+    run = await storage.read(runs.find_run, seed.environment_no, run_id="run_1")
+    assert run is not None
+    assert run.properties == '["shown"]'
 
 
 async def test_a_run_that_waits_for_what_is_over_is_in_line_at_once(storage: Storage) -> None:

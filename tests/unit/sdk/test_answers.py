@@ -106,6 +106,14 @@ def test_records_cannot_be_changed(record: Any) -> None:
         setattr(record, record.__struct_fields__[0], "other")
 
 
+def test_what_is_shown_of_a_run_is_in_its_record_and_in_a_notebook() -> None:
+    shown = ({"label": "Repo", "text": "<red>"}, {"label": "Sha", "text": "1a2b", "url": "https://r.example/1a2b"})
+    run = _run(properties=JsonText(dump(shown)))
+    assert run.properties == shown
+    assert "<div>Repo: &lt;red&gt;</div>" in run._repr_html_()
+    assert _run().properties == ()
+
+
 def test_a_run_has_what_the_platform_says_of_it() -> None:
     run = _run()
     assert (run.id, run.status, run.job_id, run.version) == ("run_1", RunStatus.SUCCESS, "welcome", "1.0.0")

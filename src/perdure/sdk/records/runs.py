@@ -123,6 +123,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         tasks: Its tasks at the top level in the order in which they were asked for, without log lines.
         logs: The first 1,000 lines of its log, oldest first, with every page.
         statuses: The statuses it shows to the outside.
+        properties: What its app shows with it: dicts with ``label``, ``text`` and maybe ``url``.
         warnings: Sentences about it.
         why: Why it is not executed right now, or ``None``.
         next_cursor: The cursor of the next page of tasks, or ``None``.
@@ -140,6 +141,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[RunTask, ...]
     logs: tuple[LogLine, ...]
     statuses: tuple[RunStatus, ...] = ()
+    properties: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     why: str | None = None
     next_cursor: str | None = None

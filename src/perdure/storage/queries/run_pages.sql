@@ -41,13 +41,13 @@ ORDER BY r.run_no DESC LIMIT :limit;
 
 -- name: sizes_of_runs
 -- What runs hold in bytes (:run_nos, a JSON array), newest first.
-SELECT run_no, octet_length(output), octet_length(error), octet_length(warnings) FROM runs
+SELECT run_no, octet_length(output), octet_length(error), octet_length(warnings), octet_length(properties) FROM runs
 WHERE run_no IN (SELECT value FROM json_each(:run_nos)) ORDER BY run_no DESC;
 
 -- name: list_runs_by_number
 -- Runs of an environment by their numbers (:run_nos, a JSON array), newest first.
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
-  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END, r.properties
 FROM json_each(:run_nos) n JOIN runs r ON r.run_no = n.value
 JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
@@ -57,7 +57,7 @@ ORDER BY r.run_no DESC;
 -- name: list_runs_by_id
 -- Runs of an environment by their ids (:ids, a JSON array).
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
-  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END, r.properties
 FROM json_each(:ids) n JOIN runs r ON r.id = n.value
 JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no

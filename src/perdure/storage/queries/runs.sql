@@ -119,6 +119,11 @@ SELECT warnings FROM runs WHERE run_no = :run_no;
 -- Remember the warnings of a run.
 UPDATE runs SET warnings = :warnings WHERE run_no = :run_no;
 
+-- name: keep_run_properties
+-- Remember what is to be shown of a run that an execution holds.
+UPDATE runs SET properties = :properties, updated_at = :now
+WHERE id = :id AND environment_no = :environment_no AND epoch = :epoch AND status = 'EXECUTING';
+
 -- name: wake_run
 -- WAITING_TO_CONTINUE becomes WAITING_TO_EXECUTE. A run at work stays so: its row
 -- is written all the same, so that its execution, which is about to wait, and this wake cannot miss each other. One that
@@ -171,7 +176,7 @@ SELECT run_no, id, epoch FROM runs WHERE node_no = :node_no;
 -- name: find_run
 -- A run by its id.
 SELECT r.run_no, r.id, r.status, j.id, v.version, e.id, r.epoch, r.created_at, r.started_at, r.updated_at, r.completed_at,
-  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END
+  r.available_at, r.output, r.error, r.warnings, r.why, l.most, CASE WHEN l.kind <> 'JOB' THEN l.id END, r.properties
 FROM runs r JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no) JOIN events e USING (event_no)
 LEFT JOIN concurrency_limits l ON l.limit_no = r.limit_no
 WHERE r.id = :id AND r.environment_no = :environment_no;

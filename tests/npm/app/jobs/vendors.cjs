@@ -16,7 +16,10 @@ const integration = {
   },
 };
 
-const pushed = { name: "fake.push", title: "Push", source: "fake", icon: "star", parsePayload: (payload) => payload };
+const pushed = {
+  name: "fake.push", title: "Push", source: "fake", icon: "star", parsePayload: (payload) => payload,
+  runProperties: (payload) => [{ label: "Repo", text: payload.repo, url: `https://vendor.example/${payload.repo}` }],
+};
 const inserted = { ...pushed, name: "fake.row", title: "Row", source: "fake-rows" };
 
 const repos = new ExternalSource("HTTP", {

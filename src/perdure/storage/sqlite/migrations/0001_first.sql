@@ -188,6 +188,8 @@ CREATE TABLE runs (
   error          TEXT,
   why            TEXT,
   warnings       TEXT,
+  -- What its app has said is to be shown of it before it was executed first: a JSON array.
+  properties     TEXT,
   yielded        TEXT,
   -- The task that encloses all that the run waits for, if it is to go on only when none in it waits any more.
   awaited_block  TEXT,
