@@ -12,31 +12,24 @@ from msgspec import Struct
 
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.results import back_off
-from perdure.engine.tracing import Headers, no_headers
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
-from perdure.storage import endpoints, jobs, run_outcomes
-from perdure.transport.app_link import AppLink
-from perdure.transport.http_endpoint import HttpEndpoint
+from perdure.storage import endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.registration import Registration
-    from perdure.engine.requesters import Requesters
+    from perdure.engine.remote_apps import RemoteApps
     from perdure.engine.secret_box import SecretBox
     from perdure.engine.sources import Sources
-    from perdure.engine.workers import Carrier
-    from perdure.protocol.json_text import JsonText
-    from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
-    from perdure.transport.app_link import Requester
-    from perdure.transport.kept_runs import Keepers
+    from perdure.transport.http_endpoint import HttpEndpoint
 
 MOST = 1000
 """How many endpoints an environment may have."""
@@ -74,10 +67,9 @@ class Endpoints:
         sources: Has their webhooks and sources registered.
         environment_no: The environment.
         directory: Knows what they host.
-        api_keys: Gives what they may know the server by, likeliest first.
+        apps: Makes what the engine sees of them.
         secrets: Derives the secret parts of deploy hooks.
         requires_signatures: Whether no app is shown a key.
-        trace_headers: Gives the headers that continue a trace there.
     """
 
     def __init__(
@@ -87,25 +79,21 @@ class Endpoints:
         registration: Registration,
         sources: Sources,
         directory: Directory,
-        requesters: Requesters,
+        apps: RemoteApps,
         *,
         environment_no: int,
-        api_keys: Callable[[], Sequence[str]],
         secrets: SecretBox,
         requires_signatures: bool = False,
-        trace_headers: Callable[[], Headers] = no_headers,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._registration = registration
         self._sources = sources
         self._directory = directory
-        self._requesters = requesters
+        self._apps = apps
         self._environment_no = environment_no
-        self._api_keys = api_keys
         self._secrets = secrets
         self._requires_signatures = requires_signatures
-        self._trace_headers = trace_headers
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
         self._reindexing: asyncio.Task[None] | None = None
@@ -130,12 +118,13 @@ class Endpoints:
             if self._requires_signatures:
                 raise InvalidArgumentError("Name the app with its URL: what it is asked is signed for its id.")
             check_outbound(OutboundRequest("POST", url))
-            endpoint_id = await self._open("", url).validate()
+            endpoint_id = await self._apps.open("", url).validate()
         if not 0 < len(endpoint_id) <= LONGEST_ID or not endpoint_id.isprintable():
             raise InvalidArgumentError(f"The id of an endpoint has 1 to {LONGEST_ID} printable characters.")
         check_outbound(OutboundRequest("POST", url))
-        app = self._open(endpoint_id, url)
+        app = self._apps.open(endpoint_id, url)
         await app.ping()
+        self._apps.recall(app, next((row for row in await self.list() if row.id == endpoint_id), None))
         indexing = await self._index(app)
         await self._find_no_more(endpoint_id)
         row = await self._storage.write(
@@ -159,7 +148,7 @@ class Endpoints:
             FetchFailedError: The app does not answer.
         """
         row = await self._row(endpoint_id)
-        return row, await self._index(self._reopen(row))
+        return row, await self._index(self._apps.reopen(row))
 
     async def try_to_index(self, endpoint_id: str) -> tuple[EndpointRow, Indexing]:
         """Ask an app anew as `index` does; what it cannot be registered with is what comes of it, and no error.
@@ -168,7 +157,7 @@ class Endpoints:
             NotFoundError: There is no such endpoint.
         """
         row = await self._row(endpoint_id)
-        app = self._reopen(row)
+        app = self._apps.reopen(row)
         try:
             return row, await self._index(app)
         except (RunError, DuplicateJobError) as error:
@@ -207,7 +196,7 @@ class Endpoints:
     async def begin(self) -> None:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
-            self._look_for(self._reopen(row))
+            self._look_for(self._apps.reopen(row))
         tenant = self._directory.tenants[self._environment_no]
         if tenant.environment.type in REINDEXED and self._reindexing is None:
             self._reindexing = asyncio.create_task(ask_from_time_to_time(self._clock, self))
@@ -243,6 +232,7 @@ class Endpoints:
         if not await self._storage.write(endpoints.remove_url, self._environment_no, endpoint_id):
             raise NotFoundError("Endpoint not found")
         self._indexings.pop(endpoint_id, None)
+        self._apps.forget(endpoint_id)
         await self._registration.forget(self._environment_no, endpoint_id)
 
     def show(self, row: EndpointRow) -> EndpointAnswer:
@@ -273,7 +263,7 @@ class Endpoints:
             raise NotFoundError(UNKNOWN)
         # Whoever calls it again meanwhile is late enough for that one; one that is being looked for is asked anyway.
         if endpoint_id not in self._finding:
-            asking = asyncio.create_task(self._index_later(self._reopen(found)))
+            asking = asyncio.create_task(self._index_later(self._apps.reopen(found)))
             self._finding[endpoint_id] = asking
             asking.add_done_callback(lambda task: self._forget_asking(endpoint_id, task))
 
@@ -329,66 +319,6 @@ class Endpoints:
         made = Indexing(None, error.message, self._clock.now(), app.version, app.sdk_version)
         self._indexings[app.id] = made
         return made
-
-    def _reopen(self, row: EndpointRow) -> HttpEndpoint:
-        return self._open(row.id, "" if row.url is None else row.url, is_signed=row.is_signed)
-
-    def _open(self, endpoint_id: str, url: str, *, is_signed: bool = False) -> HttpEndpoint:
-        requester = self._requesters.of(self._environment_no)
-        return self._make(endpoint_id, url, requester, is_bounded=True, is_signed=is_signed)
-
-    def open_worker(self, endpoint_id: str, carrier: Carrier) -> HttpEndpoint:
-        """Make what the engine sees of an app whose workers have dialled in."""
-        return self._make(
-            endpoint_id, f"worker:{endpoint_id}", carrier, is_bounded=False, is_signed=True, keepers=carrier
-        )
-
-    def _make(
-        self,
-        endpoint_id: str,
-        url: str,
-        requester: Requester,
-        *,
-        is_bounded: bool,
-        is_signed: bool,
-        keepers: Keepers | None = None,
-    ) -> HttpEndpoint:
-        link = AppLink(
-            endpoint_id,
-            url,
-            api_keys=self._api_keys,
-            trace_headers=self._trace_headers,
-            requester=requester,
-            is_signed=is_signed or self._requires_signatures,
-        )
-        return HttpEndpoint(
-            link,
-            now=self._clock.now,
-            monotonic=self._clock.monotonic,
-            listens=self._keep_listening,
-            is_bounded=is_bounded,
-            keepers=keepers,
-            keeps=self._keep_properties,
-        )
-
-    async def _keep_properties(self, run_id: str, epoch: int, properties: JsonText) -> bool:
-        return await self._storage.write(
-            run_outcomes.keep_properties_if_executing,
-            self._environment_no,
-            run_id,
-            epoch=epoch,
-            properties=properties,
-            now=self._clock.now(),
-        )
-
-    async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:
-        await self._storage.write(
-            jobs.keep_listening,
-            self._environment_no,
-            job_id,
-            success=listens.success_subscription,
-            failure=listens.failed_subscription,
-        )
 
 
 _PAUSE = timedelta(seconds=1)

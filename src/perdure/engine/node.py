@@ -41,6 +41,7 @@ from perdure.engine.pruning import Pruning
 from perdure.engine.receiving_urls import ReceivingUrls
 from perdure.engine.recovery import release_own
 from perdure.engine.registration import Registration
+from perdure.engine.remote_apps import RemoteApps
 from perdure.engine.remote_desk import RemoteDesk
 from perdure.engine.remote_tasks import RemoteTasks
 from perdure.engine.repeats import Repeats
@@ -251,11 +252,14 @@ class Node:
 
     def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
         storage, clock, number = self._storage, self.clock, row.number
-        endpoints = Endpoints(
-            storage, clock, self._registration, self._sources, self.directory, self._requesters,
-            environment_no=number, api_keys=lambda: self._private_keys(number),
-            secrets=self._secrets, requires_signatures=self.settings.require_signatures,
+        apps = RemoteApps(
+            storage, clock, self._requesters, environment_no=number, api_keys=lambda: self._private_keys(number),
+            requires_signatures=self.settings.require_signatures,
             trace_headers=no_headers if self._tracing is None else self._tracing.headers,
+        )  # fmt: skip
+        endpoints = Endpoints(
+            storage, clock, self._registration, self._sources, self.directory, apps, environment_no=number,
+            secrets=self._secrets, requires_signatures=self.settings.require_signatures,
         )  # fmt: skip
         return RemoteDesk(
             number,
@@ -275,7 +279,7 @@ class Node:
             connections=self.connections,
             public_keys=lambda: self.keys.texts(number, is_public=True),
             workers=Workers(
-                self._registration, environment_no=number, open_app=endpoints.open_worker, monotonic=clock.monotonic
+                self._registration, environment_no=number, open_app=apps.open_worker, monotonic=clock.monotonic
             ),
             texts=StoredTexts(storage, clock, number),
             hints=self.hints,

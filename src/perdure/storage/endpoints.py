@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 class EndpointRow(Struct, frozen=True, gc=False):
-    """An endpoint; ``url=None``: an app of the node's own process. ``is_signed``: it verifies signatures."""
+    """An endpoint; ``url=None``: an app of the node's own process. ``is_signed``: it verifies signatures.
+
+    ``chunk_ms``: how many milliseconds its platform lets an execution take, as far as it has shown that.
+    """
 
     number: int
     id: str
     url: str | None
     is_signed: bool
+    chunk_ms: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -46,11 +50,16 @@ async def exists(tx: Session, environment_no: int, endpoint_id: str) -> bool:
     return await tx.one("has_endpoint", environment_no, endpoint_id) is not None
 
 
+async def keep_chunk(tx: Session, environment_no: int, endpoint_id: str, *, chunk_ms: int) -> None:
+    """Remember how long the platform of an app lets an execution take."""
+    await tx.run("keep_endpoint_chunk", chunk_ms, environment_no, endpoint_id)
+
+
 async def remove_url(tx: Session, environment_no: int, endpoint_id: str) -> bool:
     """Forget where an endpoint is; whether there was one."""
     return await tx.run("remove_endpoint_url", environment_no, endpoint_id) == 1
 
 
 def _read(row: Any) -> EndpointRow:
-    number, endpoint_id, url, is_signed, created_at, updated_at = row
-    return EndpointRow(number, endpoint_id, url, is_signed == 1, from_ms(created_at), from_ms(updated_at))
+    number, endpoint_id, url, is_signed, chunk_ms, created_at, updated_at = row
+    return EndpointRow(number, endpoint_id, url, is_signed == 1, chunk_ms, from_ms(created_at), from_ms(updated_at))

@@ -36,6 +36,7 @@ from perdure.transport.app_link import (
     message_of,
 )
 from perdure.transport.bystanders import TOO_LARGE, is_bystander, may_be_gone, too_large
+from perdure.transport.chunk_limit import ChunkLimit
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of, issue_of_job
 from perdure.transport.execution_answer import result_of
@@ -61,13 +62,9 @@ T = TypeVar("T")
 WEBHOOK_SECONDS: Final = 120.0
 """How long it may take to answer to a request of a webhook: meanwhile it sends events."""
 
-CHUNK_MS: Final = (10_000, 60_000, 120_000)
-"""What an execution may take: at least, at first, and at most, in milliseconds."""
-
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
-_MARGIN_MS: Final = 350
 _NOBODY: Final = "Connection could not be established to the endpoint ({url})"
 _NO_PING: Final = (
     "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
@@ -95,6 +92,7 @@ class HttpEndpoint:
 
     Attributes:
         id: The app's id.
+        limit: How long an execution may take.
     """
 
     def __init__(
@@ -118,7 +116,7 @@ class HttpEndpoint:
         self._preprocessing = None if keeps is None else Preprocessing(link, keeps)
         # By run, the newest execution at work.
         self._epochs: dict[str, int] = {}
-        self._chunk_ms = CHUNK_MS[1]
+        self.limit = ChunkLimit()
         self._known: dict[str, RunMetadata] = {}
 
     @property
@@ -258,7 +256,7 @@ class HttpEndpoint:
         took_ms = (self._monotonic() - began) * 1000
         if may_be_gone(answer, is_native=self.is_signed) and not await self._is_there():
             return Abandoned(f"{_NOBODY.format(url=self.url)}: status {answer.status}", no_code=True)
-        return self._refused(answer, took_ms=took_ms)
+        return await self._refused(answer, took_ms=took_ms)
 
     async def _is_there(self) -> bool:
         """Look whether the app answers, and not only what stands before it."""
@@ -288,7 +286,7 @@ class HttpEndpoint:
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:
             return encode_message(resumed_body(request, now=self._now(), is_native=self._link.is_native))
-        limit_ms = self._chunk_ms - _MARGIN_MS if self._is_bounded else None
+        limit_ms = self.limit.told_ms if self._is_bounded else None
         return encode_message(
             execution_body(
                 request,
@@ -401,7 +399,7 @@ class HttpEndpoint:
         except MessageShapeError as error:
             return Failed(ErrorInfo("EndpointError", f"Endpoint responded with an answer of another shape. {error}"))
 
-    def _refused(self, answer: OutboundResponse, *, took_ms: float) -> ExecutionResult:
+    async def _refused(self, answer: OutboundResponse, *, took_ms: float) -> ExecutionResult:
         message = message_of(answer)
         said = message or f"Endpoint responded with {answer.status} status code"
         is_foreign = is_bystander(answer, is_native=self.is_signed)
@@ -419,8 +417,7 @@ class HttpEndpoint:
         if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
             return Failed(ErrorInfo("EndpointError", said))
         if is_platform_timeout(answer):
-            least, _, most = CHUNK_MS
-            self._chunk_ms = int(min(max(took_ms, least), most))
+            await self.limit.learn(took_ms)
             return AutoYielded(f"the platform ended the execution after {took_ms / 1000:.0f} s", is_cut=True)
         return Abandoned(said, limit=FAILURE_LIMIT)
 

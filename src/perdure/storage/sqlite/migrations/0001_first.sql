@@ -65,6 +65,8 @@ CREATE TABLE endpoints (
   -- Whether its code is in another process than a node: behind a URL, or in a worker.
   is_remote  INTEGER NOT NULL DEFAULT 0,
   version    TEXT NOT NULL DEFAULT 'unknown',
+  -- How long its platform lets an execution take, as far as it has shown that.
+  chunk_ms   INTEGER,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   UNIQUE (environment_no, id)
