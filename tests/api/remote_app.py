@@ -29,6 +29,7 @@ class RemoteApp:
 
     Attributes:
         says: What it answers, by action.
+        headers: What stands in the head of its answers.
         server: Where it is.
     """
 
@@ -39,15 +40,14 @@ class RemoteApp:
             "INDEX_ENDPOINT": index,
             "EXECUTE_JOB": {"status": "SUCCESS"},
         }
+        self.headers = {"Trigger-Version": "2023-09-29"}
         self.server: Server
 
     async def answer(self, received: Received, writer: asyncio.StreamWriter) -> None:
         says = self.says[received.headers["x-trigger-action"]]
         said = await says() if callable(says) else says
         is_whole = isinstance(said, bytes)
-        writer.write(
-            said if is_whole else response(json.dumps(said).encode(), headers={"Trigger-Version": "2023-09-29"})
-        )
+        writer.write(said if is_whole else response(json.dumps(said).encode(), headers=self.headers))
         await writer.drain()
 
     def asked(self, action: str) -> list[dict[str, Any]]:

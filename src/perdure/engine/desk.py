@@ -171,9 +171,8 @@ class DirectDesk(DirectPlatform):
         return self._endpoints.show(row)
 
     async def index_endpoint(self, endpoint_id: str) -> EndpointAnswer:
-        """Ask an app anew what it declares; see `Endpoints.index`."""
-        row, _ = await self._endpoints.index(endpoint_id)
-        return self._endpoints.show(row)
+        """Ask an app anew what it declares; see `Endpoints.refresh`."""
+        return self._endpoints.show(await self._endpoints.refresh(endpoint_id))
 
     async def remove_endpoint(self, endpoint_id: str) -> None:
         """Forget an app; see `Endpoints.remove`."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from perdure.engine.probes import Probes
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.results import back_off
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
@@ -17,6 +18,7 @@ from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints
+from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from perdure.engine.sources import Sources
     from perdure.storage.endpoints import EndpointRow
     from perdure.storage.interface import Storage
-    from perdure.transport.http_endpoint import HttpEndpoint
 
 MOST = 1000
 """How many endpoints an environment may have."""
@@ -97,6 +98,7 @@ class Endpoints:
         self._finding: dict[str, asyncio.Task[None]] = {}
         self._indexings: dict[str, Indexing] = {}
         self._reindexing: asyncio.Task[None] | None = None
+        self._probes = Probes(clock, self._probe)
 
     async def add(self, endpoint_id: str | None, url: str) -> tuple[EndpointRow, Indexing]:
         """Register an app, or where it is now (v2 protocol, section 4.12): it is asked who it is and what it declares.
@@ -127,6 +129,7 @@ class Endpoints:
         self._apps.recall(app, next((row for row in await self.list() if row.id == endpoint_id), None))
         indexing = await self._index(app)
         await self._find_no_more(endpoint_id)
+        await self._probes.cancel(endpoint_id)
         row = await self._storage.write(
             endpoints.keep_url,
             self._environment_no,
@@ -149,6 +152,12 @@ class Endpoints:
         """
         row = await self._row(endpoint_id)
         return row, await self._index(self._apps.reopen(row))
+
+    async def refresh(self, endpoint_id: str) -> EndpointRow:
+        """Ask an app anew as `index` does, for somebody; a little later, for how long its platform lets it work."""
+        row, _ = await self.index(endpoint_id)
+        self._probes.plan(endpoint_id)
+        return row
 
     async def try_to_index(self, endpoint_id: str) -> tuple[EndpointRow, Indexing]:
         """Ask an app anew as `index` does; what it cannot be registered with is what comes of it, and no error.
@@ -219,6 +228,7 @@ class Endpoints:
         if self._reindexing is not None:
             self._reindexing.cancel()
             await asyncio.gather(self._reindexing, return_exceptions=True)
+        await self._probes.stop()
         for endpoint_id in list(self._finding):
             await self._find_no_more(endpoint_id)
 
@@ -229,6 +239,7 @@ class Endpoints:
             NotFoundError: There is no such endpoint.
         """
         await self._find_no_more(endpoint_id)
+        await self._probes.cancel(endpoint_id)
         if not await self._storage.write(endpoints.remove_url, self._environment_no, endpoint_id):
             raise NotFoundError("Endpoint not found")
         self._indexings.pop(endpoint_id, None)
@@ -273,6 +284,12 @@ class Endpoints:
             await self._index(app)
         except PerdureError as error:
             _log.warning("Endpoint %s could not be asked after its deploy: %s", app.id, error)
+
+    async def _probe(self, endpoint_id: str) -> None:
+        app = self._directory.app(self._environment_no, endpoint_id)
+        # Meanwhile it may have become one that is told no limit: workers have dialled in, or an older app is there.
+        if isinstance(app, HttpEndpoint) and app.may_be_probed and await app.probe():
+            _log.info("Endpoint %s may take %.0f s for an execution.", endpoint_id, app.limit.ms / 1000)
 
     def _forget_asking(self, endpoint_id: str, task: asyncio.Task[None]) -> None:
         if self._finding.get(endpoint_id) is task:

@@ -15,6 +15,7 @@ from perdure.protocol.messages.delivery import (
     WebhookDeliveryAnswer,
     write_delivery_headers,
 )
+from perdure.protocol.messages.endpoints import ProbeBody
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.messages.headers import (
     ENDPOINT_ID_HEADER,
@@ -36,7 +37,7 @@ from perdure.transport.app_link import (
     message_of,
 )
 from perdure.transport.bystanders import TOO_LARGE, is_bystander, may_be_gone, too_large
-from perdure.transport.chunk_limit import ChunkLimit
+from perdure.transport.chunk_limit import LONGEST_MS, ChunkLimit
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of, issue_of_job
 from perdure.transport.execution_answer import result_of
@@ -62,6 +63,9 @@ T = TypeVar("T")
 WEBHOOK_SECONDS: Final = 120.0
 """How long it may take to answer to a request of a webhook: meanwhile it sends events."""
 
+PROBE_SECONDS: Final = 150.0
+"""How long it may take to answer to a probe, which waits 120 s by itself."""
+
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
@@ -69,6 +73,7 @@ _NOBODY: Final = "Connection could not be established to the endpoint ({url})"
 _NO_PING: Final = (
     "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
 )
+_OK: Final = 200
 _NOT_FOUND: Final = 404
 _GONE: Final = "the suspended run is no longer kept in memory"
 _LOST: Final = "the run was lost before it was executed"
@@ -196,6 +201,30 @@ class HttpEndpoint:
         if self._preprocessing is not None:
             self._preprocessing.declare(index)
         return index
+
+    @property
+    def may_be_probed(self) -> bool:
+        """Whether it is told how long an execution may take, so that it is of use to know that."""
+        return self._is_bounded and self._link.is_lazy
+
+    async def probe(self) -> bool:
+        """Find out for how long the app's platform lets it work (v2 protocol, section 3.12).
+
+        Returns:
+            Whether it is known now.
+
+        Raises:
+            RunError: Nobody answers.
+        """
+        began = self._monotonic()
+        body = encode_message(ProbeBody(timeout=LONGEST_MS))
+        answer = await self._link.post(Action.PROBE_EXECUTION_TIMEOUT, body=body, timeout=PROBE_SECONDS)
+        # What stands before an app may answer in its place.
+        is_over = answer.status == _OK and not (self.is_signed and is_bystander(answer, is_native=True))
+        if not is_over and not is_platform_timeout(answer):
+            return False
+        await self.limit.learn((self._monotonic() - began) * 1000)
+        return True
 
     async def execute(self, request: ExecutionRequest) -> ExecutionResult:
         """Have the app execute the job's function until it ends or every branch waits."""

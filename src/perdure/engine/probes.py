@@ -1,0 +1,67 @@
+"""Probes: how long the platforms of apps let them work, asked after somebody has had an app asked anew by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from perdure.errors import PerdureError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from perdure.engine.clock import Clock
+
+DELAY = timedelta(seconds=10)
+"""How long after an app was asked anew its platform is probed."""
+
+MOST = 10
+"""How many apps of an environment are probed at once: each keeps a connection for two minutes."""
+
+_log = logging.getLogger(__name__)
+
+
+class Probes:
+    """Probes the platforms of an environment's apps, each once at a time.
+
+    Args:
+        clock: The time.
+        probe: Probes that of an app, by its id.
+    """
+
+    def __init__(self, clock: Clock, probe: Callable[[str], Awaitable[None]]) -> None:
+        self._clock = clock
+        self._probe = probe
+        self._planned: dict[str, asyncio.Task[None]] = {}
+
+    def plan(self, endpoint_id: str) -> None:
+        """Probe the platform of an app a little later, unless that is done or planned already."""
+        if endpoint_id in self._planned or len(self._planned) >= MOST:
+            return
+        task = self._planned[endpoint_id] = asyncio.create_task(self._run(endpoint_id))
+        task.add_done_callback(lambda done: self._forget(endpoint_id, done))
+
+    async def cancel(self, endpoint_id: str) -> None:
+        """Probe the platform of an app no more: the app is gone, or elsewhere."""
+        task = self._planned.pop(endpoint_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Probe no more."""
+        for endpoint_id in list(self._planned):
+            await self.cancel(endpoint_id)
+
+    async def _run(self, endpoint_id: str) -> None:
+        await self._clock.wait(asyncio.Event(), self._clock.now() + DELAY)
+        try:
+            await self._probe(endpoint_id)
+        except PerdureError as error:
+            _log.warning("How long endpoint %s may take could not be found out: %s", endpoint_id, error)
+
+    def _forget(self, endpoint_id: str, task: asyncio.Task[None]) -> None:
+        if self._planned.get(endpoint_id) is task:
+            del self._planned[endpoint_id]
