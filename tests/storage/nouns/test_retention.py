@@ -101,12 +101,17 @@ async def test_what_is_large_counts_for_several_rows(storage: Storage) -> None:
         task = record(f"{number}")
         task.output = large
         await storage.write(tasks.insert_if_executing, seed.run_no, epoch, task)
+    shown = JsonText('["shown"]')
+    assert await storage.write(
+        run_outcomes.keep_properties_if_executing,
+        seed.environment_no, "run_1", epoch=epoch, properties=shown, now=SOON,
+    )  # fmt: skip
     await storage.write(
         run_outcomes.end_if_executing, seed.run_no, epoch=epoch, status=RunStatus.SUCCESS, output=large, now=SOON
     )
     run = await storage.read(retention.find_expired_run, seed.run_no, cutoff=LATER)
     assert run is not None
-    assert run.size == len(large) + len("{}{}")
+    assert run.size == len(large) + len(shown) + len("{}{}")
 
     assert await storage.write(retention.delete_parts, run, rows=10) == 0
     assert len(await storage.read(tasks.list_of_runs, [seed.run_no])) == 2

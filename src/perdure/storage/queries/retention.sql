@@ -5,7 +5,8 @@ SELECT run_no, environment_no, created_at, completed_at, 0 FROM runs WHERE run_n
 -- name: find_expired_run
 -- A run that ended so long ago, with the size of what it and its event hold.
 SELECT r.id, r.environment_no, r.event_no,
-  coalesce(octet_length(r.output), 0) + coalesce(octet_length(e.payload) + octet_length(e.context), 0)
+  coalesce(octet_length(r.output), 0) + coalesce(octet_length(r.properties), 0)
+  + coalesce(octet_length(e.payload) + octet_length(e.context), 0)
 FROM runs r LEFT JOIN events e USING (event_no) WHERE r.run_no = :run_no AND r.completed_at <= :cutoff;
 
 -- name: list_some_tasks
