@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from perdure.server.embedded import start_embedded
 from tests.api.client import ApiClient, serving
@@ -46,6 +49,36 @@ async def test_what_an_app_says_of_a_run_is_shown_with_it_from_its_first_executi
     assert (ended["status"], ended["properties"]) == ("SUCCESS", [REPO])
     assert (listed["id"], listed["properties"]) == (run_id, [REPO])
     assert of_v2.body["status"] == "SUCCESS"
+
+
+async def test_who_follows_a_run_is_told_at_once_what_is_shown_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By themselves streams look once a second.
+    monkeypatch.setattr("perdure.engine.following.POLL", timedelta(hours=1))
+    go_on, executed = asyncio.Event(), asyncio.Event()
+
+    async def preprocesses() -> Any:
+        await go_on.wait()
+        return SHOWN
+
+    async def executes() -> Any:
+        await executed.wait()
+        return {"status": "SUCCESS"}
+
+    async with remote_app(job("push", preprocessRuns=True)) as app, serving(nobody(), serves_all=True) as owner:
+        api = owner.with_key(DEV)
+        app.says |= {"PREPROCESS_RUN": preprocesses, "EXECUTE_JOB": executes}
+        await app.register(api)
+        run_id = await invoke(api, "push")
+        async with api.stream(f"/api/runs/{run_id}/changes") as stream, asyncio.timeout(30):
+            begins = await stream.next()
+            go_on.set()
+            seen = await stream.next()
+            executed.set()
+            await end_of(api, run_id)
+    assert begins is not None
+    assert seen is not None
+    assert (begins[1]["status"], begins[1]["properties"]) == ("EXECUTING", [])
+    assert (seen[1]["status"], seen[1]["properties"]) == ("EXECUTING", [REPO])
 
 
 async def test_an_app_is_asked_once_about_a_run_that_goes_on_and_never_about_runs_of_other_jobs() -> None:

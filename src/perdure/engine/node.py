@@ -253,7 +253,8 @@ class Node:
     def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
         storage, clock, number = self._storage, self.clock, row.number
         apps = RemoteApps(
-            storage, clock, self._requesters, environment_no=number, api_keys=lambda: self._private_keys(number),
+            storage, clock, self.hints, self._requesters, environment_no=number,
+            api_keys=lambda: self._private_keys(number),
             requires_signatures=self.settings.require_signatures,
             trace_headers=no_headers if self._tracing is None else self._tracing.headers,
         )  # fmt: skip

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from perdure.engine.clock import Clock
+    from perdure.engine.hints import Hints
     from perdure.engine.requesters import Requesters
     from perdure.engine.tracing import Headers
     from perdure.engine.workers import Carrier
@@ -33,6 +34,7 @@ class RemoteApps:
     Args:
         storage: The database.
         clock: The time.
+        hints: Are told of runs that have changed.
         requesters: Send what they are asked.
         environment_no: The environment.
         api_keys: Gives what they may know the server by, likeliest first.
@@ -44,6 +46,7 @@ class RemoteApps:
         self,
         storage: Storage,
         clock: Clock,
+        hints: Hints,
         requesters: Requesters,
         *,
         environment_no: int,
@@ -53,6 +56,7 @@ class RemoteApps:
     ) -> None:
         self._storage = storage
         self._clock = clock
+        self._hints = hints
         self._requesters = requesters
         self._environment_no = environment_no
         self._api_keys = api_keys
@@ -127,7 +131,7 @@ class RemoteApps:
             await self._storage.write(endpoints.keep_chunk, self._environment_no, endpoint_id, chunk_ms=chunk_ms)
 
     async def _keep_properties(self, run_id: str, epoch: int, properties: JsonText) -> bool:
-        return await self._storage.write(
+        is_held = await self._storage.write(
             run_outcomes.keep_properties_if_executing,
             self._environment_no,
             run_id,
@@ -135,6 +139,8 @@ class RemoteApps:
             properties=properties,
             now=self._clock.now(),
         )
+        self._hints.run_has_changed(run_id)
+        return is_held
 
     async def _keep_listening(self, job_id: str, listens: RunMetadata) -> None:
         await self._storage.write(
