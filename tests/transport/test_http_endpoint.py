@@ -46,7 +46,6 @@ from tests.transport.server import Handler, Received, Server, response, serving
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TASK = {"id": "task_1", "name": "t", "noop": False, "status": "WAITING", "attempts": 1, "idempotencyKey": "k" * 64}
-INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
 TASK_2 = {**TASK, "id": "task_2"}
 TENANT = Tenant(
     EnvironmentInfo("env_1", "dev", EnvironmentType.DEVELOPMENT),

@@ -20,7 +20,9 @@ from perdure.protocol.endpoint import (
 from perdure.protocol.execution import JsonText
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from tests.transport.server import response
-from tests.transport.test_http_endpoint import INTEGRATION, asking
+from tests.transport.test_http_endpoint import asking
+
+INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
 
 
 @pytest.mark.parametrize(
