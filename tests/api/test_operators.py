@@ -117,8 +117,8 @@ async def test_a_key_of_another_environment_sees_and_changes_nothing_on_any_rout
             assert answer.status < 500 or answer.code == "no_tunnels", (name, answer)
             assert not any(one in json.dumps(answer.body) for one in ("hello", key_id, task_id)), (name, answer)
             if "{" in route.path and name not in OWN and not route.is_for_owner:
-                # The protocol has a 400 for schedules that are not there (section 4.6).
-                unseen = 400 if route.path.startswith("/api/v1/{endpoint_id}/schedules/") else 404
+                # The protocol has a 400 for schedules and sources that are not there (sections 4.6 and 4.8).
+                unseen = 400 if re.search(r"/{endpoint_id}/(schedules|sources)/", route.path) else 404
                 allowed = {unseen} if kind == "private" or route.allows_public else {403}
                 assert answer.status in allowed, (name, answer)
         assert await state_of(dev) == before

@@ -178,9 +178,9 @@ def test_jobs_of_the_package_itself_are_not_listed(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("PUT", "/api/v2/npm-app/sources/none", {"options": {"event": []}}, 404),
-        ("PUT", "/api/v1/npm-app/sources/none", {"registeredEvents": []}, 404),
-        ("PUT", "/api/v2/other/sources/fake.repo-http-fixed-fake", {"options": {"event": []}}, 404),
+        ("PUT", "/api/v2/npm-app/sources/none", {"options": {"event": []}}, 400),
+        ("PUT", "/api/v1/npm-app/sources/none", {"registeredEvents": []}, 400),
+        ("PUT", "/api/v2/other/sources/fake.repo-http-fixed-fake", {"options": {"event": []}}, 400),
         ("PUT", "/api/v1/webhooks/none", {"active": False}, 404),
         ("PUT", "/api/v1/webhooks/none", {"active": True}, 422),
         ("PUT", "/api/v2/npm-app/triggers/none/registrations/k", None, 404),

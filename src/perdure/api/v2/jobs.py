@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from perdure.api.answers import JsonAnswer
-from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.api.v2.runs import run_message
-from perdure.api.v2.shapes import cancelled_runs, message_answer, not_found
+from perdure.api.v2.shapes import cancelled_runs, message_answer, not_found, unknown_is_a_bad_request
 from perdure.api.v2.tasks import BODY_LIMIT, read_message
 from perdure.errors import NotFoundError
 from perdure.protocol.json_text import JsonText, check
@@ -34,8 +32,6 @@ from perdure.protocol.schedules import CronTiming, IntervalTiming, RegisterSched
 from perdure.protocol.task_waits import InvokeRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from msgspec import UnsetType
     from starlette.responses import Response
 
@@ -95,7 +91,7 @@ async def register_schedule(call: Call) -> Response:
         None if body.account_id is UNSET else body.account_id,
         None if body.metadata is UNSET else JsonText(check(bytes(body.metadata))),
     )
-    with _unknown_is_a_bad_request():
+    with unknown_is_a_bad_request():
         await call.remote.endpoints.check_known(call.part("endpoint_id"))
         made = await call.desk.register_schedule(wanted)
     shown = (
@@ -110,18 +106,10 @@ async def register_schedule(call: Call) -> Response:
 async def unregister_schedule(call: Call) -> Response:
     """Let a dynamic schedule tick no more under a key."""
     unwanted = UnregisterSchedule(call.part("dynamic_id"), call.part("key"))
-    with _unknown_is_a_bad_request():
+    with unknown_is_a_bad_request():
         await call.remote.endpoints.check_known(call.part("endpoint_id"))
         await call.desk.unregister_schedule(unwanted)
     return JsonAnswer(encode_message(OkAnswer()))
-
-
-@contextmanager
-def _unknown_is_a_bad_request() -> Generator[None]:
-    try:
-        yield
-    except NotFoundError as error:
-        raise Refusal(400, error.code, error.message, members={"message": error.message}) from error
 
 
 def _json(text: Raw | UnsetType) -> JsonText:

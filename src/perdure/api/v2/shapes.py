@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 from msgspec import UNSET, Raw
 
 from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal
+from perdure.errors import NotFoundError
 from perdure.protocol.messages.answers import CancelRunsAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.instant import Instant
@@ -15,7 +17,7 @@ from perdure.protocol.messages.run_statuses import JobRunStatusRecord, StatusUpd
 from perdure.protocol.statuses import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from datetime import datetime
 
     from msgspec import Struct, UnsetType
@@ -46,6 +48,15 @@ def cancelled_runs(done: CancelAnswer) -> Response:
 def not_found(sentence: str) -> Refusal:
     """Refuse what is not there, in words that clients of the protocol know."""
     return Refusal(404, "not_found", sentence, members={"message": sentence})
+
+
+@contextmanager
+def unknown_is_a_bad_request() -> Generator[None]:
+    """Answer 400, and what it is, where the protocol has that for what is not there."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise Refusal(400, error.code, error.message, members={"message": error.message}) from error
 
 
 def shown_status(status: RunStatus, *, is_v1: bool) -> RunStatus:

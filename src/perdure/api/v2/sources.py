@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import Route
-from perdure.api.v2.shapes import message_answer, not_found
+from perdure.api.v2.shapes import message_answer, not_found, unknown_is_a_bad_request
 from perdure.api.v2.tasks import read_message
 from perdure.errors import FetchFailedError, NotFoundError, RunError
 from perdure.protocol.json_text import JsonText, check
@@ -114,8 +114,8 @@ async def _update(
     call: Call, options: dict[str, list[str]], secret: str | UnsetType, data: Raw | UnsetType
 ) -> Response:
     remote = _remote(call)
-    source = await _known(
-        remote.sources.update_source(
+    with unknown_is_a_bad_request():
+        source = await remote.sources.update_source(
             remote.environment_no,
             endpoint_id=call.part("endpoint_id"),
             key=call.part("key"),
@@ -123,7 +123,6 @@ async def _update(
             secret=None if secret is UNSET else secret,
             data=None if data is UNSET else JsonText(check(bytes(data))),
         )
-    )
     return message_answer(SourceAnswer(id=source.id, key=source.key))
 
 
@@ -147,12 +146,12 @@ ROUTES = (
     Route(
         method="PUT", path="/api/v2/{endpoint_id}/sources/{key}", handler=update_source,
         summary="Note that a source is registered with its vendor", body=UpdateSourceBody, answer=SourceAnswer,
-        errors=(404,), has_v2_form=True, is_open_ended=True,
+        errors=(400,), has_v2_form=True, is_open_ended=True,
     ),
     Route(
         method="PUT", path="/api/v1/{endpoint_id}/sources/{key}", handler=update_source_v1,
         summary="Note the same as older clients say it", body=UpdateSourceBodyV1, answer=SourceAnswer,
-        errors=(404,), has_v2_form=True, is_open_ended=True,
+        errors=(400,), has_v2_form=True, is_open_ended=True,
     ),
     Route(
         method="PUT", path="/api/v1/webhooks/{key}", handler=update_webhook,
