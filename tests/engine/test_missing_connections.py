@@ -91,6 +91,26 @@ async def test_an_app_is_told_in_the_end_though_the_event_could_not_be_sent_at_f
         assert len(await events(it, MISSING)) == 1
 
 
+async def test_a_connection_that_comes_before_apps_are_told_that_it_is_missing_is_not_told_of(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        tell, come = it.node.connections.missing.tell_missing, list[str]()
+
+        async def tells_late(*args: Any, **options: Any) -> None:
+            if not come:
+                come.append(await connect(it, "just come"))
+            await tell(*args, **options)
+
+        monkeypatch.setattr(it.node.connections.missing, "tell_missing", tells_late)
+        assert (await it.ended(await sent(it))).status is RunStatus.SUCCESS
+        assert await events(it, MISSING) == []
+        # Nothing is left of it that would keep a later one from being told.
+        await it.platform.delete_connection(come[0])
+        await waits(it)
+        assert len(await events(it, MISSING)) == 1
+
+
 async def test_what_a_node_that_died_has_not_told_is_told_by_the_next(
     storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

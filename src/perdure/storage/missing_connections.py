@@ -29,12 +29,16 @@ class MissingRow(Struct, frozen=True, gc=False):
 async def note(
     tx: Session, environment_no: int, *, account_id: str | None, missing: Sequence[tuple[str, str]], now: datetime
 ) -> list[MissingRow]:
-    """Note that connections of an account are missing: to each integration, with the id that it gets if it is new."""
+    """Note that connections of an account are missing: to each integration, with the id that it gets if it is new.
+
+    Returns:
+        Those that are missing; not those that have come since it was looked.
+    """
     rows = [
         await tx.one("note_missing_connection", environment_no, id, integration, account_id or "", to_ms(now))
         for integration, id in missing
     ]
-    return [_read(row) for row in rows]
+    return [_read(row) for row in rows if row is not None]
 
 
 async def list_told(

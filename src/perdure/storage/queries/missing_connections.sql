@@ -1,7 +1,9 @@
 -- name: note_missing_connection
--- Note that a connection is missing, unless that is known; one that was there meanwhile is missing anew.
+-- Note that a connection is missing, unless that is known, or it has come; one that was there meanwhile is missing anew.
 INSERT INTO missing_connections (environment_no, id, integration, account_id, created_at)
-VALUES (:environment_no, :id, :integration, :account_id, :now)
+SELECT :environment_no, :id, :integration, :account_id, :now WHERE NOT EXISTS (
+  SELECT 1 FROM connections
+  WHERE environment_no = :environment_no AND integration = :integration AND account_id = :account_id)
 ON CONFLICT (environment_no, integration, account_id) DO UPDATE SET
   id = CASE WHEN is_resolved THEN excluded.id ELSE id END,
   is_told = CASE WHEN is_resolved THEN 0 ELSE is_told END,
