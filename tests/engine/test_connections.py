@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from perdure.engine.results import Unconnected
-from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
+from perdure.errors import InvalidArgumentError, NotFoundError, StorageError, ValueTooLargeError
 from perdure.protocol.connections import Credential, NewConnection
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
@@ -200,6 +200,29 @@ async def test_runs_that_wait_outlive_a_node_and_go_on_when_their_job_no_longer_
     async with world(storage, app.job("posts", posts), seed=2) as it:
         assert (await it.ended(run.id)).status is RunStatus.SUCCESS
         assert given(app) == [{}]
+
+
+async def test_runs_that_wait_look_again_in_the_end_though_the_database_failed_when_their_app_came_back(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await start(storage, hosting(app, chat="slack"), seed=1)
+    run = await waits(first)
+    await kill(first)
+    app.clock.advance(60)  # type: ignore[attr-defined]
+    async with world(storage, ScriptedApp(app.clock, endpoint_id="other"), seed=2) as it:
+        recheck, failures = it.node.connections.recheck, [StorageError("busy")]
+
+        async def fails_once(environment_no: int) -> None:
+            if failures:
+                raise failures.pop()
+            await recheck(environment_no)
+
+        monkeypatch.setattr(it.node.connections, "recheck", fails_once)
+        app.job("posts", posts).platform = it.platform
+        with pytest.raises(StorageError):
+            await it.node.add(app)
+        await it.node.add(app)
+        assert (await it.ended(run.id)).status is RunStatus.SUCCESS
 
 
 async def test_an_app_that_is_asked_anew_and_wants_the_same_lets_no_run_look_again(

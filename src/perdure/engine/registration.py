@@ -50,6 +50,7 @@ class Registration:
         self._hints = hints
         self._said: dict[tuple[int, str], tuple[str, ...]] = {}
         self._connections = connections
+        self._unchecked: set[int] = set()
 
     async def register(self, environment_no: int, endpoint: Endpoint) -> Index:
         """Store what an app declares, in place of what it declared before, and execute its jobs from now on.
@@ -84,7 +85,9 @@ class Registration:
         try:
             stored = await self._storage.write(store_index, environment_no, index, now=self._clock.now())
             credentials = _credentials(index, stored.jobs)
-            has_changed = directory.wants_others(stored.jobs, credentials)
+            if directory.wants_others(stored.jobs, credentials):
+                # Until it is done: the app wants the same when it is asked anew because this has failed.
+                self._unchecked.add(environment_no)
             directory.host(
                 environment_no, endpoint, endpoint_id=index.endpoint_id, jobs=stored.jobs, limits=stored.limits,
                 http_keys=[one.key for one in index.http_endpoints if one.enabled], credentials=credentials,
@@ -95,8 +98,9 @@ class Registration:
         # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
         await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
         await self._wake_schedules(environment_no)
-        if has_changed:
+        if environment_no in self._unchecked:
             await self._connections.recheck(environment_no)
+            self._unchecked.discard(environment_no)
         self._hints.run_is_in_line()
         self._hints.notifications.set()
         return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
