@@ -114,10 +114,13 @@ def test_a_run_that_takes_its_app_along_each_time_is_put_into_quarantine(tmp_pat
         assert pair.lines(1) == ["dies"] * 2
 
 
-def test_a_run_that_is_cancelled_is_stopped_in_its_worker_at_once(tmp_path: Path) -> None:
-    with Pair(tmp_path, is_worker=True) as pair:
+@pytest.mark.parametrize("is_worker", [False, True], ids=["app", "worker"])
+def test_a_run_that_is_cancelled_is_stopped_at_once_where_it_is_executed(tmp_path: Path, *, is_worker: bool) -> None:
+    with Pair(tmp_path, is_worker=is_worker) as pair:
         run_id = pair.api.invoke("endless")
         pair.lines(1, "endless begins")
+        # From then on its code asks nothing of the server.
+        pair.api.at_work(run_id)
 
         assert pair.api.ask("POST", f"/api/v1/runs/{run_id}/cancel").status == 200
 

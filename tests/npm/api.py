@@ -93,6 +93,13 @@ class Api:
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
+    def at_work(self, run_id: str) -> None:
+        """Wait until it is stored that a task of a run is at work."""
+        deadline = time.monotonic() + PATIENCE
+        while all(task["status"] != "RUNNING" for task in self.ask("GET", f"/api/runs/{run_id}?take=50").body["tasks"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     def url_of(self, key: str) -> str:
         """Where the requests of an HTTP endpoint of the app go."""
         (url,) = [one["url"] for one in self.ask("GET", "/api/http-endpoints").body if one["id"] == key]

@@ -8,9 +8,7 @@ KILLS = "kills the node together with its jobs, at a point of their code; tests/
 MOVED_CLOCK = "moves the node's clock by hand, which perdure.testing does with a node in its process"
 OWN_SETTING = "is about a setting of an embedded node; everything here runs with it, or without it"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
-NOT_TOLD = (
-    "an execution behind HTTP, other than in a worker, is not told at work of waits that end, or of its cancellation"
-)
+NOT_TOLD = "an execution behind HTTP, other than in a worker, is not told of waits that end while it is at work"
 V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that there is no such job"
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
@@ -28,7 +26,6 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_hooks", "test_a_client_that_is_started_takes_no_hooks"): NOT_STARTED,
     ("test_http_endpoints", "test_an_endpoint_is_defined_before_its_client_is_started"): NOT_STARTED,
     ("test_invoke_and_wait", "test_a_run_that_has_ended_lets_its_branch_go_on_while_another_works"): NOT_TOLD,
-    ("plain/test_interrupts", "test_a_run_that_is_cancelled_while_it_waits_for_a_thread_never_starts"): NOT_TOLD,
     ("test_invoking", "test_a_client_is_started_once_at_a_time_and_again_afterwards"): NOT_STARTED,
     ("test_invoking", "test_calls_of_a_client_that_is_not_started_say_so"): NOT_STARTED,
     ("test_invoking", "test_a_job_that_invokes_an_unknown_one_is_told_the_nearest_name"): V2_WORDS,

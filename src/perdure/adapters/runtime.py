@@ -123,7 +123,8 @@ class Runtime:
         epoch = body.epoch if is_native and body.epoch is not UNSET else None
         has_all = epoch is not None and body.stored_tasks is not UNSET
         work = self._works.get(body.run.id)
-        if work is not None and has_all and request.is_complete and epoch is not None and work.may_be(epoch):
+        may_go_on = has_all and request.is_complete
+        if work is not None and may_go_on and epoch is not None and work.may_be(epoch, request.run.started_at):
             work.go_on_as(epoch, limit_ms=limit_ms)
             self.host.resolve(body.run.id, work.execution.number, request.tasks)
         else:
@@ -153,7 +154,7 @@ class Runtime:
             execution.tasks.update(kept)
         self.platform.take_up(execution)
         result = asyncio.get_running_loop().create_task(self.host.execute(request))
-        work = self._works[run_id] = Work(execution, result)
+        work = self._works[run_id] = Work(execution, result, request.run.started_at)
         if execution.has_all and self._outlives_servers:
             execution.doubt = lambda: work.watch(self._look, self._drop)
         result.add_done_callback(lambda _: self._is_over(execution))
@@ -187,9 +188,10 @@ class Runtime:
 
     def _drop(self, work: Work) -> None:
         """End an execution that the server has no use for."""
-        self._forget(work)
-        work.give_up()
-        self.host.abort(work.execution.run_id, "the server executes the run elsewhere, or no more")
+        run_id = work.execution.run_id
+        # One that is over already must not take the next one of its run along.
+        if self._works.get(run_id) is work:
+            self._abort(run_id, "the server executes the run elsewhere, or no more")
 
     def _forget(self, work: Work) -> None:
         if self._works.get(work.execution.run_id) is work:

@@ -15,6 +15,7 @@ from perdure.protocol.execution import Abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from perdure.protocol.execution import ExecutionResult
     from perdure.protocol.platform import RunAnswer
@@ -35,25 +36,32 @@ class Work:
     Args:
         execution: What is known of it beside its code.
         result: What it comes to.
+        started_at: When its run was started: anew if that was cancelled and goes on.
 
     Attributes:
         is_given_up: Whether it must not go on.
     """
 
-    def __init__(self, execution: WireExecution, result: asyncio.Task[ExecutionResult]) -> None:
+    def __init__(self, execution: WireExecution, result: asyncio.Task[ExecutionResult], started_at: datetime) -> None:
         self.execution = execution
         self.result = result
+        self._started_at = started_at
         self.is_given_up = False
         self._watch: asyncio.Task[None] | None = None
 
-    def may_be(self, epoch: int) -> bool:
+    def may_be(self, epoch: int, started_at: datetime) -> bool:
         """Whether the run's execution of that number can be this one: it is the next, and no other has come between.
 
         A server that waits for this one and asks for the next all the same has done with it: the run was cancelled, and
-        goes on.
+        goes on. So it does if the run was started again.
+
+        Args:
+            epoch: The number.
+            started_at: When the run was started.
         """
         is_attended = self._watch is None
-        if is_attended or self.is_given_up or self.execution.epoch is None or epoch != self.execution.epoch + 1:
+        is_next = self.execution.epoch is not None and epoch == self.execution.epoch + 1
+        if is_attended or self.is_given_up or not is_next or started_at != self._started_at:
             return False
         result = self.result
         if not result.done():
@@ -79,7 +87,7 @@ class Work:
             look: Looks the run up.
             end: Ends it.
         """
-        if self._watch is None and not self.is_given_up:
+        if self._watch is None:
             self._watch = asyncio.get_running_loop().create_task(self._keep(look, end))
 
     async def close(self) -> None:
@@ -92,22 +100,24 @@ class Work:
     async def _keep(self, look: Callable[[str], Awaitable[RunAnswer]], end: Callable[[Work], None]) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + UNATTENDED_SECONDS
-        pause, seen = _FIRST_PAUSE, 0
-        while seen < _SURE and loop.time() < until:
+        # A server that hangs up may have taken the run away: it knows that at once.
+        pause, seen = 0.0, 0
+        while seen < _SURE and loop.time() < until and not self.is_given_up:
             await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause = min(max(pause * 1.5, _FIRST_PAUSE), _LONGEST_PAUSE)
+            found = await self._is_taken_away(look)
             # The next execution may be on its way here when it is seen first.
-            seen = seen + 1 if await self._is_taken_away(look) else 0
+            seen = seen + found if found else 0
         end(self)
         await asyncio.gather(self.result, return_exceptions=True)
 
-    async def _is_taken_away(self, look: Callable[[str], Awaitable[RunAnswer]]) -> bool:
-        """Whether the run is executed elsewhere, or no more; no, if the server does not say."""
+    async def _is_taken_away(self, look: Callable[[str], Awaitable[RunAnswer]]) -> int:
+        """How sure it is that the run is executed elsewhere, or no more; 0, if the server does not say."""
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 run = await look(self.execution.run_id)
         except NotFoundError:
-            return True
+            return 1
         except (PerdureError, TimeoutError):
-            return False
-        return run.status.is_final or run.executions > (self.execution.epoch or 0)
+            return 0
+        return _SURE if run.status.is_final else int(run.executions > (self.execution.epoch or 0))

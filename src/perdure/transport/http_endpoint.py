@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, NotFoundError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
@@ -83,6 +87,26 @@ class ProcessLostError(FetchFailedError):
     """What executed a run has died while it did so."""
 
 
+class AtWork(Struct, eq=False):
+    """An execution that an app has been asked for.
+
+    Attributes:
+        epoch: Its number.
+        scope: Where its answer is waited for.
+        taken_away: Why it is not waited for any more.
+    """
+
+    epoch: int
+    scope: asyncio.Timeout
+    taken_away: str | None = None
+
+    def take_away(self, reason: str) -> None:
+        """Wait for the answer no more: its connection is closed."""
+        if self.taken_away is None:
+            self.taken_away = reason
+            self.scope.reschedule(-inf)
+
+
 class HttpEndpoint:
     """Speaks to an app of the v2 protocol.
 
@@ -120,7 +144,7 @@ class HttpEndpoint:
         self._kept = None if keepers is None else KeptRuns(keepers, monotonic)
         self._preprocessing = None if keeps is None else Preprocessing(link, keeps)
         # By run, the newest execution at work.
-        self._epochs: dict[str, int] = {}
+        self._at_work: dict[str, AtWork] = {}
         self.limit = ChunkLimit()
         self._known: dict[str, RunMetadata] = {}
 
@@ -236,14 +260,19 @@ class HttpEndpoint:
             keeper = kept.worker_id
         else:
             return Abandoned(_GONE, immediate=True)
-        self._epochs[run_id] = request.epoch
+        at_work = self._at_work[run_id] = AtWork(request.epoch, asyncio.timeout(None))
         try:
-            if self._preprocessing is None:
-                return await self._execute(request, keeper)
-            return await self._preprocess(request, keeper, self._preprocessing)
+            async with at_work.scope:
+                if self._preprocessing is None:
+                    return await self._execute(request, keeper)
+                return await self._preprocess(request, keeper, self._preprocessing)
+        except TimeoutError:
+            if at_work.taken_away is None:
+                raise
+            return Abandoned(at_work.taken_away)
         finally:
-            if self._epochs.get(run_id) == request.epoch:
-                del self._epochs[run_id]
+            if self._at_work.get(run_id) is at_work:
+                del self._at_work[run_id]
 
     async def _preprocess(
         self, request: ExecutionRequest, keeper: str | None, preprocessing: Preprocessing
@@ -340,7 +369,8 @@ class HttpEndpoint:
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
         """Tell a worker of waits that are over; an app behind a URL cannot be told, and is put right by the engine."""
-        if self._kept is None or self._epochs.get(run_id) != epoch:
+        at_work = self._at_work.get(run_id)
+        if self._kept is None or at_work is None or at_work.epoch != epoch:
             return False
         return self._kept.resolve(run_id, epoch, [known_task(task) for task in tasks])
 
@@ -360,11 +390,18 @@ class HttpEndpoint:
         self._link.check(answer)
 
     def abort(self, run_id: str, reason: str) -> None:
-        """Have workers stop a run, or forget it; an app behind a URL learns from its next call that it has lost it."""
+        """Have workers stop a run, or forget it; hang up on an app of perdure's behind a URL, which looks why then.
+
+        Any other app behind a URL learns from its next call that it has lost the run.
+        """
         if self._preprocessing is not None:
             self._preprocessing.abort(run_id)
-        if self._kept is not None and (self._kept.drop(run_id) is not None or run_id in self._epochs):
-            self._kept.abort(run_id)
+        at_work = self._at_work.get(run_id)
+        if self._kept is not None:
+            if self._kept.drop(run_id) is not None or at_work is not None:
+                self._kept.abort(run_id)
+        elif at_work is not None and self._link.is_native:
+            at_work.take_away(reason)
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
         """Have the app answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).
