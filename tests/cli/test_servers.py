@@ -131,6 +131,20 @@ def test_the_key_that_is_given_to_a_server_is_of_the_environment_that_its_option
         process.communicate(timeout=30)
 
 
+def test_a_worker_writes_its_log_as_a_server_does(perdure: Commands) -> None:
+    (perdure.folder / "app.py").write_text("from perdure import Client\n\nclient = Client(id='shop')\n")
+    nowhere = {"PERDURE_API_URL": "http://127.0.0.1:1", "PERDURE_API_KEY": "tr_dev_given0given0given"}
+    process = perdure.begin("worker", "app.py", PERDURE_LOG_FORMAT="json", **nowhere)
+    try:
+        assert process.stderr is not None
+        line = json.loads(process.stderr.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert (line["level"], line["logger"]) == ("warning", "perdure.adapters.worker")
+    assert "Connection refused" in line["message"]
+
+
 @pytest.mark.parametrize("variable", ["PERDURE_METRICS_KEY", "PERDURE_SECRET_KEY"])
 def test_a_server_with_a_secret_that_is_too_short_does_not_start(perdure: Commands, variable: str) -> None:
     refused = perdure("serve", "--port", "0", PERDURE_API_KEY="tr_dev_given0given0given", **{variable: "short"})

@@ -33,11 +33,15 @@ def run_worker(
     from perdure.cli.output import Output
     from perdure.cli.target import find_client, load_module, parse_target
     from perdure.config.env_files import with_env_files
+    from perdure.config.logs import load_log_settings
+    from perdure.server.logs import set_up_logging
 
     os.environ.update(with_env_files(os.environ, Path.cwd()))
     found = parse_target(target, folder=Path.cwd())
     client: Client = find_client(load_module(found), found)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not logging.getLogger().handlers:
+        # An app that has set up its own log has it.
+        set_up_logging(load_log_settings())
     out = Output(as_json=form.json)
 
     def is_ready(worker_id: str, url: str, jobs: int) -> None:
