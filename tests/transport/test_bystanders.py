@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -62,3 +63,23 @@ async def test_a_proxy_that_takes_no_body_of_that_size_fails_the_run_with_what_t
         result = await endpoint.execute(REQUEST)
     assert isinstance(result, Failed)
     assert "client_max_body_size 16m" in result.error.message
+
+
+async def test_the_log_says_once_that_an_app_has_gone_and_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    there, away = response(b'{"status":"SUCCESS"}'), response(b"<html>", status="502 Bad Gateway")
+    # An execution that is answered by a proxy is followed by a ping.
+    answers = [there, away, away, away, away, there, there]
+
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers.pop(0))
+        await writer.drain()
+
+    async with asking(answer) as (endpoint, _, _):
+        for _ in range(5):
+            await endpoint.execute(REQUEST)
+    assert answers == []
+    assert [(record.levelname, record.getMessage().partition(",")[0]) for record in caplog.records] == [
+        ("WARNING", "The app shop is not there"),
+        ("INFO", "The app shop is there again."),
+    ]

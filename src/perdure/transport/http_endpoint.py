@@ -50,6 +50,7 @@ from perdure.transport.kept_runs import KeptRuns
 from perdure.transport.native_results import read_result
 from perdure.transport.platform_timeouts import is_platform_timeout
 from perdure.transport.preprocessing import Preprocessing
+from perdure.transport.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,7 +74,6 @@ PROBE_SECONDS: Final = 150.0
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
-_NOBODY: Final = "Connection could not be established to the endpoint ({url})"
 _NO_PING: Final = (
     "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
 )
@@ -147,6 +147,7 @@ class HttpEndpoint:
         self._at_work: dict[str, AtWork] = {}
         self.limit = ChunkLimit()
         self._known: dict[str, RunMetadata] = {}
+        self._presence = Presence(self.id)
 
     @property
     def url(self) -> str:
@@ -305,6 +306,7 @@ class HttpEndpoint:
         # What all of an app's answers say that is perdure's cannot be missing.
         is_foreign = self.is_signed and is_bystander(answer, is_native=True)
         if 200 <= answer.status < 300 and not is_foreign:
+            self._presence.note_there()
             await self._learn(request.job.id, answer)
             result = self._read(answer)
             self._note_keeper(request, result, answer)
@@ -313,8 +315,15 @@ class HttpEndpoint:
             return Abandoned(_GONE, immediate=True)
         took_ms = (self._monotonic() - began) * 1000
         if may_be_gone(answer, is_native=self.is_signed) and not await self._is_there():
-            return Abandoned(f"{_NOBODY.format(url=self.url)}: status {answer.status}", no_code=True)
+            return self._nobody(f": status {answer.status}")
+        self._presence.note_there()
         return await self._refused(answer, took_ms=took_ms)
+
+    def _nobody(self, how: str = "") -> ExecutionResult:
+        """Say that nobody is there: that is no failure of the run, which waits until the app is back."""
+        said = f"Connection could not be established to the endpoint ({self.url}){how}"
+        self._presence.note_away(said)
+        return Abandoned(said, no_code=True)
 
     async def _is_there(self) -> bool:
         """Look whether the app answers, and not only what stands before it."""
@@ -338,8 +347,7 @@ class HttpEndpoint:
                 return Abandoned(f"the connection to {self.url} ended in the midst of the execution", lost=True)
             if is_no_answer(error):
                 return Abandoned(error.message, limit=FAILURE_LIMIT)
-        # Nobody answers: that is no failure of the run, which waits until the app is back.
-        return Abandoned(_NOBODY.format(url=self.url), no_code=True)
+        return self._nobody()
 
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:

@@ -108,7 +108,7 @@ class NodeLink:
     async def _until_answered(
         self, attempt: Callable[[Target], Awaitable[tuple[NodeReply, T]]], request: NodeRequest, *, longer: float = 0
     ) -> tuple[NodeReply, T]:
-        problem, pause = "It does not answer.", _FIRST_PAUSE
+        problem, pause = "Nothing has come back so far.", _FIRST_PAUSE
         limit = asyncio.timeout(self._patience + longer)
         try:
             async with limit:
