@@ -13,6 +13,7 @@ V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
 ASKED = "an app behind HTTP that is declared wrongly is found out when the server asks it; a worker refuses to begin"
+WITHOUT = "a server takes an app in without a schedule that cannot be, and says so; tests/engine/test_registration.py"
 BEFORE_INDEX = "a server may act by what an app declared last, until the app has registered anew"
 
 REASONS: dict[tuple[str, str | None], str] = {
@@ -36,6 +37,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_missing_code", "test_a_job_cannot_be_added_to_a_client_that_is_started"): NOT_STARTED,
     ("test_random_crashes", None): KILLS,
     ("test_results", "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run"): ASKED,
+    ("test_schedules", "test_an_app_with_a_cron_that_fires_too_seldom_does_not_start"): WITHOUT,
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_the_statuses_of_a_run_without_an_id_are_not_found"): NO_PART,
