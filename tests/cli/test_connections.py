@@ -38,6 +38,12 @@ def test_the_token_that_is_given_is_the_one_that_an_app_reads(perdure: Commands)
             assert json.loads(answer.read()) == {"type": "oauth2", "accessToken": TOKEN}
 
 
+def test_a_token_may_stand_in_a_file_of_the_folder(perdure: Commands) -> None:
+    (perdure.folder / ".env").write_text(f"SLACK_TOKEN={TOKEN}\n")
+    assert perdure("connections", "add", "slack", "--token-from", "SLACK_TOKEN").status == 0
+    assert [row[1] for row in perdure("connections", "list").rows] == ["slack"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "given", "says"),
     [

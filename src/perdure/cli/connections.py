@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Literal
 
@@ -98,10 +97,11 @@ def remove_connection(id: str, /, *, common: Common = COMMON) -> int:
 
 def _read_token(variable: str | None) -> str:
     """Read a token from where no list of processes and no history of a shell shows it."""
+    from perdure.cli.connect import surroundings
     from perdure.errors import InvalidArgumentError
 
     if variable is not None:
-        token = os.environ.get(variable, "")
+        token = surroundings().get(variable, "")
         if not token:
             raise InvalidArgumentError(f"The environment variable {variable!r:.80} is not set, or is empty.")
         return token
