@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, NotFoundError, RunError
+from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
-from perdure.protocol.messages.delivery import (
-    Delivery,
-    SourceDelivery,
-    SourceDeliveryAnswer,
-    WebhookDelivery,
-    WebhookDeliveryAnswer,
-    write_delivery_headers,
-)
 from perdure.protocol.messages.endpoints import ProbeBody
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.protocol.messages.headers import (
@@ -31,18 +23,15 @@ from perdure.protocol.messages.headers import (
     Action,
 )
 from perdure.protocol.messages.indexing import IndexAnswer
-from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
 from perdure.transport.app_link import (
-    ACTION_SECONDS,
     EXECUTION_SECONDS,
     WRONG_KEY,
     AppLink,
-    decode_object,
     message_of,
 )
+from perdure.transport.asked_app import AskedApp
 from perdure.transport.bystanders import TOO_LARGE, is_bystander, may_be_gone, too_large
 from perdure.transport.chunk_limit import LONGEST_MS, ChunkLimit
-from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.endpoint_index import index_of, issue_of_job
 from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body, known_task, resumed_body
@@ -57,16 +46,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.endpoint import Index
-    from perdure.protocol.execution import ExecutionRequest, JsonText, TaskState
+    from perdure.protocol.execution import ExecutionRequest, TaskState
     from perdure.protocol.outbound import OutboundResponse
-    from perdure.protocol.received import GivenResponse, ReceivedRequest
     from perdure.transport.kept_runs import Keepers
     from perdure.transport.preprocessing import Keeps
-
-T = TypeVar("T")
-
-WEBHOOK_SECONDS: Final = 120.0
-"""How long it may take to answer to a request of a webhook: meanwhile it sends events."""
 
 PROBE_SECONDS: Final = 150.0
 """How long it may take to answer to a probe, which waits 120 s by itself."""
@@ -74,11 +57,7 @@ PROBE_SECONDS: Final = 150.0
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
-_NO_PING: Final = (
-    "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
-)
 _OK: Final = 200
-_NOT_FOUND: Final = 404
 _GONE: Final = "the suspended run is no longer kept in memory"
 _LOST: Final = "the run was lost before it was executed"
 
@@ -107,7 +86,7 @@ class AtWork(Struct, eq=False):
             self.scope.reschedule(-inf)
 
 
-class HttpEndpoint:
+class HttpEndpoint(AskedApp):
     """Speaks to an app of the v2 protocol.
 
     Args:
@@ -135,8 +114,7 @@ class HttpEndpoint:
         keepers: Keepers | None = None,
         keeps: Keeps | None = None,
     ) -> None:
-        self.id = link.endpoint_id
-        self._link = link
+        super().__init__(link)
         self._now = now
         self._monotonic = monotonic
         self._listens = listens
@@ -148,65 +126,6 @@ class HttpEndpoint:
         self.limit = ChunkLimit()
         self._known: dict[str, RunMetadata] = {}
         self._presence = Presence(self.id)
-
-    @property
-    def url(self) -> str:
-        """Where it is: where it was, or where that has led to."""
-        return self._link.url
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether that has led elsewhere."""
-        return self._link.has_moved
-
-    @property
-    def version(self) -> str:
-        """The version of the protocol that its last answer names, or ``unknown``."""
-        return self._link.version
-
-    @property
-    def sdk_version(self) -> str | None:
-        """The version of its SDK that its last answer names, if it does."""
-        return self._link.sdk_version
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether requests to it are signed."""
-        return self._link.is_signed
-
-    async def ping(self) -> None:
-        """Ask whether the app is there, and is the one that is meant.
-
-        Raises:
-            FetchFailedError: It is not; the message says what it answered.
-        """
-        try:
-            answer = await self._link.find(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
-        except (FetchFailedError, FetchTimeoutError) as error:
-            # Clients ask again as long as they read this.
-            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
-        self._link.check(answer)
-        said = decode_object(answer.body)
-        if not isinstance(said.get("ok"), bool):
-            raise FetchFailedError(_NO_PING)
-        if not said["ok"]:
-            raise FetchFailedError(f"Endpoint {self.url} responded with error: {said.get('error')}")
-
-    async def validate(self) -> str:
-        """Ask the app for its id.
-
-        Raises:
-            FetchFailedError: It does not say.
-        """
-        try:
-            answer = await self._link.find(Action.VALIDATE)
-        except (FetchFailedError, FetchTimeoutError) as error:
-            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
-        self._link.check(answer)
-        said = decode_object(answer.body).get("endpointId")
-        if not isinstance(said, str):
-            raise FetchFailedError(_NO_PING)
-        return said
 
     async def index(self) -> Index:
         """List what the app declares.
@@ -382,21 +301,6 @@ class HttpEndpoint:
             return False
         return self._kept.resolve(run_id, epoch, [known_task(task) for task in tasks])
 
-    async def notify(self, job_id: str, notification: JsonText) -> None:
-        """Tell the app that a run of a job has ended (v2 protocol, section 3.13).
-
-        Raises:
-            NotFoundError: Nobody answers, or the app has no such job.
-            FetchFailedError: It answers that it failed.
-        """
-        try:
-            answer = await self._link.post(Action.RUN_NOTIFICATION, body=notification.encode())
-        except FetchFailedError as error:
-            raise NotFoundError(f"Nobody answers at {self.url}: {error.message}") from error
-        if answer.status == _NOT_FOUND:
-            raise NotFoundError(message_of(answer) or f"{self.url} knows nothing of job {job_id!r}.")
-        self._link.check(answer)
-
     def abort(self, run_id: str, reason: str) -> None:
         """Have workers stop a run, or forget it; hang up on an app of perdure's behind a URL, which looks why then.
 
@@ -410,58 +314,6 @@ class HttpEndpoint:
                 self._kept.abort(run_id)
         elif at_work is not None and self._link.is_native:
             at_work.take_away(reason)
-
-    async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
-        """Have the app answer a request to one of its HTTP endpoints (v2 protocol, section 3.10).
-
-        Raises:
-            FetchFailedError: It does not say what to answer.
-        """
-        delivery = Delivery(key=key, **delivered(request))
-        action = Action.DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE
-        return response_of(await self._deliver(action, delivery, request.body))
-
-    async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
-        """Have the app make events of a request (v2 protocol, section 3.9).
-
-        Raises:
-            FetchFailedError: It does not.
-        """
-        said = await self._deliver(Action.DELIVER_HTTP_SOURCE_REQUEST, delivery, body)
-        return self._read_answer(said, SourceDeliveryAnswer)
-
-    async def deliver_webhook(self, delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
-        """Have the app verify a request and send the events that it is (v2 protocol, section 3.11).
-
-        Raises:
-            FetchFailedError: It does not.
-        """
-        said = await self._deliver(Action.DELIVER_WEBHOOK_REQUEST, delivery, body, timeout=WEBHOOK_SECONDS)
-        return self._read_answer(said, WebhookDeliveryAnswer)
-
-    async def initialize_trigger(self, body: InitializeTriggerBody) -> RegisterTriggerBody:
-        """Have the app say what a registration with a dynamic trigger listens to (v2 protocol, section 3.8).
-
-        Raises:
-            FetchFailedError: It does not.
-        """
-        answer = await self._link.post(Action.INITIALIZE_TRIGGER, body=encode_message(body))
-        self._link.check(answer)
-        return self._read_answer(answer.body, RegisterTriggerBody)
-
-    def _read_answer(self, body: bytes, kind: type[T]) -> T:
-        try:
-            return decode_message(body, kind)
-        except (JsonError, MessageShapeError) as error:
-            raise FetchFailedError(f"The answer of {self.url} cannot be read. {error.message}") from error
-
-    async def _deliver(
-        self, action: Action, delivery: Delivery, body: bytes, *, timeout: float = ACTION_SECONDS
-    ) -> bytes:
-        headers = (*write_delivery_headers(delivery).items(), ("Content-Type", "application/octet-stream"))
-        answer = await self._link.post(action, body=body, headers=headers, timeout=timeout, kind=None)
-        self._link.check(answer)
-        return answer.body
 
     def _read(self, answer: OutboundResponse) -> ExecutionResult:
         try:
