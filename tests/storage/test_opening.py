@@ -74,3 +74,23 @@ print(*sys.modules)
     before, after = (set(line.split()) for line in finished.stdout.splitlines())
     assert before.isdisjoint({"apsw", "perdure.storage.sqlite"})
     assert after >= {"apsw", "perdure.storage.sqlite"}
+
+
+def mode_of(file: Path) -> str:
+    return oct(file.stat().st_mode & 0o777)
+
+
+async def test_a_new_database_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "perdure.db"
+    storage = open_storage(f"sqlite:///{path}")
+    modes = {name: mode_of(tmp_path / name) for name in ("perdure.db", "perdure.db-wal", "perdure.db-shm")}
+    await storage.close()
+    assert set(modes.values()) == {"0o600"}
+
+
+async def test_a_database_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "perdure.db"
+    path.touch(mode=0o640)
+    path.chmod(0o640)
+    await open_storage(f"sqlite:///{path}").close()
+    assert mode_of(path) == "0o640"

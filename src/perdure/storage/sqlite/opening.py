@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -88,7 +89,21 @@ def named_queries() -> Mapping[str, str]:
     return load_queries(PORTABLE, files("perdure.storage.sqlite") / "queries")
 
 
+def _make_private(path: Path) -> None:
+    """Make the file of a new database, for its owner alone: payloads and results stand in it, in clear.
+
+    What SQLite makes beside it has the same mode. A file that is there keeps its own.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise translate_os_error(error, path) from error
+
+
 def _open_locked(path: Path, lock: OwnerLock, queries: Mapping[str, str], limits: Limits) -> SqliteFile:
+    _make_private(path)
     connection = connect_writer(path)
     try:
         migrate(connection)
