@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from perdure.protocol.messages.auth import ConnectionAuth
-from perdure.protocol.messages.events import ApiEventLog
 from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, KnownTask, RunJobBody
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask
 from perdure.protocol.messages.tenancy import (
-    AccountReference,
-    EnvironmentReference,
-    JobReference,
-    OrganizationReference,
     ProjectReference,
     SourceReference,
 )
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.protocol.operation_bounds import FETCH, FETCH_RESPONSE, POLL
 from perdure.protocol.statuses import TaskStatus
+from perdure.transport.run_members import raw_or_unset, run_members
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,32 +69,19 @@ def execution_body(
         told["yielded_executions"] = list(request.yielded)
         told["run_chunk_execution_limit"] = UNSET if limit_ms is None else limit_ms
         told["auto_yield_config"] = _THRESHOLDS
-    event, tenant = request.event, request.tenant
-    environment, organization, project = tenant.environment, tenant.organization, tenant.project
+    project = request.tenant.project
     return RunJobBody(
-        event=ApiEventLog(
-            id=event.id,
-            name=event.name,
-            payload=Raw(event.payload.encode()),
-            context=Raw(event.context.encode()),
-            timestamp=Instant.of(event.timestamp),
-        ),
-        job=JobReference(id=request.job.id, version=request.job.version),
+        **run_members(request),
         run=ExecutedRun(
             id=request.run.id,
             is_test=request.run.is_test,
             is_retry=is_native and request.run.is_retry,
             started_at=Instant.of(request.run.started_at if is_native else now),
         ),
-        environment=EnvironmentReference(id=environment.id, slug=environment.slug, type=environment.type),
-        organization=OrganizationReference(id=organization.id, slug=organization.slug, title=organization.title),
         project=ProjectReference(id=project.id, slug=project.slug, name=project.name),
-        account=UNSET
-        if request.account is None
-        else AccountReference(id=request.account.id, metadata=_raw(request.account.metadata)),
         source=UNSET
         if request.source is None
-        else SourceReference(id=request.source.id, metadata=_raw(request.source.metadata)),
+        else SourceReference(id=request.source.id, metadata=raw_or_unset(request.source.metadata)),
         connections=UNSET
         if request.credentials is None
         else {key: connection_auth(one) for key, one in request.credentials.items()},
@@ -138,7 +121,7 @@ def known_task(task: TaskState) -> KnownTask:
         attempts=task.attempts,
         parent_id=UNSET if task.parent_id is None else task.parent_id,
         delay_until=UNSET if task.delay_until is None else Instant.of(task.delay_until),
-        output=_raw(text),
+        output=raw_or_unset(text),
     )
 
 
@@ -199,7 +182,7 @@ def _cached(task: TaskState) -> CachedTask:
         idempotency_key=task.key,
         status=task.status,
         noop=task.noop,
-        output=_raw(task.output),
+        output=raw_or_unset(task.output),
         parent_id=task.parent_id,
     )
 
@@ -209,7 +192,3 @@ def _size(text: str | None) -> int:
     if text is None:
         return 0
     return len(text) if text.isascii() else len(text.encode())
-
-
-def _raw(text: str | None) -> Raw | UnsetType:
-    return UNSET if text is None else Raw(text.encode())

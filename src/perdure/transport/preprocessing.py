@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from perdure.errors import (
     FetchFailedError,
@@ -18,17 +18,10 @@ from perdure.errors import (
 from perdure.protocol.execution import ErrorInfo, Failed, JsonText
 from perdure.protocol.json_text import check
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
-from perdure.protocol.messages.events import ApiEventLog
 from perdure.protocol.messages.headers import Action
-from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.preprocessing import PreprocessedRun, PreprocessRunAnswer, PreprocessRunBody
-from perdure.protocol.messages.tenancy import (
-    AccountReference,
-    EnvironmentReference,
-    JobReference,
-    OrganizationReference,
-)
 from perdure.transport.app_link import message_of
+from perdure.transport.run_members import run_members
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -165,22 +158,5 @@ def _was_there(error: RunError) -> bool:
 
 def preprocessing_body(request: ExecutionRequest) -> PreprocessRunBody:
     """Make the body."""
-    event, account = request.event, request.account
-    environment, organization = request.tenant.environment, request.tenant.organization
-    metadata = None if account is None else account.metadata
-    return PreprocessRunBody(
-        event=ApiEventLog(
-            id=event.id,
-            name=event.name,
-            payload=Raw(event.payload.encode()),
-            context=Raw(event.context.encode()),
-            timestamp=Instant.of(event.timestamp),
-        ),
-        job=JobReference(id=request.job.id, version=request.job.version),
-        run=PreprocessedRun(id=request.run.id, is_test=request.run.is_test),
-        environment=EnvironmentReference(id=environment.id, slug=environment.slug, type=environment.type),
-        organization=OrganizationReference(id=organization.id, slug=organization.slug, title=organization.title),
-        account=UNSET
-        if account is None
-        else AccountReference(id=account.id, metadata=UNSET if metadata is None else Raw(metadata.encode())),
-    )
+    run = PreprocessedRun(id=request.run.id, is_test=request.run.is_test)
+    return PreprocessRunBody(**run_members(request), run=run)
