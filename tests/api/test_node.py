@@ -80,7 +80,8 @@ async def test_the_document_lists_the_routes_that_are_served_and_no_others() -> 
         assert listed == {(route.method, route.path) for route in all_routes()}
         for method, path in listed:
             answer = await api.with_key(None).ask(method, re.sub(r"{\w+}", "x", path))
-            assert answer.status in (200, 401), (method, path)
+            # Nobody can have a personal access token, with whatever they ask.
+            assert answer.status in (200, 401) or answer.code == "no_personal_tokens", (method, path)
     operations = [one for methods in document["paths"].values() for one in methods.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
