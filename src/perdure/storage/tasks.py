@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 _STATUSES: dict[str, TaskStatus] = {str(status): status for status in TaskStatus}
+_LOG = "log"
 
 
 class StoredTask(Struct, frozen=True, gc=False):
@@ -39,8 +40,11 @@ async def insert_if_executing(tx: Session, run_no: int, epoch: int, record: Task
     completed_at = record.completed_at
     delay_until = record.delay_until
     error = record.error
+    # A line of the log may stand in a task that was given up.
+    is_free = record.parent_id is None or record.operation == _LOG
+    query = "insert_task_if_executing" if is_free else "insert_nested_task_if_executing"
     changed = await tx.run(
-        "insert_task_if_executing", record.id, run_no, bytes.fromhex(record.key), record.parent_id, record.operation,
+        query, record.id, run_no, bytes.fromhex(record.key), record.parent_id, record.operation,
         record.name, record.display_key, record.status, record.noop, record.attempts, to_ms(record.started_at),
         None if completed_at is None else to_ms(completed_at), None if delay_until is None else to_due_ms(delay_until),
         record.params, record.params_hash, record.output, None if error is None else error_text(error),

@@ -1,13 +1,21 @@
 -- name: insert_task_if_executing
--- Store a new task, unless its key exists, if the execution of this epoch holds the run and has the task it stands in.
--- A line of the log may stand in one that was given up.
+-- Store a new task, unless its key exists, if the execution of this epoch holds the run.
 INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
   completed_at, delay_until, params, params_hash, output, error, output_properties, details)
 SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
   :completed_at, :delay_until, :params, :params_hash, :output, :error, :output_properties, :details
-FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING' AND (
-  :parent_id IS NULL OR :operation = 'log'
-  OR EXISTS (SELECT 1 FROM tasks p WHERE p.id = :parent_id AND p.run_no = :run_no))
+FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
+ON CONFLICT DO NOTHING;
+
+-- name: insert_nested_task_if_executing
+-- As insert_task_if_executing, if the run has the task that this one stands in. What is selected is written down first, as
+-- the same table is looked into; a task that stands in none need not pay for that.
+INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
+  completed_at, delay_until, params, params_hash, output, error, output_properties, details)
+SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
+  :completed_at, :delay_until, :params, :params_hash, :output, :error, :output_properties, :details
+FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
+  AND EXISTS (SELECT 1 FROM tasks p WHERE p.id = :parent_id AND p.run_no = :run_no)
 ON CONFLICT DO NOTHING;
 
 -- name: update_task_if_open
