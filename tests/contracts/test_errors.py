@@ -12,9 +12,7 @@ from tests.contracts.tree import ROOT
 PAGE = ROOT / "docs" / "reference" / "errors.md"
 
 CLASSES: list[type[errors.PerdureError]] = [
-    value
-    for value in vars(errors).values()
-    if inspect.isclass(value) and issubclass(value, errors.PerdureError) and value.__module__ == errors.__name__
+    value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, errors.PerdureError)
 ]
 
 
@@ -36,7 +34,12 @@ def test_names_of_errors_say_that_they_are_errors(cls: type[errors.PerdureError]
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", cls.code)
 
 
-def test_the_tree_drawn_at_the_top_of_the_file_is_the_tree() -> None:
+@pytest.mark.parametrize("name", errors.__all__)
+def test_an_error_says_that_it_comes_from_where_it_is_imported_from(name: str) -> None:
+    assert getattr(errors, name).__module__ == "perdure.errors"
+
+
+def test_the_tree_drawn_at_the_top_of_the_package_is_the_tree() -> None:
     drawn = _drawn_parents(errors.__doc__ or "")
     assert drawn == {cls.__name__: cls.__bases__[0].__name__ for cls in CLASSES}
 
