@@ -14,7 +14,7 @@ PROGRAMS := tests/acceptance tests/adapters tests/npm tests/transport
 COMMANDS := tests/benchmarks tests/cli tests/contracts tests/server
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-npm generate test check bench prove scenarios-remote lock clean
+.PHONY: help install demo demo-npm generate test check pyright mypy lint-imports bench prove scenarios-remote lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -36,10 +36,11 @@ test: $(READY) ## Run the tests, several processes at once
 check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target pyright mypy lint-imports
 	@$(MAKE) --no-print-directory test
+
+pyright mypy lint-imports: $(READY)
+	$(BIN)/$@
 
 bench: $(READY) ## Measure every workload beside what the machine allows
 	@$(BIN)/python -m bench --all --table
