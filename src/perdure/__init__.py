@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith
     from perdure.sdk.http_request import HttpRequest, HttpResponse, VerifyResult
     from perdure.sdk.io import IO
+    from perdure.sdk.io.body import RunningTask
     from perdure.sdk.io.statuses import Status
     from perdure.sdk.job import Job, job
     from perdure.sdk.log_handler import logging_handler
@@ -91,6 +92,7 @@ __all__ = [
     "RunStatus",
     "RunStatuses",
     "RunTask",
+    "RunningTask",
     "ScheduleRegistration",
     "ScheduledPayload",
     "SkipRetrying",
@@ -150,6 +152,7 @@ _HOMES = {
     "RunStatus": "perdure.sdk.records",
     "RunStatuses": "perdure.sdk.records",
     "RunTask": "perdure.sdk.records",
+    "RunningTask": "perdure.sdk.io.body",
     "ScheduleRegistration": "perdure.sdk.records",
     "ScheduledPayload": "perdure.sdk.records",
     "SkipRetrying": "perdure.sdk.retry",

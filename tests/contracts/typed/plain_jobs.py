@@ -34,7 +34,7 @@ def pay(payload: str, io: SyncIO, ctx: Context) -> Receipt:
     assert_type(io.now("t"), datetime)
     assert_type(io.parallel("p", ["a", "b"], ship), list[int])
     assert_type(io.parallel("q", ["a", "b"], ship_slowly), list[int])
-    assert_type(io.invoke("i", pay_async, 1), SyncRunHandle[Any])
+    assert_type(io.invoke("i", pay_async, 1), SyncRunHandle[int])
     assert_type(current(SyncIO).io, SyncIO)
     assert_type(current().io, IO)
     io.wait("w", 1)

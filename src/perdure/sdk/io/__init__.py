@@ -8,7 +8,7 @@ Each file here is one part of the page: `run_task`, `wait`, `logger`, `random`, 
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.durations import instant, seconds_of
@@ -93,6 +93,54 @@ class IO(
         """The stores of values: ``io.store.env``, ``io.store.job`` and ``io.store.run``."""
         # Made anew each time: kept, it would refer back to this object.
         return Store(self._execution, self._start)
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        noop: Literal[True],
+        name: str | None = None,
+        as_type: Any = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        callback: float | timedelta | None = None,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: OnError | None = None,
+    ) -> Coroutine[Any, Any, None]: ...
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        callback: float | timedelta,
+        name: str | None = None,
+        as_type: None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: OnError | None = None,
+    ) -> Coroutine[Any, Any, Any]: ...
 
     @overload
     def run_task(

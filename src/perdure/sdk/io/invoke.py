@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
@@ -25,8 +25,49 @@ if TYPE_CHECKING:
     from perdure.sdk.io.body import RunningTask
 
 
+T = TypeVar("T")
+
+
 class InvokeCalls(Part):
     """Invoking jobs."""
+
+    @overload
+    def invoke(
+        self,
+        key: CacheKey | None,
+        job: Job[Any, T],
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, RunHandle[T]]: ...
+
+    @overload
+    def invoke(
+        self,
+        *,
+        job: Job[Any, T],
+        payload: Any = None,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, RunHandle[T]]: ...
+
+    @overload
+    def invoke(
+        self,
+        key: CacheKey | None = None,
+        job: str | None = None,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Coroutine[Any, Any, RunHandle[Any]]: ...
 
     def invoke(
         self,

@@ -5,7 +5,7 @@ Written by ``make generate`` from that module; change that one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from perdure.sdk.sync_io.background_fetch import SyncFetchCalls
 from perdure.sdk.sync_io.background_poll import SyncPollCalls
@@ -74,6 +74,54 @@ class SyncIO(
     def store(self) -> SyncStore:
         """The stores of values: ``io.store.env``, ``io.store.job`` and ``io.store.run``."""
         return SyncStore(self._io.store, self._run)
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        noop: Literal[True],
+        name: str | None = None,
+        as_type: Any = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        callback: float | timedelta | None = None,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: OnError | None = None,
+    ) -> None: ...
+
+    @overload
+    def run_task(
+        self,
+        key: CacheKey | None = None,
+        fn: Callable[..., Any] | None = None,
+        *,
+        callback: float | timedelta,
+        name: str | None = None,
+        as_type: None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
+        timeout: float | timedelta | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        properties: Sequence[Mapping[str, str]] | None = None,
+        params: Any = None,
+        style: Mapping[str, str] | None = None,
+        redact: Sequence[str] | None = None,
+        display_key: str | None = None,
+        delay_until: datetime | None = None,
+        noop: bool = False,
+        parse_output: Callable[[Any], Any] | None = None,
+        on_error: OnError | None = None,
+    ) -> Any: ...
 
     @overload
     def run_task(

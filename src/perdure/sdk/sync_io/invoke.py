@@ -5,7 +5,7 @@ Written by ``make generate`` from that module; change that one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.sdk.blocking import SyncPart
 from perdure.sdk.sync_io.handle import SyncRunHandle
@@ -14,12 +14,52 @@ if TYPE_CHECKING:
     from perdure.protocol.keys import CacheKey
     from perdure.sdk.job import Job
 
+T = TypeVar("T")
+
 
 class SyncInvokeCalls(SyncPart):
     """`InvokeCalls` for plain functions: the same calls, blocking.
 
     Invoking jobs.
     """
+
+    @overload
+    def invoke(
+        self,
+        key: CacheKey | None,
+        job: Job[Any, T],
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[T]: ...
+
+    @overload
+    def invoke(
+        self,
+        *,
+        job: Job[Any, T],
+        payload: Any = None,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[T]: ...
+
+    @overload
+    def invoke(
+        self,
+        key: CacheKey | None = None,
+        job: str | None = None,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        context: Any = None,
+        account_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> SyncRunHandle[Any]: ...
 
     def invoke(
         self,
@@ -52,9 +92,10 @@ class SyncInvokeCalls(SyncPart):
 
         See also: v2 protocol, section 8.4.
         """
-        return SyncRunHandle(
+        call: Any = self._io.invoke
+        result: SyncRunHandle[Any] = SyncRunHandle(
             self._run(
-                self._io.invoke(
+                call(
                     key,
                     job,
                     payload,
@@ -66,3 +107,4 @@ class SyncInvokeCalls(SyncPart):
             ),
             self._run,
         )
+        return result
