@@ -120,6 +120,10 @@ class SyncEnvironmentValues(Blocking[EnvironmentValues]):
 
     path = "client.sync.store.env"
 
+    def io_form(self, call: str) -> str:
+        """Say what a job uses in place of a call."""
+        return f"io.store.env.{call}"
+
     get = blocking(EnvironmentValues.get)
     set = blocking(EnvironmentValues.set)
     has = blocking(EnvironmentValues.has)

@@ -24,6 +24,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_IO_FORMS = {
+    "send_event": "io.send_event",
+    "send_events": "io.send_events",
+    "get_event": "io.get_event",
+    "cancel_event": "io.cancel_event",
+    "register_schedule": "the schedule's register",
+    "unregister_schedule": "the schedule's unregister",
+    "register_trigger": "the trigger's register",
+    "update_status": "the update of what io.create_status gives",
+}
+"""What a job uses in place of a call of the client; of the others, `io.run_task` with them in its body."""
+
+
 class Blocking(Generic[OwnC]):
     """Calls in their blocking form. They work from any thread without a running event loop.
 
@@ -37,6 +50,10 @@ class Blocking(Generic[OwnC]):
         self.calls = calls
         self.client = client
 
+    def io_form(self, call: str) -> str:
+        """Say what a job uses in place of a call."""
+        return _IO_FORMS.get(call, "io.run_task")
+
 
 def blocking(call: Callable[Concatenate[C, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Blocking[C], P], R]:
     """Make the blocking form of an async call: same arguments, result and errors."""
@@ -44,7 +61,7 @@ def blocking(call: Callable[Concatenate[C, P], Coroutine[Any, Any, R]]) -> Calla
     @functools.wraps(call)
     def run(self: Blocking[C], /, *args: P.args, **kwargs: P.kwargs) -> R:
         # Here, not in the call: what runs on the node's loop does not know which thread asked.
-        refuse_in_job(f"{self.path}.{call.__name__}", "the io call of that name, or io.run_task")
+        refuse_in_job(f"{self.path}.{call.__name__}", self.io_form(call.__name__))
         return self.client.connected().run_blocking(call(self.calls, *args, **kwargs))
 
     return run
