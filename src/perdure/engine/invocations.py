@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from perdure.engine.event_limits import check_account, check_size
-from perdure.engine.events import find_account
+from perdure.engine.ingests import find_account
 from perdure.engine.notifications import describe_end
 from perdure.engine.starts import create_runs
 from perdure.errors import InvalidArgumentError, NotFoundError
