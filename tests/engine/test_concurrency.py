@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.engine.line import LOOK
+from perdure.engine.claims import LOOK
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import (
     Abandoned,
