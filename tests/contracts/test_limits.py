@@ -24,7 +24,7 @@ from perdure.engine.handovers import ATTEMPTS as HANDOVER_ATTEMPTS
 from perdure.engine.lists import MAX_PAGE
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.posts import POST_SECONDS
-from perdure.engine.results import MAX_YIELDS, back_off
+from perdure.engine.requeues import MAX_YIELDS, back_off
 from perdure.engine.retention import MOST_ROWS
 from perdure.engine.rounds import AT_ONCE, LONGEST
 from perdure.engine.schedules import BATCH as SCHEDULES_AT_ONCE

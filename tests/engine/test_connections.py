@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from perdure.engine.results import Unconnected
+from perdure.engine.requeues import Unconnected
 from perdure.errors import InvalidArgumentError, NotFoundError, StorageError, ValueTooLargeError
 from perdure.protocol.connections import Credential, NewConnection
 from perdure.protocol.endpoint import LimitSpec

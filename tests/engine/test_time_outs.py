@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from perdure.config.settings import Settings
-from perdure.engine.results import CUTS_IN_VAIN
+from perdure.engine.requeues import CUTS_IN_VAIN
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import AutoYielded, ExecutionResult, Succeeded, Suspended
 from perdure.protocol.platform import RunAnswer

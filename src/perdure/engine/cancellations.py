@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from perdure.engine.endings import Ending, conclude
-from perdure.engine.results import close_tasks
+from perdure.engine.run_ends import close_tasks
 from perdure.engine.waits import Waking, Woken
 from perdure.errors import NotFoundError, StorageUnavailableError
 from perdure.protocol.platform import CancelAnswer

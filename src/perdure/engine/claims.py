@@ -14,7 +14,7 @@ from perdure.engine.endings import Ending
 from perdure.engine.lease import renew_in
 from perdure.engine.places import Places
 from perdure.engine.quarantine import Suspects, put_off, quarantine
-from perdure.engine.results import back_off
+from perdure.engine.requeues import back_off
 from perdure.engine.time_outs import end_in_line, why_timed_out
 from perdure.storage import run_queue
 from perdure.storage.run_queue import ClaimedRun, DueRun

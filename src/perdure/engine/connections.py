@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from perdure.engine.lists import check_take, read_cursor
-from perdure.engine.results import Unconnected
+from perdure.engine.requeues import Unconnected
 from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.connections import ConnectionInfo, ConnectionPage, Credential
 from perdure.protocol.execution import Abandoned

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from perdure.engine.probes import Probes
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
-from perdure.engine.results import back_off
+from perdure.engine.requeues import back_off
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer

@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from perdure.engine.endings import NOTHING, Ending
 from perdure.engine.holds import Hold, Holds
-from perdure.engine.results import HeldRun, Unconnected, apply_result, back_off
+from perdure.engine.requeues import Unconnected, back_off
+from perdure.engine.results import apply_result
+from perdure.engine.run_ends import HeldRun
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
 from perdure.protocol.statuses import RunStatus, TaskStatus

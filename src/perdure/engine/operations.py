@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from perdure.engine.operation_steps import put_off, release_held, settle_operation
-from perdure.engine.results import back_off
+from perdure.engine.requeues import back_off
 from perdure.engine.verdicts import Verdict, about
 from perdure.errors import FetchFailedError, StorageUnavailableError
 from perdure.protocol.operations import Fetch, Poll, read_operation

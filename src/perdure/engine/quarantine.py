@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from perdure.engine.endings import Ending, conclude
-from perdure.engine.results import close_tasks
+from perdure.engine.run_ends import close_tasks
 from perdure.errors import RunQuarantinedError
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import RunStatus, TaskStatus

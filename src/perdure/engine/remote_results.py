@@ -12,7 +12,7 @@ from perdure.storage import remote_tasks, runs, tasks, timers
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from perdure.engine.results import HeldRun
+    from perdure.engine.run_ends import HeldRun
     from perdure.protocol.execution import Outcome
     from perdure.storage.interface import Session
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.endings import Ending, conclude
-from perdure.engine.results import close_tasks
+from perdure.engine.run_ends import close_tasks
 from perdure.errors import RunTimedOutError
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import ExecutionStatus, RunStatus, TaskStatus

@@ -1,0 +1,151 @@
+"""Runs that go on later: given back, yielded or without connections, in the transition that applies the result."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from perdure.engine.run_ends import REFUSED, Applied, HeldRun, end_run, record_execution
+from perdure.errors import RunTimedOutError
+from perdure.protocol.execution import (
+    Abandoned,
+    AutoYielded,
+    ErrorInfo,
+    Yielded,
+)
+from perdure.protocol.failures import failure_of
+from perdure.protocol.statuses import ExecutionStatus, RunStatus
+from perdure.storage import connections, executions, run_outcomes, tasks
+
+if TYPE_CHECKING:
+    from perdure.storage.interface import Session
+
+
+MAX_YIELDS = 100
+"""How many keys a run may yield (v2 protocol, section 6.7)."""
+
+CUTS_IN_VAIN = 3
+"""How many executions in a row a platform may end in which no task was created or completed."""
+
+_IN_VAIN = (
+    "Function timeout detected {cuts} times in a row without any task creation: the run would never finish. "
+    "Last, {reason}."
+)
+
+_FIRST_BACK_OFF = 0.5
+_LONGEST_BACK_OFF = timedelta(seconds=60)
+
+
+class Unconnected(Struct, frozen=True):
+    """An execution has not begun: there are no connections to these integrations, of an account or of none."""
+
+    environment_no: int
+    account_id: str | None
+    integrations: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """Say it."""
+        names = " and ".join(map(repr, self.integrations))
+        whose = "" if self.account_id is None else f" of account {self.account_id!r}"
+        return f"waits for a connection{whose} to {names}"
+
+
+def back_off(failures: int) -> timedelta:
+    """How long to leave a run alone that was given back so often in a row: 1.5ⁿ × 0.5 s, at most 60 s."""
+    # 1.5 ** 12 × 0.5 s is more than a minute; larger exponents would only overflow.
+    return min(timedelta(seconds=_FIRST_BACK_OFF * 1.5 ** min(failures, 12)), _LONGEST_BACK_OFF)
+
+
+async def yield_run(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> Applied:
+    """Put a run back in line that has yielded; one that does so too often fails."""
+    _, _, yielded = await run_outcomes.find_counters(tx, held.run_no)
+    keys = tuple(dict.fromkeys((*yielded, result.key)))
+    if len(keys) > MAX_YIELDS:
+        error = ErrorInfo("YieldLimitError", f"Run has yielded too many times, the maximum is {MAX_YIELDS}")
+        return await end_run(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error)
+    requeued = await run_outcomes.requeue_if_executing(
+        tx, held.run_no, epoch=held.epoch, available_at=now, was_fruitful=held.was_fruitful, is_fruitless=True, now=now
+    )
+    if not requeued:
+        return REFUSED
+    await run_outcomes.keep_yielded(tx, held.run_no, keys)
+    await record_execution(tx, held, ExecutionStatus.YIELD_EXECUTION, now)
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
+
+
+async def go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime) -> Applied:
+    """Put a run back in line whose endpoint ran out of its time (v2 protocol, section 6.7)."""
+    cuts = 0
+    if result.is_cut and not held.was_fruitful and not await tasks.has_any_since(tx, held.run_no, since=held.since):
+        cuts = await _count_in_a_row(tx, held.run_no) + 1
+        if cuts >= CUTS_IN_VAIN:
+            # In so little time it never comes to its first task, or to the next one.
+            error = failure_of(RunTimedOutError(_IN_VAIN.format(cuts=cuts, reason=result.reason)))
+            return await end_run(tx, held, RunStatus.TIMED_OUT, ExecutionStatus.AUTO_YIELD_EXECUTION, now, error=error)
+    requeued = await run_outcomes.requeue_if_executing(
+        tx,
+        held.run_no,
+        epoch=held.epoch,
+        available_at=now if result.at is None else max(now, result.at),
+        why=None if result.at is None else result.reason,
+        failures=cuts,
+        was_fruitful=held.was_fruitful,
+        is_fruitless=True,
+        now=now,
+    )
+    if not requeued:
+        return REFUSED
+    rate_limited = ExecutionStatus.AUTO_YIELD_RATE_LIMIT
+    await record_execution(tx, held, ExecutionStatus.AUTO_YIELD_EXECUTION if result.at is None else rate_limited, now)
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
+
+
+async def await_connections(tx: Session, held: HeldRun, result: Unconnected, now: datetime) -> Applied:
+    """Let a run wait for connections, unless they have come since its execution looked for them."""
+    found = await connections.list_of_account(
+        tx, result.environment_no, account_id=result.account_id, integrations=result.integrations
+    )
+    if len(found) == len(result.integrations):
+        return await give_back(tx, held, Abandoned("its connections have come", no_code=True, immediate=True), now)
+    if not await connections.await_if_executing(tx, held.run_no, epoch=held.epoch, why=result.why, now=now):
+        return REFUSED
+    await record_execution(tx, held, ExecutionStatus.UNREACHABLE, now)
+    return Applied(RunStatus.WAITING_ON_CONNECTIONS)
+
+
+async def give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
+    """Put a run back in line whose execution came to nothing; where that is limited, it fails in the end."""
+    failures, losses, _ = await run_outcomes.find_counters(tx, held.run_no)
+    if result.limit is not None:
+        failures = await _count_in_a_row(tx, held.run_no)
+    if not (result.immediate or result.no_room or result.lost):
+        failures += 1
+    if result.limit is not None and failures >= result.limit:
+        error = ErrorInfo("EndpointError", result.reason)
+        return await end_run(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error)
+    requeued = await run_outcomes.requeue_if_executing(
+        tx,
+        held.run_no,
+        epoch=held.epoch,
+        available_at=now if result.immediate else now + back_off(losses if result.lost else failures),
+        why=result.reason,
+        failures=failures,
+        was_fruitful=held.was_fruitful,
+        is_fruitless=not (result.no_code or result.immediate or result.no_room),
+        is_lost=result.lost,
+        now=now,
+    )
+    if not requeued:
+        return REFUSED
+    await record_execution(tx, held, ExecutionStatus.UNREACHABLE if result.no_code else ExecutionStatus.LOST, now)
+    return Applied(RunStatus.WAITING_TO_EXECUTE)
+
+
+async def _count_in_a_row(tx: Session, run_no: int) -> int:
+    """Count how often an app that was there has failed a run in a row: as often as it was given back since then."""
+    if await executions.find_last(tx, run_no) == ExecutionStatus.UNREACHABLE:
+        return 0
+    return (await run_outcomes.find_counters(tx, run_no))[0]
