@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from perdure.errors import DuplicateJobError, ForkedProcessError, InvalidArgumentError
+from perdure.sdk.client_definitions import ClientDefinitions
 from perdure.sdk.client_events import ClientEvents
 from perdure.sdk.client_requests import ClientRequests
 from perdure.sdk.client_run import ClientRun
 from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.client_schedules import ClientSchedules
-from perdure.sdk.concurrency import ConcurrencyLimit, as_limit
 from perdure.sdk.connecting import Connecting
 from perdure.sdk.hooks import Hooks
 from perdure.sdk.job import Job, job
 from perdure.sdk.job_options import as_log_level
 from perdure.sdk.names import check_name
-from perdure.sdk.schedule_calls import check_dynamic_id
-from perdure.sdk.schedules import DynamicSchedule
-from perdure.sdk.store import ClientStore, SyncStore
-from perdure.sdk.sync import SyncClient, blocking
+from perdure.sdk.store import ClientStore
+from perdure.sdk.sync_calls import SyncCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from perdure.sdk.codec import Codec
-    from perdure.sdk.dynamic_trigger import DynamicTrigger
-    from perdure.sdk.external_source import ExternalSource
+    from perdure.sdk.concurrency import ConcurrencyLimit
     from perdure.sdk.hooks import RunEvent
-    from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith, Verify
     from perdure.sdk.job import Declare
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import RunNotification
     from perdure.sdk.start import BackgroundStart, Start
-    from perdure.sdk.triggers import EventTrigger, Trigger
-
-T = TypeVar("T")
+    from perdure.sdk.triggers import Trigger
 
 
-class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedules):
+class Client(ClientDefinitions, ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedules):
     """The jobs of one app, under one id.
 
     Args:
@@ -72,18 +66,14 @@ class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedule
         database_url: str | None = None,
         log_level: str | None = None,
     ) -> None:
-        self.id = check_name(id, what="A client's id")
+        super().__init__(check_name(id, what="A client's id"))
         self.connecting = Connecting(id, api_key=api_key, api_url=api_url, database_url=database_url)
         self.api_key = api_key
         self.database_url = database_url
         self.log_level = None if log_level is None else as_log_level(log_level)
         self.jobs: dict[str, Job[Any, Any]] = {}
-        self.dynamic_schedules: dict[str, DynamicSchedule] = {}
-        self.http_endpoints: dict[str, HttpEndpoint] = {}
-        self.dynamic_triggers: dict[str, DynamicTrigger[Any]] = {}
         self.hooks = Hooks()
         self.node: Node | None = None
-        self._limits: dict[str, ConcurrencyLimit] = {}
 
     # Declaring.
 
@@ -169,106 +159,6 @@ class Client(ClientEvents, ClientRequests, ClientRun, ClientRuns, ClientSchedule
         """
         self._refuse_if_started("the function", "call client.on")
         self.hooks.add(event, fn)
-
-    def define_concurrency_limit(self, id: str, limit: int) -> ConcurrencyLimit:
-        """Define a limit that several jobs share: ``concurrency_limit=`` of each takes it.
-
-        Args:
-            id: Names the group of jobs, within the environment.
-            limit: How many executions of its jobs may be at work at once, all together.
-
-        Raises:
-            InvalidArgumentError: The client has a limit of that id with another number, or an argument is outside
-                what it may be.
-
-        See also: v2 protocol, section 6.12.
-        """
-        made = ConcurrencyLimit(check_name(id, what="id"), as_limit(limit, what="limit"))
-        if self._limits.setdefault(made.id, made) != made:
-            raise InvalidArgumentError(
-                f"The client {self.id!r} has a concurrency limit {made.id!r} of {self._limits[made.id].limit} already; "
-                "give the other one another id."
-            )
-        return made
-
-    def define_dynamic_schedule(self, id: str) -> DynamicSchedule:
-        """Define a dynamic schedule: ``trigger=`` of any number of jobs takes it, and schedules are registered later.
-
-        Args:
-            id: Names it in the environment: 1 to 512 bytes. Defined again it is the same one.
-
-        Raises:
-            InvalidArgumentError: The id is none, or the client is started.
-
-        See also: v2 protocol, section 10.2.
-        """
-        made = DynamicSchedule(id=check_dynamic_id(id))
-        self._refuse_if_started("the dynamic schedule", "define it")
-        return self.dynamic_schedules.setdefault(made.id, made)
-
-    def define_http_endpoint(
-        self,
-        id: str,
-        *,
-        source: str,
-        verify: Verify | None = None,
-        respond_with: RespondWith | None = None,
-        enabled: bool = True,
-    ) -> HttpEndpoint:
-        """Define a URL that takes requests: ``trigger=endpoint.on_request()`` of any number of jobs takes them.
-
-        A request is stored before it is answered with 200. One that names its delivery, as those of vendors do, is
-        stored and starts runs once, however often it comes.
-
-        Args:
-            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
-            source: Who sends there, such as ``"github.com"``.
-            verify: Says whether a request is what it says it is: takes an `HttpRequest` and gives ``True``, ``False``
-                or a `VerifyResult`; `perdure.webhooks` has those of vendors. It is asked before the job's function is
-                called, each time that is; a run whose request does not pass ends as a ``FAILURE``, a test is not asked.
-            respond_with: How this app itself answers requests, while their senders wait.
-            enabled: Whether it takes requests at all.
-
-        Raises:
-            InvalidArgumentError: The client has an HTTP endpoint of that id, an argument is outside what it may be, or
-                the client is started.
-            InvalidFilterError: The filter of ``respond_with`` cannot be compiled.
-
-        See also: v2 protocol, section 11.1.
-        """
-        from perdure.sdk.http_endpoint import HttpEndpoint
-
-        made = HttpEndpoint(id, source=source, verify=verify, respond_with=respond_with, enabled=enabled)
-        self._refuse_if_started("the HTTP endpoint", "define it")
-        if made.id in self.http_endpoints:
-            raise InvalidArgumentError(f"The client {self.id!r} has an HTTP endpoint {made.id!r} already.")
-        self.http_endpoints[made.id] = made
-        return made
-
-    def define_dynamic_trigger(self, id: str, *, event: EventTrigger[T], source: ExternalSource) -> DynamicTrigger[T]:
-        """Define a dynamic trigger: ``trigger=`` of jobs takes it, and what starts them is registered later.
-
-        Args:
-            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
-            event: Which events, as ``event_trigger`` makes it: the names, source, filter and schema of those that the
-                source sends.
-            source: The service that they come from.
-
-        Raises:
-            InvalidArgumentError: The client has a dynamic trigger of that id, an argument is none, or the client is
-                started.
-
-        See also: v2 protocol, section 11.4.
-        """
-        from perdure.sdk.dynamic_trigger import make_trigger, registering_job
-
-        made = make_trigger(id, event=event, source=source, endpoint_id=self.id)
-        self._refuse_if_started("the dynamic trigger", "define it")
-        if made.id in self.dynamic_triggers:
-            raise InvalidArgumentError(f"The client {self.id!r} has a dynamic trigger {made.id!r} already.")
-        self.attach(registering_job(made))
-        self.dynamic_triggers[made.id] = made
-        return made
 
     # Running.
 
@@ -392,30 +282,3 @@ def _jobs_of(given: object) -> list[Job[Any, Any]]:
             f"client.attach takes jobs, which @job makes of functions, and modules with jobs; {given!r:.60} is neither."
         )
     return found
-
-
-class SyncCalls(SyncClient):
-    """Every call of the client in its blocking form."""
-
-    send_event = blocking(Client.send_event)
-    send_events = blocking(Client.send_events)
-    get_event = blocking(Client.get_event)
-    cancel_event = blocking(Client.cancel_event)
-    get_run = blocking(Client.get_run)
-    get_runs = blocking(Client.get_runs)
-    cancel_run = blocking(Client.cancel_run)
-    cancel_runs_for_event = blocking(Client.cancel_runs_for_event)
-    cancel_runs_for_job = blocking(Client.cancel_runs_for_job)
-    continue_run = blocking(Client.continue_run)
-    get_run_statuses = blocking(Client.get_run_statuses)
-    update_status = blocking(Client.update_status)
-    register_schedule = blocking(Client.register_schedule)
-    unregister_schedule = blocking(Client.unregister_schedule)
-    get_http_endpoint_url = blocking(Client.get_http_endpoint_url)
-    replay_request = blocking(Client.replay_request)
-    register_trigger = blocking(Client.register_trigger)
-
-    @property
-    def store(self) -> SyncStore:
-        """`Client.store`, blocking."""
-        return SyncStore(self.client)
