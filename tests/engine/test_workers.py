@@ -23,7 +23,7 @@ from perdure.protocol.worker_messages import (
     WorkerReady,
     WorkerWithdrawal,
 )
-from perdure.transport.http_endpoint import ProcessLostError
+from perdure.transport.execution_verdict import ProcessLostError
 
 
 class Registered:

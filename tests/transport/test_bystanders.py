@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from perdure.protocol.execution import Abandoned, Failed
-from perdure.transport.http_endpoint import FAILURE_LIMIT
+from perdure.transport.execution_verdict import FAILURE_LIMIT
 from tests.transport.server import Handler, Received, response
 from tests.transport.test_http_endpoint import REQUEST, asking
 

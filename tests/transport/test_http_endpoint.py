@@ -40,7 +40,8 @@ from perdure.protocol.noop_filter import NoopFilter
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.protocol.statuses import EnvironmentType, TaskStatus
 from perdure.transport.app_link import AppLink
-from perdure.transport.http_endpoint import FAILURE_LIMIT, HttpEndpoint
+from perdure.transport.execution_verdict import FAILURE_LIMIT
+from perdure.transport.http_endpoint import HttpEndpoint
 from tests.transport.sending import sending
 from tests.transport.server import Handler, Received, Server, response, serving
 

@@ -13,7 +13,7 @@ from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.headers import ACTION_HEADER, HELD_HEADER, NOT_HELD, RUN_HEADER, Action
 from perdure.protocol.outbound import OutboundResponse
 from perdure.protocol.worker_messages import WorkerAbort, WorkerCall, WorkerReady, WorkerResolve, WorkerWithdrawal
-from perdure.transport.http_endpoint import ProcessLostError
+from perdure.transport.execution_verdict import ProcessLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

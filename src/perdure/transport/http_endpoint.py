@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from perdure.errors import FetchFailedError, FetchTimeoutError, JsonError, RunError
-from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Suspended
+from perdure.errors import FetchFailedError, JsonError, RunError
+from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.endpoints import ProbeBody
 from perdure.protocol.messages.execution import RunMetadata
@@ -17,7 +17,6 @@ from perdure.protocol.messages.headers import (
     ENDPOINT_ID_HEADER,
     HELD_HEADER,
     NOT_HELD,
-    RESULT_HEADER,
     RUN_HEADER,
     RUN_METADATA_HEADER,
     Action,
@@ -25,18 +24,15 @@ from perdure.protocol.messages.headers import (
 from perdure.protocol.messages.indexing import IndexAnswer
 from perdure.transport.app_link import (
     EXECUTION_SECONDS,
-    WRONG_KEY,
     AppLink,
-    message_of,
 )
 from perdure.transport.asked_app import AskedApp
-from perdure.transport.bystanders import TOO_LARGE, is_bystander, may_be_gone, too_large
+from perdure.transport.bystanders import is_bystander, may_be_gone
 from perdure.transport.chunk_limit import LONGEST_MS, ChunkLimit
 from perdure.transport.endpoint_index import index_of, issue_of_job
-from perdure.transport.execution_answer import result_of
 from perdure.transport.execution_body import execution_body, known_task, resumed_body
+from perdure.transport.execution_verdict import read_outcome, verdict_on_refusal, verdict_on_silence
 from perdure.transport.kept_runs import KeptRuns
-from perdure.transport.native_results import read_result
 from perdure.transport.platform_timeouts import is_platform_timeout
 from perdure.transport.preprocessing import Preprocessing
 from perdure.transport.presence import Presence
@@ -54,16 +50,9 @@ if TYPE_CHECKING:
 PROBE_SECONDS: Final = 150.0
 """How long it may take to answer to a probe, which waits 120 s by itself."""
 
-FAILURE_LIMIT: Final = 10
-"""How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
-
 _OK: Final = 200
 _GONE: Final = "the suspended run is no longer kept in memory"
 _LOST: Final = "the run was lost before it was executed"
-
-
-class ProcessLostError(FetchFailedError):
-    """What executed a run has died while it did so."""
 
 
 class AtWork(Struct, eq=False):
@@ -216,18 +205,15 @@ class HttpEndpoint(AskedApp):
             answer = await self._link.post(
                 Action.EXECUTE_JOB, body=self._body(request), headers=held, timeout=EXECUTION_SECONDS
             )
-        except FetchTimeoutError as error:
-            return Abandoned(error.message, limit=FAILURE_LIMIT)
-        except ProcessLostError as error:
-            return Abandoned(error.message, lost=True)
         except RunError as error:
-            return self._unanswered(error)
+            silence = verdict_on_silence(error, self.url, is_bounded=self._is_bounded)
+            return self._nobody() if silence is None else silence
         # What all of an app's answers say that is perdure's cannot be missing.
         is_foreign = self.is_signed and is_bystander(answer, is_native=True)
         if 200 <= answer.status < 300 and not is_foreign:
             self._presence.note_there()
             await self._learn(request.job.id, answer)
-            result = self._read(answer)
+            result = read_outcome(answer)
             self._note_keeper(request, result, answer)
             return result
         if answer.status == NOT_HELD and keeper is not None:
@@ -236,7 +222,10 @@ class HttpEndpoint(AskedApp):
         if may_be_gone(answer, is_native=self.is_signed) and not await self._is_there():
             return self._nobody(f": status {answer.status}")
         self._presence.note_there()
-        return await self._refused(answer, took_ms=took_ms)
+        verdict = verdict_on_refusal(answer, self._link, took_ms=took_ms)
+        if isinstance(verdict, AutoYielded):
+            await self.limit.learn(took_ms)
+        return verdict
 
     def _nobody(self, how: str = "") -> ExecutionResult:
         """Say that nobody is there: that is no failure of the run, which waits until the app is back."""
@@ -253,20 +242,6 @@ class HttpEndpoint(AskedApp):
             return False
         is_foreign = is_bystander(answer, is_native=self.is_signed)
         return not is_foreign or (200 <= answer.status < 300 and not self.is_signed)
-
-    def _unanswered(self, error: RunError) -> ExecutionResult:
-        """Say what it means for a run that there is no answer to its execution."""
-        if not self._is_bounded:
-            return Abandoned(error.message, no_code=True)
-        if isinstance(error, FetchFailedError):
-            # The client is there already: it has failed.
-            from perdure.transport.failures import is_no_answer, was_cut_off
-
-            if was_cut_off(error):
-                return Abandoned(f"the connection to {self.url} ended in the midst of the execution", lost=True)
-            if is_no_answer(error):
-                return Abandoned(error.message, limit=FAILURE_LIMIT)
-        return self._nobody()
 
     def _body(self, request: ExecutionRequest) -> bytes:
         if not request.is_complete:
@@ -314,38 +289,6 @@ class HttpEndpoint(AskedApp):
                 self._kept.abort(run_id)
         elif at_work is not None and self._link.is_native:
             at_work.take_away(reason)
-
-    def _read(self, answer: OutboundResponse) -> ExecutionResult:
-        try:
-            if any(name == RESULT_HEADER for name, _ in answer.headers):
-                return read_result(answer.body)
-            return result_of(answer.body)
-        except JsonError:
-            return Failed(ErrorInfo("EndpointError", "Endpoint responded with invalid JSON"))
-        except MessageShapeError as error:
-            return Failed(ErrorInfo("EndpointError", f"Endpoint responded with an answer of another shape. {error}"))
-
-    async def _refused(self, answer: OutboundResponse, *, took_ms: float) -> ExecutionResult:
-        message = message_of(answer)
-        said = message or f"Endpoint responded with {answer.status} status code"
-        is_foreign = is_bystander(answer, is_native=self.is_signed)
-        if is_foreign and answer.status == TOO_LARGE:
-            return Failed(ErrorInfo("EndpointError", too_large(self.url)))
-        if message == "Job not found":
-            return Abandoned("no code for the job at its endpoint", no_code=True)
-        if answer.status == WRONG_KEY and self._link.is_signed:
-            # Of clocks, or of keys that are exchanged: no failure of the run.
-            return Abandoned(self._link.wrong_key(answer), no_code=True)
-        if is_foreign and self.is_signed and answer.status < 500 and not is_platform_timeout(answer):
-            # It limits requests, or knows no way to the app for now.
-            said = f"What stands before {self.url} answered with status {answer.status}"
-            return Abandoned(said, limit=FAILURE_LIMIT)
-        if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
-            return Failed(ErrorInfo("EndpointError", said))
-        if is_platform_timeout(answer):
-            await self.limit.learn(took_ms)
-            return AutoYielded(f"the platform ended the execution after {took_ms / 1000:.0f} s", is_cut=True)
-        return Abandoned(said, limit=FAILURE_LIMIT)
 
     async def _learn(self, job_id: str, answer: OutboundResponse) -> None:
         """Note which ends of the job's runs the app wants to be told of."""
