@@ -129,7 +129,7 @@ async def test_one_that_is_watched_takes_nothing_from_the_next_execution_of_its_
     try:
         first = execute(2)
         assert await began.get() == 2
-        runtime = await handler._runtime()
+        runtime = await handler._runtimes.open()
         monkeypatch.setattr(runtime.platform, "get_run", lambda run_id, take: server.look(run_id))
         doubt = runtime._works["run_1"].execution.doubt
         assert doubt is not None

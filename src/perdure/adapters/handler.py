@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,8 +12,9 @@ from msgspec import UNSET, Raw
 
 from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.refusal import Refusal
+from perdure.adapters.runtimes import Runtimes
 from perdure.adapters.verification import Verification
-from perdure.errors import InvalidArgumentError, JsonError, NotConnectedError, NotFoundError
+from perdure.errors import InvalidArgumentError, JsonError, NotFoundError
 from perdure.protocol.endpoint import Index
 from perdure.protocol.json_text import JsonText, check, load
 from perdure.protocol.messages.answers import OkAnswer
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
-    from perdure.adapters.runtime import Runtime
     from perdure.sdk.client import Client
 
 _log = logging.getLogger(__name__)
@@ -82,10 +81,9 @@ class AppHandler:
 
     def __init__(self, client: Client, *, keeper: str | None = None, outlives_servers: bool = True) -> None:
         self._client = client
-        self._outlives_servers = outlives_servers
         self._keeper = keeper
         self._verification = Verification(client)
-        self._runtimes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = weakref.WeakKeyDictionary()
+        self._runtimes = Runtimes(client, keeps_runs=keeper is not None, outlives_servers=outlives_servers)
         self._actions: dict[str, Callable[[AppRequest], Awaitable[AppAnswer]]] = {
             Action.PING: self._ping,
             Action.VALIDATE: self._validate,
@@ -129,34 +127,32 @@ class AppHandler:
 
     def drain(self) -> None:
         """Let what executes on this event loop end between two tasks."""
-        runtime = self._runtimes.get(asyncio.get_running_loop())
+        runtime = self._runtimes.here()
         if runtime is not None:
             runtime.drain()
 
     def abort_run(self, run_id: str) -> None:
         """End what executes of a run on this event loop, or forget it if it is suspended."""
-        runtime = self._runtimes.get(asyncio.get_running_loop())
+        runtime = self._runtimes.here()
         if runtime is not None:
             runtime.abort_run(run_id)
 
     def resolve(self, run_id: str, epoch: int, tasks: JsonText) -> None:
         """Let an execution on this event loop go on: these tasks, as the server writes them, are over."""
-        runtime = self._runtimes.get(asyncio.get_running_loop())
+        runtime = self._runtimes.here()
         if runtime is not None:
             known = decode_message(tasks.encode(), list[KnownTask])
             runtime.resolve(run_id, epoch, [known_state(task) for task in known])
 
     def abort(self) -> None:
         """End what executes on this event loop at once; it is executed again elsewhere."""
-        runtime = self._runtimes.get(asyncio.get_running_loop())
+        runtime = self._runtimes.here()
         if runtime is not None:
             runtime.abort()
 
     async def close(self) -> None:
         """End what executes on this event loop; a further request begins anew."""
-        runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
-        if runtime is not None:
-            await runtime.close()
+        await self._runtimes.close()
 
     # Being found and indexed.
 
@@ -183,7 +179,7 @@ class AppHandler:
         job = self._client.jobs.get(body.job.id)
         if job is None:
             raise Refusal(404, "Job not found")
-        runtime = await self._runtime()
+        runtime = await self._runtimes.open()
         try:
             answer = await runtime.execute(
                 body, is_native=NATIVE_HEADER in request.headers, time_left_ms=request.time_left_ms
@@ -215,7 +211,7 @@ class AppHandler:
 
     async def _notify(self, request: AppRequest) -> AppAnswer:
         told = _read(request.body, RunNotification, "Invalid body")
-        runtime = await self._runtime()
+        runtime = await self._runtimes.open()
         try:
             await runtime.host.notify(told.job.id, JsonText(check(request.body)))
         except NotFoundError:
@@ -245,7 +241,7 @@ class AppHandler:
         delivery: SourceDelivery = _read_headers(request, SourceDelivery)
         if delivery.dynamic_id not in self._client.dynamic_triggers:
             return _answer(SourceDeliveryAnswer(events=[], response=_OK))
-        runtime = await self._runtime()
+        runtime = await self._runtimes.open()
         return _answer(await runtime.host.deliver_source(delivery, request.body))
 
     async def _deliver_request(self, request: AppRequest) -> AppAnswer:
@@ -253,7 +249,7 @@ class AppHandler:
         endpoint = self._client.http_endpoints.get(delivery.key)
         if endpoint is None or endpoint.respond_with is None:
             return _answer(_OK)
-        runtime = await self._runtime()
+        runtime = await self._runtimes.open()
         received = ReceivedRequest(
             delivery.http_method, delivery.http_url, delivery.http_headers, request.body, runtime.now()
         )
@@ -264,23 +260,6 @@ class AppHandler:
     async def _deliver_webhook(self, request: AppRequest) -> AppAnswer:
         _read_headers(request, WebhookDelivery)
         return _answer(WebhookDeliveryAnswer(response=_OK, verified=False))
-
-    async def _runtime(self) -> Runtime:
-        """Give what executes on this event loop."""
-        loop = asyncio.get_running_loop()
-        runtime = self._runtimes.get(loop)
-        if runtime is None:
-            # Large, and not before the first run.
-            from perdure.adapters.runtime import Runtime
-
-            try:
-                runtime = self._runtimes[loop] = Runtime(
-                    self._client, keeps_runs=self._keeper is not None, outlives_servers=self._outlives_servers
-                )
-            except NotConnectedError as error:
-                raise Refusal(500, error.message, has_versions=True) from error
-            await runtime.begin()
-        return runtime
 
 
 def _answer(message: Struct | Any, headers: Mapping[str, str] | None = None) -> AppAnswer:
