@@ -14,7 +14,8 @@ from perdure.config.settings import Settings
 from perdure.engine.clock import SystemClock
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import dump, load
-from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.embedded import start_embedded
+from perdure.server.embedded_node import EmbeddedNode
 from tests.engine.app import Execution, ScriptedApp
 
 KEY = "tr_dev_Aa1Bb2Cc3Dd4Ee5Ff6Gg"

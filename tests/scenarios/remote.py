@@ -20,7 +20,8 @@ from uvicorn import Server
 
 from perdure.adapters.worker import Worker
 from perdure.sdk.node import Node
-from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.embedded import start_embedded
+from perdure.server.embedded_node import EmbeddedNode
 from perdure.server.http import make_server
 from tests.scenarios.app import PATIENCE, App
 

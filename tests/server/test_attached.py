@@ -12,7 +12,8 @@ import pytest
 from perdure.engine.clock import SystemClock
 from perdure.protocol.execution import ExecutionResult, Succeeded
 from perdure.server.attached import AttachedNode
-from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.embedded import start_embedded
+from perdure.server.embedded_node import EmbeddedNode
 from tests.engine.app import Execution, ScriptedApp
 
 

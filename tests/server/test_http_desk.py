@@ -30,7 +30,8 @@ from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.server.announced import AnnouncedNode
 from perdure.server.announcement import announce
-from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.embedded import start_embedded
+from perdure.server.embedded_node import EmbeddedNode
 from perdure.storage.opening import open_storage
 from perdure.transport.http_desk import HttpDesk
 from perdure.transport.node_link import NodeLink

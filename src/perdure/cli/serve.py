@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from perdure.cli.options import COMMON, Common
 
 if TYPE_CHECKING:
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
 
 DEFAULT_PORT = 3030
 

@@ -13,13 +13,14 @@ from perdure.config.settings import load_settings
 from perdure.errors import DatabaseLockedError
 from perdure.server.address import check_public_url
 from perdure.server.announcement import find_node
-from perdure.server.embedded import EmbeddedNode, start_embedded
+from perdure.server.embedded import start_embedded
 from perdure.storage.opening import LOCK_TIMEOUT, database_path
 
 if TYPE_CHECKING:
     from perdure.protocol.endpoint import Endpoint
     from perdure.server.attached import AttachedNode
     from perdure.server.embedded import Connect
+    from perdure.server.embedded_node import EmbeddedNode
 
 _NOW: Final = timedelta()
 _PAUSE: Final = 0.05

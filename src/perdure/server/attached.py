@@ -13,7 +13,7 @@ from perdure.config.secret_key import load_secret_key
 from perdure.engine.secret_box import SecretBox
 from perdure.errors import DatabaseLockedError, PerdureError
 from perdure.server.announced import AnnouncedNode
-from perdure.server.embedded import EmbeddedNode, key_file
+from perdure.server.embedded import key_file
 from perdure.storage.opening import find_owner
 from perdure.transport.http_desk import HttpDesk
 from perdure.transport.node_link import NodeLink
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.platform import Platform
+    from perdure.server.embedded_node import EmbeddedNode
 
     Starting = Callable[[timedelta], Awaitable[EmbeddedNode]]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
     from perdure.transport.node_target import Finder
 
 BODY_LIMIT: Final = 4 * 1024 * 1024

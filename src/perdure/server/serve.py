@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import TracerProvider
 
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from perdure.protocol.execution import ExecutionRequest, ExecutionResult
     from perdure.protocol.platform import Platform
     from perdure.sdk.client import Client
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
     from perdure.storage.interface import Storage
     from perdure.storage.runs import RunState
     from perdure.testing.clock import VirtualClock

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.cli.dev.messages import Assignment, Loaded
     from perdure.protocol.endpoint import JobSpec
     from perdure.sdk.client import Client
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
 
 
 async def introduce(

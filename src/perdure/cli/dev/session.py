@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from perdure.cli.dev.messages import Assignment
     from perdure.cli.target import Target
     from perdure.sdk.client import Client
-    from perdure.server.embedded import EmbeddedNode
+    from perdure.server.embedded_node import EmbeddedNode
 
 
 class Session:
