@@ -30,6 +30,7 @@ class Hints:
         self._awaited: dict[str, set[asyncio.Event]] = {}
         self._watches = Watches()
         self.stopping = asyncio.Event()
+        self.has_stopped = False
 
     def run_is_in_line(self) -> None:
         """A run is in line, or there is room to execute one."""
@@ -86,3 +87,9 @@ class Hints:
         """The node is about to stop: tell whoever waits for something."""
         self.stopping.set()
         self._watches.wake_all()
+
+    def let_go(self) -> None:
+        """The node has stopped: no run ends here any more, so that whoever waits for one is to look why."""
+        self.has_stopped = True
+        for waiting in [one for some in self._awaited.values() for one in some]:
+            waiting.set()

@@ -417,6 +417,7 @@ class Node:
             for task in await _wait(rest, _UNWINDING):
                 task.cancel()
             self._let_workers_go()
+            self.hints.let_go()
 
 
 async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from perdure.engine.invocations import store_invocation
 from perdure.engine.lists import check_take
 from perdure.engine.run_views import RunView, answer_of, read_run, read_statuses
-from perdure.errors import NotFoundError
+from perdure.errors import NotConnectedError, NotFoundError
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -106,9 +106,12 @@ class Runs:
         Raises:
             NotFoundError: The environment has no such run.
             TimeoutError: It had not after ``timeout`` seconds; the run goes on.
+            NotConnectedError: The node has stopped.
         """
         async with asyncio.timeout(timeout):
             while True:
+                if self._hints.has_stopped:
+                    raise NotConnectedError("The node has stopped; start one again and ask that.")
                 # Asked before looking, so that an end between the two is not missed.
                 ended = self._hints.await_end(run_id)
                 try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from concurrent.futures import Future
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from perdure.errors import ForkedProcessError, PerdureError, SyncInAsyncError
+from perdure.errors import ForkedProcessError, NotConnectedError, PerdureError, StorageError, SyncInAsyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from perdure.sdk.loop_watch import LoopWatch
 
 T = TypeVar("T")
+
+_STOPPED: Final = "The node that this asks has been stopped; start the client again and ask that."
 
 
 class Connection(Protocol):
@@ -77,6 +80,12 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._pid = os.getpid()
+        self._is_stopping = False
+        self._is_stopped = False
+        # What other threads and loops have asked and wait for; and the same as it is at work on this loop.
+        self._asked: set[Future[Any]] = set()
+        self._at_work: set[asyncio.Task[Any]] = set()
+        self._asking = threading.Lock()
 
     @property
     def platform(self) -> Platform:
@@ -113,18 +122,29 @@ class Node:
         return self._embedded.asgi()
 
     async def call(self, work: Callable[[Platform], Coroutine[Any, Any, T]]) -> T:
-        """Run a call on the node's loop and return its result, from whatever loop this is."""
+        """Run a call on the node's loop and return its result, from whatever loop this is.
+
+        Raises:
+            NotConnectedError: The node has been stopped, before or meanwhile.
+        """
         # One thread has one running loop; asking asyncio which costs a system call.
         if threading.get_ident() == self._thread and os.getpid() == self._pid:
-            return await work(self.platform)
+            try:
+                return await work(self.platform)
+            except (StorageError, NotConnectedError) as error:
+                # Whoever asks a node does not know of the storage that it has closed.
+                if not self._is_stopping:
+                    raise
+                raise NotConnectedError(_STOPPED) from error
         self._check_process()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(self.platform), self._loop))
+        return await asyncio.wrap_future(self._ask(work(self.platform)))
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the node's loop and block this thread until it is done.
 
         Raises:
             SyncInAsyncError: This thread runs an event loop, which the call would block.
+            NotConnectedError: The node has been stopped, before or meanwhile.
         """
         try:
             self._check_process()
@@ -133,7 +153,39 @@ class Node:
             work.close()
             raise
         # An empty context: a task body's thread must not make this one of its run's branches.
-        return Context().run(asyncio.run_coroutine_threadsafe, work, self._loop).result()
+        asked: Future[T] = Context().run(self._ask, work)
+        return asked.result()
+
+    def _ask(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        with self._asking:
+            if self._is_stopped:
+                work.close()
+                raise NotConnectedError(_STOPPED)
+            asked = asyncio.run_coroutine_threadsafe(self._until_stopped(work), self._loop)
+            self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return asked
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._is_stopped:
+            work.close()
+            raise NotConnectedError(_STOPPED)
+        task = asyncio.current_task()
+        assert task is not None
+        self._at_work.add(task)
+        try:
+            return await work
+        except (StorageError, NotConnectedError) as error:
+            if not self._is_stopping:
+                raise
+            raise NotConnectedError(_STOPPED) from error
+        except asyncio.CancelledError:
+            # Who waits elsewhere was not cancelled; the node has stopped.
+            if self._is_stopped:
+                raise NotConnectedError(_STOPPED) from None
+            raise
+        finally:
+            self._at_work.discard(task)
 
     async def stop(self) -> None:
         """Stop taking work, wait at most 10 s for what executes, suspend the rest, close the database.
@@ -144,8 +196,20 @@ class Node:
             return
         if self._watch is not None:
             self._watch.stop()
-        await self._embedded.stop()
-        await self._host.stop()
+        self._is_stopping = True
+        try:
+            await self._embedded.stop()
+            await self._host.stop()
+        finally:
+            await self._tell_who_waits()
+
+    async def _tell_who_waits(self) -> None:
+        with self._asking:
+            self._is_stopped = True
+            asked = [asyncio.wrap_future(one) for one in self._asked]
+        for task in self._at_work:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
