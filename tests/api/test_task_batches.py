@@ -130,7 +130,7 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
             sender.item(waiting(12, EventWait("n", "s", JsonText('{"a": [{"$no": 1}]}'), None, None, None))),
             sender.item(record(13, attempts=0)),
             sender.item(record(14), epoch=-1),
-            BatchItem(sender.run, sender.epoch),
+            BatchItem(sender.run, sender.epoch, call=SetValue("k", JsonText("1"))),
             sender.item(record(15), call=SetValue("k", JsonText("{"))),
         ]
         assert await sender.codes(good, *refused, later) == [
@@ -139,6 +139,12 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
             "invalid_filter", "invalid_argument", "invalid_argument", "invalid_argument", "invalid_json", None,
         ]  # fmt: skip
         assert [name for name, _, _ in await sender.tasks()] == ["n1", "n9"]
+
+
+async def test_an_execution_that_only_says_that_it_is_at_work_stores_nothing() -> None:
+    async with executing() as sender:
+        assert await sender.send(BatchItem(sender.run, sender.epoch), BatchItem("run_nobody", 1)) == [None, None]
+        assert await sender.tasks() == []
 
 
 async def test_what_belongs_to_one_run_is_stored_in_its_order() -> None:

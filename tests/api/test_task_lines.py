@@ -6,23 +6,44 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 
 from perdure.api.task_lines import TaskLine as AnsweredLine
 from perdure.config.settings import RateLimit, Settings
+from perdure.engine.clock import SystemClock
+from perdure.protocol.api_json import decode
+from perdure.protocol.execution import ExecutionResult, Succeeded, TaskRecord, TaskState
+from perdure.protocol.messages.codec import decode_message
+from perdure.protocol.messages.execution import KnownTask
 from perdure.protocol.signing import SIGNED_ID_HEADER
+from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BatchAnswer, BatchItem, TaskBatch, pack, unpack
-from perdure.protocol.task_line import LINE_PATH, LINE_PROTOCOL, batch_frame, line_secret, read_answer
+from perdure.protocol.task_line import (
+    LINE_PATH,
+    LINE_PROTOCOL,
+    NOTICE,
+    NOTICES_HEADER,
+    batch_frame,
+    line_secret,
+    read_answer,
+    read_notice,
+)
+from perdure.protocol.task_waits import EventWait
+from perdure.protocol.worker_messages import WorkerResolve
 from perdure.server import http
 from perdure.server.line_protocol import LineProtocol
 from perdure.transport.signer import Signer
 from tests.api.client import KEY, ApiClient, serving
 from tests.api.test_operators import DEV, keys, nobody
+from tests.api.test_runs import invoke
+from tests.engine.app import Execution, ScriptedApp
 
 __all__ = ["keys"]
 BATCH = pack(TaskBatch([BatchItem("run_nobody", 1, url_of="task_of_nobody")]))
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ASKED = {"Connection": "Upgrade", "Upgrade": LINE_PROTOCOL}
 
 
@@ -63,8 +84,8 @@ async def ask(api: ApiClient, headers: dict[str, str]) -> tuple[bytes, asyncio.S
 
 
 @asynccontextmanager
-async def line(api: ApiClient, *, key: str = KEY) -> AsyncIterator[Line]:
-    headers = opening(key)
+async def line(api: ApiClient, *, key: str = KEY, listens: bool = False) -> AsyncIterator[Line]:
+    headers = {**opening(key), **({NOTICES_HEADER: "1"} if listens else {})}
     head, reader, writer = await ask(api, headers)
     assert head.startswith(b"HTTP/1.1 101 ")
     assert b"upgrade: perdure-tasks\r\n" in head.lower()
@@ -89,6 +110,52 @@ async def test_batches_are_answered_one_after_the_other() -> None:
             (outcome,) = unpack(body, BatchAnswer).outcomes
             assert outcome is not None
             assert "/tasks/task_of_nobody/callback/" in str(outcome.url)
+
+
+class Behind(ScriptedApp):
+    """An app that the server knows no other way to tell anything than its line."""
+
+    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("listens", [True, False])
+@pytest.mark.parametrize("stores", [True, False])
+async def test_who_listens_is_told_of_waits_that_end_by_the_line_that_the_run_was_named_on(
+    listens: bool, stores: bool
+) -> None:
+    done = asyncio.Event()
+
+    async def waits(execution: Execution) -> ExecutionResult:
+        await done.wait()
+        return Succeeded(None)
+
+    app = Behind(SystemClock()).job("waits", waits)
+    async with serving(app) as api, line(api, listens=listens) as opened, line(api, listens=True) as other:
+        run_id = await invoke(api, "waits")
+        wait = EventWait("shipped", "trigger.dev", None, None, None, None)
+        task = TaskRecord("task_1", "a" * 64, None, "wait_for_event", "n", TaskStatus.WAITING, NOW, wait=wait)
+        if not stores:
+            # By another line, and then no more than a sign of life by this one.
+            other.send(pack(TaskBatch([BatchItem(run_id, 1, task)])))
+            assert (await other.next())[0] == 200
+        opened.send(pack(TaskBatch([BatchItem(run_id, 1, task if stores else None)])))
+        assert (await opened.next())[0] == 200
+        assert (await api.post("/api/events", {"events": [{"name": "shipped", "payload": 5}]})).status == 200
+        told = opened if listens else None if stores else other
+        if told is not None:
+            status, signed, number = await told.next()
+            assert (status, number) == (NOTICE, 0)
+            over = decode(read_notice(told.secret, 0, signed), WorkerResolve)
+            (known,) = decode_message(over.tasks.encode(), list[KnownTask])
+            assert (over.run, over.epoch, known.id, known.status) == (run_id, 1, "task_1", TaskStatus.COMPLETED)
+            told.send()
+            assert (await told.next())[0] == 200
+        if not listens:
+            # What comes next is the answer to what is asked next.
+            opened.send()
+            assert (await opened.next())[0] == 200
+        done.set()
 
 
 async def test_what_is_no_batch_is_refused_and_the_next_is_taken() -> None:
@@ -231,6 +298,31 @@ async def protocol(slow: SlowLine, *, idle_seconds: float = 60.0) -> AsyncIterat
         reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
         yield made, Line(reader, writer, b"")
         await close(writer)
+
+
+async def test_what_nobody_reads_does_not_pile_up_and_is_no_end_of_the_line() -> None:
+    slow = SlowLine()
+    made: list[int] = []
+
+    def frame() -> bytes:
+        made.append(1)
+        return b"x" * 1024 * 1024
+
+    async with protocol(slow) as (_, opened):
+        opened.writer.write(b"\0\0\0\4abcd")
+        await slow.is_asked.wait()
+        assert slow.write is not None
+        for _ in range(100):
+            slow.write(frame)
+        assert 1 <= len(made) < 30
+        slow.may_answer.set()
+        assert await opened.reader.readexactly(len(made) * 1024 * 1024 + 14) == b"x" * len(made) * 1024 * 1024 + (
+            b"answer to abcd"
+        )
+        opened.writer.write(b"\0\0\0\4next")
+        assert await opened.reader.readexactly(14) == b"answer to next"
+        slow.write(lambda: b"told")
+        assert await opened.reader.readexactly(4) == b"told"
 
 
 async def test_an_answer_under_way_comes_before_the_line_ends() -> None:

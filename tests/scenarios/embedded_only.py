@@ -8,7 +8,6 @@ KILLS = "kills the node together with its jobs, at a point of their code; tests/
 MOVED_CLOCK = "moves the node's clock by hand, which perdure.testing does with a node in its process"
 OWN_SETTING = "is about a setting of an embedded node; everything here runs with it, or without it"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
-NOT_TOLD = "an execution behind HTTP, other than in a worker, is not told of waits that end while it is at work"
 V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that there is no such job"
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
@@ -19,21 +18,17 @@ BEFORE_INDEX = "a server may act by what an app declared last, until the app has
 REASONS: dict[tuple[str, str | None], str] = {
     ("test_background_node", None): OWN_NODES,
     ("test_bad_input", "test_a_size_of_a_page_that_is_text_is_refused"): TYPED,
-    ("test_branches", "test_a_wait_that_ends_while_another_branch_works_needs_no_execution"): NOT_TOLD,
-    ("test_branches", "test_no_branch_is_cut_while_a_task_body_runs"): NOT_TOLD,
     ("test_crashes_everywhere", None): KILLS,
     ("test_examples", None): MOVED_CLOCK,
     ("test_forced_replay", None): OWN_SETTING,
     ("test_hooks", "test_a_client_that_is_started_takes_no_hooks"): NOT_STARTED,
     ("test_http_endpoints", "test_an_endpoint_is_defined_before_its_client_is_started"): NOT_STARTED,
-    ("test_invoke_and_wait", "test_a_run_that_has_ended_lets_its_branch_go_on_while_another_works"): NOT_TOLD,
     ("test_invoking", "test_a_client_is_started_once_at_a_time_and_again_afterwards"): NOT_STARTED,
     ("test_invoking", "test_calls_of_a_client_that_is_not_started_say_so"): NOT_STARTED,
     ("test_invoking", "test_a_job_that_invokes_an_unknown_one_is_told_the_nearest_name"): V2_WORDS,
     ("test_kept_runs", "test_a_result_that_cannot_be_stored_is_made_again"): INSIDE,
     ("test_long_schedules", None): MOVED_CLOCK,
     ("test_long_waits", None): MOVED_CLOCK,
-    ("test_managing_runs", "test_a_run_goes_on_though_its_cancelled_code_still_ends"): NOT_TOLD,
     ("test_missing_code", "test_a_job_cannot_be_added_to_a_client_that_is_started"): NOT_STARTED,
     ("test_random_crashes", None): KILLS,
     ("test_results", "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run"): ASKED,
@@ -41,12 +36,6 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_the_statuses_of_a_run_without_an_id_are_not_found"): NO_PART,
-    (
-        "test_timers_while_parked",
-        "test_the_timeout_of_a_task_whose_branches_are_parked_stands_still_while_others_work",
-    ): NOT_TOLD,
-    ("plain/test_waits", "test_a_wait_that_ends_while_another_thread_is_at_work_goes_on_at_once"): NOT_TOLD,
-    ("plain/test_waits", "test_the_code_of_a_thread_is_at_work_however_long_it_takes"): NOT_TOLD,
 }
 """By file and test; a file without a test stands for all of its tests."""
 
@@ -60,4 +49,4 @@ def reason_of(file: str, test: str, *, is_worker: bool) -> str | None:
         is_worker: Whether jobs are executed in workers.
     """
     reason = REASONS.get((file, test), REASONS.get((file, None)))
-    return None if is_worker and reason in (NOT_TOLD, ASKED) else reason
+    return None if is_worker and reason == ASKED else reason

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perdure.protocol.signing import SIGNED_ID_HEADER
 from perdure.protocol.task_line import (
     FrameReader,
     LineFrameError,
     answer_frame,
     batch_frame,
     line_secret,
+    notice_frame,
     read_answer,
     read_batch,
+    read_notice,
 )
 from perdure.transport.signer import Signer
 from perdure.transport.task_line import LineError, NoLineError, TaskLine
@@ -38,6 +41,17 @@ def test_frames_come_whole_in_whatever_pieces(batches: list[bytes], cuts: list[i
                 left = left[cut:]
         assert found is not None
         assert read_batch(SECRET, number, found) == batch
+
+
+@given(bodies=st.lists(st.binary(max_size=200), max_size=6), cuts=st.lists(st.integers(1, 90)))
+def test_frames_that_follow_one_another_come_whole_and_in_their_order(bodies: list[bytes], cuts: list[int]) -> None:
+    reader, found = FrameReader(1000), list[bytes]()
+    left = b"".join(notice_frame(SECRET, number, body) for number, body in enumerate(bodies))
+    for cut in [*cuts, len(left)]:
+        found += reader.feed_all(left[:cut])
+        left = left[cut:]
+    told = [read_notice(SECRET, number, read_answer(frame)[1]) for number, frame in enumerate(found)]
+    assert told == bodies
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=50), reset=st.integers(0, 2**53))
@@ -63,14 +77,19 @@ def test_a_frame_that_is_too_long_or_not_alone_is_none(data: bytes) -> None:
 
 
 @asynccontextmanager
-async def line(*answers: bytes, base: str = "/base") -> AsyncIterator[tuple[TaskLine, list[bytes]]]:
+async def line(
+    *answers: bytes | Callable[[bytes], bytes], base: str = "/base", told: Callable[[bytes], None] | None = None
+) -> AsyncIterator[tuple[TaskLine, list[bytes]]]:
     """A line to a server that gives one of these on each connection: a part when asked, the rest at the first frame."""
     left, heads, at_work = list(answers), list[bytes](), set[asyncio.Task[None]]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             heads.append(await reader.readuntil(b"\r\n\r\n"))
-            head, divider, rest = left.pop(0).partition(b"\r\n\r\n")
+            says = left.pop(0)
+            signed = heads[-1].split(SIGNED_ID_HEADER.encode() + b": ", 1)[-1].split(b"\r\n")[0]
+            said = OPEN + says(line_secret("key", signed.decode())) if callable(says) else says
+            head, divider, rest = said.partition(b"\r\n\r\n")
             writer.write(head + divider)
             if rest:
                 await reader.readexactly(4)
@@ -84,7 +103,7 @@ async def line(*answers: bytes, base: str = "/base") -> AsyncIterator[tuple[Task
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with listening:
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}{base}"
-        made = TaskLine(url, {"Who": "me"}, Signer("key", is_signing=True), limit=1000)
+        made = TaskLine(url, {"Who": "me"}, Signer("key", is_signing=True), limit=1000, told=told)
         try:
             yield made, heads
         finally:
@@ -150,3 +169,42 @@ async def test_whoever_is_not_there_is_an_error_of_the_system() -> None:
         pass
     with pytest.raises(OSError, match=r"\d"):
         await made.ask(b"batch", seconds=10)
+
+
+async def test_notices_come_beside_answers_and_are_none() -> None:
+    told: list[bytes] = []
+
+    def says(secret: bytes) -> bytes:
+        notices = [notice_frame(secret, number, b"%d" % number) for number in range(3)]
+        return notices[0] + notices[1] + answer_frame(200, b"ok") + notices[2]
+
+    async with line(says, told=told.append) as (made, heads):
+        assert (await made.ask(b"batch", seconds=10)).body == b"ok"
+        assert told == [b"0", b"1", b"2"]
+        assert made.connection() is not None
+    assert b"\r\nPerdure-Notices: 1\r\n" in heads[0]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        lambda _: notice_frame(SECRET, 0, b"by somebody else"),
+        lambda secret: notice_frame(secret, 1, b"not the next one"),
+        lambda _: answer_frame(100, b"not signed"),
+    ],
+)
+async def test_a_notice_that_is_not_of_the_server_ends_the_line_and_is_not_heard(
+    says: Callable[[bytes], bytes],
+) -> None:
+    told: list[bytes] = []
+    async with line(says, told=told.append) as (made, _):
+        with pytest.raises(LineError, match="not signed by the server"):
+            await made.ask(b"batch", seconds=10)
+        assert made.connection() is None
+    assert told == []
+
+
+async def test_an_app_that_takes_no_notices_does_not_ask_for_them() -> None:
+    async with line(OPEN + answer_frame(200, b"ok")) as (made, heads):
+        await made.ask(b"batch", seconds=10)
+    assert b"perdure-notices" not in heads[0].lower()

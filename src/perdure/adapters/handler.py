@@ -29,7 +29,7 @@ from perdure.protocol.messages.delivery import (
     read_delivery_headers,
 )
 from perdure.protocol.messages.endpoints import PingAnswer, ProbeBody, ValidateAnswer
-from perdure.protocol.messages.execution import KnownTask, RunJobBody, RunMetadata
+from perdure.protocol.messages.execution import RunJobBody, RunMetadata
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
     ENDPOINT_ID_HEADER,
@@ -45,7 +45,6 @@ from perdure.protocol.messages.notifications import RunNotification
 from perdure.protocol.messages.preprocessing import PreprocessRunAnswer, PreprocessRunBody
 from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.received import ReceivedRequest
-from perdure.transport.execution_request import known_state
 from perdure.transport.index_answer import index_answer
 from perdure.transport.node_link import perdure_version
 from perdure.transport.trigger_answer import trigger_answer
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
+    from perdure.protocol.worker_messages import WorkerResolve
     from perdure.sdk.client import Client
 
 _log = logging.getLogger(__name__)
@@ -137,12 +137,11 @@ class AppHandler:
         if runtime is not None:
             runtime.abort_run(run_id)
 
-    def resolve(self, run_id: str, epoch: int, tasks: JsonText) -> None:
-        """Let an execution on this event loop go on: these tasks, as the server writes them, are over."""
+    def resolve(self, over: WorkerResolve) -> None:
+        """Let an execution on this event loop go on, waits of which are over."""
         runtime = self._runtimes.here()
         if runtime is not None:
-            known = decode_message(tasks.encode(), list[KnownTask])
-            runtime.resolve(run_id, epoch, [known_state(task) for task in known])
+            runtime.resolve(over)
 
     def abort(self) -> None:
         """End what executes on this event loop at once; it is executed again elsewhere."""

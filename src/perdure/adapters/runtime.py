@@ -7,27 +7,33 @@ import itertools
 import os
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, Struct
 
+from perdure.adapters.whereabouts import Whereabouts
 from perdure.adapters.work import Work
 from perdure.config.settings import load_settings
+from perdure.errors import JsonError
+from perdure.protocol.api_json import decode
 from perdure.protocol.execution import Abandoned, Suspended
-from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.errors import EndpointErrorAnswer
+from perdure.protocol.messages.execution import KnownTask
 from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.worker_messages import WorkerResolve
 from perdure.sdk.host import HELD_LIMIT, Host
 from perdure.sdk.start import is_replay_forced
 from perdure.transport.execution_outcome import answer_of
-from perdure.transport.execution_request import execution_request
+from perdure.transport.execution_request import execution_request, known_state
 from perdure.transport.native_results import write_result
 from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
-    from perdure.protocol.execution import ExecutionRequest, ExecutionResult, TaskState
+    from perdure.protocol.execution import ExecutionRequest, ExecutionResult
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.protocol.platform import RunAnswer as AnyRun
@@ -84,6 +90,7 @@ class Runtime:
             endpoint_id=client.id,
             is_signing=settings.require_signatures,
             outlives_servers=outlives_servers,
+            told=self._take_notice,
         )
         self.host = Host(
             client.id,
@@ -98,6 +105,7 @@ class Runtime:
         # A wait costs a suspension, however short it is: what is over may not be told.
         self.host.is_patient = False
         self.host.connect(self.platform, self._clock, os.urandom)
+        self._whereabouts = Whereabouts(self.platform, self._works)
         self._end = _until_shut_down(self)
 
     async def begin(self) -> None:
@@ -158,6 +166,8 @@ class Runtime:
         if execution.has_all and self._outlives_servers:
             execution.doubt = lambda: work.watch(self._look, self._drop)
         result.add_done_callback(lambda _: self._is_over(execution))
+        if execution.has_all:
+            self._whereabouts.begin()
         return work
 
     def _is_over(self, execution: WireExecution) -> None:
@@ -231,11 +241,21 @@ class Runtime:
         self._kept.pop(run_id, None)
         self._abort(run_id, "the server has taken the run away")
 
-    def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> None:
-        """Let an execution at work go on where its waits are over; what comes too early for that is seen at its end."""
-        work = self._works.get(run_id)
-        if work is not None and work.execution.epoch == epoch:
-            self.host.resolve(run_id, work.execution.number, tasks)
+    def resolve(self, over: WorkerResolve) -> None:
+        """Let an execution at work go on where its waits are over; what comes too early for that is seen at its end.
+
+        Raises:
+            JsonError, MessageShapeError: It holds what is not taken.
+        """
+        work = self._works.get(over.run)
+        if work is not None and work.execution.epoch == over.epoch:
+            known = decode_message(over.tasks.encode(), list[KnownTask])
+            self.host.resolve(over.run, work.execution.number, [known_state(task) for task in known])
+
+    def _take_notice(self, body: bytes) -> None:
+        # One that cannot be read is of a later server: what it says is seen when the execution ends.
+        with suppress(JsonError, MessageShapeError):
+            self.resolve(decode(body, WorkerResolve))
 
     def abort(self) -> None:
         """End executions at once, wherever they are; they are executed again elsewhere."""
@@ -247,6 +267,7 @@ class Runtime:
         for work in list(self._works.values()):
             work.give_up()
             await work.close()
+        self._whereabouts.end()
         # What still waits for a server would keep the host from its end.
         self.platform.store_no_more()
         await self.host.stop()

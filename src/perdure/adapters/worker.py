@@ -168,8 +168,7 @@ class Worker:
             self._handler.abort_run(decode(data, WorkerAbort).run)
             return
         if name == "resolve":
-            over = decode(data, WorkerResolve)
-            self._handler.resolve(over.run, over.epoch, over.tasks)
+            self._handler.resolve(decode(data, WorkerResolve))
             return
         if name == "withdraw":
             withdrawn = self._at_work.get(decode(data, WorkerWithdrawal).id)

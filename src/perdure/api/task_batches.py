@@ -25,6 +25,7 @@ from perdure.protocol.task_batches import (
 
 if TYPE_CHECKING:
     from perdure.api.calls import Call
+    from perdure.engine.holds import Tell
     from perdure.engine.remote_desk import RemoteDesk
 
 
@@ -41,8 +42,13 @@ async def take_batch(call: Call) -> Response:
     return BatchResponse(await store_batch(call.remote, await read_body(call.request, limit=BATCH_BYTES)))
 
 
-async def store_batch(remote: RemoteDesk, body: bytes) -> bytes:
+async def store_batch(remote: RemoteDesk, body: bytes, tell: Tell | None = None) -> bytes:
     """Store what a batch asks for; the answer, packed.
+
+    Args:
+        remote: Who stores it.
+        body: The batch, packed.
+        tell: Tells whoever has sent it of waits that are over; ``None``: that cannot be.
 
     Raises:
         MessageShapeError: It is no batch.
@@ -52,7 +58,7 @@ async def store_batch(remote: RemoteDesk, body: bytes) -> bytes:
     if len(batch.items) > MOST_ITEMS:
         sentence = f"A batch has {MOST_ITEMS:,} items at most, not {len(batch.items):,}."
         raise MessageShapeError(sentence, issues=[Issue(["items"], sentence)])
-    outcomes = await remote.batches.take(batch.items)
+    outcomes = await remote.batches.take(batch.items, tell)
     return pack(BatchAnswer(list(map(_ending, outcomes)) if remote.is_stopping else outcomes))
 
 

@@ -13,20 +13,30 @@ from perdure.api.routes import Route
 from perdure.api.signed_calls import signer_of
 from perdure.api.tallies import now
 from perdure.api.task_batches import store_batch
+from perdure.protocol.api_json import encode
+from perdure.protocol.json_text import JsonText
+from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.protocol.signing import SIGNED_ID_HEADER
 from perdure.protocol.task_line import (
     LINE_PATH,
     LINE_PROTOCOL,
+    NOTICES_HEADER,
     LineFrameError,
     answer_frame,
     line_secret,
+    notice_frame,
     read_batch,
 )
+from perdure.protocol.worker_messages import WorkerResolve
+from perdure.transport.execution_body import known_task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.api.calls import Call
     from perdure.api.dispatcher import Dispatcher
+    from perdure.protocol.execution import TaskState
 
 _SWITCH: Final = {"Connection": "Upgrade", "Upgrade": LINE_PROTOCOL}
 
@@ -42,7 +52,8 @@ class LineOpening(Response):
 
     def line(self, dispatcher: Dispatcher) -> TaskLine:
         """Make what answers the frames of the line; the dispatcher is that of its path."""
-        return TaskLine(self._call, self._secret, dispatcher)
+        listens = self._call.request.headers.get(NOTICES_HEADER, "") == "1"
+        return TaskLine(self._call, self._secret, dispatcher, listens=listens)
 
 
 class TaskLine:
@@ -52,12 +63,17 @@ class TaskLine:
         call: The request that has opened it.
         secret: Its frames are signed with that.
         dispatcher: Knows keys, and counts.
+        listens: Whether the app at its other end takes notices.
 
     Attributes:
+        write: Writes a frame that nobody has asked for, if the line is there and takes it.
         is_over: Whether no further frame is to be read.
     """
 
-    def __init__(self, call: Call, secret: bytes, dispatcher: Dispatcher) -> None:
+    def __init__(self, call: Call, secret: bytes, dispatcher: Dispatcher, *, listens: bool = False) -> None:
+        self.write: Callable[[Callable[[], bytes]], None] | None = None
+        self._tell = self.tell if listens else None
+        self._notices = 0
         self._access = call.access
         self._remote = call.remote
         self._secret = secret
@@ -73,11 +89,24 @@ class TaskLine:
             body = read_batch(self._secret, self._number, frame)
             self._number += 1
             self._dispatcher.admit(self._access)
-            status, reset, answer = 200, 0, await store_batch(self._remote, body)
+            status, reset, answer = 200, 0, await store_batch(self._remote, body, self._tell)
         except Exception as error:
             status, reset, answer = self._refuse(error)
         self._last = status, now() - began
         return answer_frame(status, answer, reset=reset)
+
+    def tell(self, run_id: str, epoch: int, states: list[TaskState]) -> None:
+        """Tell the app of waits that are over; where that cannot be now, it learns of it when the execution ends."""
+
+        def frame() -> bytes:
+            known = encode_message([known_task(state) for state in states])
+            notice = encode(WorkerResolve(run_id, epoch, JsonText(known.decode())))
+            made = notice_frame(self._secret, self._notices, notice)
+            self._notices += 1
+            return made
+
+        if self.write is not None:
+            self.write(frame)
 
     def note(self) -> None:
         """Count the last answer, once it is on its way: a step waits for it."""

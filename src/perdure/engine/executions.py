@@ -290,4 +290,5 @@ class Executions:
         hold = self._holds.find(run_id)
         if hold is not None and hold.epoch == epoch:
             hold.is_fruitful = hold.is_fruitful or any(state.status is TaskStatus.COMPLETED for state in states)
-            hold.endpoint.resolve(run_id, epoch, states)
+            if not hold.endpoint.resolve(run_id, epoch, states) and hold.tell is not None:
+                hold.tell(run_id, epoch, states)

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from datetime import datetime
 
     from perdure.protocol.endpoint import Endpoint
+    from perdure.protocol.execution import TaskState
+
+    Tell = Callable[[str, int, list[TaskState]], None]
 
 
 class Hold:
@@ -25,6 +29,8 @@ class Hold:
         is_fruitful: Whether it has completed a task.
         has_open_tasks: Whether the run may have tasks without outcome.
         task: The asyncio task that waits for the result.
+        tell: Tells the process that executes of waits that are over, by what it has sent last; ``None``: it cannot be
+            told so.
     """
 
     __slots__ = (
@@ -38,6 +44,7 @@ class Hold:
         "run_no",
         "since",
         "task",
+        "tell",
     )
 
     def __init__(
@@ -53,6 +60,7 @@ class Hold:
         self.has_open_tasks = epoch > 1
         self.limit_no: int | None = None
         self.task: asyncio.Task[None] | None = None
+        self.tell: Tell | None = None
 
 
 class Holds:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from perdure.engine.callbacks import Callbacks
-    from perdure.engine.holds import Hold, Holds
+    from perdure.engine.holds import Hold, Holds, Tell
     from perdure.engine.state import State
     from perdure.engine.tasks import Result, Tasks
     from perdure.protocol.task_batches import BatchItem
@@ -49,10 +49,14 @@ class TaskBatches:
         self._state = state
         self._callbacks = callbacks
 
-    async def take(self, items: Sequence[BatchItem]) -> list[BatchOutcome | None]:
+    async def take(self, items: Sequence[BatchItem], tell: Tell | None = None) -> list[BatchOutcome | None]:
         """Store items; returns when all that is stored is durable.
 
         Of a run the items are stored in their order. Whoever does not know whether a batch was taken sends it again.
+
+        Args:
+            items: The items.
+            tell: Tells whoever has sent them of waits that are over; ``None``: that cannot be.
 
         Raises:
             StorageError: The database cannot do it now; some items may be stored.
@@ -64,7 +68,7 @@ class TaskBatches:
         with_others: set[str] = set()
         for place, item in enumerate(items):
             try:
-                hold = self._check(item)
+                hold = self._check(item, tell)
             except ValueTooLargeError as error:
                 outcomes[place] = BatchOutcome("output_too_large", error.message)
                 continue
@@ -94,17 +98,21 @@ class TaskBatches:
             for place, outcome in zip(places, done, strict=True):
                 outcomes[place] = _refused(outcome) if isinstance(outcome, BaseException) else outcome
 
-    def _check(self, item: BatchItem) -> Hold | None:
+    def _check(self, item: BatchItem, tell: Tell | None) -> Hold | None:
         if not 0 <= item.epoch < _LARGEST_EPOCH:
             raise InvalidArgumentError("The number of an execution is a whole number.")
         if item.url_of is not None:
             check_task_id(item.url_of)
             return None
-        if item.record is None:
-            raise InvalidArgumentError("An item has a record, or asks for a URL.")
         hold = self._holds.find(item.run)
         if hold is not None and hold.environment_no != self._environment_no:
             raise NotFoundError(f"There is no run {item.run!r:.80} in this environment.")
+        if hold is not None and hold.epoch == item.epoch and tell is not None:
+            hold.tell = tell
+        if item.record is None:
+            if item.call is not None:
+                raise InvalidArgumentError("Work on state has a record of its task.")
+            return hold
         check_record(item.record)
         if item.call is not None:
             check_call(item.call)
@@ -130,7 +138,8 @@ class TaskBatches:
         if item.url_of is not None:
             return await self._find_url(item.url_of)
         record = item.record
-        assert record is not None
+        if record is None:
+            return None
         if item.call is not None:
             outcome = await self._state.perform(self._environment_no, item.run, item.epoch, record, item.call)
             return BatchOutcome(state=outcome)

@@ -29,7 +29,7 @@ BATCH_TYPE: Final = "application/msgpack"
 
 
 class BatchItem(Struct, gc=False, omit_defaults=True):
-    """What an execution asks for.
+    """What an execution asks for; with neither record nor ``url_of`` only to be told of waits that are over.
 
     Attributes:
         run: The run's id.

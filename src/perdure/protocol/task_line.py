@@ -6,6 +6,9 @@ gets a status, a time, and the body that an HTTP answer of that status would hav
 
 Each signature is of the number of its frame and the batch, with a secret made of the API key and the id that the
 opening was signed with, which is taken once. So no frame can be left out, come again, or go by another line.
+
+A server may say something unasked, in between, to an app that has said that it listens: a *notice*, that waits of an
+execution are over. It is signed as well, since what it says becomes results.
 """
 
 from __future__ import annotations
@@ -24,14 +27,21 @@ LINE_PROTOCOL: Final = "perdure-tasks"
 LINE_IDLE_SECONDS: Final = 60.0
 """After how long unused an app opens another line; a server waits for twice as long."""
 
+NOTICES_HEADER: Final = "Perdure-Notices"
+"""With ``1`` an app says in its opening that it takes notices."""
+
+NOTICE: Final = 100
+"""The status of a frame that is no answer, but a notice."""
+
 _LENGTH: Final = Layout("!I")
 _ANSWER: Final = Layout("!HQ")
 _MAC: Final = 32
 _PURPOSE: Final = b"perdure task line v1\n"
+_NOTICES: Final = b"notices"
 
 
 class LineFrameError(Exception):
-    """Bytes that are no frame, or not of who has opened the line."""
+    """Bytes that are no frame, or not of who is at the other end of the line."""
 
 
 def line_secret(api_key: str, signed_id: str) -> bytes:
@@ -90,8 +100,31 @@ def read_answer(frame: bytes) -> tuple[int, bytes, int]:
     return status, frame[_ANSWER.size :], reset
 
 
+def notice_frame(secret: bytes, number: int, body: bytes) -> bytes:
+    """Write the frame of a notice.
+
+    Args:
+        secret: That of the line.
+        number: How many notices have gone by it before.
+        body: What is told.
+    """
+    return answer_frame(NOTICE, _mac(secret, number, body, _NOTICES) + body)
+
+
+def read_notice(secret: bytes, number: int, signed: bytes) -> bytes:
+    """Read what a frame with the status `NOTICE` has for a body.
+
+    Raises:
+        LineFrameError: It is not of the server that has opened the line, or not the next one.
+    """
+    body = signed[_MAC:]
+    if not hmac.compare_digest(signed[:_MAC], _mac(secret, number, body, _NOTICES)):
+        raise LineFrameError("The notice is not signed by the server, or not in its turn.")
+    return body
+
+
 class FrameReader:
-    """Puts the bytes of a connection together to frames, one at a time.
+    """Puts the bytes of a connection together to frames.
 
     Args:
         limit: How many bytes a frame may have.
@@ -111,23 +144,39 @@ class FrameReader:
         Raises:
             LineFrameError: A frame is too long, or more follows it: each is answered before the next is sent.
         """
+        frames = self.feed_all(data)
+        if len(frames) > 1 or (frames and self._held):
+            raise LineFrameError("A frame was sent before the one before it was answered.")
+        return frames[0] if frames else None
+
+    def feed_all(self, data: bytes) -> list[bytes]:
+        """Take bytes; the frames, without their lengths, that are whole now.
+
+        Raises:
+            LineFrameError: A frame is too long.
+        """
         held = self._held
         if held:
             held += data
-            data = bytes(held) if len(held) >= self._end else b""
-        if len(data) >= _LENGTH.size:
-            self._end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
-            if self._end > self._limit or len(data) > self._end:
-                raise LineFrameError("A frame is too long, or was sent before the one before it was answered.")
-            if len(data) == self._end:
-                held.clear()
-                self._end = _LENGTH.size
-                return data[_LENGTH.size :]
-        if not held:
-            held += data
-        return None
+            if len(held) < self._end:
+                return []
+            data = bytes(held)
+            held.clear()
+        frames: list[bytes] = []
+        start, self._end = 0, _LENGTH.size
+        while len(data) - start >= _LENGTH.size:
+            self._end = _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
+            if self._end > self._limit:
+                raise LineFrameError("A frame is too long.")
+            if len(data) - start < self._end:
+                break
+            frames.append(data[start + _LENGTH.size : start + self._end])
+            start += self._end
+            self._end = _LENGTH.size
+        held += data[start:]
+        return frames
 
 
-def _mac(secret: bytes, number: int, batch: bytes) -> bytes:
+def _mac(secret: bytes, number: int, body: bytes, person: bytes = b"") -> bytes:
     # What OpenSSL does for an HMAC is four times as slow in a process that has just slept, which it has for each step.
-    return blake2b(number.to_bytes(8, "big") + batch, key=secret, digest_size=_MAC).digest()
+    return blake2b(number.to_bytes(8, "big") + body, key=secret, digest_size=_MAC, person=person).digest()

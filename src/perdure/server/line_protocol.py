@@ -11,6 +11,8 @@ from perdure.server.head_start import start_now
 from perdure.transport.write_now import write_now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perdure.api.task_lines import TaskLine
 
 FRAME_BYTES: Final = BATCH_BYTES + 64
@@ -52,6 +54,7 @@ class LineProtocol(asyncio.Protocol):
         """Begin with a connection that was something else until now."""
         self._transport = transport
         self._connections.add(self)
+        self._line.write = self._write
         self._look()
 
     def data_received(self, data: bytes) -> None:
@@ -61,7 +64,7 @@ class LineProtocol(asyncio.Protocol):
         except LineFrameError:
             self._transport.abort()
             return
-        if self._is_answering or self._is_full:
+        if self._is_answering:
             self._transport.abort()
         elif frame is not None:
             self._is_answering = True
@@ -73,22 +76,30 @@ class LineProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; what was asked for is done nevertheless."""
         self._connections.discard(self)
+        self._line.write = None
         if self._watch is not None:
             self._watch.cancel()
 
     def pause_writing(self) -> None:
         """Read nothing more of who does not read its answers."""
         self._is_full = True
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on."""
         self._is_full = False
+        self._transport.resume_reading()
 
     def shutdown(self) -> None:
         """End the line, after the answer that is under way."""
         self._is_stopping = True
         if not self._is_answering:
             self._transport.close()
+
+    def _write(self, frame: Callable[[], bytes]) -> None:
+        # What nobody reads must not pile up.
+        if not self._is_full and not self._is_stopping and not self._transport.is_closing():
+            write_now(self._transport, frame())
 
     async def _answer(self, frame: bytes) -> None:
         try:

@@ -270,7 +270,7 @@ class HttpEndpoint(AskedApp):
         return None if kept is None else kept.task_ids
 
     def resolve(self, run_id: str, epoch: int, tasks: list[TaskState]) -> bool:
-        """Tell a worker of waits that are over; an app behind a URL cannot be told, and is put right by the engine."""
+        """Tell a worker of waits that are over; an app behind a URL is told by what it has sent, if it can be."""
         at_work = self._at_work.get(run_id)
         if self._kept is None or at_work is None or at_work.epoch != epoch:
             return False

@@ -19,10 +19,13 @@ from perdure.protocol.task_line import (
     LINE_IDLE_SECONDS,
     LINE_PATH,
     LINE_PROTOCOL,
+    NOTICE,
+    NOTICES_HEADER,
     FrameReader,
     LineFrameError,
     batch_frame,
     read_answer,
+    read_notice,
 )
 from perdure.transport.write_now import write_now
 
@@ -73,12 +76,21 @@ class TaskLine:
         headers: The headers of the opening beside those that sign it.
         signer: Signs.
         limit: How many bytes of an answer are read.
+        told: Called with what the server tells unasked; ``None``: it is not to.
 
     Attributes:
         has_answered: Whether a batch was ever answered: what stands before the server lets frames through.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], signer: Signer, *, limit: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        signer: Signer,
+        *,
+        limit: int,
+        told: Callable[[bytes], None] | None = None,
+    ) -> None:
         # As every other request names it: with a host and a path of ASCII alone.
         parts = urlsplit(str(URL(url)).rstrip("/"))
         self.has_answered = False
@@ -86,7 +98,9 @@ class TaskLine:
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (80 if self._tls is None else 443)
         self._target = parts.path + LINE_PATH
-        self._headers = {"Host": parts.netloc.rpartition("@")[2], **headers}
+        listens = {} if told is None else {NOTICES_HEADER: "1"}
+        self._headers = {"Host": parts.netloc.rpartition("@")[2], **headers, **listens}
+        self._told = told
         self._signer = signer
         self._limit = limit
         self._loop = asyncio.get_running_loop()
@@ -136,7 +150,7 @@ class TaskLine:
         # The path is signed as for every other call: that of the route.
         signed = self._signer.headers("POST", LINE_PATH, body=b"")
         secret = self._signer.line_secret(signed.get(SIGNED_ID_HEADER, ""))
-        made = LineConnection(self._loop, secret, self._limit)
+        made = LineConnection(self._loop, secret, self._limit, self._told)
         headers = {**self._headers, **signed, "Connection": "Upgrade", "Upgrade": LINE_PROTOCOL, "Content-Length": "0"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         try:
@@ -166,13 +180,22 @@ class LineConnection(asyncio.Protocol):
         loop: The event loop.
         secret: What is sent is signed with that.
         limit: How many bytes of an answer are read.
+        told: Called with each notice.
 
     Attributes:
         was_made: Whether the server, or what stands before it, has taken the connection.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, secret: bytes, limit: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        secret: bytes,
+        limit: int,
+        told: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._loop = loop
+        self._told = told
+        self._notices = 0
         self._secret = secret
         self._frames = FrameReader(limit)
         self._head: bytearray | None = bytearray()
@@ -251,15 +274,24 @@ class LineConnection(asyncio.Protocol):
             self._read_head(data)
             return
         try:
-            frame = self._frames.feed(data)
-            if frame is None:
-                return
-            status, body, reset = read_answer(frame)
+            taken = [read_answer(frame) for frame in self._frames.feed_all(data)]
+            answers = sum(not self._is_notice(status) for status, _, _ in taken)
+            if answers > (self._tell is not None):
+                # Before any is given: whoever gets one may send the next batch at once.
+                raise LineFrameError("an answer to nothing")
+            for status, body, reset in taken:
+                self._take(status, body, reset)
         except LineFrameError as error:
             self.fail(str(error))
-            return
-        if self._tell is None:
-            self.fail("an answer to nothing")
+
+    def _is_notice(self, status: int) -> bool:
+        return status == NOTICE and self._told is not None
+
+    def _take(self, status: int, body: bytes, reset: int) -> None:
+        if self._told is not None and self._is_notice(status):
+            notice = read_notice(self._secret, self._notices, body)
+            self._notices += 1
+            self._told(notice)
             return
         self._used_at = self._loop.time()
         self._answer(LineAnswer(status, body, reset))

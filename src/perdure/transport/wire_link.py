@@ -101,13 +101,17 @@ class WireLink:
         url: Its URL, without a slash at the end.
         api_key: What it is asked with.
         is_signing: Whether the key is not shown, not even to a platform of which nothing is known.
+        told: Called with what a platform of perdure's tells unasked.
 
     Attributes:
         is_native: Whether what answered last is a platform of perdure's.
     """
 
-    def __init__(self, url: str, api_key: str, *, is_signing: bool = False) -> None:
+    def __init__(
+        self, url: str, api_key: str, *, is_signing: bool = False, told: Callable[[bytes], None] | None = None
+    ) -> None:
         self.url = url
+        self._told = told
         self.is_native = False
         self._signer = Signer(api_key, is_signing=is_signing)
         self._session: ClientSession | None = None
@@ -198,10 +202,10 @@ class WireLink:
         """Send a batch by the line; ``None``: there is none, by what the platform or a proxy before it does."""
         now = asyncio.get_running_loop().time()
         # To a batch that is too large a request has an answer, and a line has none.
-        if not self._signer.is_signing or now < self._no_line_until or len(batch) > BATCH_BYTES:
+        if not self.may_open_line() or len(batch) > BATCH_BYTES:
             return None
         if self._line is None:
-            self._line = TaskLine(self.url, _own_headers(), self._signer, limit=ANSWER_LIMIT)
+            self._line = TaskLine(self.url, _own_headers(), self._signer, limit=ANSWER_LIMIT, told=self._told)
         line = self._line
         try:
             answer = await line.ask(batch, seconds=REQUEST_SECONDS)
@@ -217,6 +221,14 @@ class WireLink:
         if answer.status == 429 and answer.reset:
             raise RateLimitedError(answer.reset)
         return WireReply(answer.status, answer.body, is_native=True)
+
+    def know_native(self) -> None:
+        """Note that the platform is one of perdure's: it has said so in what it asked of the app."""
+        self.is_native = self._signer.is_signing = True
+
+    def may_open_line(self) -> bool:
+        """Whether the platform has a line, as far as is known."""
+        return self._signer.is_signing and asyncio.get_running_loop().time() >= self._no_line_until
 
     def open_line(self) -> LineConnection | None:
         """Give the line for batches, if one is open and nothing is under way."""

@@ -12,7 +12,7 @@ from perdure.transport.wire_link import WireLink
 from perdure.transport.wire_tasks import WireTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from perdure.protocol.json_text import JsonText
     from perdure.protocol.platform import (
@@ -43,12 +43,20 @@ class WirePlatform(WireTasks):
         endpoint_id: The app's id.
         is_signing: Whether the key is not shown, not even to a platform of which nothing is known.
         outlives_servers: Whether what is to be stored is kept while the platform is started anew.
+        told: Called with what a platform of perdure's tells unasked: `perdure.protocol.worker_messages.WorkerResolve`.
     """
 
     def __init__(
-        self, url: str, api_key: str, *, endpoint_id: str, is_signing: bool = False, outlives_servers: bool = True
+        self,
+        url: str,
+        api_key: str,
+        *,
+        endpoint_id: str,
+        is_signing: bool = False,
+        outlives_servers: bool = True,
+        told: Callable[[bytes], None] | None = None,
     ) -> None:
-        link = WireLink(url, api_key, is_signing=is_signing)
+        link = WireLink(url, api_key, is_signing=is_signing, told=told)
         self._wire = WireCalls(link, endpoint_id)
         self._desk = HttpDesk(NodeLink(NamedNode(url, api_key)))
         super().__init__(link, self._wire, lambda: self._any, outlives_servers=outlives_servers)

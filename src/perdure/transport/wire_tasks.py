@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -44,7 +45,7 @@ from perdure.transport.wire_messages import create_body, dispatcher_seconds, sta
 from perdure.transport.wire_state import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from perdure.protocol.execution import JsonText, TaskRecord, TaskState
     from perdure.protocol.state import StateCall
@@ -91,10 +92,25 @@ class WireTasks:
     def take_up(self, execution: WireExecution) -> None:
         """Take up an execution; its number is the epoch that its calls name."""
         self._executions[execution.number] = execution
+        if execution.has_all:
+            self._link.know_native()
 
     def forget(self, execution: WireExecution) -> None:
         """Forget an execution, which has ended."""
         self._executions.pop(execution.number, None)
+
+    def may_be_told(self) -> bool:
+        """Whether the platform has a way to tell executions of waits that are over."""
+        return self._link.may_open_line()
+
+    async def say_at_work(self, executions: Iterable[WireExecution]) -> None:
+        """Say that these are at work here, so that the platform knows by which connection to tell them what is over.
+
+        Raises:
+            PerdureError: The platform does not answer.
+        """
+        items = [BatchItem(one.run_id, one.epoch) for one in executions if one.epoch is not None]
+        await asyncio.gather(*(self._outbox.put(item) for item in items))
 
     def store_no_more(self) -> None:
         """Give up what is on its way to the platform: the app stops."""
