@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from perdure.engine.names import check_text
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, NAME_LIMIT, PAYLOAD_LIMIT
 from perdure.storage.instants import from_ms, to_due_ms
@@ -75,7 +76,7 @@ def check_account(account_id: str | None) -> None:
         InvalidArgumentError: It is empty, too long, or has control characters.
     """
     if account_id is not None:
-        _check_name(account_id, "account_id", ID_LIMIT)
+        check_text(account_id, "The account_id", limit=ID_LIMIT)
 
 
 def check_member(request: EventRequest, member: str) -> None:

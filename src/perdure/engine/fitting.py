@@ -6,23 +6,32 @@ alone, so that a job whose schedule is none does not take the others along.
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
+from perdure.engine.names import check_text, check_wanted
 from perdure.engine.schedule_limits import check_schedule
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
+    DynamicTriggerSpec,
+    EventTriggerSpec,
+    HttpEndpointSpec,
     Index,
     InvokeTriggerSpec,
     JobSpec,
     LimitSpec,
     ScheduleTriggerSpec,
+    SourceSpec,
 )
-from perdure.protocol.limits import INTERVAL_LIMITS
+from perdure.protocol.limits import ID_LIMIT, INTERVAL_LIMITS, NAME_LIMIT
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.store_keys import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_AT_ONCE: Final = 1_000_000
 """How many executions a concurrency limit may allow."""
@@ -31,6 +40,8 @@ MOST_WARNINGS: Final = 100
 """How many warnings of an index are kept."""
 
 _SECONDS_AND_CRON: Final = 6
+_NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_Declared = TypeVar("_Declared")
 
 
 def fit(index: Index) -> Index:
@@ -42,8 +53,17 @@ def fit(index: Index) -> Index:
             schedules.append(check_name(dynamic_id, what="The id of a dynamic schedule"))
         except InvalidArgumentError as error:
             warnings.append(f"A dynamic schedule is left out. {error.message}")
-    jobs = tuple(_fit_job(spec, schedules, warnings) for spec in index.jobs)
-    return replace(index, jobs=jobs, dynamic_schedules=tuple(schedules), warnings=(*index.warnings, *warnings))
+    triggers = _keep(index.dynamic_triggers, "A dynamic trigger", _check_trigger, warnings)
+    jobs = tuple(_fit_job(spec, schedules, warnings) for spec in _keep(index.jobs, "A job", _check_job, warnings))
+    return replace(
+        index,
+        jobs=jobs,
+        dynamic_schedules=tuple(schedules),
+        dynamic_triggers=triggers,
+        http_endpoints=_keep(index.http_endpoints, "An HTTP endpoint", _check_http_endpoint, warnings),
+        sources=_keep(index.sources, "A source", _check_source, warnings),
+        warnings=(*index.warnings, *warnings),
+    )
 
 
 def unscheduled(spec: JobSpec, error: InvalidArgumentError) -> str:
@@ -51,7 +71,62 @@ def unscheduled(spec: JobSpec, error: InvalidArgumentError) -> str:
     return f"Job {spec.id!r:.80} is registered without its schedule. {error.message}"
 
 
+def _keep(
+    declared: tuple[_Declared, ...], what: str, check: Callable[[_Declared], object], warnings: list[str]
+) -> tuple[_Declared, ...]:
+    """Leave out what has a name that is none: it cannot be stored, or nothing could name it."""
+    kept: list[_Declared] = []
+    for one in declared:
+        try:
+            check(one)
+        except InvalidArgumentError as error:
+            warnings.append(f"{what} is left out. {error.message}")
+        else:
+            kept.append(one)
+    return tuple(kept)
+
+
+def _check_trigger(id: str) -> None:
+    check_text(id, "The id of a dynamic trigger")
+
+
+def _check_job(spec: JobSpec) -> None:
+    check_text(spec.id, "The id of a job")
+    of = f"of job {spec.id!r:.80}"
+    check_text(spec.version, f"The version {of}")
+    if spec.limit is not None and spec.limit.group is not None:
+        check_text(spec.limit.group, f"The id of the concurrency limit {of}")
+    for key, id in spec.hosted:
+        check_text(key, f"The key of an integration {of}")
+        check_text(id, f"The id of an integration {of}", limit=ID_LIMIT)
+    trigger = spec.trigger
+    if isinstance(trigger, EventTriggerSpec):
+        for name in trigger.names:
+            check_text(name, f"The name of the event {of}")
+        check_text(trigger.source, f"The source of the event {of}")
+    elif isinstance(trigger, DynamicTriggerSpec):
+        check_text(trigger.id, f"The id of the dynamic trigger {of}")
+
+
+def _check_http_endpoint(spec: HttpEndpointSpec) -> None:
+    check_text(spec.key, "The id of an HTTP endpoint")
+    check_text(spec.source, f"The source of HTTP endpoint {spec.key!r:.80}")
+    if spec.delivery_id is not None:
+        check_text(spec.delivery_id, f"The member that names a delivery to HTTP endpoint {spec.key!r:.80}")
+
+
+def _check_source(spec: SourceSpec) -> None:
+    check_text(spec.key, "The key of a source", limit=ID_LIMIT)
+    check_wanted(spec.wanted)
+    if spec.hosted is not None:
+        check_text(spec.hosted, f"The id of the integration of source {spec.key!r:.80}", limit=ID_LIMIT)
+
+
 def _fit_job(spec: JobSpec, schedules: list[str], warnings: list[str]) -> JobSpec:
+    if not 1 <= len(spec.name) <= NAME_LIMIT or _NOT_SHOWN.search(spec.name):
+        # It is for pages alone.
+        spec = replace(spec, name=_NOT_SHOWN.sub(" ", spec.name)[:NAME_LIMIT] or spec.id)
+        warnings.append(f"Job {spec.id!r:.80}: its name is bent into 1 to {NAME_LIMIT} characters that can be shown.")
     if spec.limit is not None and spec.limit.most > MOST_AT_ONCE:
         warnings.append(f"Job {spec.id!r:.80}: a concurrency limit is lowered to {MOST_AT_ONCE:,}.")
         spec = replace(spec, limit=LimitSpec(MOST_AT_ONCE, spec.limit.group))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
 from perdure.engine.event_limits import check_account
+from perdure.engine.names import check_text
 from perdure.errors import CronNeverFiresError, InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.endpoint import ScheduleTriggerSpec
 from perdure.protocol.limits import SCHEDULE_METADATA_LIMIT, TICK_YEARS
@@ -51,7 +52,7 @@ def check_registration(call: RegisterSchedule) -> None:
         InvalidArgumentError: Its key, its timing or its account is none.
         ValueTooLargeError: Its metadata has more than 64 KiB of UTF-8.
     """
-    check_name(call.key, what="The id of a schedule")
+    check_text(check_name(call.key, what="The id of a schedule"), "The id of a schedule")
     check_timing(call.timing)
     check_account(call.account_id)
     # A character has at most four bytes, so short texts need not be encoded to be measured.

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
+from perdure.engine.names import check_rule, check_text, check_wanted
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.endpoint import EventTriggerSpec, SourceSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check, load
+from perdure.protocol.limits import ID_LIMIT
 from perdure.storage import dynamic_triggers, environments, jobs, sources
 from perdure.storage.sources import NewSource, SourceKind, SourceRow
 
@@ -49,12 +51,19 @@ class Registration(Struct, frozen=True):
         """Read it.
 
         Raises:
-            InvalidArgumentError: The key is none.
+            InvalidArgumentError: The key is none, or a name of an event, a source or an account.
             InvalidFilterError: A filter cannot be compiled.
         """
         _check_key(key)
         rule, source = body.rule, body.source
         names = (rule.event,) if isinstance(rule.event, str) else tuple(rule.event)
+        check_rule(names, rule.source)
+        check_text(source.key, "The key of a source", limit=ID_LIMIT)
+        check_wanted(source.wanted_options())
+        if source.integration.hosted is not None:
+            check_text(source.integration.hosted, "The id of an integration", limit=ID_LIMIT)
+        if body.account_id is not UNSET:
+            check_text(body.account_id, "The id of an account", limit=ID_LIMIT)
         return cls(
             source_id,
             trigger_id,
@@ -93,7 +102,7 @@ class Registration(Struct, frozen=True):
 
 
 def _check_key(key: str) -> None:
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or "\ufffd" in key:
         raise InvalidArgumentError(f"The key of a registration has 1 to {LONGEST_KEY} printable characters.")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from perdure.engine.names import check_wanted
 from perdure.engine.source_changes import (
     REGISTER_SOURCE,
     REGISTER_WEBHOOK,
@@ -17,11 +18,11 @@ from perdure.engine.source_changes import (
     webhook_payload,
 )
 from perdure.engine.source_registration import Registration, store_declared, store_registration
-from perdure.errors import NotFoundError
+from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.endpoint import VendorApp
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check
-from perdure.protocol.limits import NAME_LIMIT
+from perdure.protocol.limits import NAME_LIMIT, SECRET_LIMIT
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.sources import OptionChanges, RegisterSourceEvent
 from perdure.protocol.messages.triggers import InitializeTriggerBody
@@ -218,7 +219,10 @@ class Sources:
 
         Raises:
             NotFoundError: The app has no such source.
+            InvalidArgumentError: The secret is none.
         """
+        if secret is not None and len(secret) > SECRET_LIMIT:
+            raise InvalidArgumentError(f"The secret of a source has {SECRET_LIMIT:,} characters at most.")
         source = await self._find(environment_no, SourceKind.SOURCE, key)
         if source.endpoint_id != endpoint_id:
             raise NotFoundError(f"The endpoint {endpoint_id!r:.80} has no source {key!r:.80}.")
@@ -226,6 +230,7 @@ class Sources:
             name: [value for value in source.desired.get(name, []) if value in values or
                    value in source.registered.get(name, [])]
             for name, values in {**source.registered, **options}.items()
+            if name in source.desired or name in source.registered
         }  # fmt: skip
         sealed = None if secret is None else self._secrets.seal(secret, of=source.id)
         await self._storage.write(sources.activate, source.number, registered=registered, data=data, secret=sealed)
@@ -238,7 +243,9 @@ class Sources:
 
         Raises:
             NotFoundError: There is no such webhook.
+            InvalidArgumentError: A name or a value in the config is none.
         """
+        check_wanted(config or {})
         source = await self._find(environment_no, SourceKind.WEBHOOK, key)
         await self._storage.write(sources.keep_webhook, source.number, is_active=is_active, registered=config)
         return source

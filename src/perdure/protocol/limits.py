@@ -10,6 +10,9 @@ NAME_LIMIT: Final = 512
 ID_LIMIT: Final = 1000
 """Characters that an event's id, an account's id or an idempotency key may have."""
 
+SECRET_LIMIT: Final = 8192
+"""Characters that the secret of a source may have."""
+
 EVENT_BATCH: Final = 1000
 """How many events may be sent at once."""
 
