@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -122,6 +123,17 @@ async def test_a_connection_ends_whose_request_takes_longer_than_its_server_has(
         await server.shutdown()
 
         assert await wire.answer() is None
+
+
+async def test_a_server_that_cuts_off_a_request_when_it_stops_reports_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http, "_SHUTDOWN_SECONDS", 0)
+    async with at_work(Held()) as (server, wire):
+        await server.shutdown()
+        assert await wire.answer() is None
+
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_line_that_is_opened_while_its_server_stops_ends_at_once() -> None:

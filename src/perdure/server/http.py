@@ -252,6 +252,16 @@ class StoppingServer(uvicorn.Server):
                 await asyncio.sleep(0)
         await super().shutdown(sockets)
 
+    async def _wait_tasks_to_complete(self) -> None:
+        # uvicorn has such a deadline, too, and logs an error for what is cut off. It is none: whoever asked learns from
+        # the end of the connection that it is to ask again.
+        try:
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                await super()._wait_tasks_to_complete()
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
+
 
 def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
     """Make a server that the caller starts on a socket of its own, on the running loop, and stops.
@@ -273,7 +283,6 @@ def make_server(app: Any, *, keep_alive: int) -> uvicorn.Server:
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=keep_alive,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     config.load()
     server = StoppingServer(config)
