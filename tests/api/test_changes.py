@@ -32,7 +32,7 @@ class Steps:
 async def until(stream: Stream, name: str) -> list[tuple[str, Any]]:
     """Read a stream up to the first event that is called so."""
     events: list[tuple[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (event := await stream.next()) is not None:
             events.append(event)
             if event[0] == name:
@@ -42,7 +42,7 @@ async def until(stream: Stream, name: str) -> list[tuple[str, Any]]:
 
 async def until_task(stream: Stream, name: str) -> Any:
     """Read a stream up to the answer that has a task of this name."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (event := await stream.next()) is not None:
             if name in [task["name"] for task in event[1]["tasks"]]:
                 return event[1]
@@ -132,7 +132,7 @@ async def test_runs_are_told_as_they_change_from_then_on() -> None:
         async with api.stream("/api/runs/changes") as everything, api.stream("/api/runs/changes?job=naps") as naps_only:
             greeted, napping = await invoke(api, "greets"), await invoke(api, "naps")
             seen: dict[str, str] = {}
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (seen.get(greeted), seen.get(napping)) != ("SUCCESS", "WAITING_TO_CONTINUE"):
                     event = await everything.next()
                     assert event is not None
@@ -146,7 +146,7 @@ async def test_runs_are_told_as_they_change_from_then_on() -> None:
 
 async def test_streams_end_when_the_node_stops() -> None:
     app = ScriptedApp(SystemClock()).job("naps", naps)
-    async with AsyncExitStack() as open_streams, asyncio.timeout(10):
+    async with AsyncExitStack() as open_streams, asyncio.timeout(60):
         async with serving(app) as api:
             run_id = await invoke(api, "naps")
             of_one = await open_streams.enter_async_context(api.stream(f"/api/runs/{run_id}/changes"))
@@ -166,7 +166,7 @@ async def test_no_more_streams_are_open_than_may_be() -> None:
         assert (answer.status, answer.code) == (503, "too_many_streams")
         for stream in most:
             await stream.__aexit__(None, None, None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await _opens(api):
                 pass
 

@@ -171,11 +171,11 @@ def _run(block: CodeBlock, module: ModuleType) -> None:
     )
     made = eval(code, vars(module))
     if inspect.iscoroutine(made):
-        asyncio.run(_within_ten_seconds(made))
+        asyncio.run(_within_a_minute(made))
 
 
-async def _within_ten_seconds(work: Any) -> None:
-    async with asyncio.timeout(10):
+async def _within_a_minute(work: Any) -> None:
+    async with asyncio.timeout(60):
         await work
 
 

@@ -98,7 +98,7 @@ async def _run_the_job(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, *, f
     node = await start_embedded(host, database_url="sqlite://", clock=clock, connect=connect)
     try:
         run_id = await node.platform.invoke_job(InvokeRequest("trip"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (run := await node.platform.get_run(run_id)).status.is_final:
                 if run.status is RunStatus.WAITING_TO_CONTINUE:
                     clock.advance(5)

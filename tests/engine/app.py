@@ -278,7 +278,7 @@ class ScriptedApp:
 
     async def happened(self, name: str) -> None:
         """Wait until something has happened at least once."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._events.setdefault(name, asyncio.Event()).wait()
 
 

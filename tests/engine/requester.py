@@ -64,7 +64,7 @@ class Answers:
 
     async def arrived(self, count: int) -> None:
         """Wait until so many requests have been sent in all."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.requests) < count:
                 self._arrived.clear()
                 await self._arrived.wait()

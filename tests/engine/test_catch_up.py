@@ -109,7 +109,7 @@ async def test_a_tick_that_could_not_be_stored_at_once_is_late_and_not_missed(
     async with world(failing, declare(ticks)) as it:  # type: ignore[arg-type]
         failing.before.add("fire_ticks")
         it.clock.advance(3600)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await failing.failed.wait()
         failing.before.clear()
         it.clock.advance(1)
@@ -123,7 +123,7 @@ async def test_a_tick_whose_commit_is_in_doubt_fires_once(storage: Storage, app:
     async with world(failing, declare(ticks)) as it:  # type: ignore[arg-type]
         failing.after.add("fire_ticks")
         it.clock.advance(3600)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await failing.failed.wait()
         failing.after.clear()
         it.clock.advance(1)

@@ -66,7 +66,7 @@ class Gauge:
 
     async def reach(self, count: int, job_id: str = "all") -> None:
         """Wait until so many are at work."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.count(job_id) != count:
                 self._changed.clear()
                 await asyncio.sleep(0)

@@ -59,7 +59,7 @@ def request(it: World, body: str = "{}", *, delivery: str | None = None) -> Rece
 
 async def handed(it: World, count: int) -> None:
     """Wait until so many requests have been handed over, and none is at work."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if len(it.app.handed) >= count and not it.node.handovers.at_work():
                 return
@@ -68,7 +68,7 @@ async def handed(it: World, count: int) -> None:
 
 async def put_off(it: World) -> None:
     """Wait until a request waits for its app."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if await it.query("count_requests", 2**60) == [(1,)] and not it.node.handovers.at_work():
                 return

@@ -30,7 +30,7 @@ async def fails(execution: Execution) -> ExecutionResult:
 
 async def told(it: World, count: int) -> None:
     """Wait until an app has been told so often."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if len(it.app.notified) >= count:
                 return
@@ -39,7 +39,7 @@ async def told(it: World, count: int) -> None:
 
 async def put_off(it: World) -> None:
     """Wait until what could not be told is put off."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if await it.query("count_out") == [(0,)]:
                 return
@@ -48,7 +48,7 @@ async def put_off(it: World) -> None:
 
 async def tried(it: World) -> None:
     """Wait until what is to be told is due later."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if not await it.query("list_notifications_due", it.clock.now_ms()):
                 return
@@ -57,7 +57,7 @@ async def tried(it: World) -> None:
 
 async def left(it: World, count: int) -> None:
     """Wait until so many notifications are left."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if await it.query("count_notifications") == [(count,)]:
                 return

@@ -48,7 +48,7 @@ async def attempt(it: World, run_id: str, number: int) -> str:
 
 async def at_rest(it: World) -> None:
     """Wait until no request of a node is under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if not it.node.operations.at_work():
                 return

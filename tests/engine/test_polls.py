@@ -50,7 +50,7 @@ async def begin(it: World) -> str:
 
 async def attempted(it: World, run_id: str, number: int) -> None:
     """Wait until so many attempts have been made and the poll waits for the next."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if (await it.platform.get_run(run_id)).tasks[0].attempts == number + 1:
                 return

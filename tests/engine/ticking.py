@@ -95,7 +95,7 @@ async def settle(world: World) -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - there is no event for everything.
             await asyncio.sleep(0)
 

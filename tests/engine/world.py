@@ -54,7 +54,7 @@ class World:
 
     async def see(self, run_id: str, holds: Callable[[RunAnswer], bool]) -> RunAnswer:
         """Wait until something holds of a run; asks the database again and again, so no signal can be missed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 run = await self.platform.get_run(run_id, take=50, subtasks=True)
                 if holds(run):
@@ -69,14 +69,14 @@ class World:
 
     async def until(self, holds: Callable[[dict[str, str]], bool]) -> None:
         """Wait until something holds of all runs and their statuses."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if holds({str(run_id): str(status) for run_id, status in await self.query("list_runs")}):
                     return
                 await asyncio.sleep(0)
 
     async def ended(self, run_id: str) -> RunAnswer:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.platform.wait_for_run(run_id)
 
     async def advance(self, seconds: float, run_id: str, status: RunStatus, **options: int) -> RunAnswer:

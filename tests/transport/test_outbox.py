@@ -103,7 +103,7 @@ class Platform:
 
     async def until(self, count: int) -> None:
         """Wait until so many items have come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(map(len, self.batches)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 

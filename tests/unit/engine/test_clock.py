@@ -45,7 +45,7 @@ async def test_a_wait_ends_when_woken() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         wake.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await waiting
 
 
@@ -64,5 +64,5 @@ async def test_a_step_of_the_wall_clock_is_noticed_within_a_second(monkeypatch: 
     waiting = asyncio.create_task(clock.wait(asyncio.Event(), clock.now() + timedelta(hours=1)))
     await asyncio.sleep(0)
     wall.ns += 3600 * SECOND
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting

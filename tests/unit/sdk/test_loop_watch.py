@@ -48,7 +48,7 @@ def hear(telling: Telling) -> Iterator[None]:
 
 async def pulses(watch: LoopWatch, count: int) -> None:
     """Let the loop go on until it has given so many signs of life, and is asked for another."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(count):
             for is_alive in (True, False):
                 while True:
