@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from msgspec import Struct
-
+from perdure.engine.errands import Errands
+from perdure.engine.indexings import Indexing, Indexings
 from perdure.engine.probes import Probes
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.requeues import back_off
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
-from perdure.protocol.endpoint import Index
 from perdure.protocol.management import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints
@@ -40,22 +39,12 @@ LONGEST_ID = 512
 HOOK_DELAY = timedelta(seconds=5)
 """How long after a deploy hook an app is asked."""
 
+_PAUSE = timedelta(seconds=1)
+"""How long an app that does not answer is left alone at least."""
+
 UNKNOWN = "There is no such endpoint."
 
 _log = logging.getLogger(__name__)
-
-
-class Indexing(Struct, frozen=True):
-    """What an app has declared when it was asked; ``index=None``: it could not be registered so, for this ``error``.
-
-    ``version`` and ``sdk_version`` are those that it has named.
-    """
-
-    index: Index | None
-    error: str
-    at: datetime
-    version: str
-    sdk_version: str | None
 
 
 class Endpoints:
@@ -95,8 +84,8 @@ class Endpoints:
         self._environment_no = environment_no
         self._secrets = secrets
         self._requires_signatures = requires_signatures
-        self._finding: dict[str, asyncio.Task[None]] = {}
-        self._indexings: dict[str, Indexing] = {}
+        self._finding = Errands()
+        self._indexings = Indexings(clock)
         self._reindexing: asyncio.Task[None] | None = None
         self._probes = Probes(clock, self._probe)
 
@@ -128,7 +117,7 @@ class Endpoints:
         await app.ping()
         self._apps.recall(app, next((row for row in await self.list() if row.id == endpoint_id), None))
         indexing = await self._index(app)
-        await self._find_no_more(endpoint_id)
+        await self._finding.cancel(endpoint_id)
         await self._probes.cancel(endpoint_id)
         row = await self._storage.write(
             endpoints.keep_url,
@@ -170,7 +159,7 @@ class Endpoints:
         try:
             return row, await self._index(app)
         except (RunError, DuplicateJobError) as error:
-            return row, self._failed(app, error)
+            return row, self._indexings.note_failure(app, error)
 
     async def _row(self, endpoint_id: str) -> EndpointRow:
         for row in await self.list():
@@ -195,7 +184,7 @@ class Endpoints:
         """
         for row in await self.list():
             if row.number == number:
-                return self._indexings.get(row.id)
+                return self._indexings.last(row.id)
         raise NotFoundError("Endpoint not found")
 
     async def list(self) -> list[EndpointRow]:
@@ -205,23 +194,19 @@ class Endpoints:
     async def begin(self) -> None:
         """Find the apps that were registered once; those that do not answer are asked again until they do."""
         for row in await self.list():
-            self._look_for(self._apps.reopen(row))
+            self._finding.begin(row.id, self._find(self._apps.reopen(row)))
         tenant = self._directory.tenants[self._environment_no]
         if tenant.environment.type in REINDEXED and self._reindexing is None:
             self._reindexing = asyncio.create_task(ask_from_time_to_time(self._clock, self))
 
     async def list_stale(self, since: datetime) -> Sequence[str]:
         """List the apps that have been asked, but not since then."""
-        asked = {name: one.at for name, one in self._indexings.items() if name not in self._finding}
-        return [row.id for row in await self.list() if row.id in asked and asked[row.id] <= since]
+        stale = self._indexings.list_before(since)
+        return [row.id for row in await self.list() if row.id in stale and row.id not in self._finding]
 
     async def ask_anew(self, endpoint_id: str) -> None:
         """Ask an app anew what it declares; errors are those of `index`."""
         await self.index(endpoint_id)
-
-    def _look_for(self, app: HttpEndpoint) -> None:
-        finding = self._finding[app.id] = asyncio.create_task(self._find(app))
-        finding.add_done_callback(lambda task: self._forget_asking(app.id, task))
 
     async def stop(self) -> None:
         """Look for apps no more."""
@@ -229,8 +214,7 @@ class Endpoints:
             self._reindexing.cancel()
             await asyncio.gather(self._reindexing, return_exceptions=True)
         await self._probes.stop()
-        for endpoint_id in list(self._finding):
-            await self._find_no_more(endpoint_id)
+        await self._finding.stop()
 
     async def remove(self, endpoint_id: str) -> None:
         """Forget where an app is: its jobs start no more, and their runs wait until it is registered again.
@@ -238,11 +222,11 @@ class Endpoints:
         Raises:
             NotFoundError: There is no such endpoint.
         """
-        await self._find_no_more(endpoint_id)
+        await self._finding.cancel(endpoint_id)
         await self._probes.cancel(endpoint_id)
         if not await self._storage.write(endpoints.remove_url, self._environment_no, endpoint_id):
             raise NotFoundError("Endpoint not found")
-        self._indexings.pop(endpoint_id, None)
+        self._indexings.forget(endpoint_id)
         self._apps.forget(endpoint_id)
         await self._registration.forget(self._environment_no, endpoint_id)
 
@@ -251,7 +235,7 @@ class Endpoints:
         job_ids = self._directory.job_ids(self._environment_no, row.id)
         url = "" if row.url is None else row.url
         path = f"/api/v1/endpoints/{self._environment_id()}/{quote(row.id, safe='')}/index/{self.hook(row.id)}"
-        last = self._indexings.get(row.id)
+        last = self._indexings.last(row.id)
         warnings = () if last is None or last.index is None else last.index.warnings
         return EndpointAnswer(
             row.id, url, job_ids is not None, tuple(job_ids or ()), path, row.created_at, row.updated_at, warnings
@@ -274,9 +258,7 @@ class Endpoints:
             raise NotFoundError(UNKNOWN)
         # Whoever calls it again meanwhile is late enough for that one; one that is being looked for is asked anyway.
         if endpoint_id not in self._finding:
-            asking = asyncio.create_task(self._index_later(self._apps.reopen(found)))
-            self._finding[endpoint_id] = asking
-            asking.add_done_callback(lambda task: self._forget_asking(endpoint_id, task))
+            self._finding.begin(endpoint_id, self._index_later(self._apps.reopen(found)))
 
     async def _index_later(self, app: HttpEndpoint) -> None:
         await self._clock.wait(asyncio.Event(), self._clock.now() + HOOK_DELAY)
@@ -291,18 +273,8 @@ class Endpoints:
         if isinstance(app, HttpEndpoint) and app.may_be_probed and await app.probe():
             _log.info("Endpoint %s may take %.0f s for an execution.", endpoint_id, app.limit.ms / 1000)
 
-    def _forget_asking(self, endpoint_id: str, task: asyncio.Task[None]) -> None:
-        if self._finding.get(endpoint_id) is task:
-            del self._finding[endpoint_id]
-
     def _environment_id(self) -> str:
         return self._directory.tenants[self._environment_no].environment.id
-
-    async def _find_no_more(self, endpoint_id: str) -> None:
-        task = self._finding.pop(endpoint_id, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _find(self, app: HttpEndpoint) -> None:
         failures = 0
@@ -321,21 +293,11 @@ class Endpoints:
             index = await self._registration.register(self._environment_no, app)
             await self._sources.declare(self._environment_no, index)
         except PerdureError as error:
-            if app.id in self._indexings:
-                self._failed(app, error)
+            if self._indexings.last(app.id) is not None:
+                self._indexings.note_failure(app, error)
             raise
         if app.has_moved:
             await self._storage.write(
                 endpoints.move_url, self._environment_no, app.id, url=app.url, now=self._clock.now()
             )
-        made = Indexing(index, "", self._clock.now(), app.version, app.sdk_version)
-        self._indexings[app.id] = made
-        return made
-
-    def _failed(self, app: HttpEndpoint, error: PerdureError) -> Indexing:
-        made = Indexing(None, error.message, self._clock.now(), app.version, app.sdk_version)
-        self._indexings[app.id] = made
-        return made
-
-
-_PAUSE = timedelta(seconds=1)
+        return self._indexings.note(app, index)

@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from perdure.engine.errands import Errands
 from perdure.errors import PerdureError
 
 if TYPE_CHECKING:
@@ -34,26 +35,20 @@ class Probes:
     def __init__(self, clock: Clock, probe: Callable[[str], Awaitable[None]]) -> None:
         self._clock = clock
         self._probe = probe
-        self._planned: dict[str, asyncio.Task[None]] = {}
+        self._planned = Errands()
 
     def plan(self, endpoint_id: str) -> None:
         """Probe the platform of an app a little later, unless that is done or planned already."""
-        if endpoint_id in self._planned or len(self._planned) >= MOST:
-            return
-        task = self._planned[endpoint_id] = asyncio.create_task(self._run(endpoint_id))
-        task.add_done_callback(lambda done: self._forget(endpoint_id, done))
+        if endpoint_id not in self._planned and len(self._planned) < MOST:
+            self._planned.begin(endpoint_id, self._run(endpoint_id))
 
     async def cancel(self, endpoint_id: str) -> None:
         """Probe the platform of an app no more: the app is gone, or elsewhere."""
-        task = self._planned.pop(endpoint_id, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._planned.cancel(endpoint_id)
 
     async def stop(self) -> None:
         """Probe no more."""
-        for endpoint_id in list(self._planned):
-            await self.cancel(endpoint_id)
+        await self._planned.stop()
 
     async def _run(self, endpoint_id: str) -> None:
         await self._clock.wait(asyncio.Event(), self._clock.now() + DELAY)
@@ -61,7 +56,3 @@ class Probes:
             await self._probe(endpoint_id)
         except PerdureError as error:
             _log.warning("How long endpoint %s may take could not be found out: %s", endpoint_id, error)
-
-    def _forget(self, endpoint_id: str, task: asyncio.Task[None]) -> None:
-        if self._planned.get(endpoint_id) is task:
-            del self._planned[endpoint_id]

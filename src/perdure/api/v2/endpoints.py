@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
-    from perdure.engine.endpoints import Indexing
+    from perdure.engine.indexings import Indexing
     from perdure.protocol.endpoint import Index
     from perdure.storage.endpoints import EndpointRow
 
