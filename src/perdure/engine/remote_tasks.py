@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from perdure.engine.asked_tasks import canceled, check_key, is_to_begin_anew, record_asked
 from perdure.engine.held_tasks import record_of
-from perdure.engine.server_tasks import details_of, operation_of
 from perdure.errors import (
     AlreadyCompletedError,
     ExecutionError,
@@ -21,31 +20,22 @@ from perdure.errors import (
     StaleExecutionError,
     ValueTooLargeError,
 )
-from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
-from perdure.protocol.failures import failure_of
 from perdure.protocol.ids import TASK_PREFIX
-from perdure.protocol.json_text import dump, load
 from perdure.protocol.limits import OUTPUT_LIMIT
-from perdure.protocol.messages.display import complete_properties
-from perdure.protocol.redacted import mask_redacted
-from perdure.protocol.remote_requests import split_params
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.protocol.task_waits import CallbackWait, Operation
 from perdure.storage import remote_tasks, runs
 from perdure.storage.remote_tasks import RemoteTask, Settling
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.engine.clock import Clock
     from perdure.engine.held_tasks import HeldTasks
     from perdure.engine.holds import Hold, Holds
     from perdure.engine.tasks import Tasks
+    from perdure.protocol.execution import ErrorInfo, JsonText
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.tasks import CreateTaskBody
     from perdure.storage.interface import Session, Storage
 
-_KEY = re.compile("[0-9a-f]{64}")
 
 PAGE = 250
 """How many cached tasks one answer brings at most."""
@@ -89,7 +79,7 @@ class RemoteTasks:
             StaleExecutionError: The run is not executing.
         """
         key = check_key(body.idempotency_key)
-        record = self._record(body, key)
+        record = record_asked(body, key, id=self._ids.new(TASK_PREFIX), now=self._clock.now())
         hold = self._hold(environment_no, run_id, epoch)
         new = None if hold is None or record.wait is not None else await self._held.create(hold, record)
         if new is not None:
@@ -98,13 +88,13 @@ class RemoteTasks:
         if writing is None:
             raise NotFoundError("Run not found")
         if stored is not None:
-            if writing.status.is_final or not _is_to_begin_anew(stored, record):
+            if writing.status.is_final or not is_to_begin_anew(stored, record):
                 return stored
             record = replace(record, id=stored.id, started_at=stored.started_at, is_new=False)
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
             raise InvalidArgumentError("The run has no task with the id that is given as parentId.")
         if writing.status.is_final:
-            return _canceled(record, self._clock.now())
+            return canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
         # Another request may have created it meanwhile; whichever was first, both are told of that one.
         with suppress(IdempotencyConflictError, AlreadyCompletedError):
@@ -156,47 +146,6 @@ class RemoteTasks:
                 return taken, task.id
             taken.append(task)
         return taken, page[PAGE].id if len(page) > PAGE else None
-
-    def _record(self, body: CreateTaskBody, key: str) -> TaskRecord:
-        now = self._clock.now()
-        status = TaskStatus.RUNNING
-        delay_until: datetime | None = None
-        error: ErrorInfo | None = None
-        if body.delay_until is not UNSET and body.delay_until > now:
-            status, delay_until = TaskStatus.WAITING, body.delay_until
-        operation = operation_of(body)
-        params = None if body.params is UNSET else load(bytes(body.params).decode())
-        wait: CallbackWait | Operation | None = None
-        if body.callback is not UNSET and body.callback.enabled:
-            seconds = body.callback.timeout_in_seconds
-            status, wait = TaskStatus.WAITING, CallbackWait(seconds if seconds > 0 else None)
-        elif body.operation is not UNSET:
-            try:
-                params, secrets = split_params(params)
-                status, wait = TaskStatus.WAITING, Operation(secrets)
-            except InvalidArgumentError as refusal:
-                # What the engine is to do is no request: the task fails with that, at once.
-                status, error = TaskStatus.ERRORED, failure_of(refusal)
-        elif body.noop and delay_until is None:
-            status = TaskStatus.COMPLETED
-        properties = [] if body.properties is UNSET else complete_properties(body.properties)
-        return TaskRecord(
-            self._ids.new(TASK_PREFIX),
-            key,
-            None if body.parent_id is UNSET else body.parent_id,
-            operation,
-            "Task" if body.name is UNSET else body.name,
-            status,
-            now,
-            display_key=None if body.display_key is UNSET else body.display_key,
-            noop=body.noop,
-            params=None if params is None else JsonText(dump(mask_redacted(params), root="params")),
-            delay_until=delay_until,
-            error=error,
-            completed_at=now if status.is_final else None,
-            details=details_of(body, properties),
-            wait=wait,
-        )
 
     async def _settle(
         self,
@@ -250,17 +199,6 @@ class RemoteTasks:
         return hold.epoch
 
 
-def check_key(key: str) -> str:
-    """Check an idempotency key: 64 hexadecimal digits.
-
-    Raises:
-        InvalidArgumentError: It is none.
-    """
-    if _KEY.fullmatch(key) is None:
-        raise InvalidArgumentError("An idempotency key is 64 lower-case hexadecimal digits.")
-    return key
-
-
 async def _look(tx: Session, environment_no: int, run_id: str, key: str) -> tuple[Writing | None, RemoteTask | None]:
     writing = await _find_run(tx, environment_no, run_id)
     return writing, None if writing is None else await remote_tasks.find_by_key(tx, writing.run_no, key=key)
@@ -287,16 +225,3 @@ async def _list_completed(tx: Session, environment_no: int, run_id: str, cursor:
     if run_no is None:
         return []
     return await remote_tasks.list_completed(tx, run_no, cursor=cursor, limit=PAGE + 1)
-
-
-def _is_to_begin_anew(task: RemoteTask, asked: TaskRecord) -> bool:
-    """Whether a task that waits for something outside was opened again, as its run was continued."""
-    return task.status is TaskStatus.RUNNING and asked.wait is not None
-
-
-def _canceled(record: TaskRecord, now: datetime) -> RemoteTask:
-    return RemoteTask(
-        record.id, record.key, record.parent_id, record.operation, record.name, record.display_key,
-        TaskStatus.CANCELED, record.noop, 1, now, now, record.delay_until, record.params, None, None, None,
-        record.details,
-    )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from perdure.engine.remote_tasks import check_key
+from perdure.engine.asked_tasks import check_key
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import check, load

@@ -10,7 +10,7 @@ from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
-from perdure.engine.remote_tasks import check_key
+from perdure.engine.asked_tasks import check_key
 from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.json_text import JsonText, check, check_part
 from perdure.protocol.messages.codec import decode_message, encode_message
