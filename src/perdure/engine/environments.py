@@ -14,8 +14,7 @@ from perdure.errors import NotFoundError
 from perdure.storage import api_keys, jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from perdure.engine.desks import Desks
     from perdure.engine.directory import Directory
     from perdure.engine.key_ring import KeyRing
     from perdure.storage.environments import EnvironmentRow
@@ -49,24 +48,14 @@ class Environments:
         storage: The database.
         directory: Is told what it needs to know of them.
         ring: Is told their keys.
-        make_desk: Makes what one can be asked.
-        make_remote: Makes what its endpoints ask beside that.
+        desks: Makes what each can be asked.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        directory: Directory,
-        ring: KeyRing,
-        *,
-        make_desk: Callable[[EnvironmentRow, RemoteDesk], DirectDesk],
-        make_remote: Callable[[EnvironmentRow], RemoteDesk],
-    ) -> None:
+    def __init__(self, storage: Storage, directory: Directory, ring: KeyRing, desks: Desks) -> None:
         self._storage = storage
         self._directory = directory
         self._ring = ring
-        self._make_desk = make_desk
-        self._make_remote = make_remote
+        self._desks = desks
         self._by_number: dict[int, Environment] = {}
 
     async def open(self, row: EnvironmentRow) -> Environment:
@@ -80,9 +69,9 @@ class Environments:
         self._directory.tenants[row.number] = row.tenant
         self._directory.set_subscriptions(row.number, Subscriptions(dispatchers))
         self._ring.keep(row.number, keys)
-        remote = self._make_remote(row)
+        remote = self._desks.make_remote(row)
         made = Environment(
-            row.number, row.tenant.environment.slug, row.created_at, self._make_desk(row, remote), remote
+            row.number, row.tenant.environment.slug, row.created_at, self._desks.make(row, remote), remote
         )
         self._by_number[row.number] = made
         return made

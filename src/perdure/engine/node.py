@@ -6,25 +6,19 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from perdure.engine.administration import Administration
 from perdure.engine.alarms import Alarms
 from perdure.engine.attempts import Attempts
 from perdure.engine.attendance import BREAK, Attendance
 from perdure.engine.callbacks import Callbacks
-from perdure.engine.cancellations import Cancellations
 from perdure.engine.connections import Connections
 from perdure.engine.deliveries import Deliveries
-from perdure.engine.desk import DirectDesk
+from perdure.engine.desks import Desks
 from perdure.engine.directory import Directory
-from perdure.engine.endpoints import Endpoints
 from perdure.engine.environments import Environment, Environments
 from perdure.engine.events import Events
 from perdure.engine.executions import Executions
-from perdure.engine.following import Following
 from perdure.engine.handovers import Handovers
-from perdure.engine.held_tasks import HeldTasks
 from perdure.engine.hints import Hints
 from perdure.engine.holds import Hold, Holds
 from perdure.engine.http_endpoints import HttpEndpoints
@@ -32,21 +26,14 @@ from perdure.engine.invocations import Invocations
 from perdure.engine.key_ring import KeyRing
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
-from perdure.engine.lists import Lists
 from perdure.engine.measures import Measures, measure
 from perdure.engine.missing_connections import MissingConnections
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
-from perdure.engine.pruning import Pruning
 from perdure.engine.receiving_urls import ReceivingUrls
 from perdure.engine.recovery import release_own
 from perdure.engine.registration import Registration
-from perdure.engine.remote_apps import RemoteApps
-from perdure.engine.remote_desk import RemoteDesk
-from perdure.engine.remote_tasks import RemoteTasks
-from perdure.engine.repeats import Repeats
 from perdure.engine.requesters import Requester, Requesters
-from perdure.engine.runs import Runs
 from perdure.engine.schedules import Schedules
 from perdure.engine.services.execution import ExecutionService
 from perdure.engine.services.lease import LeaseService
@@ -56,15 +43,11 @@ from perdure.engine.services.retention import RetentionService
 from perdure.engine.services.rounds import RoundService
 from perdure.engine.services.time_outs import TimeOutService
 from perdure.engine.services.timers import Act, TimerService
+from perdure.engine.signing_keys import SigningKeys
 from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
-from perdure.engine.state import State
-from perdure.engine.stored_texts import StoredTexts
-from perdure.engine.task_batches import TaskBatches
 from perdure.engine.tasks import Tasks
 from perdure.engine.time_outs import Overtime
-from perdure.engine.tracing import Tracing, no_headers
-from perdure.engine.workers import Workers
 from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -72,8 +55,10 @@ if TYPE_CHECKING:
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
+    from perdure.engine.desk import DirectDesk
     from perdure.engine.secret_box import SecretBox
     from perdure.engine.services.service import Service
+    from perdure.engine.tracing import Tracing
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.management import NodeAnswer
@@ -112,6 +97,7 @@ class Node:
         settings: Settings,
         *,
         node_no: int,
+        own_no: int,
         shares_database: bool,
         serves_all: bool,
         secrets: SecretBox,
@@ -123,168 +109,81 @@ class Node:
     ) -> None:
         self._storage = storage
         self.clock = clock
-        self._ids = ids
         self.about = about
         self.settings = settings
         self._shares_database = shares_database
         self._serves_all = serves_all
-        self._secrets = secrets
-        self._tracing = tracing
-        self.directory = Directory()
-        self._requesters = Requesters(make_requester, self.directory)
-        self.keys = KeyRing(clock, secrets)
-        self.holds = Holds()
-        self.hints = Hints()
+        directory = self.directory = Directory()
+        requesters = Requesters(make_requester, directory)
+        keys = self.keys = KeyRing(clock, secrets)
+        self._signing_keys = SigningKeys(keys, directory, secrets, own_no=own_no, serves_all=serves_all)
+        holds = self.holds = Holds()
+        hints = self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
-        self.connections = Connections(storage, clock, ids, secrets, self.hints)
+        self.connections = Connections(storage, clock, ids, secrets, hints)
         self.executions = Executions(
-            storage, clock, self.directory, self.holds, self.hints, self.lease, self.connections,
+            storage, clock, directory, holds, hints, self.lease, self.connections,
             limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
         )  # fmt: skip
-        self._line = Line(storage, clock, self.directory, self.executions, self.holds, self.hints, self.lease, settings)
+        self._line = Line(storage, clock, directory, self.executions, holds, hints, self.lease, settings)
         self._alarms = Alarms(clock, self._line)
-        self._registration = Registration(storage, clock, self.directory, self.hints, self.connections)
+        self._registration = Registration(storage, clock, directory, hints, self.connections)
         self.callbacks = Callbacks(clock, self._line, secrets, origin)
-        poster = Poster(self._requesters, clock, self.signing_key)
-        self.deliveries = Deliveries(storage, clock, self.directory, self.hints, poster, self.callbacks)
-        self.operations = self._make_operations(random_bytes, node_no)
-        self.hints.on_run_ended = self.operations.run_has_ended
-        starts = self._starts = Starts(storage, self.executions, self.hints)
-        self._events = Events(storage, clock, ids, self.directory, starts, self._line, self.hints)
-        self.connections.missing = MissingConnections(storage, clock, ids, self._events, origin)
+        poster = Poster(requesters, clock, self._signing_keys.newest)
+        self.deliveries = Deliveries(storage, clock, directory, hints, poster, self.callbacks)
+        attempts = Attempts(requesters, clock, secrets, ids, _randomness(random_bytes), tracing=tracing)
+        self.operations = self._make_operations(secrets, attempts)
+        hints.on_run_ended = self.operations.run_has_ended
+        starts = Starts(storage, self.executions, hints)
+        events = self._events = Events(storage, clock, ids, directory, starts, self._line, hints)
+        self.connections.missing = MissingConnections(storage, clock, ids, events, origin)
         # Where there are others, what was due just before this node began may be theirs.
         self._attendance = Attendance(BREAK if shares_database else timedelta())
         self._schedules = Schedules(
-            storage, clock, ids, self.directory, starts, self.hints, self._attendance, most=settings.max_schedules
+            storage, clock, ids, directory, starts, hints, self._attendance, most=settings.max_schedules
         )
-        self._tasks = Tasks(
-            storage, clock, self.directory, self.holds, self.hints,
-            invocations=self._make_invocations(), starts=starts, executions=self.executions,
-            operations=self.operations, tracing=tracing,
+        invocations = Invocations(storage, clock, ids, directory, check_url=self.deliveries.check_url)
+        tasks = Tasks(
+            storage, clock, directory, holds, hints, invocations=invocations, starts=starts,
+            executions=self.executions, operations=self.operations, tracing=tracing,
         )  # fmt: skip
-        urls = ReceivingUrls(self.directory, secrets, origin)
-        self._sources = Sources(
-            storage, clock, ids, self.directory, events=self._events, urls=urls, secrets=secrets, hints=self.hints
-        )
-        self._http_endpoints = HttpEndpoints(storage, clock, self.directory, self._events, self._sources, urls)
-        self.handovers = Handovers(
-            storage, clock, self.directory, self._events, self._sources, self.hints, self.connections
-        )
-        self.environments = Environments(
-            storage, self.directory, self.keys, make_desk=self._make_desk, make_remote=self._make_remote
-        )
+        urls = ReceivingUrls(directory, secrets, origin)
+        self._sources = Sources(storage, clock, ids, directory, events=events, urls=urls, secrets=secrets, hints=hints)
+        http_endpoints = HttpEndpoints(storage, clock, directory, events, self._sources, urls)
+        self.handovers = Handovers(storage, clock, directory, events, self._sources, hints, self.connections)
         self.administration = Administration(
-            storage, clock, ids, self.directory, self.keys, secrets,
-            random_bytes=random_bytes, open_environment=self._serve_too,
+            storage, clock, ids, directory, keys, secrets, random_bytes=random_bytes, open_environment=self._serve_too
+        )
+        desks = Desks(
+            storage=storage, clock=clock, ids=ids, settings=settings, about=about, secrets=secrets, tracing=tracing,
+            directory=directory, holds=holds, hints=hints, keys=keys, signing_keys=self._signing_keys,
+            requesters=requesters, registration=self._registration, line=self._line, starts=starts,
+            invocations=invocations, events=events, tasks=tasks, schedules=self._schedules, sources=self._sources,
+            http_endpoints=http_endpoints, callbacks=self.callbacks, connections=self.connections,
+            administration=self.administration, shares_database=shares_database,
         )  # fmt: skip
+        self.environments = Environments(storage, directory, keys, desks)
         self._loops: list[asyncio.Task[None]] = []
 
-    def _make_operations(self, random_bytes: Callable[[int], bytes], node_no: int) -> Operations:
-        clock, secrets = self.clock, self._secrets
+    def _make_operations(self, secrets: SecretBox, attempts: Attempts) -> Operations:
+        limit, node_no = self.settings.max_fetches, self.lease.node_no
+        return Operations(
+            self._storage, self.clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=limit
+        )
 
-        def random() -> float:
-            return int.from_bytes(random_bytes(4)) / 2**32
-
-        attempts = Attempts(self._requesters, clock, secrets, self._ids, random, tracing=self._tracing)
-        limit = self.settings.max_fetches
-        return Operations(self._storage, clock, self._line, self.hints, secrets, attempts, node_no=node_no, limit=limit)
+    def signing_key(self) -> str:
+        """Give what notifications of its own environment are signed with."""
+        return self._signing_keys.newest()
 
     @property
     def platform(self) -> DirectDesk:
         """All that its own environment can be asked."""
         return self.own.desk
 
-    def signing_key(self, environment_no: int | None = None) -> str:
-        """Give what notifications of an environment are signed with: its private key if there is one.
-
-        Args:
-            environment_no: The environment; ``None``: its own.
-        """
-        is_known = environment_no is not None and environment_no in self.directory.tenants
-        whose = environment_no if is_known and environment_no is not None else self.own.number
-        return self._private_keys(whose)[0]
-
-    def _private_keys(self, environment_no: int) -> list[str]:
-        given = [key.text for key in self.keys.given(environment_no) if key.text and not key.is_public]
-        keys = self.keys.texts(environment_no) if self._serves_all else given
-        if keys:
-            return keys
-        is_own = environment_no == self.own.number
-        return [self._secrets.signing_key(None if is_own else self.directory.tenants[environment_no].environment.id)]
-
     async def _serve_too(self, row: EnvironmentRow) -> None:
         """Serve an environment that was just created, if this node serves all."""
         if self._serves_all:
             await self.environments.open(row)
-
-    def _make_desk(self, row: EnvironmentRow, remote: RemoteDesk) -> DirectDesk:
-        storage, clock, directory, holds, hints = self._storage, self.clock, self.directory, self.holds, self.hints
-        ids, starts = self._ids, self._starts
-        invocations = self._make_invocations()
-        return DirectDesk(
-            row.number,
-            http_endpoints=self._http_endpoints,
-            sources=self._sources,
-            about=replace(self.about, environment=row.tenant.environment.slug),
-            administration=self.administration,
-            endpoints=remote.endpoints,
-            connections=self.connections,
-            lists=Lists(storage),
-            following=Following(storage, clock, hints),
-            pruning=Pruning(storage, clock),
-            callbacks=self.callbacks,
-            events=self._events,
-            runs=Runs(
-                storage, clock, invocations, starts, holds, hints, shares_database=self._shares_database,
-            ),
-            cancellations=Cancellations(storage, clock, invocations, directory, self._line, holds, hints),
-            repeats=Repeats(storage, clock, ids, hints),
-            tasks=self._tasks,
-            state=self._make_state(),
-            schedules=self._schedules,
-        )  # fmt: skip
-
-    def _make_invocations(self) -> Invocations:
-        return Invocations(self._storage, self.clock, self._ids, self.directory, check_url=self.deliveries.check_url)
-
-    def _make_state(self) -> State:
-        return State(self._storage, self.clock, self.holds, self.hints, max_schedules=self.settings.max_schedules)
-
-    def _make_remote(self, row: EnvironmentRow) -> RemoteDesk:
-        storage, clock, number = self._storage, self.clock, row.number
-        apps = RemoteApps(
-            storage, clock, self.hints, self._requesters, environment_no=number,
-            api_keys=lambda: self._private_keys(number),
-            requires_signatures=self.settings.require_signatures,
-            trace_headers=no_headers if self._tracing is None else self._tracing.headers,
-        )  # fmt: skip
-        endpoints = Endpoints(
-            storage, clock, self._registration, self._sources, self.directory, apps, environment_no=number,
-            secrets=self._secrets, requires_signatures=self.settings.require_signatures,
-        )  # fmt: skip
-        return RemoteDesk(
-            number,
-            storage,
-            self.directory,
-            clock,
-            tasks=RemoteTasks(
-                storage, clock, self._ids, self.holds, self._tasks, HeldTasks(storage, self.hints, self._tracing)
-            ),
-            batches=TaskBatches(
-                number, storage, self.holds, tasks=self._tasks, state=self._make_state(), callbacks=self.callbacks
-            ),
-            callbacks=self.callbacks,
-            endpoints=endpoints,
-            http_endpoints=self._http_endpoints,
-            sources=self._sources,
-            connections=self.connections,
-            public_keys=lambda: self.keys.texts(number, is_public=True),
-            workers=Workers(
-                self._registration, environment_no=number, open_app=apps.open_worker, monotonic=clock.monotonic
-            ),
-            texts=StoredTexts(storage, clock, number),
-            hints=self.hints,
-        )
 
     async def add(self, endpoint: Endpoint, *, environment_no: int | None = None) -> None:
         """Register an app and execute its jobs from now on; see `Registration.register`.
@@ -418,6 +317,11 @@ class Node:
                 task.cancel()
             self._let_workers_go()
             self.hints.let_go()
+
+
+def _randomness(random_bytes: Callable[[int], bytes]) -> Callable[[], float]:
+    """Make what draws a number, uniform in [0, 1)."""
+    return lambda: int.from_bytes(random_bytes(4)) / 2**32
 
 
 async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]]:

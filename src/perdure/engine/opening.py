@@ -87,6 +87,7 @@ async def open_node(
         ids,
         settings,
         node_no=node_no,
+        own_no=row.number,
         shares_database=shares_database,
         serves_all=serves_all,
         secrets=SecretBox(secret_key if secret_key is not None else lambda: random_bytes(32), random_bytes),
