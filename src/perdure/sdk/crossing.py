@@ -4,11 +4,12 @@ Of all threads only one at a time can run Python. To wake all those that wait fo
 queue up for that, with two switches for each; and every message to the loop would have it queue up, too. So threads
 that are to go on are woken one after another: each wakes the next when it comes to wait for the loop itself, or to
 code that may take long; and the last of them wakes the loop, which then finds all their messages.
+
+Many of them are a *crowd*, in which each is courteous (`perdure.sdk.bell`).
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -17,32 +18,20 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from perdure.sdk.bell import Bell
+
 PATIENCE_SECONDS = 0.003
 """How long the loop leaves it to threads to wake each other: one may be busy with something else. Then it wakes some
 itself, each time more, until one of them has woken another. It is longer than the system mostly puts a thread aside for
 other processes: on a busy machine the loop would often wake threads for nothing, and have them queue up."""
 
 
-class Bell:
-    """Wakes one thread; a ring that it does not wait for is kept until it does."""
+CROWD = 8
+"""So many threads that wait for the loop at once are a crowd."""
 
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def ring(self) -> None:
-        """Wake the thread, from any other."""
-        try:
-            self._lock.release()
-        except RuntimeError:
-            # It was rung already.
-            return
-
-    def wait(self) -> None:
-        """Wait for a ring; whoever waits looks afterwards what it was for, and waits again if it was not for it."""
-        self._lock.acquire()
+BUSY_SECONDS = 0.02
+"""How long there is no crowd after the loop has lost patience: where other processes put threads aside, being courteous
+to them as well would cost more than it gives."""
 
 
 class Crossing:
@@ -51,10 +40,11 @@ class Crossing:
     Attributes:
         loop: The event loop.
         context: An empty context, for what belongs to no run.
+        is_crowded: Whether many threads take turns.
     """
 
-    __slots__ = ("_is_called", "_is_chained", "_is_closing", "_messages", "_push", "_ready", "_seen", "_timer",
-                 "_turns", "context", "loop")  # fmt: skip
+    __slots__ = ("_busy_until", "_crowd", "_is_called", "_is_chained", "_is_closing", "_messages", "_push", "_ready",
+                 "_seen", "_timer", "_turns", "context", "is_crowded", "loop")  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -68,6 +58,9 @@ class Crossing:
         self._seen = 0
         self._turns = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._crowd = 0
+        self._busy_until = 0.0
+        self.is_crowded = False
 
     # On the loop.
 
@@ -94,6 +87,7 @@ class Crossing:
     def _lose_patience(self) -> None:
         self._timer = None
         if self._turns == self._seen:
+            self.is_crowded, self._busy_until = False, self.loop.time() + BUSY_SECONDS
             for _ in range(min(self._push, len(self._ready))):
                 self._ring_next()
             self._push *= 4
@@ -107,6 +101,9 @@ class Crossing:
     def _deliver(self) -> None:
         self._is_called = False
         messages = self._messages
+        # A crowd is one for some turns more in which few come.
+        self._crowd = max(len(messages), self._crowd - 1)
+        self.is_crowded = self._crowd >= CROWD and self.loop.time() >= self._busy_until
         try:
             # What is posted meanwhile has called again.
             for _ in range(len(messages)):

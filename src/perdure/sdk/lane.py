@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
 
+    from perdure.sdk.bell import Bell
     from perdure.sdk.branches import AnyTask, Branch
-    from perdure.sdk.crossing import Bell
     from perdure.sdk.execution import Execution
     from perdure.sdk.threads import Work
 
@@ -249,9 +249,13 @@ class Lane:
     def run_code(self, code: Callable[[], T]) -> T:
         """Run code of the user's, which may take long; other threads go on meanwhile."""
         # To wake another for code that takes no time costs more than it gives, and code is mostly like the code before.
-        if self._is_slow and not self._has_made_way:
-            self._has_made_way = True
-            self._crossing.make_way()
+        if self._is_slow:
+            # It is scheduled as ever, and so are the programs that it starts.
+            if self._bell is not None:
+                self._bell.join_crowd(is_crowded=False)
+            if not self._has_made_way:
+                self._has_made_way = True
+                self._crossing.make_way()
         began = perf_counter()
         try:
             return code()
@@ -279,6 +283,7 @@ class Lane:
                 break
             else:
                 bell.wait()
+        bell.join_crowd(is_crowded=self._crossing.is_crowded)
         (value, error), self._answer = self._answer, None
         if error is None:
             return value

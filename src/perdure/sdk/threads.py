@@ -11,11 +11,13 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from perdure.sdk.crossing import Bell, Crossing
+from perdure.sdk.bell import Bell
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    from perdure.sdk.crossing import Crossing
 
     Work = Callable[["Bell"], Callable[[], None]]
     """What a thread does; it raises nothing, and gives what is to be called on the event loop when it is done."""
@@ -119,6 +121,7 @@ class Worker:
                 return
             else:
                 self._bell.wait()
+                self._bell.join_crowd(is_crowded=self._pool.crossing.is_crowded)
 
 
 class Here(threading.local):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 
 from perdure import IO, SyncIO, current
 from perdure.errors import InvalidArgumentError, SyncInAsyncError
-from perdure.sdk import program
+from perdure.sdk import crossing, program
+from perdure.sdk.lane import SLOW_SECONDS
 from tests.scenarios.app import PATIENCE, App, all_tasks
 from tests.scenarios.plain.threads import PlainGate, name_of_thread
 
@@ -20,6 +24,34 @@ from tests.scenarios.plain.threads import PlainGate, name_of_thread
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread for jobs, and one for bodies."""
     monkeypatch.setenv("PERDURE_MAX_THREADS", "1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a thread choose")
+async def test_threads_of_a_crowd_are_courteous_but_not_while_they_run_code_that_takes_long(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossing, "CROWD", 0)
+    monkeypatch.setattr(crossing, "PATIENCE_SECONDS", PATIENCE)
+
+    def policy() -> int:
+        return os.sched_getscheduler(0)
+
+    def dawdle() -> None:
+        until = time.perf_counter() + 2 * SLOW_SECONDS
+        while time.perf_counter() < until:
+            pass
+
+    @app.job
+    def crowded(payload: Any, io: SyncIO) -> list[int]:
+        io.run_task("a", lambda: None)
+        between = policy()
+        io.run_task("b", dawdle)
+        return [between, io.run_task("c", policy), policy()]
+
+    async with app.start():
+        handle = await app.client.invoke(crowded)
+        courteous, usual = os.SCHED_BATCH, os.SCHED_OTHER
+        assert await handle.result(timeout=PATIENCE) == [courteous, usual, courteous]
 
 
 @pytest.mark.usefixtures("one_thread")
