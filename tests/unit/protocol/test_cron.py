@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import string
 from datetime import date, datetime
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from perdure.errors import CronNeverFiresError, InvalidArgumentError, InvalidCronError
 from perdure.protocol.cron import parse_cron
 from tests.unit.protocol.wall_clock import PlainCron
+
+AT_ONCE = 1.0
+"""Of processor time, in seconds: to try every minute of decades takes many times as much."""
 
 
 @pytest.mark.parametrize(
@@ -115,10 +118,10 @@ def test_the_refusal_names_the_field() -> None:
 
 @pytest.mark.parametrize("text", ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "* * 31 feb */2", "0 0 30,31 2 *"])
 def test_a_cron_that_never_fires_is_refused_at_once(text: str) -> None:
-    begun = perf_counter()
+    begun = thread_time()
     with pytest.raises(CronNeverFiresError) as caught:
         parse_cron(text)
-    assert perf_counter() - begun < 0.01
+    assert thread_time() - begun < AT_ONCE
     assert caught.value.code == "cron_never_fires"
 
 
@@ -140,9 +143,9 @@ def test_the_next_minute_is_later_than_the_one_at_hand() -> None:
 
 def test_the_rarest_cron_is_found_at_once() -> None:
     cron = parse_cron("0 0 29 2 */7")
-    begun = perf_counter()
+    begun = thread_time()
     assert cron.after(at("2088-03-01T00:00")) == at("2128-02-29T00:00")
-    assert perf_counter() - begun < 0.01
+    assert thread_time() - begun < AT_ONCE
 
 
 @given(st.text(alphabet=string.digits + "*/,- \tLW#?JANMOSUN@", max_size=40))
