@@ -34,6 +34,11 @@ def test_a_url_that_names_no_database_is_refused_with_those_that_do(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_url_that_is_no_text_is_refused_as_that(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="A database URL is text, not PosixPath"):
+        open_storage(tmp_path / "values.db")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize("name", ["values.db", "folder/deeper/values.db", "with%20space%3F.db"])
 def test_a_relative_path_follows_three_slashes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -59,6 +59,8 @@ def database_path(url: str) -> Path | None:
     Raises:
         InvalidArgumentError: The URL names no database that this version opens.
     """
+    if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError(f"A database URL is text, not {type(url).__name__}. {_UNDERSTOOD}")
     scheme, mark, rest = url.partition("://")
     # Nothing but the scheme is repeated in a message: the rest may hold a password.
     if not mark or scheme != "sqlite":

@@ -116,7 +116,11 @@ def _locked(database: Path, path: Path) -> DatabaseLockedError:
     if not isinstance(pid, int):
         return DatabaseLockedError(f"Another process owns {database}. End it first, or use another database.")
     if pid == os.getpid():
-        return DatabaseLockedError(f"This process has already opened {database}. Close that storage first.", pid=pid)
+        return DatabaseLockedError(
+            f"This process has already opened {database}, as for a client that it has started. Close that first, put "
+            "the jobs of both on one client, or give this one a database of its own.",
+            pid=pid,
+        )
     if owner == _describe(pid):
         return DatabaseLockedError(
             f"Process {pid} owns {database}. End that process first, or use another database for this one.", pid=pid
