@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if WAY:
         _choose_remote(items)
     else:
-        items[:] = [item for item in items if _is_wanted(_parameters(item), item.name.partition("[")[0])]
+        items[:] = [item for item in items if _is_wanted(item)]
     for item in items:
         if isinstance(item, pytest.Function) and _parameters(item).get("job_kind") == "plain":
             item.obj = make_twin(item.obj)
@@ -70,16 +70,20 @@ def _parameters(item: pytest.Item) -> dict[str, object]:
     return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
 
 
-def _is_wanted(given: dict[str, object], name: str) -> bool:
+def _is_wanted(item: pytest.Item) -> bool:
     """Whether a test is run in this way: in all of them by ``make prove``.
 
     Otherwise, to save time, a test has its runs kept on one kind of database and replayed on the other one. Plain runs
-    are never kept.
+    are never kept. Where runs crash everywhere, each suspension of an async one has it replayed anyway; so it is kept
+    from there on, and its plain twin is replayed.
     """
-    turn = ("memory", "file")[crc32(name.encode()) % 2]
+    given = _parameters(item)
+    turn = ("memory", "file")[crc32(item.name.partition("[")[0].encode()) % 2]
     database, way = given.get("app", turn), given.get("force_replay", given.get("env"))
     if given.get("job_kind") == "plain":
         return way != "sticky" and (PROVE or database == turn)
+    if item.get_closest_marker("crash_everywhere") and "job_kind" in given:
+        return PROVE or way == "sticky"
     return PROVE or "app" not in given or way is None or (database == turn) == (way == "sticky")
 
 
