@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(sys.executable).with_name("perdure")
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Result:
