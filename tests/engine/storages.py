@@ -46,3 +46,23 @@ class FailingStorage:
 
     async def close(self) -> None:
         await self._storage.close()
+
+
+class InterruptedStorage(FailingStorage):
+    """Lets something happen before and after each unit of work; both are told the transition's name."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage)
+        self.earlier: Callable[[str], Awaitable[None]] = _nothing
+        self.later: Callable[[str], Awaitable[None]] = _nothing
+
+    async def write(self, transition: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        name = getattr(transition, "__name__", "")
+        await self.earlier(name)
+        result = await super().write(transition, *args, **kwargs)
+        await self.later(name)
+        return result
+
+
+async def _nothing(_name: str) -> None:
+    pass

@@ -14,7 +14,7 @@ from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.clock import START
-from tests.engine.storages import FailingStorage
+from tests.engine.storages import FailingStorage, InterruptedStorage
 from tests.engine.world import world
 
 
@@ -245,3 +245,28 @@ async def test_a_commit_of_which_nobody_knows_costs_no_run(
         # Whoever does not know of the commit tries again after a while.
         it.clock.advance(60)
         assert (await it.ended(await it.only_run())).status is RunStatus.SUCCESS
+
+
+@pytest.mark.parametrize("taking", ["store_events", "claim_due"])
+async def test_a_run_that_found_no_room_while_it_was_taken_for_nothing_is_executed_when_it_is_given_back(
+    storage: Storage, app: ScriptedApp, taking: str
+) -> None:
+    interrupted = InterruptedStorage(storage)
+    async with world(interrupted, app.job("goes", ends), settings=Settings(max_executions=1)) as it:  # type: ignore[arg-type]
+        # Then what an event wakes is claimed in the commit that stores it.
+        it.node.directory.any_may_be_awaited = taking == "claim_due"
+        await it.send("goes", event_id="known")
+        await it.until(lambda runs: list(runs.values()) == [RunStatus.SUCCESS])
+        began = asyncio.Event()
+
+        async def sends_another(name: str) -> None:
+            if name == taking and not began.is_set():
+                began.set()
+                await it.send("goes", event_id="other")
+                for _ in range(100):
+                    await asyncio.sleep(0)
+
+        interrupted.earlier = sends_another
+        await it.send("goes", event_id="known")
+        await it.until(lambda runs: list(runs.values()).count(RunStatus.SUCCESS) == 2)
+        assert began.is_set()

@@ -124,6 +124,9 @@ class Executions:
             self._lease.renewed(reservation.asked_at)
         for run in runs:
             self.begin(run)
+        if self.has_backlog:
+            # Who came while the room was taken found none, and it may not have been needed.
+            self._hints.run_is_in_line()
 
     def give_up(self, reservation: Reservation) -> None:
         """Give the room back: it is not known whether the runs were created."""

@@ -104,7 +104,8 @@ class Line:
         self._executions.resolve_all(waking.woken)
         if waking.next_timer is not None:
             self._hints.timer_is_set(waking.next_timer)
-        if waking.count_in_line() > claimed:
+        # Whoever came while the room was taken found none, and is told by nobody else.
+        if waking.count_in_line() > claimed or (room and self._executions.has_backlog):
             self._hints.run_is_in_line()
         return waking.result
 
