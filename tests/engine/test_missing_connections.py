@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,10 +15,13 @@ from perdure.protocol.endpoint import EventTriggerSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.management import EventFilter
 from perdure.protocol.statuses import RunStatus
-from perdure.storage.interface import Storage
+from perdure.storage.interface import Session, Storage
 from tests.engine.app import Execution, ScriptedApp
+from tests.engine.storages import InterruptedStorage
 from tests.engine.test_connections import connect, hosting, sent, waits
 from tests.engine.world import World, kill, start, world
+
+TOLD = (MISSING, RESOLVED)
 
 
 async def events(it: World, name: str) -> list[tuple[str, Any]]:
@@ -73,18 +77,64 @@ async def test_a_job_that_listens_for_its_integration_is_started(storage: Storag
         assert (told.account, json.loads(told.event.payload)["client"]["id"]) == (None, "slack")
 
 
+async def test_it_is_noted_that_a_connection_is_missing_and_told_in_one_unit_of_work_and_so_is_that_it_has_come(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    interrupted, seen = InterruptedStorage(storage), set[tuple[Any, ...]]()
+
+    async def look(_name: str) -> None:
+        seen.update(await storage.scan(_ask, "count_what_is_told_of_connections"))
+
+    interrupted.later = look
+    async with world(interrupted, hosting(app, chat="slack")) as it:  # type: ignore[arg-type]
+        run = await waits(it)
+        await connect(it, "token")
+        await it.ended(run.id)
+    assert seen == {(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 1)}
+
+
+async def _ask(tx: Session, name: str) -> Any:
+    return await tx.all(name)
+
+
+@pytest.mark.parametrize("after", range(8))
+async def test_that_a_connection_is_missing_is_told_before_it_is_told_that_it_has_come(
+    storage: Storage, app: ScriptedApp, after: int
+) -> None:
+    interrupted, come = InterruptedStorage(storage), list[asyncio.Task[str]]()
+    async with world(interrupted, hosting(app, chat="slack")) as it:  # type: ignore[arg-type]
+        writes = iter(range(100))
+
+        async def connects(_name: str) -> None:
+            if next(writes) == after:
+                come.append(asyncio.ensure_future(connect(it, "token")))
+                await asyncio.wait(come, timeout=1)
+
+        interrupted.later = connects
+        await it.send("posts")
+        if not come:
+            await it.until(lambda runs: set(runs.values()) == {RunStatus.WAITING_ON_CONNECTIONS} or bool(come))
+        if not come:
+            await connect(it, "token")
+        await asyncio.gather(*come)
+        await it.until(lambda runs: set(runs.values()) == {RunStatus.SUCCESS})
+        told = [one.id for one in (await it.platform.list_events(EventFilter(), take=50)).events if one.name in TOLD]
+        missing = [event_id for event_id in told if not event_id.endswith("-resolved")]
+        assert told[::-1] in ([], [one for id in missing for one in (id, f"{id}-resolved")])
+
+
 async def test_an_app_is_told_in_the_end_though_the_event_could_not_be_sent_at_first(
     storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world(storage, hosting(app, chat="slack")) as it:
-        send, failures = it.node._events.send, [StorageError("busy")]
+        tell, failures = it.node._events.store_with, [StorageError("busy")]
 
-        async def fails_once(environment_no: int, requests: Any, *args: Any, **options: Any) -> Any:
-            if requests[0].name == MISSING and failures:
+        async def fails_once(*args: Any) -> Any:
+            if failures:
                 raise failures.pop()
-            return await send(environment_no, requests, *args, **options)
+            return await tell(*args)
 
-        monkeypatch.setattr(it.node._events, "send", fails_once)
+        monkeypatch.setattr(it.node._events, "store_with", fails_once)
         run_id = await sent(it)
         await it.reach(run_id, RunStatus.WAITING_TO_EXECUTE)
         await it.advance(60, run_id, RunStatus.WAITING_ON_CONNECTIONS)
@@ -111,19 +161,20 @@ async def test_a_connection_that_comes_before_apps_are_told_that_it_is_missing_i
         assert len(await events(it, MISSING)) == 1
 
 
-async def test_what_a_node_that_died_has_not_told_is_told_by_the_next(
+async def test_a_node_that_dies_when_a_connection_is_stored_has_told_of_it(
     storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await start(storage, hosting(app, chat="slack"), seed=1)
-    run = await waits(first)
+    await waits(first)
+    wake = first.node._line.wake
 
-    async def dies(*_: Any) -> None:
+    async def dies(*args: Any) -> None:
+        await wake(*args)
         raise StorageError("gone")
 
-    monkeypatch.setattr(first.node.connections.missing, "tell_resolved", dies)
+    monkeypatch.setattr(first.node._line, "wake", dies)
     with pytest.raises(StorageError):
         await first.platform.put_connection(NewConnection("slack", "token"))
-    await first.ended(run.id)
     await kill(first)
     app.clock.advance(60)  # type: ignore[attr-defined]
     async with world(storage, app, seed=2) as it:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,7 +14,7 @@ from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeErr
 from perdure.protocol.connections import ConnectionInfo, ConnectionPage, Credential
 from perdure.protocol.execution import Abandoned
 from perdure.protocol.limits import ID_LIMIT
-from perdure.storage import connections, missing_connections
+from perdure.storage import connections
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,13 +81,12 @@ class Connections:
             raise ValueTooLargeError(f"A credential has {CREDENTIAL_LIMIT:,} bytes of JSON at most; this one has more.")
         sealed = self._secrets.seal(text, of=_whose(environment_no, new.integration, new.account_id))
         now = self._clock.now()
-        row, queued, was_missing = await self._storage.write(
-            _put, environment_no, id=self._ids.new(_PREFIX), new=new, sealed=sealed, now=now
+        store = partial(_put, environment_no, id=self._ids.new(_PREFIX), new=new, sealed=sealed, now=now)
+        row, queued = await self.missing.tell_resolved(
+            environment_no, store, integration=new.integration, account_id=new.account_id
         )
         self._tell(queued)
         await self._let_go_on(environment_no, queued, account_id=new.account_id, is_any=False)
-        if was_missing:
-            await self.missing.tell_resolved(environment_no)
         return _info(row)
 
     async def page(self, environment_no: int, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
@@ -160,12 +160,8 @@ class Connections:
             return Abandoned(error.message, no_code=True)
 
     async def recheck(self, environment_no: int) -> None:
-        """Let every run look again that waits for connections: its code may want others now.
-
-        What a node that died has not told of connections that are there is told, too.
-        """
+        """Let every run look again that waits for connections: its code may want others now."""
         await self._let_go_on(environment_no, None, account_id=None, is_any=True)
-        await self.missing.tell_resolved(environment_no)
 
     async def _let_go_on(
         self, environment_no: int, queued: list[tuple[int, str]] | None, *, account_id: str | None, is_any: bool
@@ -197,8 +193,8 @@ class Connections:
 
 
 async def _put(
-    tx: Session, environment_no: int, *, id: str, new: NewConnection, sealed: bytes, now: datetime
-) -> tuple[ConnectionRow, list[tuple[int, str]], bool]:
+    environment_no: int, tx: Session, *, id: str, new: NewConnection, sealed: bytes, now: datetime
+) -> tuple[ConnectionRow, list[tuple[int, str]]]:
     row = await connections.put(
         tx, environment_no, id=id, integration=new.integration, account_id=new.account_id, type=new.type,
         sealed=sealed, now=now,
@@ -206,10 +202,7 @@ async def _put(
     queued = await connections.queue_some_unconnected(
         tx, environment_no, account_id=new.account_id, is_any=False, after=0, limit=_BATCH, now=now
     )
-    was_missing = await missing_connections.resolve(
-        tx, environment_no, integration=new.integration, account_id=new.account_id
-    )
-    return row, queued, was_missing
+    return row, queued
 
 
 def _whose(environment_no: int, integration: str, account_id: str | None) -> str:

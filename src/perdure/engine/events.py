@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
 
@@ -10,6 +10,7 @@ from perdure.engine.event_limits import check_account, check_batch, check_event,
 from perdure.engine.event_views import answer_of_event, details_of_event, read_event
 from perdure.engine.event_waits import BATCH, end_more_waits
 from perdure.engine.ingests import Delivery, Ingest, cancel_event, deliver_events, store_awaited_events, store_events
+from perdure.engine.waits import Waking
 from perdure.errors import AlreadyDeliveredError, NotFoundError, ValueTooLargeError
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
@@ -22,7 +23,7 @@ from perdure.storage.runs import NewRun
 from perdure.storage.timers import TimerKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from perdure.engine.clock import Clock
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from perdure.engine.starts import Starts
     from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.received import ReceivedRequest
-    from perdure.storage.interface import Storage
+    from perdure.storage.interface import Session, Storage
 
+R = TypeVar("R")
 
 _UNKNOWN = "There is no event {!r} in this environment."
 
@@ -93,6 +95,28 @@ class Events:
                 for ingest in ingests
             ]
         return await self._take_in(environment_no, ingests, now)
+
+    async def store_with(
+        self, environment_no: int, transition: Callable[[Session], Awaitable[tuple[R, Sequence[EventRequest]]]]
+    ) -> R:
+        """Run a transition and store, in its unit of work, the events that it gives; they are delivered at once.
+
+        Args:
+            environment_no: The environment.
+            transition: Gives its result with the events, which are acceptable as they are.
+
+        Returns:
+            Its result, when all of it is durable.
+        """
+        now = self._clock.now()
+
+        async def store(tx: Session) -> Waking[R]:
+            result, requests = await transition(tx)
+            ingests = [self._plan(environment_no, request, None, now, now) for request in requests]
+            stored = await store_awaited_events(tx, environment_no, ingests, now=now)
+            return Waking(result, stored.woken, stored.in_line, stored.next_timer)
+
+        return await self._line.wake(1, store)
 
     async def receive(
         self, environment_no: int, request: ReceivedRequest, *, name: str, source: str, event_id: str | None

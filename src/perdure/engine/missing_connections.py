@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from msgspec import UNSET, Raw, Struct
@@ -17,11 +17,11 @@ from perdure.protocol.messages.auth import (
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tenancy import AccountReference
-from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.platform import EventRequest
 from perdure.storage import missing_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from msgspec import UnsetType
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from perdure.protocol.execution import AccountInfo
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.auth import ConnectionType
-    from perdure.storage.interface import Storage
+    from perdure.storage.interface import Session, Storage
     from perdure.storage.missing_connections import MissingRow
+
+R = TypeVar("R")
 
 MISSING: Final = "dev.trigger.notifications.missingConnection"
 """The event that says that a run waits for a connection."""
@@ -40,17 +42,16 @@ RESOLVED: Final = "dev.trigger.notifications.missingConnectionResolved"
 """The event that says that it is there."""
 
 _PREFIX: Final = "missing_"
-_BATCH: Final = 100
 
 
 class MissingConnections:
-    """Sends those events, each once for a connection that is missing.
+    """Sends those events, each in the unit of work that makes it true: so once, and in their order.
 
     Args:
         storage: The database.
         clock: The time.
         ids: Makes ids.
-        events: Sends events.
+        events: Stores events.
         origin: Gives the URL under which this node's routes are reached, without a slash at its end.
     """
 
@@ -68,47 +69,49 @@ class MissingConnections:
     ) -> None:
         """Tell apps that connections are missing, unless they have been told; returns when that is durable."""
         account_id = None if account is None else account.id
-        told = await self._storage.read(
-            missing_connections.list_told, environment_no, account_id=account_id, integrations=integrations
+        noted = await self._storage.read(
+            missing_connections.list_noted, environment_no, account_id=account_id, integrations=integrations
         )
-        untold = [(one, self._ids.new(_PREFIX)) for one in integrations if one not in told]
-        if not untold:
+        new = [(one, self._ids.new(_PREFIX)) for one in integrations if one not in noted]
+        if not new:
             return
-        rows = await self._storage.write(
-            missing_connections.note, environment_no, account_id=account_id, missing=untold, now=self._clock.now()
+        metadata, now = None if account is None else account.metadata, self._clock.now()
+
+        async def note(tx: Session) -> tuple[None, list[EventRequest]]:
+            rows = await missing_connections.note(tx, environment_no, account_id=account_id, missing=new, now=now)
+            return None, [_event(MISSING, row.id, self._missing(row, metadata)) for row in rows]
+
+        await self._events.store_with(environment_no, note)
+
+    async def tell_resolved(
+        self,
+        environment_no: int,
+        store: Callable[[Session], Awaitable[R]],
+        *,
+        integration: str,
+        account_id: str | None,
+    ) -> R:
+        """Run a transition that stores a connection, and tell apps in the same unit of work if it was missing.
+
+        Returns:
+            What the transition gives, when all of it is durable.
+        """
+
+        async def resolve(tx: Session) -> tuple[R, list[EventRequest]]:
+            result = await store(tx)
+            row = await missing_connections.take(tx, environment_no, integration=integration, account_id=account_id)
+            return result, [] if row is None else [_event(RESOLVED, f"{row.id}-resolved", _resolved(row))]
+
+        return await self._events.store_with(environment_no, resolve)
+
+    def _missing(self, row: MissingRow, metadata: JsonText | None) -> MissingConnectionPayload:
+        return MissingConnectionPayload(
+            id=row.id,
+            type=_type(row),
+            client=MissingConnectionClient(**_client(row)),
+            authorization_url=self._url(row),
+            account=_account(row, metadata),
         )
-        for row in rows:
-            payload = MissingConnectionPayload(
-                id=row.id,
-                type=_type(row),
-                client=MissingConnectionClient(**_client(row)),
-                authorization_url=self._url(row),
-                account=_account(row, None if account is None else account.metadata),
-            )
-            # Sent twice under one id it is one event, so that nothing is lost if this process ends in between.
-            await self._send(environment_no, MISSING, row.id, payload)
-            await self._storage.write(missing_connections.keep_told, row.id)
-
-    async def tell_resolved(self, environment_no: int) -> None:
-        """Tell apps of the connections that were missing and are there now, as far as they have not been told."""
-        while rows := await self._storage.read(missing_connections.list_resolved, environment_no, limit=_BATCH):
-            for row in rows:
-                payload = MissingConnectionResolvedPayload(
-                    id=row.id,
-                    type=_type(row),
-                    client=ResolvedConnectionClient(
-                        **_client(row), integration_identifier=row.integration, integration_auth_method="oauth2"
-                    ),
-                    expires_at=None,
-                    account=_account(row, None),
-                )
-                await self._send(environment_no, RESOLVED, f"{row.id}-resolved", payload)
-                await self._storage.write(missing_connections.forget_resolved, row.id)
-
-    async def _send(self, environment_no: int, name: str, event_id: str, payload: Struct) -> None:
-        text = JsonText(encode_message(payload).decode())
-        # Without an account: a job that tells its operator of it is no job of the account.
-        await self._events.send(environment_no, [EventRequest(name, text, event_id)], EventOptions())
 
     def _url(self, row: MissingRow) -> str:
         """Give the route that takes the connection: there is no page where somebody could allow it."""
@@ -116,6 +119,20 @@ class MissingConnections:
             return f"{self._origin()}/api/connections"
         account, integration = quote(row.account_id, safe=""), quote(row.integration, safe="")
         return f"{self._origin()}/api/v1/accounts/{account}/connections/{integration}"
+
+
+def _event(name: str, event_id: str, payload: Struct) -> EventRequest:
+    # Without an account: a job that tells its operator of it is no job of the account.
+    return EventRequest(name, JsonText(encode_message(payload).decode()), event_id)
+
+
+def _resolved(row: MissingRow) -> MissingConnectionResolvedPayload:
+    client = ResolvedConnectionClient(
+        **_client(row), integration_identifier=row.integration, integration_auth_method="oauth2"
+    )
+    return MissingConnectionResolvedPayload(
+        id=row.id, type=_type(row), client=client, expires_at=None, account=_account(row, None)
+    )
 
 
 def _type(row: MissingRow) -> ConnectionType:

@@ -50,6 +50,12 @@ WHERE (r.limit_no IS NOT NULL AND r.node_no IS NULL AND r.available_at IS NULL)
     SELECT 1 FROM concurrency_limits l WHERE l.limit_no = r.limit_no AND l.kind = 'ENVIRONMENT')))
   OR (r.node_no IS NOT NULL AND r.limit_no IS NOT j.limit_no);
 
+-- name: count_what_is_told_of_connections
+-- How many connections there are, how many are noted as missing, and how many events tell of either.
+SELECT (SELECT count(*) FROM connections), (SELECT count(*) FROM missing_connections),
+  (SELECT count(*) FROM events WHERE name = 'dev.trigger.notifications.missingConnection'),
+  (SELECT count(*) FROM events WHERE name = 'dev.trigger.notifications.missingConnectionResolved');
+
 -- name: list_awaited
 -- What tasks wait for.
 SELECT task_no, run_no FROM awaited_runs;

@@ -470,20 +470,17 @@ CREATE TABLE connections (
 );
 CREATE INDEX connections_of_environment ON connections (environment_no, connection_no);
 
--- Connections that a run waits for, until they are stored. Of each the apps are told, by events whose ids are made of this
--- one: that it is missing (`is_told`: they have been), and when it is there (`is_resolved`: they are to be).
+-- Connections that a run waits for, until they are stored. The events that tell apps of it, whose ids are made of this one,
+-- are stored with the row (that it is missing) and with its deletion (that it is there).
 CREATE TABLE missing_connections (
   missing_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   id          TEXT NOT NULL UNIQUE,
   integration TEXT NOT NULL,
   account_id  TEXT NOT NULL DEFAULT '',
-  is_told     INTEGER NOT NULL DEFAULT 0,
-  is_resolved INTEGER NOT NULL DEFAULT 0,
   created_at  INTEGER NOT NULL,
   UNIQUE (environment_no, integration, account_id)
 );
-CREATE INDEX missing_connections_resolved ON missing_connections (environment_no) WHERE is_resolved = 1;
 
 -- `history` is a JSON array of what the status was before, oldest first.
 CREATE TABLE run_statuses (
