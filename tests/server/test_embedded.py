@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perdure.engine.clock import SystemClock
-from perdure.errors import DuplicateJobError, StorageError
+from perdure.errors import DuplicateJobError, InvalidArgumentError, StorageError
 from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
 from perdure.protocol.platform import EventOptions, EventRequest
@@ -94,3 +94,20 @@ async def test_after_its_end_a_node_takes_nothing_more(tmp_path: Path) -> None:
     await node.stop()
     with pytest.raises(StorageError):
         await node.platform.send_events([EventRequest("naps")], EventOptions())
+
+
+def made_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_key_that_names_another_environment_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_API_KEY", "tr_prod_hush123")
+    with pytest.raises(InvalidArgumentError, match="Set PERDURE_ENVIRONMENT=prod"):
+        await start_embedded(None, database_url=f"sqlite:///{tmp_path}/perdure.db")
+    assert made_in(tmp_path) == []
+    monkeypatch.setenv("PERDURE_ENVIRONMENT", "prod")
+    node = await start_embedded(None, database_url=f"sqlite:///{tmp_path}/perdure.db")
+    assert node.api_key == "tr_prod_hush123"
+    await node.stop()

@@ -21,6 +21,7 @@ NAMES: Final = tuple(f"PERDURE_{slug.upper()}_{kind}_KEY" for slug in SLUGS for 
 _SHORTEST: Final = 16
 _PRIVATE = re.compile(r"tr_[a-z]+_[a-zA-Z0-9]+")
 _PUBLIC = re.compile(r"pk_[a-z]+_[a-zA-Z0-9]+")
+_NAMING = re.compile(r"((?:tr|pk)_([a-z]+)_)[a-zA-Z0-9]+")
 
 
 class GivenKey(Struct, frozen=True):
@@ -42,7 +43,7 @@ def load_keys(own: str, environ: Mapping[str, str] | None = None) -> list[GivenK
         environ: The environment variables; ``None``: those of the process.
 
     Raises:
-        InvalidArgumentError: A key does not look like one, or is given twice.
+        InvalidArgumentError: A key does not look like one, names another environment, or is given twice.
     """
     source = os.environ if environ is None else environ
     own_variable = "PERDURE_API_KEY" if source.get("PERDURE_API_KEY") else "TRIGGER_API_KEY"
@@ -55,7 +56,32 @@ def load_keys(own: str, environ: Mapping[str, str] | None = None) -> list[GivenK
         other = owners.setdefault(one.key, one)
         if other.environment != one.environment:
             raise InvalidArgumentError(f"{one.variable} and {other.variable} are the same key; one key opens one door.")
+        _check_environment(one)
     return [one for name, one in owners.items() if name]
+
+
+def check_own_keys(environment: str, api_key: str | None = None, environ: Mapping[str, str] | None = None) -> None:
+    """Refuse keys that name another environment than the one that a node opens: its runs would be in the wrong one.
+
+    Args:
+        environment: The environment that is opened.
+        api_key: The key that the code gives, which goes before the variables; ``None``: none.
+        environ: The environment variables; ``None``: those of the process.
+
+    Raises:
+        InvalidArgumentError: A key begins as those of another environment do.
+    """
+    source = os.environ if environ is None else environ
+    variable = "PERDURE_API_KEY" if source.get("PERDURE_API_KEY") else "TRIGGER_API_KEY"
+    named = [("api_key=", api_key)] if api_key is not None else [(variable, source.get(variable))]
+    for name, key in [*named, ("PERDURE_PUBLIC_KEY", source.get("PERDURE_PUBLIC_KEY"))]:
+        found = None if key is None else _NAMING.fullmatch(key)
+        if found is not None and found[2] != environment:
+            raise InvalidArgumentError(
+                f"{name} begins with {found[1]:.40}, so it is a key of the environment {found[2]!r:.30}, but "
+                f"{environment!r} is opened. Set PERDURE_ENVIRONMENT={found[2]:.30}, or give a key that begins with "
+                f"{found[1][:3]}{environment}_."
+            )
 
 
 def load_metrics_key(environ: Mapping[str, str] | None = None) -> str | None:
@@ -76,4 +102,13 @@ def _check(given: GivenKey) -> None:
         start = "pk" if is_public else "tr"
         raise InvalidArgumentError(
             f"{given.variable} is no key: it looks like {start}_{given.environment}_ and 20 letters or digits."
+        )
+
+
+def _check_environment(given: GivenKey) -> None:
+    found = _NAMING.fullmatch(given.key)
+    if found is not None and found[2] != given.environment:
+        raise InvalidArgumentError(
+            f"{given.variable} begins with {found[1]:.40}, so it is no key of the environment {given.environment!r}: "
+            f"give one that begins with {found[1][:3]}{given.environment}_."
         )

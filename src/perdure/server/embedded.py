@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace
 
-from perdure.config.api_keys import GivenKey, load_keys, load_metrics_key
+from perdure.config.api_keys import GivenKey, check_own_keys, load_keys, load_metrics_key
 from perdure.config.secret_key import check_secret_key, load_api_key, load_public_key, load_secret_key, new_api_key
 from perdure.config.settings import Settings, load_settings
 from perdure.engine.clock import Clock, SystemClock
@@ -74,13 +74,15 @@ async def start_embedded(
     Raises:
         DatabaseLockedError: Another process owns the database.
         StorageError: The database cannot be opened.
-        InvalidArgumentError: ``public_url`` is no URL.
+        InvalidArgumentError: ``public_url`` is no URL, or a key is that of another environment.
         DuplicateJobError: The app declares a job id twice.
     """
     if settings is None:
         settings = load_settings()
     url = settings.database_url if database_url is None else database_url
     settings = replace(settings, database_url=url)
+    # Before the database is opened, or a node that another process has on it is asked with the key.
+    check_own_keys(settings.environment, api_key)
     path = database_path(url)
     storage = await _open(url, lock_timeout)
     try:
