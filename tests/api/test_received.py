@@ -127,6 +127,21 @@ async def test_an_unknown_url_is_not_found_and_says_so_alike(old: str, new: str)
         assert (await it.api.get("/api/events")).body["events"] == []
 
 
+async def test_whoever_knows_the_url_of_one_endpoint_does_not_know_that_of_another() -> None:
+    async with receiving() as it:
+        it.app.http_endpoints = [HttpEndpointSpec("hook", "vendor"), HttpEndpointSpec("other", "vendor")]
+        await it.api.node.add(it.app)
+        urls = {one["id"]: one["url"] for one in (await it.api.get("/api/http-endpoints")).body}
+        assert urls["hook"] == it.url
+        for url, status in (
+            (it.url.replace("/hook/", "/other/"), 404),
+            (urls["other"].replace("/other/", "/hook/"), 404),
+            (urls["other"], 200),
+        ):
+            it.url = url
+            assert (await it.send())[0] == status
+
+
 async def test_what_an_app_no_longer_declares_is_not_found() -> None:
     async with receiving() as it:
         it.app.http_endpoints = []

@@ -81,7 +81,7 @@ class HttpEndpoints:
         Raises:
             NotFoundError: Nothing.
         """
-        environment_no = self._urls.find_environment(code)
+        environment_no = self._urls.find_environment(key, code)
         row = await self._storage.read(http_endpoints.find, environment_no, key=key)
         if row is None:
             raise NotFoundError(UNKNOWN)

@@ -31,15 +31,15 @@ class ReceivingUrls:
     def of_endpoint(self, environment_no: int, key: str) -> str:
         """Give the URL of an HTTP endpoint, the same each time."""
         environment = self._directory.tenants[environment_no].environment
-        code = self._secrets.environment_code(environment.id)
+        code = self._secrets.endpoint_code(environment.id, key)
         return f"{self._origin()}/api/v1/http-endpoints/{quote(key, safe='')}/env/{environment.slug}/{code}"
 
     def of_source(self, source_id: str) -> str:
         """Give the URL of an external source, the same each time."""
         return f"{self._origin()}/api/v1/sources/http/{source_id}"
 
-    def find_environment(self, code: str) -> int:
-        """Find the environment whose URLs have this secret part.
+    def find_environment(self, key: str, code: str) -> int:
+        """Find the environment in which the URL of an HTTP endpoint has this secret part; it need not have one.
 
         Raises:
             NotFoundError: There is none.
@@ -47,7 +47,7 @@ class ReceivingUrls:
         found: int | None = None
         for number, tenant in self._directory.tenants.items():
             # Every one is looked at, so that the time tells nothing.
-            if self._secrets.is_environment_code(tenant.environment.id, code):
+            if self._secrets.is_endpoint_code(tenant.environment.id, key, code):
                 found = number
         if found is None:
             raise NotFoundError("Could not find environment")

@@ -35,13 +35,14 @@ class SecretBox:
         """Whether a token is that of a task; takes as long for a wrong one."""
         return hmac.compare_digest(self.token(task_id).encode(), token.encode(errors="replace"))
 
-    def environment_code(self, environment_id: str) -> str:
-        """Derive the secret part of an environment's HTTP endpoints: 32 hexadecimal digits, stored nowhere."""
-        return hmac.new(self._code_key, environment_id.encode(), sha256).hexdigest()[:32]
+    def endpoint_code(self, environment_id: str, key: str) -> str:
+        """Derive the secret part of the URL of an HTTP endpoint: 32 hexadecimal digits, stored nowhere."""
+        named = f"endpoint of {environment_id} {key}"
+        return hmac.new(self._code_key, named.encode(errors="replace"), sha256).hexdigest()[:32]
 
-    def is_environment_code(self, environment_id: str, code: str) -> bool:
-        """Whether that is the code of an environment; takes as long for a wrong one."""
-        return hmac.compare_digest(self.environment_code(environment_id).encode(), code.encode(errors="replace"))
+    def is_endpoint_code(self, environment_id: str, key: str, code: str) -> bool:
+        """Whether that is the code of an HTTP endpoint; takes as long for a wrong one."""
+        return hmac.compare_digest(self.endpoint_code(environment_id, key).encode(), code.encode(errors="replace"))
 
     def receiving_secret(self, name: str) -> str:
         """Derive the secret that those who send to a receiver may sign with: 64 hexadecimal digits, stored nowhere."""

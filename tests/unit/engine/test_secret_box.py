@@ -24,6 +24,21 @@ def test_a_wrong_token_is_none(wrong: str) -> None:
     assert not box().is_token("task_1", wrong)
 
 
+def test_the_code_of_an_http_endpoint_is_the_same_each_time_and_another_for_another_endpoint_environment_or_key() -> (
+    None
+):
+    assert box().endpoint_code("env_1", "hook") == box().endpoint_code("env_1", "hook")
+    codes = [
+        box().endpoint_code("env_1", "hook"),
+        box().endpoint_code("env_1", "other"),
+        box().endpoint_code("env_2", "hook"),
+        box(b"x" * 32).endpoint_code("env_1", "hook"),
+    ]
+    assert len(set(codes)) == 4
+    assert [box().is_endpoint_code("env_1", "hook", code) for code in codes] == [True, False, False, False]
+    assert not box().is_endpoint_code("env_1", "hook", "\ud800")
+
+
 def test_a_sealed_secret_opens_for_its_own_id_and_key_only() -> None:
     sealed = box().seal("Bearer s3cret ☕", of="task_1")
     assert box().unseal(sealed, of="task_1") == "Bearer s3cret ☕"
