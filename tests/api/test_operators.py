@@ -17,10 +17,12 @@ from perdure.api.routes import Route
 from perdure.engine.clock import SystemClock
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.api_keys import is_made_key
+from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.server.embedded import start_embedded
 from tests.api.client import ApiClient, greets, serving
 from tests.api.test_environments import LISTS, app, fill
-from tests.engine.app import ScriptedApp
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.ticking import until
 
 DEV, PROD = "tr_dev_given0given0given", "tr_prod_given0given0given"
 PUBLIC = "pk_prod_given0given0given"
@@ -313,3 +315,27 @@ async def test_what_happens_after_a_key_was_revoked_is_not_told_to_its_stream() 
             event = await stream.next()
             assert event is not None
             assert (event[0], event[1]["code"]) == ("error", "invalid_api_key")
+
+
+async def waits_for_enough(execution: Execution) -> ExecutionResult:
+    await execution.app.happened("enough")
+    return Succeeded(JsonText('"secret"'))
+
+
+@pytest.mark.parametrize("seconds", [0.01, 60], ids=["while it waits", "before the run ends"])
+async def test_whoever_waits_for_the_end_of_a_run_is_not_told_of_it_once_the_key_is_revoked(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(streams, "CHECK_SECONDS", seconds)
+    app = ScriptedApp(SystemClock()).job("waits", waits_for_enough)
+    async with serving(app, serves_all=True) as owner, asyncio.timeout(10):
+        made = (await owner.post("/api/keys")).body
+        run_id = (await owner.post("/api/jobs/waits/invoke", {"payload": {}})).body["id"]
+        waiting = asyncio.ensure_future(owner.with_key(made["key"]).get(f"/api/runs/{run_id}/end?timeout=60"))
+        await until(lambda: run_id in owner.node.engine.hints._awaited)
+        assert (await owner.delete(f"/api/keys/{made['id']}")).status == 200
+        if seconds > 1:
+            app.signal("enough")
+        answered = await waiting
+        assert (answered.status, answered.body["code"]) == (401, "invalid_api_key")
+        app.signal("enough")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from perdure.api import streams
 from perdure.api.answers import answer
 from perdure.api.calls import page_of
 from perdure.api.refusals import Refusal, unfit
@@ -58,7 +59,10 @@ async def await_end(call: Call) -> Response:
     ended = asyncio.ensure_future(call.desk.wait_for_run(run_id, timeout=seconds))
     stopped = asyncio.ensure_future(call.stopping.wait())
     try:
-        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+        while not (ended.done() or stopped.done()):
+            await asyncio.wait([ended, stopped], timeout=streams.CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            # What happens after a key was taken back is none of its holder's business.
+            call.check_again()
         if not ended.done():
             raise NotConnectedError("This node stops; ask again.")
         return answer(ended.result())
