@@ -45,6 +45,14 @@ async def sent(it: World, **options: Any) -> str:
     return run_id
 
 
+async def waits_for(it: World, name: str) -> RunAnswer:
+    """Start a run of a job, which waits."""
+    before = set(await it.run_ids())
+    await it.send(name)
+    (run_id,) = set(await it.run_ids()) - before
+    return await it.reach(run_id, WAITING)
+
+
 async def waits(it: World, **options: Any) -> RunAnswer:
     return await it.reach(await sent(it, **options), WAITING)
 
@@ -100,8 +108,6 @@ async def test_a_run_whose_connection_is_missing_waits_and_goes_on_when_it_is_st
         run = await waits(it)
         assert (run.why, app.executions) == ("waits for a connection to 'github' and 'slack'", [])
         await connect(it, "for chat")
-        again = await it.see(run.id, lambda one: one.status is WAITING and one.executions > run.executions)
-        assert (again.why, app.executions) == ("waits for a connection to 'github'", [])
         await connect(it, "for code", "github")
         assert (await it.ended(run.id)).status is RunStatus.SUCCESS
         assert given(app) == [{"chat": "for chat", "code": "for code"}]
@@ -118,6 +124,35 @@ async def test_a_connection_lets_only_runs_of_its_account_go_on(storage: Storage
         await it.ended(none.id)
         assert (await it.platform.get_run(bob.id)).status is WAITING
         assert given(app) == [{"chat": "of ada"}, {"chat": "of all"}]
+
+
+async def test_a_connection_lets_only_runs_go_on_that_lack_no_other_one(storage: Storage, app: ScriptedApp) -> None:
+    app.job("both", posts, hosted={"chat": "slack", "code": "github"})
+    app.job("code", posts, hosted={"code": "github"})
+    async with world(storage, hosting(app, chat="slack")) as it:
+        chat, both, code = [await waits_for(it, name) for name in ("posts", "both", "code")]
+        await connect(it, "for chat")
+        await it.ended(chat.id)
+        await connect(it, "for chat, anew")
+        for one in (both, code):
+            assert await it.platform.get_run(one.id) == await it.reach(one.id, WAITING, executions=one.executions)
+        await connect(it, "for code", "github")
+        await it.ended(both.id)
+        await it.ended(code.id)
+        assert sorted(given(app), key=len) == [
+            {"chat": "for chat"}, {"code": "for code"}, {"chat": "for chat, anew", "code": "for code"},
+        ]  # fmt: skip
+
+
+async def test_a_run_still_lacks_a_connection_that_came_and_went(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, hosting(app, chat="slack", code="github")) as it:
+        run = await waits(it)
+        await it.platform.delete_connection(await connect(it, "for chat"))
+        await connect(it, "for code", "github")
+        assert (await it.platform.get_run(run.id)).executions == run.executions
+        await connect(it, "for chat, again")
+        await it.ended(run.id)
+        assert given(app) == [{"chat": "for chat, again", "code": "for code"}]
 
 
 async def test_a_run_that_waits_for_a_connection_can_be_cancelled(storage: Storage, app: ScriptedApp) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from perdure.engine.missing_connections import MISSING, RESOLVED
+from perdure.engine.retention import Retention
 from perdure.errors import StorageError
 from perdure.protocol.connections import NewConnection
 from perdure.protocol.endpoint import EventTriggerSpec
@@ -179,4 +182,68 @@ async def test_a_node_that_dies_when_a_connection_is_stored_has_told_of_it(
     app.clock.advance(60)  # type: ignore[attr-defined]
     async with world(storage, app, seed=2) as it:
         ((missing, _),) = await events(it, MISSING)
+        assert [event_id for event_id, _ in await events(it, RESOLVED)] == [f"{missing}-resolved"]
+
+
+async def test_retention_takes_what_is_known_of_connections_that_no_run_waits_for_any_more(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        gone = await waits(it, account_id="gone")
+        await waits(it, account_id="waiting")
+        await it.platform.cancel_run(gone.id)
+        retention = Retention(storage, it.clock, keep=timedelta(days=1))
+        await _pass(retention)
+        assert await it.query("list_what_is_missing") == [("slack", "gone", 1), ("slack", "waiting", 1)]
+        it.clock.advance(86_400)
+        young = await waits(it, account_id="young")
+        await it.platform.cancel_run(young.id)
+        await _pass(retention)
+        assert await it.query("list_what_is_missing") == [("slack", "waiting", 1), ("slack", "young", 1)]
+        # Whose run comes then is missing anew, and apps are told of it.
+        told = len(await events(it, MISSING))
+        await waits(it, account_id="gone")
+        assert len(await events(it, MISSING)) == told + 1
+
+
+async def _pass(retention: Retention) -> None:
+    while await retention.advance():
+        pass
+
+
+async def test_many_connections_that_nobody_waits_for_go_in_small_steps(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.engine.retention.MOST_ROWS", 2)
+    async with world(storage, hosting(app, chat="slack")) as it:
+        for number in range(5):
+            await it.platform.cancel_run((await waits(it, account_id=f"account-{number}")).id)
+        it.clock.advance(86_400)
+        retention = Retention(storage, it.clock, keep=timedelta(days=1))
+        left = [5]
+        while await retention.advance():
+            left.append(len(await it.query("list_what_is_missing")))
+        assert (left[-1], max(before - after for before, after in itertools.pairwise(left))) == (1, 2)
+        assert await it.query("list_what_is_missing") == []
+
+
+async def test_a_connection_that_retention_forgets_while_a_run_comes_to_wait_for_it_is_told_of(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(storage, hosting(app, chat="slack")) as it:
+        await it.platform.cancel_run((await waits(it)).id)
+        it.clock.advance(86_400)
+        tell, told = it.node.connections.missing.tell_missing, list[int]()
+
+        async def forgets(*args: Any, **options: Any) -> None:
+            await tell(*args, **options)
+            if not told:
+                told.append(len(await events(it, MISSING)))
+                await _pass(Retention(storage, it.clock, keep=timedelta(days=1)))
+
+        monkeypatch.setattr(it.node.connections.missing, "tell_missing", forgets)
+        run = await waits(it)
+        ((missing, _),) = await events(it, MISSING)
+        await connect(it, "token")
+        await it.ended(run.id)
         assert [event_id for event_id, _ in await events(it, RESOLVED)] == [f"{missing}-resolved"]

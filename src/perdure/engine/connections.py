@@ -17,6 +17,7 @@ from perdure.protocol.limits import ID_LIMIT
 from perdure.storage import connections
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from perdure.engine.clock import Clock
@@ -86,7 +87,10 @@ class Connections:
             environment_no, store, integration=new.integration, account_id=new.account_id
         )
         self._tell(queued)
-        await self._let_go_on(environment_no, queued, account_id=new.account_id, is_any=False)
+        await self._let_go_on(
+            connections.queue_some_connected, environment_no, queued,
+            integration=new.integration, account_id=new.account_id,
+        )  # fmt: skip
         return _info(row)
 
     async def page(self, environment_no: int, *, cursor: str | None = None, take: int = 20) -> ConnectionPage:
@@ -161,18 +165,21 @@ class Connections:
 
     async def recheck(self, environment_no: int) -> None:
         """Let every run look again that waits for connections: its code may want others now."""
-        await self._let_go_on(environment_no, None, account_id=None, is_any=True)
+        await self._let_go_on(connections.queue_some_unconnected, environment_no, None)
 
     async def _let_go_on(
-        self, environment_no: int, queued: list[tuple[int, str]] | None, *, account_id: str | None, is_any: bool
+        self,
+        queue_some: Callable[..., Awaitable[list[tuple[int, str]]]],
+        environment_no: int,
+        queued: list[tuple[int, str]] | None,
+        **chosen: str | None,
     ) -> None:
         """Put runs back in line, some in each transaction; ``queued`` are those of the transaction before, if any."""
         while queued is None or len(queued) == _BATCH:
             after = 0 if queued is None else max(number for number, _ in queued)
             queued = await self._storage.write(
-                connections.queue_some_unconnected, environment_no, account_id=account_id, is_any=is_any, after=after,
-                limit=_BATCH, now=self._clock.now(),
-            )  # fmt: skip
+                queue_some, environment_no, after=after, limit=_BATCH, now=self._clock.now(), **chosen
+            )
             self._tell(queued)
 
     def _tell(self, queued: list[tuple[int, str]]) -> None:
@@ -199,8 +206,8 @@ async def _put(
         tx, environment_no, id=id, integration=new.integration, account_id=new.account_id, type=new.type,
         sealed=sealed, now=now,
     )  # fmt: skip
-    queued = await connections.queue_some_unconnected(
-        tx, environment_no, account_id=new.account_id, is_any=False, after=0, limit=_BATCH, now=now
+    queued = await connections.queue_some_connected(
+        tx, environment_no, integration=new.integration, account_id=new.account_id, after=0, limit=_BATCH, now=now
     )
     return row, queued
 

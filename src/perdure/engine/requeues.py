@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from perdure.engine.run_ends import REFUSED, Applied, HeldRun, end_run, record_execution
 from perdure.errors import RunTimedOutError
@@ -17,7 +17,7 @@ from perdure.protocol.execution import (
 )
 from perdure.protocol.failures import failure_of
 from perdure.protocol.statuses import ExecutionStatus, RunStatus
-from perdure.storage import connections, executions, run_outcomes, tasks
+from perdure.storage import connections, executions, missing_connections, run_outcomes, tasks
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -108,9 +108,18 @@ async def await_connections(tx: Session, held: HeldRun, result: Unconnected, now
     found = await connections.list_of_account(
         tx, result.environment_no, account_id=result.account_id, integrations=result.integrations
     )
-    if len(found) == len(result.integrations):
+    there = {one.integration for one in found}
+    lacking = structs.replace(result, integrations=tuple(one for one in result.integrations if one not in there))
+    noted = await missing_connections.list_noted(
+        tx, result.environment_no, account_id=result.account_id, integrations=lacking.integrations
+    )
+    if not lacking.integrations or len(noted) < len(lacking.integrations):
+        # Of one that is not noted nobody has been told, or no more: the next execution tells of it.
         return await give_back(tx, held, Abandoned("its connections have come", no_code=True, immediate=True), now)
-    if not await connections.await_if_executing(tx, held.run_no, epoch=held.epoch, why=result.why, now=now):
+    if not await connections.await_if_executing(
+        tx, held.run_no, epoch=held.epoch, environment_no=lacking.environment_no, account_id=lacking.account_id,
+        lacking=lacking.integrations, why=lacking.why, now=now,
+    ):  # fmt: skip
         return REFUSED
     await record_execution(tx, held, ExecutionStatus.UNREACHABLE, now)
     return Applied(RunStatus.WAITING_ON_CONNECTIONS)

@@ -1,8 +1,8 @@
 """Retention: what ended long ago is deleted, the oldest first, a little at a time.
 
-A pass goes through the ticks of schedules, then through the runs and the events, in the order of their creation, which
-is that of their numbers. What was created less than so long ago cannot have ended before; so a pass reads what is old
-and no more, and needs no index of its own.
+A pass goes through the ticks of schedules, then through the runs, the events, and the connections that no run waits for
+any more, in the order of their creation, which is that of their numbers. What was created less than so long ago cannot
+have ended before; so a pass reads what is old and no more, and needs no index of its own.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Retention:
             self._delete_ticks,
             self._delete_runs,
             self._delete_events,
+            self._delete_missing,
         )
         self._at = 0
         self._after = 0
@@ -84,6 +85,15 @@ class Retention:
         expired = self._expired(page, cutoff)
         if expired:
             looked_at = await self._write(delete_events, expired)
+            if looked_at < len(expired):
+                return expired[looked_at].number - 1
+        return _next(page, cutoff)
+
+    async def _delete_missing(self, cutoff: datetime, after: int) -> int | None:
+        page = await self._storage.scan(retention.list_oldest_missing, after=after, limit=STRETCH)
+        expired = self._expired(page, cutoff)
+        if expired:
+            looked_at = await self._write(delete_missing, expired)
             if looked_at < len(expired):
                 return expired[looked_at].number - 1
         return _next(page, cutoff)
@@ -159,6 +169,16 @@ async def delete_events(tx: Session, found: Sequence[Aged], *, rows: int) -> int
             return looked_at
         if await retention.delete_event_if_unused(tx, event.number):
             rows -= 1 + event.size // BYTES_OF_A_ROW
+    return len(found)
+
+
+async def delete_missing(tx: Session, found: Sequence[Aged], *, rows: int) -> int:
+    """Delete what is known of connections that no run waits for, about so many; how many were looked at."""
+    for looked_at, one in enumerate(found):
+        if rows <= 0:
+            return looked_at
+        await retention.delete_missing_if_not_awaited(tx, one.number)
+        rows -= 1
     return len(found)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from perdure.protocol.connections import CredentialType
 from perdure.storage.instants import from_ms, to_ms
-from perdure.storage.json_lists import text_list
+from perdure.storage.json_lists import number_list, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,27 +70,60 @@ async def delete(tx: Session, environment_no: int, *, id: str) -> bool:
     return await tx.run("delete_connection", id, environment_no) == 1
 
 
-async def await_if_executing(tx: Session, run_no: int, *, epoch: int, why: str, now: datetime) -> bool:
-    """Let a run wait for connections; whether the execution still held it."""
-    return await tx.run("await_connections_if_executing", to_ms(now), why, run_no, epoch) == 1
+async def await_if_executing(
+    tx: Session,
+    run_no: int,
+    *,
+    epoch: int,
+    environment_no: int,
+    account_id: str | None,
+    lacking: Sequence[str],
+    why: str,
+    now: datetime,
+) -> bool:
+    """Let a run wait for connections that it lacks, of its account or of none; whether the execution still held it."""
+    if await tx.run("await_connections_if_executing", to_ms(now), why, run_no, epoch) != 1:
+        return False
+    # What it lacked before it was cancelled and let go on.
+    await tx.run("forget_lacking", number_list([run_no]))
+    for integration in lacking:
+        await tx.run("keep_lacking", run_no, integration, environment_no, account_id or "")
+    return True
 
 
 async def queue_some_unconnected(
-    tx: Session, environment_no: int, *, account_id: str | None, is_any: bool, after: int, limit: int, now: datetime
+    tx: Session, environment_no: int, *, after: int, limit: int, now: datetime
 ) -> list[tuple[int, str]]:
-    """Put runs back in line that wait for connections; their numbers and ids.
+    """Put runs back in line that wait for connections, so many at most after the one of a number; numbers and ids."""
+    return await _queued(tx, await tx.all("queue_some_unconnected", to_ms(now), environment_no, after, limit))
+
+
+async def queue_some_connected(
+    tx: Session, environment_no: int, *, integration: str, account_id: str | None, after: int, limit: int, now: datetime
+) -> list[tuple[int, str]]:
+    """Put runs back in line that lacked a connection and lack no other one.
 
     Args:
         tx: An open write transaction.
         environment_no: Where they are.
-        account_id: The account that they are of; ``None``: of none.
-        is_any: Whether it does not matter which account that is.
-        after: The number after which to begin.
+        integration: What it is a connection to.
+        account_id: The account that it is of; ``None``: of none.
+        after: The number of the run after which to begin.
         limit: How many at most.
         now: The engine clock's time.
+
+    Returns:
+        Their numbers and ids.
     """
-    rows = await tx.all("queue_some_unconnected", to_ms(now), environment_no, after, is_any, account_id or "", limit)
-    return [cast("tuple[int, str]", row) for row in rows]
+    args = (to_ms(now), environment_no, integration, account_id or "", after, limit)
+    return await _queued(tx, await tx.all("queue_some_connected", *args))
+
+
+async def _queued(tx: Session, rows: Sequence[Any]) -> list[tuple[int, str]]:
+    queued = [cast("tuple[int, str]", row) for row in rows]
+    if queued:
+        await tx.run("forget_lacking", number_list([run_no for run_no, _ in queued]))
+    return queued
 
 
 def _read(row: Any) -> ConnectionRow:

@@ -26,6 +26,7 @@ _PARTS = (
     ("delete_some_executions", 1),
     ("delete_some_history", 1),
     ("delete_some_callbacks", 1),
+    ("delete_some_lacking", 1),
     ("delete_some_statuses", _STATUS),
 )
 
@@ -72,6 +73,16 @@ async def list_oldest_runs(tx: Session, *, after: int, limit: int) -> list[Aged]
 async def list_oldest_events(tx: Session, *, after: int, limit: int) -> list[Aged]:
     """List events behind this number in the order of their creation."""
     return [_read_aged(row) for row in await tx.all("list_oldest_events", after, limit)]
+
+
+async def list_oldest_missing(tx: Session, *, after: int, limit: int) -> list[Aged]:
+    """List connections that are missing behind this number; one for which no run waits has ended when it was noted."""
+    return [_read_aged(row) for row in await tx.all("list_oldest_missing", after, limit)]
+
+
+async def delete_missing_if_not_awaited(tx: Session, missing_no: int) -> bool:
+    """Delete what is known of a connection that is missing and for which no run waits."""
+    return await tx.run("delete_missing_if_not_awaited", missing_no) == 1
 
 
 async def find_expired_run(tx: Session, run_no: int, *, cutoff: datetime) -> ExpiredRun | None:

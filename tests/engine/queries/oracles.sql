@@ -50,6 +50,12 @@ WHERE (r.limit_no IS NOT NULL AND r.node_no IS NULL AND r.available_at IS NULL)
     SELECT 1 FROM concurrency_limits l WHERE l.limit_no = r.limit_no AND l.kind = 'ENVIRONMENT')))
   OR (r.node_no IS NOT NULL AND r.limit_no IS NOT j.limit_no);
 
+-- name: list_what_is_missing
+-- The connections that are noted as missing, and what runs lack.
+SELECT integration, account_id, (SELECT count(*) FROM lacking_runs l WHERE l.environment_no = m.environment_no
+  AND l.integration = m.integration AND l.account_id = m.account_id)
+FROM missing_connections m ORDER BY missing_no;
+
 -- name: count_what_is_told_of_connections
 -- How many connections there are, how many are noted as missing, and how many events tell of either.
 SELECT (SELECT count(*) FROM connections), (SELECT count(*) FROM missing_connections),
@@ -73,6 +79,7 @@ UNION ALL SELECT 'execution', e.run_no FROM executions e WHERE NOT EXISTS (SELEC
 UNION ALL SELECT 'history', l.run_no FROM run_log l WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = l.run_no)
 UNION ALL SELECT 'status', s.run_no FROM run_statuses s WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = s.run_no)
 UNION ALL SELECT 'callback', c.run_no FROM run_callbacks c WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = c.run_no)
+UNION ALL SELECT 'lacking', l.run_no FROM lacking_runs l WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_no = l.run_no)
 UNION ALL SELECT 'awaited', a.task_no FROM awaited_runs a WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_no = a.task_no)
 UNION ALL SELECT 'event wait', w.task_no FROM event_waits w WHERE NOT EXISTS (
   SELECT 1 FROM tasks t WHERE t.task_no = w.task_no)

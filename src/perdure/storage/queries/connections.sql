@@ -33,13 +33,35 @@ UPDATE runs SET status = 'WAITING_ON_CONNECTIONS', node_no = NULL, limit_no = NU
   updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), why = :why
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
+-- name: keep_lacking
+-- Remember that a run lacks a connection.
+INSERT INTO lacking_runs (run_no, integration, environment_no, account_id)
+VALUES (:run_no, :integration, :environment_no, :account_id);
+
+-- name: forget_lacking
+-- Forget what runs (:run_nos, a JSON array) lack.
+DELETE FROM lacking_runs WHERE run_no IN (SELECT value FROM json_each(:run_nos));
+
 -- name: queue_some_unconnected
--- WAITING_ON_CONNECTIONS becomes QUEUED, for some runs of an account, or without one, after the run of that number; if
--- :is_any, of whichever account.
+-- WAITING_ON_CONNECTIONS becomes QUEUED, for some runs after the run of that number.
 UPDATE runs SET status = 'QUEUED', available_at = :now, why = NULL, updated_at = :now
 WHERE status = 'WAITING_ON_CONNECTIONS' AND run_no IN (
-  SELECT r.run_no FROM runs r JOIN events e USING (event_no) LEFT JOIN accounts a ON a.account_no = e.account_no
-  WHERE r.environment_no = :environment_no AND r.status = 'WAITING_ON_CONNECTIONS' AND r.run_no > :after
-    AND (:is_any OR coalesce(a.id, '') = :account_id)
-  ORDER BY r.run_no LIMIT :limit)
+  SELECT run_no FROM runs
+  WHERE environment_no = :environment_no AND status = 'WAITING_ON_CONNECTIONS' AND run_no > :after
+  ORDER BY run_no LIMIT :limit)
+RETURNING run_no, id;
+
+-- name: queue_some_connected
+-- WAITING_ON_CONNECTIONS becomes QUEUED, for some runs after the run of that number that lacked this connection and lack no
+-- other one.
+UPDATE runs SET status = 'QUEUED', available_at = :now, why = NULL, updated_at = :now
+WHERE status = 'WAITING_ON_CONNECTIONS' AND run_no IN (
+  SELECT l.run_no FROM lacking_runs l JOIN runs r USING (run_no)
+  WHERE l.environment_no = :environment_no AND l.integration = :integration AND l.account_id = :account_id
+    AND l.run_no > :after AND r.status = 'WAITING_ON_CONNECTIONS'
+    AND NOT EXISTS (
+      SELECT 1 FROM lacking_runs other WHERE other.run_no = l.run_no AND NOT EXISTS (
+        SELECT 1 FROM connections c WHERE c.environment_no = other.environment_no
+          AND c.integration = other.integration AND c.account_id = other.account_id))
+  ORDER BY l.run_no LIMIT :limit)
 RETURNING run_no, id;

@@ -39,6 +39,11 @@ DELETE FROM run_statuses WHERE status_no IN (SELECT status_no FROM run_statuses 
 DELETE FROM run_callbacks WHERE (run_no, url) IN (
   SELECT run_no, url FROM run_callbacks WHERE run_no = :run_no LIMIT :limit);
 
+-- name: delete_some_lacking
+-- Delete some of the connections that a run lacked when it waited for some last.
+DELETE FROM lacking_runs WHERE (run_no, integration) IN (
+  SELECT run_no, integration FROM lacking_runs WHERE run_no = :run_no LIMIT :limit);
+
 -- name: retire_run
 -- A run of which not everything could be deleted at once belongs to nobody any more: no look-up finds it, and its event
 -- may go. The environment is kept as a negative number, for what is still to be deleted.
@@ -62,6 +67,21 @@ SELECT event_no, environment_no, created_at, coalesce(delivered_at, cancelled_at
   octet_length(payload) + octet_length(context)
 FROM events
 WHERE event_no > :after ORDER BY event_no LIMIT :limit;
+
+-- name: list_oldest_missing
+-- A stretch of connections that were missing in the order of their numbers, with whether a run still waits for it.
+SELECT missing_no, environment_no, created_at, CASE WHEN EXISTS (
+    SELECT 1 FROM lacking_runs l JOIN runs r USING (run_no) WHERE l.environment_no = m.environment_no
+      AND l.integration = m.integration AND l.account_id = m.account_id AND r.status = 'WAITING_ON_CONNECTIONS')
+  THEN NULL ELSE created_at END, 0
+FROM missing_connections m WHERE missing_no > :after ORDER BY missing_no LIMIT :limit;
+
+-- name: delete_missing_if_not_awaited
+-- Delete what is known of a connection that is missing and for which no run waits.
+DELETE FROM missing_connections WHERE missing_no = :missing_no AND NOT EXISTS (
+  SELECT 1 FROM lacking_runs l JOIN runs r USING (run_no) WHERE l.environment_no = missing_connections.environment_no
+    AND l.integration = missing_connections.integration AND l.account_id = missing_connections.account_id
+    AND r.status = 'WAITING_ON_CONNECTIONS');
 
 -- name: next_ticked_schedule
 -- The next schedule behind this one that has ticked, and its oldest tick.

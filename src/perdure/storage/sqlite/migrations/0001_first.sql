@@ -482,6 +482,16 @@ CREATE TABLE missing_connections (
   UNIQUE (environment_no, integration, account_id)
 );
 
+-- The connections that a run which waits for some lacks, of its account or of none. Of runs that wait no more, rows may be left.
+CREATE TABLE lacking_runs (
+  run_no INTEGER NOT NULL,
+  integration TEXT NOT NULL,
+  environment_no INTEGER NOT NULL,
+  account_id  TEXT NOT NULL,
+  PRIMARY KEY (run_no, integration)
+) WITHOUT ROWID;
+CREATE INDEX lacking_runs_of_connection ON lacking_runs (environment_no, integration, account_id, run_no);
+
 -- `history` is a JSON array of what the status was before, oldest first.
 CREATE TABLE run_statuses (
   status_no INTEGER PRIMARY KEY,
