@@ -55,6 +55,37 @@ def test_the_doctor_warns_of_what_may_surprise(perdure: Commands) -> None:
     assert perdure("doctor", PERDURE_RETENTON="3d").status == 0
 
 
+@pytest.mark.parametrize("how", ["lost", "exchanged"])
+def test_the_doctor_says_that_the_key_of_the_database_is_another_one_and_what_to_do(
+    perdure: Commands, how: str
+) -> None:
+    environ = {"PERDURE_SECRET_KEY": "correct horse battery staple"} if how == "exchanged" else {}
+    perdure("connections", "add", "slack", given="hush")
+    perdure("keys", "create")
+    assert ("failed", "secret key") not in states(perdure)
+    if how == "lost":
+        (perdure.folder / ".perdure" / "perdure.db.key").unlink()
+    looked = perdure("doctor", **environ)
+    assert looked.status == 1
+    (said,) = [row[2] for row in looked.rows if row[:2] == ["failed", "secret key"]]
+    assert "1 of the API keys, 1 of the connections cannot be decrypted" in said
+    assert "Bring it back" in said
+    assert "hush" not in looked.output
+
+
+def test_a_server_says_once_when_it_starts_that_it_cannot_read_what_is_encrypted(perdure: Commands) -> None:
+    perdure("connections", "add", "slack", given="hush")
+    process = perdure.begin(
+        "serve", "--port", "0", PERDURE_API_KEY="tr_dev_given0given0given", PERDURE_SECRET_KEY="another horse staple"
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    _, logged = process.communicate(timeout=30)
+    assert logged.count("cannot be read (connections: 1)") == 1
+    assert "hush" not in logged
+
+
 def test_the_settings_are_shown_with_their_origin_and_without_secrets(perdure: Commands) -> None:
     (perdure.folder / ".env").write_text("PERDURE_MAX_THREADS=7\nPERDURE_API_KEY=tr_dev_secret\nPERDURE_RETENTION=1d\n")
     (perdure.folder / ".env.local").write_text("PERDURE_RETENTION=2d\n")

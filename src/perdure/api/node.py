@@ -62,7 +62,10 @@ async def is_ready(call: Call) -> Response:
 
 
 ROUTES = (
-    Route(method="GET", path="/api/node", handler=get_node, summary="Say who answers", answer=NodeAnswer),
+    Route(
+        method="GET", path="/api/node", handler=get_node,
+        summary="Say who answers, and how many secrets it cannot decrypt", answer=NodeAnswer,
+    ),
     Route(
         method="POST", path="/api/prune", handler=prune,
         summary="Delete what ended long ago, as retention does; answers when it is done", body=Prune,

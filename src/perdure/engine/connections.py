@@ -80,7 +80,7 @@ class Connections:
         text = _encode(credential).decode()
         if len(text.encode()) > CREDENTIAL_LIMIT:
             raise ValueTooLargeError(f"A credential has {CREDENTIAL_LIMIT:,} bytes of JSON at most; this one has more.")
-        sealed = self._secrets.seal(text, of=_whose(environment_no, new.integration, new.account_id))
+        sealed = self._secrets.seal(text, of=whose_credential(environment_no, new.integration, new.account_id))
         now = self._clock.now()
         store = partial(_put, environment_no, id=self._ids.new(_PREFIX), new=new, sealed=sealed, now=now)
         row, queued = await self.missing.tell_resolved(
@@ -190,7 +190,9 @@ class Connections:
 
     def _open(self, environment_no: int, row: ConnectionRow) -> Credential:
         try:
-            text = self._secrets.unseal(row.sealed, of=_whose(environment_no, row.integration, row.account_id))
+            text = self._secrets.unseal(
+                row.sealed, of=whose_credential(environment_no, row.integration, row.account_id)
+            )
         except ValueError as error:
             raise NotFoundError(
                 f"The connection {row.id} to {row.integration!r} cannot be decrypted: PERDURE_SECRET_KEY, or the key "
@@ -212,7 +214,8 @@ async def _put(
     return row, queued
 
 
-def _whose(environment_no: int, integration: str, account_id: str | None) -> str:
+def whose_credential(environment_no: int, integration: str, account_id: str | None) -> str:
+    """Say what a credential is encrypted for."""
     return f"connection {environment_no} {len(integration)}:{integration} {account_id or ''}"
 
 

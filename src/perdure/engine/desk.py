@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from perdure.engine.platform import DirectPlatform
 from perdure.protocol.management import EventFilter, RunFilter
 from perdure.protocol.sources import UpdatedSource
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from perdure.engine.lists import Lists
     from perdure.engine.pruning import Pruning
     from perdure.engine.sources import Sources
+    from perdure.engine.unreadable import UnreadableSecrets
     from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
     from perdure.protocol.management import (
         EndpointAnswer,
@@ -57,6 +60,7 @@ class DirectDesk(DirectPlatform):
         administration: Administration,
         endpoints: Endpoints,
         connections: Connections,
+        unreadable: UnreadableSecrets,
         **parts: Any,
     ) -> None:
         super().__init__(environment_no, lists=lists, **parts)
@@ -68,6 +72,7 @@ class DirectDesk(DirectPlatform):
         self._administration = administration
         self._endpoints = endpoints
         self._connections = connections
+        self._unreadable = unreadable
 
     async def list_runs(
         self, filter: RunFilter = _ALL_RUNS, *, cursor: str | None = None, take: int = 20
@@ -134,8 +139,8 @@ class DirectDesk(DirectPlatform):
         return await self._pruning.prune(self._environment_no, older_than=older_than, dry_run=dry_run)
 
     async def get_node(self) -> NodeAnswer:
-        """Say who answers."""
-        return self._about
+        """Say who answers, and which secrets it cannot read."""
+        return replace(self._about, unreadable=await self._unreadable.count(self._environment_no))
 
     async def list_environments(self) -> list[EnvironmentAnswer]:
         """List every environment; see `Administration.list_environments`."""

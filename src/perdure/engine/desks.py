@@ -44,6 +44,7 @@ from perdure.engine.stored_texts import StoredTexts
 from perdure.engine.task_batches import TaskBatches
 from perdure.engine.tasks import Tasks
 from perdure.engine.tracing import Tracing, no_headers
+from perdure.engine.unreadable import UnreadableSecrets
 from perdure.engine.workers import Workers
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import NodeAnswer
@@ -81,6 +82,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     callbacks: Callbacks
     connections: Connections
     administration: Administration
+    unreadable: UnreadableSecrets
     shares_database: bool
 
     def make(self, row: EnvironmentRow, remote: RemoteDesk) -> DirectDesk:
@@ -94,6 +96,7 @@ class Desks(Struct, frozen=True, kw_only=True):
             administration=self.administration,
             endpoints=remote.endpoints,
             connections=self.connections,
+            unreadable=self.unreadable,
             lists=Lists(storage),
             following=Following(storage, clock, hints),
             pruning=Pruning(storage, clock),

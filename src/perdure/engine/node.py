@@ -48,6 +48,7 @@ from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.tasks import Tasks
 from perdure.engine.time_outs import Overtime
+from perdure.engine.unreadable import UnreadableSecrets
 from perdure.transport.http_endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Node:
         keys: The keys that it is asked with.
         administration: What an operator asks.
         connections: Credentials that are kept for integrations.
+        unreadable: Finds secrets that its key does not open.
     """
 
     own: Environment
@@ -121,6 +123,7 @@ class Node:
         hints = self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.connections = Connections(storage, clock, ids, secrets, hints)
+        self.unreadable = UnreadableSecrets(storage, secrets)
         self.executions = Executions(
             storage, clock, directory, holds, hints, self.lease, self.connections,
             limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
@@ -160,7 +163,7 @@ class Node:
             requesters=requesters, registration=self._registration, line=self._line, starts=starts,
             invocations=invocations, events=events, tasks=tasks, schedules=self._schedules, sources=self._sources,
             http_endpoints=http_endpoints, callbacks=self.callbacks, connections=self.connections,
-            administration=self.administration, shares_database=shares_database,
+            administration=self.administration, unreadable=self.unreadable, shares_database=shares_database,
         )  # fmt: skip
         self.environments = Environments(storage, directory, keys, desks)
         self._loops: list[asyncio.Task[None]] = []

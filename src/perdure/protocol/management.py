@@ -95,7 +95,11 @@ class ValuePageAnswer(Struct, frozen=True, gc=False):
 
 
 class NodeAnswer(Struct, frozen=True, gc=False):
-    """A node: who answers."""
+    """A node: who answers.
+
+    ``unreadable`` counts the secrets of the environment that the database's key does not open, 100 of each kind at
+    most: ``api_keys``, ``connections``, ``sources``, ``requests``.
+    """
 
     version: str
     pid: int
@@ -103,6 +107,7 @@ class NodeAnswer(Struct, frozen=True, gc=False):
     environment: str
     url: str
     started_at: datetime
+    unreadable: dict[str, int] = {}
 
 
 class PruneAnswer(Struct, frozen=True, gc=False):

@@ -198,6 +198,7 @@ async def start_on(
             await engine.add(endpoint)
         engine.begin()
         await engine.find_endpoints()
+        await engine.unreadable.warn(engine.directory.tenants)
         if announced_at is not None:
             embedded.announce(announced_at, started_at=clock.now())
     except BaseException:

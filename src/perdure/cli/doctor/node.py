@@ -11,7 +11,14 @@ from perdure.cli.failures import message_of
 from perdure.errors import PerdureError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
+
+_KINDS = {
+    "api_keys": "API keys",
+    "connections": "connections",
+    "sources": "secrets of webhooks",
+    "requests": "requests under way",
+}
 
 
 async def look_at_node(database_url: str | None, *, is_there: bool) -> AsyncIterator[Check]:
@@ -26,17 +33,29 @@ async def look_at_node(database_url: str | None, *, is_there: bool) -> AsyncIter
         return
     try:
         async with connect(database_url) as connection:
+            node = await connection.desk.get_node()
             if connection.url is None:
                 yield Check("node", "ok", "None runs; the database opens.")
             else:
-                node = await connection.desk.get_node()
                 yield Check("node", "ok", f"Process {node.pid} answers at {connection.url}.")
                 own = version("perdure")
                 if node.version != own:
                     text = f"The node is perdure {node.version}, this command {own}. Use one version for both."
                     yield Check("version", "warning", text)
+            if node.unreadable:
+                yield Check("secret key", "failed", _say_unreadable(node.unreadable))
             jobs = await connection.desk.list_jobs()
             off = [job.id for job in jobs if not job.is_enabled]
             yield Check("jobs", "ok", f"{len(jobs)} registered, {len(off)} of them switched off.")
     except PerdureError as error:
         yield Check("node", "failed", message_of(error))
+
+
+def _say_unreadable(unreadable: Mapping[str, int]) -> str:
+    found = ", ".join(f"{count} of the {_KINDS.get(kind, kind)}" for kind, count in unreadable.items())
+    return (
+        f"{found} cannot be decrypted: PERDURE_SECRET_KEY, or the key file beside the database, was lost or is not the "
+        "one that they were stored with. Bring it back, from a backup, and start the node again. If it is gone: "
+        "perdure keys rotate, and perdure connections add for each; callback and webhook URLs that were handed out "
+        "before are others now."
+    )
