@@ -65,7 +65,29 @@ def test_a_date_on_the_wire_without_an_offset_is_in_utc(text: str) -> None:
     assert body.event.timestamp.wire_text() == "2024-01-01T00:00:00.000Z"
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2024-01-01T00:00:00z", "2024-01-01T00:00:00.000Z"),
+        ("2024-01-01t09:30:00.250z", "2024-01-01T09:30:00.250Z"),
+        ("2024-01-01T24:00", "2024-01-02T00:00:00.000Z"),
+        ("2024-12-31T24:00:00", "2025-01-01T00:00:00.000Z"),
+        ("2024-02-28T24:00:00.000Z", "2024-02-29T00:00:00.000Z"),
+        ("2024-01-01T24:00:00+02:00", "2024-01-01T22:00:00.000Z"),
+        ("2024-01-01T24:00:00z", "2024-01-02T00:00:00.000Z"),
+    ],
+)
+def test_dates_are_read_as_javascript_and_rfc_3339_write_them(text: str, read: str) -> None:
+    body = decode_message(b'{"event":{"name":"n","timestamp":"%s"}}' % text.encode(), SendEventBody)
+    assert isinstance(body.event.timestamp, Instant)
+    assert body.event.timestamp.wire_text() == read
+
+
 NO_DATES = [
+    '"2024-01-01T24:00:01Z"',
+    '"2024-01-01T24:01"',
+    '"2024-01-01T25:00:00Z"',
+    '"9999-12-31T24:00:00Z"',
     '"yesterday"',
     "9999999999999",
     '"+300000-01-01T00:00:00.000Z"',

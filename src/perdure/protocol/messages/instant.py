@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Self, TypeVar
@@ -9,6 +10,8 @@ from typing import Self, TypeVar
 import msgspec
 
 _Moment = TypeVar("_Moment", bound=datetime)
+
+_END_OF_DAY = re.compile(r"([-0-9]{8,10}T)24((?::?00){1,2}(?:[.,]0{1,9})?(?:Z|[-+][0-9]{2}:?[0-9]{2})?)")
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -57,10 +60,22 @@ class Instant(datetime):
         try:
             moment = cls.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"Expected an ISO-8601 date, got {text[:64]!r}") from None
+            try:
+                moment = cls._parse_rare(text)
+            except (ValueError, OverflowError):
+                raise ValueError(f"Expected an ISO-8601 date, got {text[:64]!r}") from None
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC)
         return moment if moment.tzinfo is UTC else _in_utc(moment)
+
+    @classmethod
+    def _parse_rare(cls, text: str) -> Self:
+        """Read what Python does not, and JavaScript or RFC 3339 do: the end of a day as ``24:00``, a small ``z``."""
+        upper = text.upper()
+        end = _END_OF_DAY.fullmatch(upper)
+        if end is None:
+            return cls.fromisoformat(upper)
+        return cls.fromisoformat(f"{end[1]}00{end[2]}") + timedelta(days=1)
 
     def plain(self) -> datetime:
         """Return the same moment as a ``datetime`` of no class of its own, as records have it."""
