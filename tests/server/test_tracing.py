@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -12,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from perdure import IO, Client, invoke_trigger
-from perdure.errors import InvalidArgumentError, InvokedRunFailedError
+from perdure.errors import InvalidArgumentError, InvokedRunFailedError, WaitTimeoutError
 from perdure.server.trace_export import make_provider
 from perdure.server.tracing import load_tracing
 from tests.transport.server import response, serving
@@ -115,6 +117,38 @@ async def test_a_request_on_behalf_of_a_job_continues_the_trace(spans: InMemoryS
     version, trace_id, span_id, _ = received.headers["traceparent"].split("-")
     assert (version, int(trace_id, 16), int(span_id, 16)) == ("00", request.context.trace_id, request.context.span_id)
     assert "https" not in json.dumps(dict(request.attributes or {}))
+
+
+async def test_no_span_is_inside_of_one_that_is_not_sent(spans: InMemorySpanExporter) -> None:
+    client = Client(id="shop", database_url="sqlite://")
+
+    @client.job(id="child", name="Child", version="1.0.0", trigger=invoke_trigger())
+    async def child(payload: dict[str, str], io: IO) -> str:
+        return await io.run_task("in child", lambda: "done")
+
+    async with serving(response(b"{}")) as server:
+
+        @client.job(id="order", name="Order", version="1.0.0", trigger=invoke_trigger())
+        async def order(payload: dict[str, str], io: IO) -> None:
+            async def outer(task: Any, io: IO) -> None:
+                await io.background_fetch("ask", f"{server.origin}/asked")
+
+            await io.run_task("outer", outer)
+            await io.invoke_and_wait("run", child, {})
+            with suppress(WaitTimeoutError):
+                await io.wait_for_request("event", lambda url: None, timeout=0.01)
+
+        async with client.start(force_replay=True):
+            await (await order.invoke({})).result()
+    sent = {id_of(span) for span in spans.get_finished_spans()}
+    above = {span.name: parent_of(span) for span in spans.get_finished_spans()}
+    assert {name: parent for name, parent in above.items() if parent is not None and parent not in sent} == {}
+    (request,) = [span for span in spans.get_finished_spans() if span.kind is trace.SpanKind.CLIENT]
+    found = {span.name: span for span in spans.get_finished_spans()}
+    assert parent_of(request) == id_of(found["ask"])
+    assert parent_of(found["ask"]) == id_of(found["outer"])
+    assert found["run"].status.is_ok
+    assert "WaitTimeoutError" in str(found["event"].status.description)
 
 
 def test_without_the_variable_nothing_is_traced() -> None:

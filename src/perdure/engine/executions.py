@@ -15,6 +15,7 @@ from perdure.engine.holds import Hold, Holds
 from perdure.engine.requeues import Unconnected, back_off
 from perdure.engine.results import apply_result
 from perdure.engine.run_ends import HeldRun
+from perdure.engine.settled_tasks import SettledTasks
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
 from perdure.protocol.statuses import RunStatus, TaskStatus
@@ -79,6 +80,7 @@ class Executions:
         self._limit = limit
         self._must_queue = must_queue
         self._tracing = tracing
+        self._traced = None if tracing is None else SettledTasks(storage, tracing)
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
         self._loop = asyncio.get_running_loop()
@@ -170,6 +172,8 @@ class Executions:
             if self._holds.find(hold.run_id) is hold:
                 status = await self._settle(hold, result)
                 if self._tracing is not None and status is not None and status.is_final:
+                    if self._traced is not None:
+                        await self._traced.told()
                     slug = self._directory.tenants[run.environment_no].environment.slug
                     self._tracing.run_has_ended(run, slug, status=status, at=self._clock.now())
             # Otherwise its run was cancelled, and the node may even have stopped before the code had ended.
@@ -285,6 +289,8 @@ class Executions:
         """Tell executions at work here that waits of theirs are over."""
         for one in woken:
             self._hints.run_has_changed(one.run.id)
+            if self._traced is not None:
+                self._traced.tell(one)
             if one.run.status is RunStatus.EXECUTING:
                 self.resolve(one.run.id, one.run.epoch, one.states)
 

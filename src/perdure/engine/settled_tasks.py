@@ -1,0 +1,52 @@
+"""Traces of tasks that the server completes itself: what was fetched, called back, sent or run for them has come."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from perdure.engine.held_tasks import record_of
+from perdure.errors import StorageError
+from perdure.storage import remote_tasks
+
+if TYPE_CHECKING:
+    from perdure.engine.tracing import Tracing
+    from perdure.engine.waits import Woken
+    from perdure.storage.interface import Storage
+
+
+class SettledTasks:
+    """Tells of tasks whose waits are over. Their requests are spans inside of them, so each is to be sent.
+
+    Args:
+        storage: Knows when they began.
+        tracing: Is told.
+    """
+
+    def __init__(self, storage: Storage, tracing: Tracing) -> None:
+        self._storage = storage
+        self._tracing = tracing
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def tell(self, woken: Woken) -> None:
+        """Tell of those that have their outcome; whoever has stored it does not wait for that."""
+        task_ids = [state.id for state in woken.states if state.status.is_final and not state.noop]
+        if task_ids:
+            telling = asyncio.get_running_loop().create_task(self._tell(woken.run.run_no, woken.run.id, task_ids))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+    async def told(self) -> None:
+        """Return when all are told of."""
+        if self._telling:
+            await asyncio.wait(self._telling)
+
+    async def _tell(self, run_no: int, run_id: str, task_ids: list[str]) -> None:
+        for task_id in task_ids:
+            try:
+                task = await self._storage.read(remote_tasks.find_by_id, run_no, task_id=task_id)
+            except StorageError:
+                # A trace is not worth more.
+                return
+            if task is not None:
+                self._tracing.task_has_ended(run_id, record_of(task))
