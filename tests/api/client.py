@@ -162,6 +162,6 @@ async def serving(
     node = await start_embedded(app, database_url=url, api_key=api_key, serves_all=serves_all, settings=settings)
     app.platform = node.platform
     try:
-        yield ApiClient(node, node.api_key if serves_all else KEY)
+        yield ApiClient(node, KEY if api_key is None and not serves_all else node.api_key)
     finally:
         await node.stop()

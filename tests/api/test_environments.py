@@ -37,7 +37,7 @@ async def test_of_another_environment_nothing_is_seen_changed_or_deleted(
 ) -> None:
     url = f"sqlite:///{tmp_path}/perdure.db"
     monkeypatch.setenv("PERDURE_ENVIRONMENT", "prod")
-    async with serving(app(), url=url) as api:
+    async with serving(app(), url=url, api_key=PROD) as api:
         left = await fill(api)
         before = [(await api.get(path)).body for path in LISTS]
 
@@ -76,11 +76,13 @@ async def test_of_another_environment_nothing_is_seen_changed_or_deleted(
         assert (await api.post("/api/prune", {"older_than": 0})).body == {"runs": 0, "events": 0, "values": 0}
 
     monkeypatch.setenv("PERDURE_ENVIRONMENT", "prod")
-    async with serving(app(), url=url) as api:
+    async with serving(app(), url=url, api_key=PROD) as api:
         after = [(await api.get(path)).body for path in LISTS]
         assert [_without_times(body) for body in after] == [_without_times(body) for body in before]
         assert (await api.get(f"/api/runs/{left['greeted']}")).body["output"] == {"text": "hello"}
 
+
+PROD = "tr_prod_given0given0given"
 
 LISTS = ("/api/runs", "/api/events?internal=true", "/api/jobs", "/api/schedules", "/api/store", "/api/connections")
 

@@ -81,7 +81,14 @@ class HttpEndpoints:
         Raises:
             NotFoundError: Nothing.
         """
-        environment_no = self._urls.find_environment(key, code)
+        try:
+            environment_no = self._urls.find_environment(key, code)
+        except NotFoundError:
+            # The v2 protocol looks for the endpoint first: an id that there is nowhere is what is wrong.
+            for number in list(self._directory.tenants):
+                if await self._storage.read(http_endpoints.find, number, key=key) is not None:
+                    raise
+            raise NotFoundError(UNKNOWN) from None
         row = await self._storage.read(http_endpoints.find, environment_no, key=key)
         if row is None:
             raise NotFoundError(UNKNOWN)
