@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from perdure import errors
-
 if TYPE_CHECKING:
-    from perdure import webhooks
+    from perdure import errors, webhooks
     from perdure.protocol.redacted import redact_string
     from perdure.sdk.client import Client
     from perdure.sdk.concurrency import ConcurrencyLimit
@@ -180,8 +178,8 @@ _HOMES = {
 if not TYPE_CHECKING:
     # Type checkers would take any name for one of the package's.
     def __getattr__(name: str) -> object:
-        if name == "webhooks":
-            return importlib.import_module("perdure.webhooks")
+        if name in ("errors", "webhooks"):
+            return importlib.import_module(f"perdure.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return globals().setdefault(name, getattr(importlib.import_module(_HOMES[name]), name))

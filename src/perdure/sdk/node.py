@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -137,7 +137,15 @@ class Node:
                     raise
                 raise NotConnectedError(_STOPPED) from error
         self._check_process()
-        return await asyncio.wrap_future(self._ask(work(self.platform)))
+        asked = self._ask(work(self.platform))
+        try:
+            return await asyncio.wrap_future(asked)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if waiting is not None and waiting.cancelling():
+                raise
+            # Whoever waits was not cancelled: the node has stopped.
+            raise NotConnectedError(_STOPPED) from None
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the node's loop and block this thread until it is done.
@@ -154,7 +162,10 @@ class Node:
             raise
         # An empty context: a task body's thread must not make this one of its run's branches.
         asked: Future[T] = Context().run(self._ask, work)
-        return asked.result()
+        try:
+            return asked.result()
+        except CancelledError:
+            raise NotConnectedError(_STOPPED) from None
 
     def _ask(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         with self._asking:
@@ -179,11 +190,6 @@ class Node:
             if not self._is_stopping:
                 raise
             raise NotConnectedError(_STOPPED) from error
-        except asyncio.CancelledError:
-            # Who waits elsewhere was not cancelled; the node has stopped.
-            if self._is_stopped:
-                raise NotConnectedError(_STOPPED) from None
-            raise
         finally:
             self._at_work.discard(task)
 
@@ -202,6 +208,10 @@ class Node:
             await self._host.stop()
         finally:
             await self._tell_who_waits()
+
+    async def stop_elsewhere(self) -> None:
+        """Stop the node, which may be on another event loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.stop(), self._loop))
 
     async def _tell_who_waits(self) -> None:
         with self._asking:

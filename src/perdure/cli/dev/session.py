@@ -218,7 +218,7 @@ class Session:
 
 
 async def _stop_stray(node: Node) -> None:
-    await node.call(lambda _platform: node.stop())
+    await node.stop_elsewhere()
 
 
 def _both(first: Callable[[str], None] | None, second: Callable[[str], None]) -> Callable[[str], None]:
