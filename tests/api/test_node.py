@@ -28,6 +28,7 @@ async def test_a_node_says_who_it_is(tmp_path: Path) -> None:
             "database": str(path),
             "environment": "dev",
             "url": api.node.url,
+            "unreadable": {},
         }
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", started_at)
 
