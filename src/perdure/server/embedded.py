@@ -196,9 +196,10 @@ async def start_on(
             connect(engine.platform, clock, os.urandom)
         if endpoint is not None:
             await engine.add(endpoint)
+        # Ahead of what runs say: from now on they are executed.
+        await engine.unreadable.warn(engine.directory.tenants)
         engine.begin()
         await engine.find_endpoints()
-        await engine.unreadable.warn(engine.directory.tenants)
         if announced_at is not None:
             embedded.announce(announced_at, started_at=clock.now())
     except BaseException:
