@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.storage.values import count_to, keys, open_values, pragma, put
 from tests.storage.watching import eventually, keys_in_file, size_of_log
 
 if TYPE_CHECKING:
-    from perdure.storage.interface import Storage
+    from perdure.storage.interface import Session, Storage
 
 MIB = 1024 * 1024
 FOR_EVER = 10**12
@@ -97,6 +98,25 @@ async def test_a_cancelled_scan_gives_its_thread_back(tmp_path: Path) -> None:
 
     assert await storage.scan(count_to, 10) == (10, 0)
     await storage.close()
+
+
+async def test_closing_stops_a_scan_that_is_about_to_run_its_statement(tmp_path: Path) -> None:
+    storage = open_values(tmp_path / "values.db", limits=Limits(longest_scan=A_DAY))
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    async def hesitate(tx: Session, last: int) -> tuple[int, int]:
+        has_begun.set()
+        may_go_on.wait()
+        return await count_to(tx, last)
+
+    scan = asyncio.ensure_future(storage.scan(hesitate, FOR_EVER))
+    await asyncio.to_thread(has_begun.wait)
+    closing = asyncio.ensure_future(storage.close())
+    await eventually(lambda: all(reader.is_stopped for reader in storage._readers._scanning))
+    may_go_on.set()
+    await closing
+    with pytest.raises(StorageUnavailableError):
+        await scan
 
 
 async def test_closing_stops_a_scan(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _YOUNG = timedelta(seconds=1)
 
 
+_LOOK_STEPS: Final = 100_000
+"""After so many steps of SQLite's machine, some milliseconds, a query looks whether it is to stop."""
+
+
 class Reader:
     """A connection that only reads, and its session."""
 
@@ -33,6 +37,9 @@ class Reader:
         except apsw.Error as error:
             raise translate(error, None) from error
         self.began_at = 0.0
+        self.is_stopped = False
+        # An interrupt between two statements is none; and the next one may take for ever.
+        self.connection.set_progress_handler(lambda: self.is_stopped, _LOOK_STEPS)
         self._session = SqliteSession(self.connection, queries)
 
     def read(self, query: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -47,6 +54,11 @@ class Reader:
                     execute("ROLLBACK")
         except apsw.Error as error:
             raise translate(error, self.connection) from error
+
+    def stop(self) -> None:
+        """Stop what it reads, or is about to; from any thread."""
+        self.is_stopped = True
+        self.connection.interrupt()
 
 
 class Readers:
@@ -83,11 +95,11 @@ class Readers:
         work = loop.run_in_executor(self._pool, reader.read, query, args, kwargs)
         # A cancelled scan goes on until SQLite notices; only then is its reader free.
         work.add_done_callback(lambda work: self._give_back(reader, work))
-        limit = loop.call_later(self._longest_scan, reader.connection.interrupt)
+        limit = loop.call_later(self._longest_scan, reader.stop)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            reader.connection.interrupt()
+            reader.stop()
             raise
         finally:
             limit.cancel()
@@ -97,19 +109,19 @@ class Readers:
         now = time.monotonic()
         for reader in tuple(self._scanning):
             if now - reader.began_at >= _YOUNG.total_seconds():
-                reader.connection.interrupt()
+                reader.stop()
 
     def close(self) -> None:
         """Stop every scan and close every connection."""
         for reader in tuple(self._scanning):
-            reader.connection.interrupt()
+            reader.stop()
         self._pool.shutdown()
         for reader in self._all:
             reader.connection.close(force=True)
 
     def _take(self) -> Reader:
         reader = self._free.pop() if self._free else self._open()
-        reader.began_at = time.monotonic()
+        reader.began_at, reader.is_stopped = time.monotonic(), False
         self._scanning.add(reader)
         return reader
 
