@@ -9,7 +9,7 @@ import apsw
 from perdure.errors import StorageError, StorageReadOnlyError, UnsupportedFileSystemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -61,6 +61,10 @@ class Connection(Protocol):
 
     def table_exists(self, dbname: str | None, table_name: str) -> bool:
         """Say whether there is a table of that name."""
+        ...
+
+    def set_progress_handler(self, callable: Callable[[], bool] | None, nsteps: int = 100) -> None:
+        """Ask every so many steps whether to stop the statement that is running."""
         ...
 
     def interrupt(self) -> None:
