@@ -75,8 +75,8 @@ def check_own_keys(environment: str, api_key: str | None = None, environ: Mappin
     variable = "PERDURE_API_KEY" if source.get("PERDURE_API_KEY") else "TRIGGER_API_KEY"
     named = [("api_key=", api_key)] if api_key is not None else [(variable, source.get(variable))]
     for name, key in [*named, ("PERDURE_PUBLIC_KEY", source.get("PERDURE_PUBLIC_KEY"))]:
-        found = None if key is None else _NAMING.fullmatch(key)
-        if found is not None and found[2] != environment:
+        found = _other_environment(key, environment)
+        if found is not None:
             raise InvalidArgumentError(
                 f"{name} begins with {found[1]:.40}, so it is a key of the environment {found[2]!r:.30}, but "
                 f"{environment!r} is opened. Set PERDURE_ENVIRONMENT={found[2]:.30}, or give a key that begins with "
@@ -106,9 +106,15 @@ def _check(given: GivenKey) -> None:
 
 
 def _check_environment(given: GivenKey) -> None:
-    found = _NAMING.fullmatch(given.key)
-    if found is not None and found[2] != given.environment:
+    found = _other_environment(given.key, given.environment)
+    if found is not None:
         raise InvalidArgumentError(
             f"{given.variable} begins with {found[1]:.40}, so it is no key of the environment {given.environment!r}: "
             f"give one that begins with {found[1][:3]}{given.environment}_."
         )
+
+
+def _other_environment(key: str | None, environment: str) -> re.Match[str] | None:
+    """How a key begins, and which environment it names, if that is another one."""
+    found = None if key is None else _NAMING.fullmatch(key)
+    return None if found is None or found[2] == environment else found
