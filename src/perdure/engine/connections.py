@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from perdure.engine.lists import check_take, read_cursor
+from perdure.engine.names import check_text
 from perdure.engine.requeues import Unconnected
 from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.connections import ConnectionInfo, ConnectionPage, Credential
@@ -35,7 +35,6 @@ CREDENTIAL_LIMIT: Final = 64 * 1024
 
 _PREFIX: Final = "conn_"
 _BATCH: Final = 500
-_NO_NAME: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Credential).decode
@@ -71,9 +70,9 @@ class Connections:
             InvalidArgumentError: A name of it is none, or it has no token.
             ValueTooLargeError: It is larger than a credential may be.
         """
-        _check_name(new.integration, "integration")
+        check_text(new.integration, "The integration of a connection", limit=ID_LIMIT)
         if new.account_id is not None:
-            _check_name(new.account_id, "account")
+            check_text(new.account_id, "The account of a connection", limit=ID_LIMIT)
         if not new.access_token:
             raise InvalidArgumentError("A connection has an access token; this one is empty.")
         credential = Credential(new.access_token, new.type, new.scopes, new.additional_fields, new.metadata)
@@ -221,10 +220,3 @@ def whose_credential(environment_no: int, integration: str, account_id: str | No
 
 def _info(row: ConnectionRow) -> ConnectionInfo:
     return ConnectionInfo(row.id, row.integration, row.account_id, row.type, row.created_at, row.updated_at)
-
-
-def _check_name(name: str, what: str) -> None:
-    if not 1 <= len(name) <= ID_LIMIT or _NO_NAME.search(name) is not None:
-        raise InvalidArgumentError(
-            f"The {what} of a connection is named by 1 to {ID_LIMIT} characters, none of them a control character."
-        )
