@@ -38,10 +38,10 @@ class Bell:
         """Be courteous from now on, or no more; in the thread that the bell wakes."""
         if self._is_courteous is not is_crowded:
             self._is_courteous = is_crowded
-            schedule(is_courteous=is_crowded)
+            schedule_thread(is_courteous=is_crowded)
 
 
-def schedule(*, is_courteous: bool) -> None:
+def schedule_thread(*, is_courteous: bool) -> None:
     """Have the system schedule this thread as courteous or as ever; unless somebody has made it urgent, or idle."""
     if sys.platform != "linux":
         return
