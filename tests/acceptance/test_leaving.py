@@ -56,3 +56,10 @@ def test_an_execution_that_takes_longer_is_put_back_in_line_and_goes_on_in_the_n
     assert left.results <= ended.results
     names = {task.key: task.name for task in ended.tasks}
     assert [names[line["key"]] for line in BodyLog.lines(tmp_path)] == ["first", "last", "last"]
+
+
+def test_code_that_catches_everything_in_a_loop_does_not_keep_its_process_from_ending() -> None:
+    with started("endless", longest=60) as program:
+        (error,) = program.rest()
+        assert "SuspensionSwallowedError" in error
+        assert program.end() == 0

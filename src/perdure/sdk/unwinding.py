@@ -22,10 +22,6 @@ UNWIND_SECONDS = 5.0
 """How long an interrupted execution may take to run its ``finally`` blocks."""
 
 
-_NEVER_ENDING: list[AnyTask] = []
-"""Tasks whose code catches everything: were they collected, it would catch even that and go on."""
-
-
 class Unwinding:
     """Watches an interrupted execution come to its end."""
 
@@ -114,7 +110,7 @@ class Unwinding:
             if self.is_stuck:
                 # It swallows that, too; whoever ends the loop must not wait for it.
                 asyncio.tasks._unregister_task(task)  # noqa: SLF001
-                _NEVER_ENDING.append(task)
+                _make_immortal(task)
 
     def warnings(self) -> tuple[str, ...]:
         """Name the places that caught an interrupt and did not let it pass."""
@@ -138,6 +134,17 @@ class Unwinding:
             f"around an io call and goes on. Catch Exception instead. {' '.join(self.warnings())}".rstrip()
         )
         return Failed(describe(error))
+
+
+def _make_immortal(task: AnyTask) -> None:
+    """Have a task outlive even the end of the interpreter.
+
+    Its code catches everything: were it collected, it would catch the ``GeneratorExit`` of that and go on, at the end
+    of the process for ever. No variable keeps it then, since they all are cleared before.
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
 def _carries(error: BaseException | None, interrupt: Interrupt) -> bool:
