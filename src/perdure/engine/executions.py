@@ -183,6 +183,7 @@ class Executions:
         finally:
             # Cut short, by whomever: the database still says that this node holds the run.
             if self._holds.drop(hold):
+                self._hints.run_is_held_no_more(hold.run_id)
                 self.doubt()
 
     async def _run(
@@ -257,10 +258,15 @@ class Executions:
             for retry in result.retries:
                 self._hints.timer_is_set(retry.at)
         status = applied.status
+        if status is None:
+            # It may have been stored before, in a commit of which nobody knows.
+            self.doubt()
         if status is not None and status.is_final:
             self._hints.run_has_ended(hold.run_id)
         else:
             self._hints.run_has_changed(hold.run_id)
+            # It may have ended in a commit of which nobody knows.
+            self._hints.run_is_held_no_more(hold.run_id)
         if applied.ending is not NOTHING:
             self.follow(applied.ending)
         if self.has_backlog or status is RunStatus.WAITING_TO_EXECUTE:

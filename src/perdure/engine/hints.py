@@ -48,6 +48,11 @@ class Hints:
             self.next_operation = due_at
             self.operations.set()
 
+    def anything_may_be_due(self) -> None:
+        """Something may have been committed of which nobody knows what it makes due."""
+        for service in (self.runs, self.timers, self.notifications, self.operations, self.requests):
+            service.set()
+
     def run_has_changed(self, run_id: str) -> None:
         """Something of a run has changed: its status, a task, its log, what it shows."""
         if self._watches.are_any:
@@ -59,6 +64,11 @@ class Hints:
         if self.on_run_ended is not None:
             self.on_run_ended(run_id)
         for waiting in self._awaited.pop(run_id, ()):
+            waiting.set()
+
+    def run_is_held_no_more(self, run_id: str) -> None:
+        """An execution of a run is over here: whoever waits for its end, trusting to be told, is to look."""
+        for waiting in self._awaited.get(run_id, ()):
             waiting.set()
 
     def await_end(self, run_id: str) -> asyncio.Event:

@@ -100,7 +100,11 @@ class Line:
             claimed = len((await self._claim_after(room, first, woken)).claimed)
             waking = last[0]
         else:
-            waking = await self._storage.write(transition, *args, **kwargs)
+            try:
+                waking = await self._storage.write(transition, *args, **kwargs)
+            except BaseException:
+                self._executions.doubt()
+                raise
         self._executions.resolve_all(waking.woken)
         if waking.next_timer is not None:
             self._hints.timer_is_set(waking.next_timer)
@@ -168,7 +172,9 @@ class Line:
 
     async def _release_orphans(self) -> None:
         held = await self._storage.write(runs.list_held, self._lease.node_no)
-        # Every claim committed before this unit has been taken up by now: units of work finish in their order.
+        # Every claim committed before this unit has been taken up by now: units of work finish in their order. And
+        # whatever else was given before it is stored by now, or never.
+        self._hints.anything_may_be_due()
         orphans: list[tuple[int, int]] = []
         for run_no, run_id, epoch in held:
             hold = self._holds.find(run_id)

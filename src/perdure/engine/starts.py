@@ -56,6 +56,9 @@ class Starts:
         except BaseException:
             if reservation is not None:
                 self._executions.give_up(reservation)
+            elif planned:
+                # They may be in line, and nobody else tells of them.
+                self._executions.doubt()
             raise
         if reservation is not None:
             self._executions.take_up(reservation, held)

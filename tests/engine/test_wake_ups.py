@@ -1,0 +1,148 @@
+"""Whoever sleeps is woken by all that makes something due: where time stands still, nobody looks unasked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from perdure.config.settings import Settings
+from perdure.errors import StorageUnavailableError
+from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.platform import RunAnswer
+from perdure.protocol.statuses import RunStatus
+from perdure.protocol.task_waits import InvokeRequest
+from perdure.storage.interface import Storage
+from tests.engine.app import Execution, ScriptedApp
+from tests.engine.storages import FailingStorage, InterruptedStorage
+from tests.engine.ticking import until
+from tests.engine.world import World, world
+
+
+async def ends(execution: Execution) -> ExecutionResult:
+    return Succeeded(None)
+
+
+async def works(execution: Execution) -> ExecutionResult:
+    """Is at work until the test says so."""
+    await execution.app.happened("go on")
+    return Succeeded(None)
+
+
+def all_succeed(count: int) -> Callable[[dict[str, str]], bool]:
+    return lambda runs: list(runs.values()) == [RunStatus.SUCCESS] * count
+
+
+async def awaits(it: World, run_id: str) -> asyncio.Task[RunAnswer]:
+    """Wait for the end of a run that is at work here, from now on."""
+    waiting: asyncio.Task[RunAnswer] = asyncio.create_task(it.platform.wait_for_run(run_id))
+    await until(lambda: run_id in it.node.hints._awaited)
+    return waiting
+
+
+async def test_whoever_waits_for_a_run_learns_of_its_end_though_nobody_knows_of_the_commit(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    failing = FailingStorage(storage)
+    async with world(failing, app.job("works", works)) as it:  # type: ignore[arg-type]
+        await it.send("works")
+        await app.happened("execute works 1")
+        waiting = await awaits(it, await it.only_run())
+        failing.after.add("apply_result")
+        app.signal("go on")
+        await failing.failed.wait()
+        failing.after.clear()
+        # Then the result is stored once more, and refused.
+        it.clock.advance(60)
+
+        async with asyncio.timeout(60):
+            assert (await waiting).status is RunStatus.SUCCESS
+
+
+async def test_whoever_waits_for_a_run_since_it_was_at_work_learns_of_its_end_by_a_commit_of_which_nobody_knows(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        nap = await execution.sleep("nap", 3600)
+        await app.happened("go on")
+        assert nap is not None
+        return Suspended((nap,))
+
+    failing = FailingStorage(storage)
+    async with world(failing, app.job("naps", naps)) as it:  # type: ignore[arg-type]
+        await it.send("naps")
+        await app.happened("execute naps 1")
+        run_id = await it.only_run()
+        waiting = await awaits(it, run_id)
+        app.signal("go on")
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        failing.after.add("claim_due")
+        with pytest.raises(StorageUnavailableError):
+            await it.platform.cancel_run(run_id)
+        failing.after.clear()
+
+        async with asyncio.timeout(60):
+            while not waiting.done():
+                it.clock.advance(1)
+                await asyncio.sleep(0)
+        assert (await waiting).status is RunStatus.CANCELED
+
+
+async def test_an_end_by_a_commit_of_which_nobody_knows_is_told_and_its_waits_are_over_at_once(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def invokes(execution: Execution) -> ExecutionResult:
+        suspended = await execution.wait_for_runs("child", InvokeRequest("works"))
+        return Succeeded(None) if suspended is None else suspended
+
+    failing = FailingStorage(storage)
+    app.job("works", works, notify_success=True).job("invokes", invokes)
+    async with world(failing, app) as it:  # type: ignore[arg-type]
+        await it.send("invokes")
+        await app.happened("execute works 1")
+        await it.until(lambda runs: RunStatus.WAITING_TO_CONTINUE in runs.values())
+        failing.after.add("apply_result")
+        app.signal("go on")
+        await failing.failed.wait()
+        failing.after.clear()
+        # Less than the second after which everybody looks again.
+        it.clock.advance(0.75)
+
+        await app.happened("notify")
+        await it.until(all_succeed(2))
+
+
+@pytest.mark.parametrize("transition", ["store_events", "store_awaited_events"])
+@pytest.mark.parametrize("how", ["cancelled", "unknown"])
+async def test_a_run_whose_sender_does_not_know_of_its_commit_is_executed_as_soon_as_there_is_room(
+    storage: Storage, app: ScriptedApp, transition: str, how: str
+) -> None:
+    interrupted = InterruptedStorage(storage)
+    committed = asyncio.Event()
+
+    async def holds(name: str) -> None:
+        if name == transition:
+            committed.set()
+            await asyncio.Event().wait()
+
+    app.job("works", works)
+    async with world(interrupted, app, settings=Settings(max_executions=1)) as it:  # type: ignore[arg-type]
+        # Then an event may end waits, and what it wakes is claimed in the commit that stores it.
+        it.node.directory.any_may_be_awaited = transition == "store_awaited_events"
+        await it.send("works")
+        await app.happened("execute works 1")
+        if how == "cancelled":
+            interrupted.later = holds
+            sending = asyncio.create_task(it.send("works"))
+            await committed.wait()
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        else:
+            interrupted.after.add(transition)
+            with pytest.raises(StorageUnavailableError):
+                await it.send("works")
+            interrupted.after.clear()
+        app.signal("go on")
+        await it.until(all_succeed(2))
