@@ -9,6 +9,7 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import StorageUnavailableError
+from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus
@@ -145,4 +146,37 @@ async def test_a_run_whose_sender_does_not_know_of_its_commit_is_executed_as_soo
                 await it.send("works")
             interrupted.after.clear()
         app.signal("go on")
+        await it.until(all_succeed(2))
+
+
+async def test_a_run_goes_on_when_its_code_is_back_though_the_rest_of_the_registration_failed(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, app.job("gone", ends)):
+        pass
+    failing = FailingStorage(storage)
+    other = ScriptedApp(app.clock, endpoint_id="other")
+    async with world(failing, other, seed=1) as it:  # type: ignore[arg-type]
+        await it.send("gone")
+        run_id = await it.only_run()
+        await it.see(run_id, lambda run: run.why != "in line")
+        failing.before.add("wake_resting")
+        with pytest.raises(StorageUnavailableError):
+            await it.node.add(app)
+
+        assert (await it.ended(run_id)).status is RunStatus.SUCCESS
+
+
+async def test_a_place_under_a_limit_that_is_newer_than_the_execution_is_given_to_who_is_next(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, app.job("works", works)) as it:
+        await it.send("works")
+        await app.happened("execute works 1")
+        await it.node.add(app.job("works", works, limit=LimitSpec(1)))
+        await it.send("works")
+        (waiting,) = [run_id for run_id, status in await it.query("list_runs") if status == RunStatus.QUEUED]
+        await it.see(str(waiting), lambda run: run.why is not None and run.why.startswith("waits for a place"))
+        app.signal("go on")
+
         await it.until(all_succeed(2))

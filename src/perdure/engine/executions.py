@@ -170,6 +170,8 @@ class Executions:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
             if self._holds.find(hold.run_id) is hold:
+                # Its app may have put the job, and with it this execution, under another limit meanwhile.
+                hold.limit_no = self._directory.limits.get(run.job_no, hold.limit_no)
                 status = await self._settle(hold, result)
                 if self._tracing is not None and status is not None and status.is_final:
                     if self._traced is not None:
