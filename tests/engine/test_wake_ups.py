@@ -180,3 +180,25 @@ async def test_a_place_under_a_limit_that_is_newer_than_the_execution_is_given_t
         app.signal("go on")
 
         await it.until(all_succeed(2))
+
+
+async def test_a_timer_of_an_environment_that_nobody_serves_makes_no_other_late(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def naps(execution: Execution) -> ExecutionResult:
+        nap = await execution.sleep("nap", 0.3)
+        return Succeeded(None) if nap is None else Suspended((nap,))
+
+    theirs = ScriptedApp(app.clock, endpoint_id="theirs").job("theirs", ends)
+    async with world(storage, theirs, settings=Settings(environment="prod")) as prod:
+        await prod.send("theirs", deliver_after=10)
+    async with world(storage, app.job("naps", naps), seed=1) as it:
+        it.clock.advance(10)
+        await it.send("naps")
+        run_id = await it.only_run()
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        # Whatever was about to look has looked.
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+        await it.advance(0.3, run_id, RunStatus.SUCCESS)

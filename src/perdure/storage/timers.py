@@ -54,6 +54,12 @@ async def next_due(tx: Session) -> datetime | None:
     return None if row is None else from_ms_or_none(cast("tuple[int | None]", row)[0])
 
 
+async def next_due_after(tx: Session, after: datetime) -> datetime | None:
+    """When the first timer is due that is due after an instant."""
+    row = await tx.one("next_timer_due_after", to_ms(after))
+    return None if row is None else from_ms_or_none(cast("tuple[int | None]", row)[0])
+
+
 async def take_due(tx: Session, kind: TimerKind, *, now: datetime, limit: int) -> list[int]:
     """Take the due timers of a kind, first due first; the numbers of their subjects."""
     return [cast("tuple[int]", row)[0] for row in await tx.all("take_due_timers", to_ms(now), kind, limit)]

@@ -67,4 +67,8 @@ class TimerService(Service):
             for act in self._acts:
                 acted += await act(self._settings.timer_batch)
             if not acted:
-                return sweep
+                # What is due is another node's, and may be so for ever: that keeps nobody from being in time.
+                due = await self._storage.read(timers.next_due_after, now)
+                until = sweep if due is None else min(due, sweep)
+                self._hints.next_timer = until
+                return until

@@ -20,6 +20,10 @@ DELETE FROM timers WHERE kind = :kind AND subject_no = :subject_no;
 -- When the first timer is due.
 SELECT min(due_at) FROM timers;
 
+-- name: next_timer_due_after
+-- When the first timer is due that is due after an instant.
+SELECT min(due_at) FROM timers WHERE due_at > :after;
+
 -- name: take_due_timers
 -- Take the due timers of a kind, first due first; the numbers of their subjects. The plus keeps SQLite from walking
 -- through every timer of this kind instead of the due ones.
