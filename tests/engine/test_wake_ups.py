@@ -11,11 +11,14 @@ from perdure.config.settings import Settings
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.operations import FETCH
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
+from tests.engine.fetching import ask
+from tests.engine.requester import Answers, answer
 from tests.engine.storages import FailingStorage, InterruptedStorage
 from tests.engine.ticking import until
 from tests.engine.world import World, world
@@ -202,3 +205,71 @@ async def test_a_timer_of_an_environment_that_nobody_serves_makes_no_other_late(
             await asyncio.sleep(0)
 
         await it.advance(0.3, run_id, RunStatus.SUCCESS)
+
+
+async def test_a_request_that_found_no_room_while_it_was_taken_for_nothing_is_made_when_it_is_given_back(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def asks_twice(execution: Execution) -> ExecutionResult:
+        task_id = await ask(
+            execution, "first", FETCH, {"retry": {"503": {"strategy": "backoff", "minTimeoutInMs": 9e6}}}
+        )
+        await app.happened("ask again")
+        await ask(execution, "first", FETCH, {"retry": {"503": {"strategy": "backoff", "minTimeoutInMs": 9e6}}})
+        assert task_id is not None
+        return Suspended((task_id,))
+
+    async def asks(execution: Execution) -> ExecutionResult:
+        task_id = await ask(execution, "other", FETCH, {})
+        return Succeeded(None) if task_id is None else Suspended((task_id,))
+
+    interrupted = InterruptedStorage(storage)
+    requester = Answers(answer(status=503), answer())
+    app.job("asks_twice", asks_twice).job("asks", asks)
+    settings = Settings(max_fetches=1)
+    async with world(interrupted, app, requester=requester, settings=settings) as it:  # type: ignore[arg-type]
+        await it.send("asks_twice")
+        first = await it.only_run()
+        await it.see(first, lambda run: bool(run.tasks) and run.tasks[0].attempts == 2)
+        await until(lambda: not it.node.operations.at_work())
+        came: list[str] = []
+
+        async def another_comes(name: str) -> None:
+            if name == "store_operation" and not came:
+                came.append(name)
+                await it.send("asks")
+                await until(lambda: it.node.operations._has_backlog)
+
+        interrupted.earlier = another_comes
+        app.signal("ask again")
+        await it.reach(first, RunStatus.WAITING_TO_CONTINUE)
+        (other,) = [run_id for run_id in await it.run_ids() if run_id != first]
+
+        assert (await it.ended(other)).status is RunStatus.SUCCESS
+        assert came
+
+
+async def test_requests_taken_by_a_commit_of_which_nobody_knows_are_made_at_once(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def asks(execution: Execution) -> ExecutionResult:
+        task_id = await ask(
+            execution, "fetch", FETCH, {"retry": {"503": {"strategy": "backoff", "minTimeoutInMs": 5000}}}
+        )
+        return Succeeded(None) if task_id is None else Suspended((task_id,))
+
+    failing = FailingStorage(storage)
+    requester = Answers(answer(status=503), answer())
+    async with world(failing, app.job("asks", asks), requester=requester) as it:  # type: ignore[arg-type]
+        await it.send("asks")
+        run_id = await it.only_run()
+        await it.see(run_id, lambda run: bool(run.tasks) and run.tasks[0].attempts == 2)
+        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+        failing.after.add("take_due")
+        it.clock.advance(20)
+        await failing.failed.wait()
+        failing.after.clear()
+        it.clock.advance(1)
+
+        assert (await it.ended(run_id)).status is RunStatus.SUCCESS
+        assert len(requester.requests) == 2

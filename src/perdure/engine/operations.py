@@ -125,6 +125,9 @@ class Operations:
             return
         self._reserved -= 1
         if task_no is None:
+            if self._has_backlog:
+                # Who came while the room was taken found none, and it was not needed.
+                self._hints.operations.set()
             return
         shown = record.display_key if record.display_key is not None else record.name
         row = OperationRow(
@@ -146,7 +149,13 @@ class Operations:
         self._has_backlog = room == 0
         if not room:
             return False
-        taken = await self._storage.write(operations.take_due, node_no=self._node_no, now=self._clock.now(), limit=room)
+        now = self._clock.now()
+        try:
+            taken = await self._storage.write(operations.take_due, node_no=self._node_no, now=now, limit=room)
+        except BaseException:
+            # By the database's word this node may be at them, until it counts as dead.
+            self.is_in_doubt = True
+            raise
         for row in taken:
             self._begin(row)
         return True
