@@ -231,3 +231,25 @@ async def test_a_worker_that_is_dismissed_has_not_died() -> None:
         with pytest.raises(FetchFailedError) as gone:
             await executed
     assert not isinstance(gone.value, ProcessLostError)
+
+
+async def test_a_worker_that_is_lost_again_just_after_it_had_returned_may_return_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rooms, "RETURN_SECONDS", 0.01)
+    async with dialled() as worker:
+        pass
+    workers = worker.workers
+    monkeypatch.setattr(rooms, "RETURN_SECONDS", 5.0)
+    async with dialled(workers=workers) as again:
+        answer = again.execute()
+        await anext(again.calls)
+    # By then its first return would have been too late.
+    is_late = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, is_late.set)
+    await is_late.wait()
+    async with dialled(workers=workers):
+        with pytest.raises(FetchFailedError) as raised:
+            await answer
+
+    assert not isinstance(raised.value, ProcessLostError)

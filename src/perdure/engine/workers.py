@@ -111,9 +111,13 @@ class Workers:
             if sessions.get(worker_id) is session:
                 del sessions[worker_id]
                 self._lost[endpoint_id, worker_id] = session
-                forget = self._lost.pop
-                asyncio.get_running_loop().call_later(RETURN_SECONDS, forget, (endpoint_id, worker_id), None)
+                asyncio.get_running_loop().call_later(RETURN_SECONDS, self._forget, endpoint_id, worker_id, session)
             session.close()
+
+    def _forget(self, endpoint_id: str, worker_id: str, session: Session) -> None:
+        """Wait no more for a worker to return; it may have been lost again since."""
+        if self._lost.get((endpoint_id, worker_id)) is session:
+            del self._lost[endpoint_id, worker_id]
 
     def answer(self, endpoint_id: str, answer: WorkerAnswer) -> bool:
         """Take the answer to an action; whether the worker is known."""
