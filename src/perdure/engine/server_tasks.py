@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from perdure import errors
 from perdure.errors import WaitTimeoutError
-from perdure.protocol.json_text import JsonText, load
+from perdure.protocol.json_text import JsonText, dump, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask, ServerTask
 from perdure.protocol.operation_bounds import FETCH, FETCH_RESPONSE, POLL
@@ -33,7 +32,6 @@ WAIT = "wait"
 _OPERATIONS = {"fetch": FETCH, "fetch-response": FETCH_RESPONSE, "fetch-poll": POLL}
 _WIRE_OPERATIONS = {ours: theirs for theirs, ours in _OPERATIONS.items()}
 _NOTHING_CAME = b'"Remote callback timeout - no requests received"'
-_encode = msgspec.json.Encoder().encode
 
 
 def operation_of(body: CreateTaskBody) -> str:
@@ -60,7 +58,7 @@ def details_of(body: CreateTaskBody, properties: object) -> JsonText | None:
         shown["parallel"] = True
     if body.callback is not UNSET and body.callback.enabled:
         shown["callback"] = True
-    return JsonText(_encode(shown).decode()) if shown else None
+    return JsonText(dump(shown)) if shown else None
 
 
 def error_output(error: ErrorInfo, *, is_native: bool = False) -> bytes:
@@ -70,7 +68,7 @@ def error_output(error: ErrorInfo, *, is_native: bool = False) -> bytes:
         shown["stack"] = error.stack
     if is_native and error.data is not None:
         shown["data"] = error.data
-    return _encode(shown)
+    return dump(shown).encode()
 
 
 def _fetch_output(error: ErrorInfo) -> bytes:
@@ -83,7 +81,7 @@ def _fetch_output(error: ErrorInfo) -> bytes:
     kind = getattr(errors, error.name, None)
     if isinstance(kind, type) and issubclass(kind, errors.PerdureError):
         shown["code"] = kind.code
-    return _encode(shown | cast("dict[str, Any]", body) if isinstance(body, dict) else shown)
+    return dump(shown | cast("dict[str, Any]", body) if isinstance(body, dict) else shown).encode()
 
 
 def server_task(

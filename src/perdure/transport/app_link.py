@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
-from perdure.errors import FetchFailedError
+from perdure.errors import FetchFailedError, JsonError
+from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
     ACTION_VERSION_HEADER,
@@ -258,7 +257,6 @@ def message_of(answer: OutboundResponse) -> str | None:
 def decode_object(body: bytes) -> dict[str, Any]:
     """Read the members of an object; what is none has none."""
     try:
-        value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode_message(body, dict[str, Any])
+    except (JsonError, MessageShapeError):
         return {}
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from msgspec import UNSET
 
 from perdure.errors import FetchFailedError, JsonError
@@ -14,6 +13,8 @@ from perdure.protocol.messages.delivery import NormalizedResponse
 from perdure.protocol.received import GivenResponse
 
 if TYPE_CHECKING:
+    from msgspec import Raw
+
     from perdure.protocol.received import ReceivedRequest
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -55,8 +56,8 @@ def given_headers(headers: Any) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _text(body: msgspec.Raw) -> bytes:
-    value: Any = msgspec.json.decode(body)
-    if value is None:
+def _text(body: Raw) -> bytes:
+    text = bytes(body)
+    if text == b"null":
         return b""
-    return value.encode(errors="replace") if isinstance(value, str) else bytes(body)
+    return decode_message(text, str).encode() if text.startswith(b'"') else text

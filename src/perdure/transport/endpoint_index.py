@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import UNSET
 
 from perdure.protocol.endpoint import (
@@ -19,7 +18,7 @@ from perdure.protocol.endpoint import (
     ScheduleTriggerSpec,
     SourceSpec,
 )
-from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.json_text import JsonText, check, load
 from perdure.protocol.messages.indexing import (
     DynamicTriggerReference,
     InvokeTrigger,
@@ -119,7 +118,7 @@ def _filter(text: Raw | UnsetType) -> JsonText | None:
     if text is UNSET:
         return None
     checked = check(bytes(text))
-    return None if msgspec.json.decode(checked) in ({}, None) else JsonText(checked)
+    return None if load(checked) in ({}, None) else JsonText(checked)
 
 
 def _timing(schedule: ScheduleMetadata) -> Timing:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from perdure.protocol.json_text import dump
 from perdure.protocol.messages.auth import ConnectionAuth
 from perdure.protocol.messages.execution import AutoYieldConfig, ExecutedRun, KnownTask, RunJobBody
 from perdure.protocol.messages.instant import Instant
@@ -40,7 +40,6 @@ _THRESHOLDS: Final = AutoYieldConfig(
 )
 _ASKED: Final = "task"
 _SHARED: Final = ("wait", FETCH, FETCH_RESPONSE, POLL)
-_encode = msgspec.json.Encoder().encode
 
 
 def execution_body(
@@ -113,7 +112,7 @@ def resumed_body(request: ExecutionRequest, *, now: datetime, is_native: bool) -
 def known_task(task: TaskState) -> KnownTask:
     """Write a task that a run in the memory of an app waits for, as it is now."""
     error = task.error
-    text = task.output if error is None else _encode({name: getattr(error, name) for name in _ERROR}).decode()
+    text = task.output if error is None else dump({name: getattr(error, name) for name in _ERROR})
     return KnownTask(
         id=task.id,
         idempotency_key=task.key,

@@ -88,7 +88,7 @@ _JSON_HEADERS = frozenset({"x-ts-params", "x-ts-data", "x-ts-http-headers", "x-t
 
 def write_delivery_headers(delivery: Delivery) -> dict[str, str]:
     """Return the headers of a delivery; JSON among them is on one line and in ASCII."""
-    members = msgspec.json.decode(encode_message(delivery), type=dict[str, Raw])
+    members = decode_message(encode_message(delivery), dict[str, Raw])
     return {
         name: _one_ascii_line(text) if name in _JSON_HEADERS else msgspec.json.decode(text, type=str)
         for name, text in members.items()
@@ -119,8 +119,12 @@ def _checked_json(name: str, text: str) -> Raw:
 
 
 def _one_ascii_line(text: Raw) -> str:
+    try:
+        line = msgspec.json.format(bytes(text), indent=-1).decode()
+    except msgspec.DecodeError:
+        # It holds half of a surrogate pair. In strings there are no line breaks.
+        line = bytes(text).translate(None, b"\t\n\r").decode()
     # Outside ASCII there are only characters of strings, so escaping them changes no meaning.
-    line = msgspec.json.format(bytes(text), indent=-1).decode()
     return line if line.isascii() else "".join(map(_ascii, line))
 
 
