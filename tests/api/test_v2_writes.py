@@ -196,6 +196,8 @@ UNDOABLE: list[tuple[Any, str | None]] = [
         for polled in ({"interval": 0}, {"interval": -1}, {"timeout": 315_360_000})
     ),
     ({"url": "http://a.example/", "responseFilter": {"body": FILTER_17}}, "invalid_filter"),
+    ({"url": "http://a.example/", "timeout": {"durationInMs": 5000, "retry": 3}}, "invalid_argument"),
+    ({"url": "http://a.example/", "responseFilter": {}, "requestTimeout": {"retry": "5"}}, "invalid_argument"),
     ({"url": 7}, None),
 ]
 

@@ -123,8 +123,13 @@ def _read_timeout(timeout: object, default: float, *, longest: float) -> tuple[f
         raise InvalidArgumentError(f"A timeout is an object with durationInMs, not {type_name(timeout)}.")
     members = cast("dict[str, Any]", timeout)
     retry = members.get("retry")
+    if retry is not None and not isinstance(retry, dict):
+        raise InvalidArgumentError(
+            f"The retry of a timeout is an object such as {{'limit': 3}}, not {type_name(retry)}."
+        )
     seconds = _number(members.get("durationInMs", default * 1000), "durationInMs") / 1000
-    return min(max(seconds, SHORTEST_TIMEOUT), longest), None if retry is None else RetryOptions.from_wire(retry)
+    options = None if retry is None else RetryOptions.from_wire(cast("dict[str, Any]", retry))
+    return min(max(seconds, SHORTEST_TIMEOUT), longest), options
 
 
 def _seconds(value: object, name: str, least: float, most: float) -> float:
