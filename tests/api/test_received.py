@@ -160,6 +160,15 @@ async def test_the_app_answers_what_it_wants_to_answer() -> None:
         assert len(await it.started()) == 1
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_an_answer_that_may_have_no_body_has_none(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    async with receiving(ANSWERS) as it:
+        it.app.responses["hook"] = GivenResponse(status, (), b"nothing to see")
+        given, _, body = await it.send("PUT")
+    assert (given, body) == (status, b"")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(FetchFailedError("no"), 500), (FetchTimeoutError("late"), 504), (ValueError("broken"), 500)]
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from starlette.responses import Response
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from perdure.engine.sources import Sources
     from perdure.storage.sources import SourceRow
 
+_WITHOUT_BODY: Final = (204, 205, 304)
 _log = logging.getLogger(__name__)
 
 
@@ -134,7 +135,7 @@ def _url(request: Request) -> str:
 
 
 def _response(given: GivenResponse) -> Response:
-    response = Response(given.body, given.status)
+    response = Response(b"" if given.status in _WITHOUT_BODY else given.body, given.status)
     for name, value in given.headers:
         response.headers.append(name, value.encode("latin-1", errors="replace").decode("latin-1"))
     return response
