@@ -8,6 +8,7 @@ KILLS = "kills the node together with its jobs, at a point of their code; tests/
 MOVED_CLOCK = "moves the node's clock by hand, which perdure.testing does with a node in its process"
 OWN_SETTING = "is about a setting of an embedded node; everything here runs with it, or without it"
 NOT_STARTED = "a client of a server is never started: it may declare what it likes at any time"
+NOT_STOPPED = "a client of a server does not stop with it: whoever asks it waits until the server is there again"
 V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that there is no such job"
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
@@ -36,6 +37,7 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_the_statuses_of_a_run_without_an_id_are_not_found"): NO_PART,
+    ("test_stopped_nodes", None): NOT_STOPPED,
 }
 """By file and test; a file without a test stands for all of its tests."""
 

@@ -31,7 +31,8 @@ WAY = os.environ.get("PERDURE_SCENARIOS", "")
 MOMENTS = 1000 if WAY else 10
 """How many turns of the event loop what is about to end may take: more with sockets in between."""
 
-KEY = "tr_dev_scenarios0123456789"
+KEY = "scenarios0123456789"
+"""It names no environment: tests choose which one is opened."""
 
 _NO_HOST: Any = None
 
