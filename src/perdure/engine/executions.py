@@ -16,8 +16,18 @@ from perdure.engine.requeues import Unconnected, back_off
 from perdure.engine.results import apply_result
 from perdure.engine.run_ends import HeldRun
 from perdure.engine.settled_tasks import SettledTasks
-from perdure.errors import StorageUnavailableError
-from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
+from perdure.errors import StorageUnavailableError, WriteRefusedError
+from perdure.protocol.execution import (
+    Abandoned,
+    AutoYielded,
+    ErrorInfo,
+    ExecutionRequest,
+    ExecutionResult,
+    Failed,
+    JobRef,
+    RunInfo,
+    TaskState,
+)
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage import tasks
 
@@ -169,6 +179,8 @@ class Executions:
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
+            if isinstance(result, AutoYielded) and result.lacks_task and hold.refused is not None:
+                result = _refused(result, hold.refused)
             if self._holds.find(hold.run_id) is hold:
                 # Its app may have put the job, and with it this execution, under another limit meanwhile.
                 hold.limit_no = self._directory.limits.get(run.job_no, hold.limit_no)
@@ -309,3 +321,14 @@ class Executions:
             hold.is_fruitful = hold.is_fruitful or any(state.status is TaskStatus.COMPLETED for state in states)
             if not hold.endpoint.resolve(run_id, epoch, states) and hold.tell is not None:
                 hold.tell(run_id, epoch, states)
+
+
+def _refused(result: AutoYielded, sentence: str) -> Failed:
+    """Let a run fail whose next execution would only be refused the same task again."""
+    message = f"The server does not store a task of this run. {sentence}"
+    return Failed(
+        ErrorInfo(WriteRefusedError.__name__, message),
+        retries=result.retries,
+        completed=result.completed,
+        properties=result.properties,
+    )

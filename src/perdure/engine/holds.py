@@ -28,6 +28,7 @@ class Hold:
         limit_no: The concurrency limit it takes a place of, or ``None``.
         is_fruitful: Whether it has completed a task.
         has_open_tasks: Whether the run may have tasks without outcome.
+        refused: Why a task that its endpoint asked for was refused, for good; ``None``: none was.
         task: The asyncio task that waits for the result.
         tell: Tells the process that executes of waits that are over, by what it has sent last; ``None``: it cannot be
             told so.
@@ -40,6 +41,7 @@ class Hold:
         "has_open_tasks",
         "is_fruitful",
         "limit_no",
+        "refused",
         "run_id",
         "run_no",
         "since",
@@ -59,6 +61,7 @@ class Hold:
         self.is_fruitful = False
         self.has_open_tasks = epoch > 1
         self.limit_no: int | None = None
+        self.refused: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.tell: Tell | None = None
 

@@ -103,6 +103,12 @@ class RemoteTasks:
         assert found is not None
         return found
 
+    def note_refusal(self, environment_no: int, run_id: str, sentence: str) -> None:
+        """Note that a task was refused and will be refused again: if its execution ends there, so does its run."""
+        hold = self._hold(environment_no, run_id, None)
+        if hold is not None:
+            hold.refused = sentence
+
     async def complete(
         self,
         environment_no: int,

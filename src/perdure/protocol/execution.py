@@ -222,12 +222,13 @@ class Yielded(Outcome, frozen=True, gc=False):
 class AutoYielded(Outcome, frozen=True, gc=False):
     """AUTO_YIELD_EXECUTION: the endpoint ran out of its time; execute again at once, or ``at`` that time.
 
-    ``is_cut``: its platform ended the execution.
+    ``is_cut``: its platform ended the execution. ``lacks_task``: a task that it asked for was not created.
     """
 
     reason: str
     at: datetime | None = None
     is_cut: bool = False
+    lacks_task: bool = False
 
 
 class UnresolvedAuth(Outcome, frozen=True, gc=False):

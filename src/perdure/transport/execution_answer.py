@@ -110,7 +110,7 @@ class _Stops:
         elif isinstance(stop, RunJobYield):
             self._yields.append(Yielded(stop.key))
         elif isinstance(stop, RunJobAutoYield):
-            self._yields.append(AutoYielded(f"ran out of its time at {stop.location}"))
+            self._run_out(stop.location)
         elif isinstance(stop, RunJobAutoYieldWithTask):
             self._complete(stop)
         elif isinstance(stop, RunJobRateLimited):
@@ -119,6 +119,13 @@ class _Stops:
         elif isinstance(stop, RunJobCanceled):
             # The run has ended meanwhile, and what comes of it is refused; if it has not, it is executed again.
             self._yields.append(AutoYielded("the endpoint was told that the task is cancelled"))
+
+    def _run_out(self, location: str) -> None:
+        if location == _NO_TASK:
+            # First of all yields: if nothing can come of it, nothing can come of the others.
+            self._yields.insert(0, AutoYielded("could not create a task", lacks_task=True))
+        else:
+            self._yields.append(AutoYielded(f"ran out of its time at {location}"))
 
     def _complete(self, stop: RunJobAutoYieldWithTask) -> None:
         output = None if stop.output is UNSET else JsonText(check(stop.output))
@@ -146,7 +153,7 @@ class _Stops:
         elif signal.key is not UNSET:
             self._yields.append(Yielded(signal.key))
         else:
-            self._yields.append(AutoYielded(f"ran out of its time at {signal.location or 'an unknown place'}"))
+            self._run_out(signal.location or "an unknown place")
 
     def _keep_properties(self, task: ServerTask) -> None:
         if task.output_properties is not UNSET and task.output_properties:
@@ -172,6 +179,9 @@ def _warnings(outcome: RunJobOutcome) -> tuple[str, ...]:
 
 _BATCH = "Batch Invoke "
 """What the name begins with that the npm package gives the task around such a batch (v2 protocol, section 14)."""
+
+_NO_TASK = "failed_task_run"
+"""Where an execution stops that has been refused a task, however often it asked (v2 protocol, section 4.0)."""
 
 _LATEST_MS = 253_370_764_800_000
 

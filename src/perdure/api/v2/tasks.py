@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import UNSET
 
 from perdure.api.answers import JsonAnswer
-from perdure.api.refusals import Refusal, unfit
+from perdure.api.refusals import Refusal, refusal_of, unfit
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
 from perdure.engine.asked_tasks import check_key
-from perdure.errors import InvalidArgumentError, NotFoundError, ValueTooLargeError
+from perdure.errors import InvalidArgumentError, JsonError, NotFoundError, RunError, ValueTooLargeError
 from perdure.protocol.json_text import JsonText, check, check_part
-from perdure.protocol.messages.codec import decode_message, encode_message
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
     EPOCH_HEADER,
@@ -48,11 +48,25 @@ BODY_LIMIT = 8 * 1024 * 1024
 DEPTH = 4
 """How deep a message is around the JSON that it carries."""
 
+_LASTING = (400, 413, 422)
+"""With what a request is refused that would be refused again."""
+
+_BROKEN_OFF = "bad_request"
 _EPOCH_DIGITS = 18
 
 
 async def create_task(call: Call) -> Response:
     """Create a task; one that is there under its idempotency key is answered unchanged."""
+    try:
+        return await _create_task(call)
+    except (Refusal, JsonError, MessageShapeError, RunError) as error:
+        refusal = refusal_of(error, "")
+        if refusal.status in _LASTING and refusal.code != _BROKEN_OFF:
+            call.remote.tasks.note_refusal(call.remote.environment_no, call.part("run_id"), refusal.sentence)
+        raise
+
+
+async def _create_task(call: Call) -> Response:
     remote = call.remote
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
