@@ -327,7 +327,16 @@ async def test_one_failed_branch_fails_the_run() -> None:
         ("200 OK", b"<html>", "Endpoint responded with invalid JSON"),
         ("200 OK", b'{"status":"NEVER_HEARD"}', "Endpoint responded with an answer of another shape"),
         ("200 OK", b'{"status":"RESUME_WITH_TASK"}', "Endpoint responded with an answer of another shape"),
-        ("200 OK", b'{"status":"SUCCESS","output":' + b"[" * 100_000, "Endpoint responded with invalid JSON"),
+        (
+            "200 OK",
+            b'{"status":"SUCCESS","output":' + b"[" * 100_000,
+            "Endpoint responded with JSON that is not accepted",
+        ),
+        (
+            "200 OK",
+            b'{"status":"SUCCESS","output":' + b"[" * 65 + b"]" * 65 + b"}",
+            "Endpoint responded with JSON that is not accepted. The JSON is nested more than 64 deep.",
+        ),
     ],
 )
 async def test_a_wrong_answer_fails_the_run(status: str, body: bytes, message: str) -> None:

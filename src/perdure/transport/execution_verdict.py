@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FAILURE_LIMIT: Final = 10
 """How many answers in a row may be failures of the endpoint (v2 protocol, section 6.7)."""
 
+_NO_JSON: Final = frozenset({"invalid_json", "invalid_encoding"})
+
 
 class ProcessLostError(FetchFailedError):
     """What executed a run has died while it did so."""
@@ -33,8 +35,9 @@ def read_outcome(answer: OutboundResponse) -> ExecutionResult:
         if any(name == RESULT_HEADER for name, _ in answer.headers):
             return read_result(answer.body)
         return result_of(answer.body)
-    except JsonError:
-        return _endpoint_error("Endpoint responded with invalid JSON")
+    except JsonError as error:
+        said = "invalid JSON" if error.reason in _NO_JSON else f"JSON that is not accepted. {error.message}"
+        return _endpoint_error(f"Endpoint responded with {said}")
     except MessageShapeError as error:
         return _endpoint_error(f"Endpoint responded with an answer of another shape. {error}")
 
