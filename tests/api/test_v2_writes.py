@@ -362,6 +362,13 @@ async def test_a_callback_may_be_waited_for_however_long(seconds: float) -> None
         assert (made.status, made.body["task"]["status"]) == (200, "WAITING")
 
 
+async def test_a_wait_until_no_date_is_over_at_once() -> None:
+    # JavaScript makes null of the date that ``io.wait("key", NaN)`` comes to.
+    async with executing() as endpoint:
+        task = (await endpoint.create(name="wait", icon="clock", noop=True, delayUntil=None)).body["task"]
+    assert (task["status"], task["delayUntil"]) == ("COMPLETED", None)
+
+
 async def test_a_callback_that_is_not_enabled_is_none() -> None:
     async with executing() as endpoint:
         made = await endpoint.create(callback={"timeoutInSeconds": 60})

@@ -57,7 +57,7 @@ def record_asked(body: CreateTaskBody, key: str, *, id: str, now: datetime) -> T
     status = TaskStatus.RUNNING
     delay_until: datetime | None = None
     error: ErrorInfo | None = None
-    if body.delay_until is not UNSET and body.delay_until > now:
+    if body.delay_until is not UNSET and body.delay_until is not None and body.delay_until > now:
         status, delay_until = TaskStatus.WAITING, body.delay_until
     operation = operation_of(body)
     params = None if body.params is UNSET else load(bytes(body.params).decode())

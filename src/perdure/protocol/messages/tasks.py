@@ -57,6 +57,7 @@ class CreateTaskBody(Struct, frozen=True, kw_only=True, rename="camel"):
         idempotency_key: 64 hex digits, also sent as the header ``Idempotency-Key``.
         display_key: The cache key, when it was a plain string.
         noop: Nothing is executed; the task is complete as soon as its time has come.
+        delay_until: ``None`` is a date that is none, which v2 takes for one that is past.
         connection_key: Key of the integration among those of the job.
         parallel: Its children run concurrently.
         id: Native. The task's id, when the app has chosen it.
@@ -69,7 +70,7 @@ class CreateTaskBody(Struct, frozen=True, kw_only=True, rename="camel"):
     icon: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     parent_id: str | UnsetType = UNSET
-    delay_until: Instant | UnsetType = UNSET
+    delay_until: Instant | UnsetType | None = UNSET
     params: Raw | UnsetType = UNSET
     operation: TaskOperation | UnsetType = UNSET
     callback: CallbackOptions | UnsetType = UNSET
