@@ -34,7 +34,7 @@ from perdure.engine.tenancy import MOST as MOST_ENVIRONMENTS
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.engine.watches import MOST_CHANGED
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
-from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, MAX_NUMBER_LENGTH
+from perdure.protocol.json_text import MAX_DEPTH, MAX_DIGITS, MAX_NODES, MAX_NUMBER_LENGTH
 from perdure.protocol.limits import (
     BATCH_LIMIT,
     BATCH_PAYLOAD_LIMIT,
@@ -113,6 +113,7 @@ IN_FORCE = {
     "nesting of JSON": f"{MAX_DEPTH} arrays and objects",
     "values in one JSON text": f"{MAX_NODES:,}",
     "digits of one number": f"{MAX_NUMBER_LENGTH} characters",
+    "digits of a number that a job gives": f"{MAX_DIGITS:,}",
     "name of an event": f"1 to {NAME_LIMIT} characters",
     "id of an event": f"1 to {ID_LIMIT:,} characters",
     "stored value": f"{VALUE_LIMIT // 1024} KiB",

@@ -209,6 +209,19 @@ async def test_a_result_over_three_mebibytes_is_too_large(app: App) -> None:
     assert bodies == [1]
 
 
+@pytest.mark.parametrize("value", [10**150, list(range(150_000))], ids=["a number of 151 digits", "150,000 values"])
+async def test_what_is_within_three_mebibytes_is_stored_wherever_the_job_is_executed(app: App, value: Any) -> None:
+    @app.job
+    async def returning(payload: Any, io: IO) -> Any:
+        first = await io.run_task("t", lambda: value, params={"given": value})
+        await io.wait("gate", 0.005)
+        assert first == value
+        return first
+
+    run = await app.run(returning)
+    assert (run.status, run.output) == ("SUCCESS", value)
+
+
 async def test_sizes_are_counted_in_bytes_of_utf_8(app: App) -> None:
     @app.job
     async def storing(payload: Any, io: IO) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from perdure.engine.asked_tasks import check_key
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.event_filter import compile_event_filter
-from perdure.protocol.json_text import check, load
+from perdure.protocol.json_text import check, check_dumped, load
 from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT, OUTPUT_LIMIT
 from perdure.protocol.schedules import RegisterSchedule
 from perdure.protocol.state import PutStatus, SetValue
@@ -53,7 +53,7 @@ def check_record(record: TaskRecord, *, is_inner: bool = False) -> None:
         raise ValueTooLargeError("The output of a task has 3 MiB at most.")
     for text in (output, record.params, record.details, record.output_properties):
         if text is not None:
-            check(text)
+            check_dumped(text)
     if record.error is not None:
         _check_error(record.error)
     if record.attempt_error is not None:
@@ -81,7 +81,7 @@ def check_call(call: StateCall) -> None:
     elif isinstance(call, RegisterSchedule):
         text = call.metadata
     if text is not None:
-        check(text)
+        check_dumped(text)
 
 
 def check_task_id(task_id: str) -> None:
@@ -96,7 +96,7 @@ def check_task_id(task_id: str) -> None:
 
 def _check_error(error: ErrorInfo) -> None:
     if error.data is not None:
-        check(error.data)
+        check_dumped(error.data)
 
 
 def _check_wait(record: TaskRecord, wait: TaskWait, is_inner: bool) -> None:
@@ -104,7 +104,7 @@ def _check_wait(record: TaskRecord, wait: TaskWait, is_inner: bool) -> None:
         raise InvalidArgumentError("A task that waits for something is WAITING.")
     if isinstance(wait, Operation):
         if wait.secrets is not None:
-            check(wait.secrets)
+            check_dumped(wait.secrets)
         return
     if wait.timeout is not None and not (isfinite(wait.timeout) and 0 <= wait.timeout <= _LONGEST_WAIT):
         raise InvalidArgumentError("A task waits for 0 seconds to 100 years, or for ever.")
@@ -112,8 +112,8 @@ def _check_wait(record: TaskRecord, wait: TaskWait, is_inner: bool) -> None:
         _check_event_wait(wait)
     elif isinstance(wait, RunsWait):
         for request in wait.requests:
-            check(request.payload)
-            check(request.context)
+            check_dumped(request.payload)
+            check_dumped(request.context)
 
 
 def _check_event_wait(wait: EventWait) -> None:

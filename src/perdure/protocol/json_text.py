@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections import Counter
+from functools import cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NewType
 
@@ -27,6 +28,8 @@ JsonText = NewType("JsonText", str)
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 MAX_NUMBER_LENGTH: Final = 100
+MAX_DIGITS: Final = 4300
+"""Digits of a number that Python, by default, writes and reads as text: all that ``dump`` makes of one."""
 
 _PREFIX = 4096
 
@@ -66,9 +69,9 @@ def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     return _parse_guarded(source, max_depth)
 
 
-def _parse_guarded(source: str, max_depth: int) -> Any:
+def _parse_guarded(source: str, max_depth: int, max_digits: int = MAX_NUMBER_LENGTH) -> Any:
     try:
-        return _GUARDED.decode(source)
+        return _guarded(max_digits).decode(source)
     except json.JSONDecodeError as error:
         raise JsonError(f"Not JSON: {error.msg} at character {error.pos}.") from error
     except RecursionError as error:
@@ -93,6 +96,25 @@ def check(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     _check_shape(source, max_depth, max_nodes)
     if not _is_plain(source):
         _parse_guarded(source, max_depth)
+    return source if isinstance(text, bytes) else _escape_surrogates(source)
+
+
+def check_dumped(text: str | bytes) -> str:
+    """Check JSON that ``dump`` is said to have made in another process, and keep its text for storage.
+
+    Whatever ``dump`` makes passes, as it is stored where both are one process: of values there may be as many as the
+    size that was checked allows, and of digits as many as Python writes.
+
+    Args:
+        text: The JSON; bytes must be UTF-8.
+
+    Raises:
+        JsonError: As ``parse``.
+    """
+    source = _decode_utf8(text) if isinstance(text, bytes) else text
+    _check_shape(source, MAX_DEPTH, len(source))
+    if not _is_plain(source):
+        _parse_guarded(source, MAX_DEPTH, MAX_DIGITS)
     return source if isinstance(text, bytes) else _escape_surrogates(source)
 
 
@@ -213,15 +235,15 @@ def _depth_exceeds(outside: str, max_depth: int) -> bool:
     return any(depth > max_depth for depth in accumulate(map(_STEPS.__getitem__, _BRACKET.findall(outside))))
 
 
-def _read_integer(digits: str) -> int:
-    if len(digits) > MAX_NUMBER_LENGTH:
-        raise JsonError(f"A number has more than {MAX_NUMBER_LENGTH} characters.", code="number_out_of_range")
+def _read_integer(digits: str, most: int) -> int:
+    if len(digits) > most:
+        raise JsonError(f"A number has more than {most} characters.", code="number_out_of_range")
     return int(digits)
 
 
-def _read_float(digits: str) -> float:
+def _read_float(digits: str, most: int) -> float:
     value = float(digits)
-    if math.isinf(value) or len(digits) > MAX_NUMBER_LENGTH:
+    if math.isinf(value) or len(digits) > most:
         shown = digits if len(digits) <= MAX_NUMBER_LENGTH else f"{digits[:20]}…"
         raise JsonError(f"The number {shown} is out of range.", code="number_out_of_range")
     return value
@@ -239,12 +261,14 @@ def _read_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_GUARDED = json.JSONDecoder(
-    object_pairs_hook=_read_object,
-    parse_int=_read_integer,
-    parse_float=_read_float,
-    parse_constant=_refuse_constant,
-)
+@cache
+def _guarded(max_digits: int) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_read_object,
+        parse_int=partial(_read_integer, most=max_digits),
+        parse_float=partial(_read_float, most=max_digits),
+        parse_constant=_refuse_constant,
+    )
 
 
 def _encode_with(encode: Callable[[object], bytes], value: object, hook: Callable[[object], object]) -> str:

@@ -19,7 +19,7 @@ from perdure.protocol.execution import (
     TaskState,
     Tenant,
 )
-from perdure.protocol.json_text import JsonText, check
+from perdure.protocol.json_text import JsonText, check_dumped
 from perdure.protocol.statuses import TaskStatus
 from perdure.transport.wire_messages import error_of_output
 
@@ -106,5 +106,5 @@ def _state(task: CachedTask) -> TaskState:
 def _json(text: Raw | UnsetType) -> JsonText | None:
     if text is UNSET:
         return None
-    checked = JsonText(check(bytes(text)))
+    checked = JsonText(check_dumped(bytes(text)))
     return None if checked == "null" else checked

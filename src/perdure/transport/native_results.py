@@ -15,7 +15,7 @@ from perdure.protocol.execution import (
     Succeeded,
     UnresolvedAuth,
 )
-from perdure.protocol.json_text import check
+from perdure.protocol.json_text import check_dumped
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.outcomes import RunJobRateLimited
 
@@ -51,7 +51,7 @@ def read_result(body: bytes) -> ExecutionResult:
     result: ExecutionResult = decode_message(body, ExecutionResult)
     for text in _texts(result):
         if text is not None:
-            check(text)
+            check_dumped(text)
     if isinstance(result, Abandoned):
         return result
     if isinstance(result, AutoYielded) and result.at is not None and result.at.tzinfo is None:

@@ -13,7 +13,7 @@ from perdure import errors
 from perdure.errors import RunError, WaitTimeoutError
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
 from perdure.protocol.failures import failure_of
-from perdure.protocol.json_text import check, load
+from perdure.protocol.json_text import check_dumped, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CallbackOptions, CreateTaskBody, TaskOperation
 from perdure.protocol.operation_bounds import FETCH, FETCH_RESPONSE, POLL
@@ -125,7 +125,7 @@ def state_of(task: ServerTask, record: TaskRecord) -> TaskState:
 
 
 def _output(task: ServerTask) -> JsonText | None:
-    return None if task.output is UNSET else JsonText(check(bytes(task.output)))
+    return None if task.output is UNSET else JsonText(check_dumped(bytes(task.output)))
 
 
 def error_of_output(text: JsonText | None, name: str) -> ErrorInfo:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.errors import JsonError, UnserializableOutputError
-from perdure.protocol.json_text import check, dump, load, parse
+from perdure.protocol.json_text import check, check_dumped, dump, load, parse
 from perdure.protocol.redacted import redact_string
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()))
@@ -348,6 +348,31 @@ def test_the_caller_may_convert_further_types() -> None:
 def test_a_converter_that_gets_nowhere_is_an_error_and_no_hang() -> None:
     with pytest.raises(UnserializableOutputError, match=r"^result: "):
         dump(Photo(), default=lambda _: Photo())
+
+
+@pytest.mark.parametrize("value", [10**4299, -(10**150), [0] * 150_000, [[[]]] * 60_000, {"a": "\ud800"}, "", None])
+def test_what_was_dumped_elsewhere_passes_as_it_is(value: Any) -> None:
+    text = dump(value)
+    assert check_dumped(text) == text
+    assert check_dumped(text.encode()) == text
+    assert load(check_dumped(text)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1" * 4301, "number_out_of_range"),
+        ("[1e400]", "number_out_of_range"),
+        ("[" * 65 + "]" * 65, "json_too_deep"),
+        ('{"a":1,"a":2}', "duplicate_key"),
+        ("[NaN]", "invalid_json"),
+        (b'"\xff"', "invalid_encoding"),
+    ],
+)
+def test_what_dump_does_not_make_is_refused_whoever_says_that_it_did(text: str | bytes, reason: str) -> None:
+    with pytest.raises(JsonError) as refused:
+        check_dumped(text)
+    assert refused.value.reason == reason
 
 
 def test_text_that_is_not_json_is_an_error_when_loaded() -> None:
