@@ -77,6 +77,9 @@ def _fetch_output(error: ErrorInfo) -> bytes:
     A client that finds no ``message`` there tells the code nothing but the text of the whole.
     """
     body: Any = None if error.data is None else load(error.data).get("members", {}).get("body")
+    # A text may have been no JSON.
+    if body and not isinstance(body, (dict, str)):
+        return dump(body).encode()
     shown: dict[str, Any] = {"message": error.message, "name": error.name}
     kind = getattr(errors, error.name, None)
     if isinstance(kind, type) and issubclass(kind, errors.PerdureError):
