@@ -90,6 +90,7 @@ NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
     ),
     "it is about what async code and threads have to do with each other: plain/test_threads.py, test_interrupts.py": (
         ("test_borrowed_io", "test_io_is_refused_on_another_event_loop"),
+        ("test_borrowed_io", "test_io_is_refused_on_another_event_loop_while_a_branch_of_its_run_is_at_work"),
         ("test_borrowed_io", "test_the_io_of_another_run_is_refused"),
         ("test_bodies", "test_a_body_in_a_thread_may_run_a_loop_of_its_own"),
         ("test_bodies", "test_current_gives_io_and_ctx_to_helper_functions"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from perdure import IO
 from perdure.errors import InvalidArgumentError, NotInRunError, RunError
-from tests.scenarios.app import PATIENCE, App, task_of
+from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 
 
 async def test_the_io_of_another_run_is_refused(app: App) -> None:
@@ -74,3 +75,21 @@ async def test_io_is_refused_on_another_event_loop(app: App) -> None:
     run = await app.run(elsewhere)
     assert (run.status, run.output) == ("SUCCESS", "here")
     assert task_of(run, "here").status == "COMPLETED"
+
+
+async def test_io_is_refused_on_another_event_loop_while_a_branch_of_its_run_is_at_work(app: App) -> None:
+    @app.job
+    async def elsewhere(payload: Any, io: IO) -> str:
+        async def ask() -> int:
+            return await io.run_task("k", lambda: 1)
+
+        with ThreadPoolExecutor(1) as pool:
+            # Waited for on the event loop: what that is at meanwhile is this branch.
+            refusal = pool.submit(lambda: asyncio.run(ask())).exception(PATIENCE)
+        assert isinstance(refusal, InvalidArgumentError)
+        assert "event loop" in refusal.message
+        return await io.run_task("here", lambda: "here")
+
+    run = await app.run(elsewhere)
+    assert (run.status, run.output) == ("SUCCESS", "here"), run.error
+    assert [task.key for task in all_tasks(run)] == ["here"]

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Coroutine
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import InvalidArgumentError, NotInRunError
@@ -85,8 +86,8 @@ def begin(execution: Execution, call: Caller) -> Branch | None:
         _refuse_strangers(execution)
         if not execution.unwinding.refuse_call():
             return None
-    # The loop is named because asking for it costs a system call.
-    task = asyncio.current_task(execution.loop)
+    # The loop is named because asking for it costs a system call; another thread would be given the task at work there.
+    task = asyncio.current_task(execution.loop) if get_ident() == execution.thread else None
     branch = None if task is None else execution.branches.all.get(task)
     if branch is None:
         branch = _adopt_caller(execution, task)

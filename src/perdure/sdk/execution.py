@@ -80,6 +80,7 @@ class Execution:
         lanes: The threads at work for the run.
         cut: Whether it was suspended although a branch awaits something that is no ``io`` call.
         loop: The event loop that it belongs to.
+        thread: The thread of that loop.
         platform: Where what it stores is stored.
         being_stored: The tasks whose rows are on their way, each with the future of that (`perdure.sdk.recording`).
         calls: The calls that were not awaited yet.
@@ -116,6 +117,7 @@ class Execution:
         self.platform = host.platform
         self._take_register()
         self.loop = loop
+        self.thread = threading.get_ident()
         self.outcome: asyncio.Future[ExecutionResult] = self.loop.create_future()
 
     # Its life.
