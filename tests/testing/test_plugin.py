@@ -259,10 +259,14 @@ async def test_unmarked(perdure_env):
 """
 
 
-def run(pytester: pytest.Pytester, *options: str, **modules: str) -> pytest.RunResult:
+BUT_SLOW = ("-p", "no:schemathesis", "-p", "no:hypothesispytest")
+"""Leaves out plugins that take seconds to load, and have nothing to do with async tests."""
+
+
+def run(pytester: pytest.Pytester, *options: str, but: tuple[str, ...] = BUT_SLOW, **modules: str) -> pytest.RunResult:
     """Run pytest on modules, with every plugin that is installed unless an option says otherwise."""
     pytester.makepyfile(jobs=JOBS, **modules)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--strict-markers", *options)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--strict-markers", *but, *options)
 
 
 def test_async_tests_run_without_another_plugin(pytester: pytest.Pytester) -> None:
@@ -326,9 +330,9 @@ def test_it_works_beside_anyio(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4)
 
 
-def test_it_works_beside_both(pytester: pytest.Pytester) -> None:
+def test_it_works_beside_both_and_all_others(pytester: pytest.Pytester) -> None:
     result = run(
-        pytester, "-o", "asyncio_default_fixture_loop_scope=function", "-W", "error",
+        pytester, "-o", "asyncio_default_fixture_loop_scope=function", "-W", "error", but=(),
         test_asyncio=PYTEST_ASYNCIO, test_anyio=ANYIO,
     )  # fmt: skip
     result.assert_outcomes(passed=8)
@@ -345,7 +349,7 @@ def test_a_session_that_does_not_use_it_loads_no_engine(pytester: pytest.Pyteste
             assert [name for name in sys.modules if name.startswith(heavy)] == []
         """
     )
-    pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", *BUT_SLOW).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("autoload", ["", "1"])
@@ -359,7 +363,7 @@ def test_it_may_be_named_as_a_plugin(
 
 
 def test_the_markers_are_explained(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess("--markers")
+    result = pytester.runpytest_subprocess("--markers", *BUT_SLOW)
     result.stdout.fnmatch_lines(["@pytest.mark.crash_everywhere(limit=1000): *", "@pytest.mark.force_replay: *"])
 
 
