@@ -6,13 +6,16 @@ A line holds the arguments of `tests.acceptance.programs.crash`; the answer is t
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import traceback
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.acceptance.programs import crash, say
+from tests.plain_twins import make_twin
 
 LOADED = (
     "perdure.api.app",
@@ -32,6 +35,13 @@ LOADED = (
 def main() -> None:
     for module in LOADED:
         import_module(module)
+    # What a process works out once, no child works out anew: the plain twins, and where this package is installed.
+    for jobs in crash.PROGRAMS.values():
+        make_twin(jobs.declare)
+    version("perdure")
+    # A child's collector then leaves alone, and so shared, the pages of what was there before it.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         folder, program, mode, moment, number = line.split()
         child = os.fork()
