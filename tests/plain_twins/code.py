@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -37,17 +38,16 @@ class Code:
     library: set[str] = field(default_factory=set)
     stays: str = ""
 
-    @property
-    def own(self) -> Iterator[ast.AST]:
+    @cached_property
+    def own(self) -> list[ast.AST]:
         """What is written in it, but for the functions in it; these are named only."""
-        return _walk(self.node.body)
+        return list(_walk(self.node.body))
 
-    @property
-    def named(self) -> Iterator[ast.AST]:
-        """What is written in it and in its decorators."""
-        yield from self.own
-        for one in self.node.decorator_list:
-            yield from ast.walk(one)
+    @cached_property
+    def names(self) -> set[str]:
+        """The names in it and in its decorators."""
+        decorators = (node for one in self.node.decorator_list for node in ast.walk(one))
+        return {node.id for node in (*self.own, *decorators) if isinstance(node, ast.Name)}
 
     @property
     def is_job_code(self) -> bool:
@@ -55,7 +55,7 @@ class Code:
         outer = self.outer
         return self.is_job or self._has_io or (outer is not None and outer.is_job_code)
 
-    @property
+    @cached_property
     def _has_io(self) -> bool:
         names = (node.id for node in self.own if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
         return "io" in {*names, *(one.arg for one in self.node.args.args)}
@@ -127,7 +127,7 @@ class Source:
     def _reach(self, names: list[str]) -> list[Code]:
         found = [self._top.inner[name] for name in names]
         for one in found:
-            used = {node.id for code in one.all for node in code.named if isinstance(node, ast.Name)}
+            used = set().union(*(code.names for code in one.all))
             found += [other for key, other in self._top.inner.items() if key in used and other not in found]
         return found
 
