@@ -37,7 +37,7 @@ async def run(settings: Settings) -> Result:
         The medians; ``settings`` names the packages outside the standard library that were loaded.
     """
     await asyncio.to_thread(probe)
-    probes = [await asyncio.to_thread(probe) for _ in range(TIMES)]
+    probes = [await asyncio.to_thread(probe) for _ in range(settings.count(TIMES))]
     modules: list[str] = probes[0]["modules"]
     packages = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
     runs = [
