@@ -157,6 +157,18 @@ async def test_half_of_a_surrogate_pair_is_no_id_of_an_account_or_a_schedule() -
             assert (answer.status, answer.code) == (422, "invalid_field"), path
 
 
+@pytest.mark.parametrize("secret", ["two\nlines", "a\r\nX-Evil: 1", "\0"])
+async def test_a_secret_that_no_header_can_have_is_refused_before_requests_are_lost_for_it(secret: str) -> None:
+    async with serving(ScriptedApp(SystemClock())) as api, remote_app() as app:
+        await register(api, app, sources=[SOURCE])
+        answer = await api.put("/api/v2/shop/sources/repo", {"secret": secret, "options": {"event": ["push"]}})
+        assert (answer.status, answer.body["issues"][0]["path"]) == (422, ["secret"])
+        assert secret not in answer.body["error"]
+        named = await api.put("/api/v2/shop/sources/repo", {"options": {}})
+        source = await api.node.engine.own.remote.sources.find_source(named.body["id"])
+        assert source.registered == {}
+
+
 async def test_what_an_app_says_to_be_registered_beyond_what_was_wanted_is_not_kept() -> None:
     async with serving(ScriptedApp(SystemClock())) as api, remote_app() as app:
         await register(api, app, sources=[SOURCE])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from perdure.api.calls import Call
     from perdure.engine.remote_desk import RemoteDesk
+
+# What no value of a header may hold.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 async def update_source(call: Call) -> Response:
@@ -114,6 +118,8 @@ async def _update(
     call: Call, options: dict[str, list[str]], secret: str | UnsetType, data: Raw | UnsetType
 ) -> Response:
     remote = _remote(call)
+    if secret is not UNSET and _CONTROL.search(secret):
+        raise unfit("secret", "A secret has no line break or other control character: it is sent in a header.")
     with unknown_is_a_bad_request():
         source = await remote.sources.update_source(
             remote.environment_no,
