@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import StorageUnavailableError
 from perdure.protocol.endpoint import LimitSpec
-from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
+from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended, Yielded
 from perdure.protocol.operations import FETCH
 from perdure.protocol.platform import RunAnswer
 from perdure.protocol.statuses import RunStatus
-from perdure.protocol.task_waits import InvokeRequest
+from perdure.protocol.task_waits import EventWait, InvokeRequest
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.fetching import ask
@@ -150,6 +151,36 @@ async def test_a_run_whose_sender_does_not_know_of_its_commit_is_executed_as_soo
             interrupted.after.clear()
         app.signal("go on")
         await it.until(all_succeed(2))
+
+
+async def test_a_wait_that_ends_while_the_tasks_of_an_execution_are_loaded_is_told_to_it(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    came = asyncio.Event()
+
+    class Slow(FailingStorage):
+        """Lets something happen between a look at the tasks of a run and what is done with it."""
+
+        async def scan(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            found = await super().scan(query, *args, **kwargs)
+            if query.__name__ == "list_of_runs" and not came.is_set():
+                came.set()
+                await it.send("came")
+            return found
+
+    async def waits(execution: Execution) -> ExecutionResult:
+        for number in range(30):
+            await execution.run(f"task {number}")
+        waiting = await execution.wait_outside("event", EventWait("came", "trigger.dev", None, None, None, None))
+        if execution.epoch == 1:
+            return Yielded("again")
+        return Succeeded(None) if waiting is None else Suspended((waiting,))
+
+    async with world(Slow(storage), app.job("waits", waits)) as it:  # type: ignore[arg-type]
+        await it.send("waits")
+
+        assert (await it.ended(await it.only_run())).executions == 2
+        assert came.is_set()
 
 
 async def test_a_run_goes_on_when_its_code_is_back_though_the_rest_of_the_registration_failed(

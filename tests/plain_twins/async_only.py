@@ -71,6 +71,10 @@ NOT_PLAIN: dict[str, tuple[Scenario, ...]] = {
         ("test_unawaited", "test_a_branch_that_awaits_something_else_fails_the_run_too"),
         ("test_unawaited", "test_a_branch_that_has_not_ended_fails_the_run_and_its_task_is_named"),
         ("test_wait_for_event", "test_the_first_of_two_waits_goes_on_and_the_other_still_waits"),
+        (
+            "test_wait_for_event",
+            "test_a_wait_that_ends_before_the_code_comes_to_it_again_lets_its_branch_go_on_at_once",
+        ),
         ("test_wait_for_request", "test_waits_in_several_branches_end_in_any_order"),
         ("test_yields", "test_concurrent_branches_may_not_ask_for_automatic_places"),
     ),

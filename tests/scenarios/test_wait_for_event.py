@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from perdure import IO, ReceivedEvent, event_trigger
 from perdure.errors import InvalidArgumentError, InvalidFilterError, PayloadValidationError, WaitTimeoutError
-from tests.scenarios.app import App
+from tests.scenarios.app import PATIENCE, App
 
 
 class User(BaseModel):
@@ -307,3 +307,34 @@ async def test_a_wrong_argument_is_refused_before_anything_is_stored(
     assert run.output[0] == error.__name__
     assert complaint in run.output[1]
     assert run.tasks == ()
+
+
+async def test_a_wait_that_ends_before_the_code_comes_to_it_again_lets_its_branch_go_on_at_once(app: App) -> None:
+    entries: list[int] = []
+    gone_on = asyncio.Event()
+
+    @app.job
+    async def branching(payload: Any, io: IO) -> list[Any]:
+        entries.append(1)
+        if len(entries) == 2:
+            # Replayed: what the wait was for comes before the code has come to it.
+            await io.send_event("send", name="came", payload=1)
+
+        async def waits() -> Any:
+            event = await io.wait_for_event("event", name="came")
+            gone_on.set()
+            return event.payload
+
+        async def body(task: Any) -> str:
+            if task.attempt == 1:
+                raise ConnectionError("not now")
+            if len(entries) == 1:
+                await app.client.send_event(name="came", payload=1)
+            await asyncio.wait_for(gone_on.wait(), PATIENCE)
+            return "done"
+
+        return list(await asyncio.gather(waits(), io.run_task("body", body, retry={"limit": 2, "min_timeout": 0.05})))
+
+    run = await app.run(branching)
+    assert (run.status, run.output) == ("SUCCESS", [1, "done"]), run.error
+    assert len(entries) == (2 if app.force_replay else 1)

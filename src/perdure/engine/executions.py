@@ -204,6 +204,11 @@ class Executions:
         self, hold: Hold, run: ClaimedRun, woken: Woken | None, credentials: dict[str, Credential] | None
     ) -> ExecutionResult:
         states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
+        # From here to the endpoint nothing comes in between.
+        early, hold.early = hold.early, None
+        if early:
+            over = {state.id for state in early}
+            states = [*(state for state in states if state.id not in over), *early]
         request = self._request(run, states, is_complete, credentials)
         if self._tracing is None:
             return await hold.endpoint.execute(request)
@@ -319,6 +324,9 @@ class Executions:
         hold = self._holds.find(run_id)
         if hold is not None and hold.epoch == epoch:
             hold.is_fruitful = hold.is_fruitful or any(state.status is TaskStatus.COMPLETED for state in states)
+            if hold.early is not None:
+                hold.early += states
+                return
             if not hold.endpoint.resolve(run_id, epoch, states) and hold.tell is not None:
                 hold.tell(run_id, epoch, states)
 

@@ -26,6 +26,7 @@ class Hold:
         endpoint: Who executes.
         since: When it began.
         limit_no: The concurrency limit it takes a place of, or ``None``.
+        early: What is told of waits that are over while its tasks are loaded; ``None``: they are.
         is_fruitful: Whether it has completed a task.
         has_open_tasks: Whether the run may have tasks without outcome.
         refused: Why a task that its endpoint asked for was refused, for good; ``None``: none was.
@@ -35,6 +36,7 @@ class Hold:
     """
 
     __slots__ = (
+        "early",
         "endpoint",
         "environment_no",
         "epoch",
@@ -58,6 +60,8 @@ class Hold:
         self.epoch = epoch
         self.endpoint = endpoint
         self.since = since
+        # In its first execution a run has no tasks.
+        self.early: list[TaskState] | None = [] if epoch > 1 else None
         self.is_fruitful = False
         self.has_open_tasks = epoch > 1
         self.limit_no: int | None = None

@@ -19,6 +19,7 @@ from perdure.protocol.execution import (
     Suspended,
     TaskState,
 )
+from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.branches import AnyTask, Branch, Branches
 from perdure.sdk.calls import Calls
 from perdure.sdk.interrupts import Interrupt
@@ -166,6 +167,11 @@ class Execution:
         """Let branches go on whose waits are over; whether there was one."""
         if self.interrupted or self.outcome.done():
             return False
+        for state in tasks:
+            known = self.memo.known.get(state.key)
+            if known is not None and known.status is TaskStatus.WAITING and state.id not in self.parking.parks:
+                # A replay has not come to it yet: what it was told of the task at its beginning is no longer so.
+                self.parking.expect(state.id)
         resolved = self.parking.resolve(tasks)
         for state in resolved:
             self.memo.known[state.key] = state
