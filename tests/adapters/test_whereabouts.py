@@ -79,3 +79,15 @@ async def test_where_nobody_can_tell_anything_nothing_is_said() -> None:
     assert [await platform.asked.get() for _ in range(2)] == [False, False]
     said.end()
     assert platform.told.empty()
+
+
+async def test_where_something_is_waited_for_already_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whereabouts, "SAY_SECONDS", 3600)
+    platform, works = Platform(), dict[str, Any](a=AtWork("a"))
+    said = Whereabouts(platform, works)
+    said.begin()
+    works["b"] = AtWork("b")
+    said.begin(at_once=True)
+    async with asyncio.timeout(10):
+        assert await platform.told.get() == ["a", "b"]
+    said.end()

@@ -158,6 +158,34 @@ async def test_who_listens_is_told_of_waits_that_end_by_the_line_that_the_run_wa
         done.set()
 
 
+async def test_a_wait_that_ended_before_there_was_a_way_to_tell_it_is_told_as_soon_as_there_is() -> None:
+    done = asyncio.Event()
+
+    async def waits(execution: Execution) -> ExecutionResult:
+        await done.wait()
+        return Succeeded(None)
+
+    app = Behind(SystemClock()).job("waits", waits)
+    async with serving(app) as api, line(api) as deaf, line(api, listens=True) as opened:
+        run_id = await invoke(api, "waits")
+        wait = EventWait("shipped", "trigger.dev", None, None, None, None)
+        task = TaskRecord("task_1", "a" * 64, None, "wait_for_event", "n", TaskStatus.WAITING, NOW, wait=wait)
+        deaf.send(pack(TaskBatch([BatchItem(run_id, 1, task)])))
+        assert (await deaf.next())[0] == 200
+        assert (await api.post("/api/events", {"events": [{"name": "shipped", "payload": 5}]})).status == 200
+        for number in range(2):
+            opened.send(pack(TaskBatch([BatchItem(run_id, 1)])))
+            if number == 0:
+                status, signed, _ = await opened.next()
+                assert status == NOTICE
+                over = decode(read_notice(opened.secret, 0, signed), WorkerResolve)
+                (known,) = decode_message(over.tasks.encode(), list[KnownTask])
+                assert (over.run, known.id, known.status) == (run_id, "task_1", TaskStatus.COMPLETED)
+            # Once, and then no more.
+            assert (await opened.next())[0] == 200
+        done.set()
+
+
 async def test_what_is_no_batch_is_refused_and_the_next_is_taken() -> None:
     async with serving() as api, line(api) as opened:
         opened.send(b"\xc1")

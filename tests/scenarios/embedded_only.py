@@ -13,7 +13,6 @@ V2_WORDS = "a job that starts a run by the v2 protocol is told in its words that
 TYPED = "the path and the query of a URL are text, and have no types"
 NO_PART = "a path without one of its parts is another path"
 ASKED = "an app behind HTTP that is declared wrongly is found out when the server asks it; a worker refuses to begin"
-TOLD = "an app behind HTTP is told of waits that are over once it has stored a task in this execution; a worker always"
 WITHOUT = "a server takes an app in without a schedule that cannot be, and says so; tests/engine/test_registration.py"
 BEFORE_INDEX = "a server may act by what an app declared last, until the app has registered anew"
 
@@ -39,10 +38,6 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_the_statuses_of_a_run_without_an_id_are_not_found"): NO_PART,
     ("test_stopped_nodes", None): NOT_STOPPED,
-    (
-        "test_wait_for_event",
-        "test_a_wait_that_ends_before_the_code_comes_to_it_again_lets_its_branch_go_on_at_once",
-    ): TOLD,
 }
 """By file and test; a file without a test stands for all of its tests."""
 
@@ -56,4 +51,4 @@ def reason_of(file: str, test: str, *, is_worker: bool) -> str | None:
         is_worker: Whether jobs are executed in workers.
     """
     reason = REASONS.get((file, test), REASONS.get((file, None)))
-    return None if is_worker and reason in {ASKED, TOLD} else reason
+    return None if is_worker and reason == ASKED else reason

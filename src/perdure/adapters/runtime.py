@@ -23,6 +23,7 @@ from perdure.protocol.messages.codec import MessageShapeError, decode_message, e
 from perdure.protocol.messages.errors import EndpointErrorAnswer
 from perdure.protocol.messages.execution import KnownTask
 from perdure.protocol.noop_filter import NoopFilter
+from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.worker_messages import WorkerResolve
 from perdure.sdk.host import HELD_LIMIT, Host
 from perdure.sdk.start import is_replay_forced
@@ -167,7 +168,7 @@ class Runtime:
             execution.doubt = lambda: work.watch(self._look, self._drop)
         result.add_done_callback(lambda _: self._is_over(execution))
         if execution.has_all:
-            self._whereabouts.begin()
+            self._whereabouts.begin(at_once=any(task.status is TaskStatus.WAITING for task in request.tasks))
         return work
 
     def _is_over(self, execution: WireExecution) -> None:

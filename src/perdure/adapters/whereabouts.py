@@ -45,10 +45,13 @@ class Whereabouts:
     def __init__(self, platform: Told, works: Mapping[str, Work]) -> None:
         self._platform = platform
         self._works = works
+        self._is_due = asyncio.Event()
         self._saying: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Say it for as long as anything is at work."""
+    def begin(self, *, at_once: bool = False) -> None:
+        """Say it for as long as anything is at work; ``at_once``: what has begun waits for something already."""
+        if at_once:
+            self._is_due.set()
         if self._saying is None:
             self._saying = asyncio.get_running_loop().create_task(self._say())
 
@@ -60,7 +63,10 @@ class Whereabouts:
     async def _say(self) -> None:
         try:
             while True:
-                await asyncio.sleep(SAY_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SAY_SECONDS):
+                        await self._is_due.wait()
+                self._is_due.clear()
                 if not self._works:
                     return
                 # Where nobody can tell anything, as behind a proxy that lets no line through, there is nothing to say.

@@ -327,8 +327,8 @@ class Executions:
             if hold.early is not None:
                 hold.early += states
                 return
-            if not hold.endpoint.resolve(run_id, epoch, states) and hold.tell is not None:
-                hold.tell(run_id, epoch, states)
+            if not hold.endpoint.resolve(run_id, epoch, states):
+                hold.tell_or_keep(states)
 
 
 def _refused(result: AutoYielded, sentence: str) -> Failed:

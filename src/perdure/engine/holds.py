@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from perdure.protocol.endpoint import Endpoint
     from perdure.protocol.execution import TaskState
 
     Tell = Callable[[str, int, list[TaskState]], None]
+
+
+_MOST_UNTOLD = 20
+"""About so many results of waits are kept; of others an execution learns when it ends."""
 
 
 class Hold:
@@ -31,6 +35,7 @@ class Hold:
         has_open_tasks: Whether the run may have tasks without outcome.
         refused: Why a task that its endpoint asked for was refused, for good; ``None``: none was.
         task: The asyncio task that waits for the result.
+        untold: The waits that were over before there was a way to tell it, as far as these are kept.
         tell: Tells the process that executes of waits that are over, by what it has sent last; ``None``: it cannot be
             told so.
     """
@@ -49,6 +54,7 @@ class Hold:
         "since",
         "task",
         "tell",
+        "untold",
     )
 
     def __init__(
@@ -67,7 +73,22 @@ class Hold:
         self.limit_no: int | None = None
         self.refused: str | None = None
         self.task: asyncio.Task[None] | None = None
+        self.untold: Sequence[TaskState] = ()
         self.tell: Tell | None = None
+
+    def tell_or_keep(self, states: list[TaskState]) -> None:
+        """Tell the process that executes of waits that are over, or keep that until there is a way to tell it."""
+        if self.tell is not None:
+            self.tell(self.run_id, self.epoch, states)
+        elif len(self.untold) < _MOST_UNTOLD:
+            self.untold = [*self.untold, *states]
+
+    def tell_by(self, tell: Tell) -> None:
+        """Tell the process that executes by this way from now on, beginning with what it has not been told yet."""
+        self.tell = tell
+        if self.untold:
+            untold, self.untold = self.untold, ()
+            tell(self.run_id, self.epoch, [*untold])
 
 
 class Holds:

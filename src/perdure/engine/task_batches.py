@@ -108,7 +108,7 @@ class TaskBatches:
         if hold is not None and hold.environment_no != self._environment_no:
             raise NotFoundError(f"There is no run {item.run!r:.80} in this environment.")
         if hold is not None and hold.epoch == item.epoch and tell is not None:
-            hold.tell = tell
+            hold.tell_by(tell)
         if item.record is None:
             if item.call is not None:
                 raise InvalidArgumentError("Work on state has a record of its task.")
