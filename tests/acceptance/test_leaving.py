@@ -63,3 +63,11 @@ def test_code_that_catches_everything_in_a_loop_does_not_keep_its_process_from_e
         (error,) = program.rest()
         assert "SuspensionSwallowedError" in error
         assert program.end() == 0
+
+
+def test_code_that_swallows_its_cancellation_does_not_keep_its_process_from_ending() -> None:
+    began = time.monotonic()
+    with started("stubborn", longest=60) as program:
+        assert program.rest() == ["left"]
+        assert program.end() == 0
+    assert time.monotonic() - began < GRACE + 4 * MORE

@@ -28,7 +28,7 @@ from perdure.sdk.log_lines import LogLines
 from perdure.sdk.parking import Parking
 from perdure.sdk.replay import Memo
 from perdure.sdk.scope import OpenTask, Scope, current_scope
-from perdure.sdk.unwinding import Unwinding
+from perdure.sdk.unwinding import UNWIND_SECONDS, Unwinding
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -204,10 +204,10 @@ class Execution:
                 branch.task.cancel()
         self.parking.interrupt()
 
-    async def unwind(self) -> None:
-        """Wait until an interrupted execution's code has ended."""
+    async def unwind(self, *, patience: float = UNWIND_SECONDS) -> None:
+        """Wait until an interrupted execution's code has ended, or for so many seconds."""
         if not self.unwinding.is_over:
-            await self.unwinding.wait(self.loop, self._neutral)
+            await self.unwinding.wait(self.loop, self._neutral, patience=patience)
         self.calls.close()
 
     def release(self) -> None:

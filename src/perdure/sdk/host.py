@@ -35,6 +35,7 @@ from perdure.sdk.notifications import notification_of
 from perdure.sdk.program import Program
 from perdure.sdk.reports import LoopReports
 from perdure.sdk.threads import ThreadPool
+from perdure.sdk.unwinding import UNWIND_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -52,6 +53,8 @@ HELD_LIMIT = 1000
 HELD_SECONDS = 60.0
 ITEM_THREADS = 8
 """How many threads items of parallel blocks may have for each that jobs may have: they wait there, too."""
+LEAVING_SECONDS = 1.0
+"""How long code has to unwind when its node stops; its execution has had its time to end."""
 TICK_SECONDS = 0.1
 """How often log lines are stored that no task took along, and tasks that take long are shown as running."""
 
@@ -116,6 +119,7 @@ class Host:
         self._reports: LoopReports | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._unwinding: set[Execution] = set()
         self._is_stopping = False
 
     def connect(
@@ -234,6 +238,7 @@ class Host:
             result = execution.outcome.result()
         except asyncio.CancelledError:
             execution.give_up(Abandoned("the node stops", immediate=True))
+            self._spawn(self._unwind(execution, patience=LEAVING_SECONDS))
             raise
         finally:
             # The code of a run that was cancelled, and let go on since, may end only now.
@@ -272,6 +277,7 @@ class Host:
             self._forget(run_id)
         if self._background:
             await asyncio.wait(self._background, timeout=10)
+        await self._leave_stubborn_code()
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
@@ -303,7 +309,11 @@ class Host:
             self._held[execution.run_id] = (execution, self._loop.time() + HELD_SECONDS)
             return _with_warnings(result, execution, ())
         execution.interrupt()
-        await execution.unwind()
+        self._unwinding.add(execution)
+        try:
+            await execution.unwind()
+        finally:
+            self._unwinding.discard(execution)
         if execution.unwinding.is_stuck:
             return execution.unwinding.failure()
         result = _with_warnings(result, execution, execution.unwinding.warnings())
@@ -325,9 +335,19 @@ class Host:
             entry[0].interrupt()
             self._spawn(self._unwind(entry[0]))
 
-    async def _unwind(self, execution: Execution) -> None:
+    async def _leave_stubborn_code(self) -> None:
+        """Let whoever ends the loop not wait for code of cancelled runs that swallows its cancellation."""
+        branches = [branch for one in self._unwinding for branch in one.branches.all.values()]
+        tasks = [branch.task for branch in branches if branch.lane is None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LEAVING_SECONDS)
+            for execution in self._unwinding:
+                execution.unwinding.stop_waiting()
+            await asyncio.sleep(0)
+
+    async def _unwind(self, execution: Execution, *, patience: float = UNWIND_SECONDS) -> None:
         execution.interrupt()
-        await execution.unwind()
+        await execution.unwind(patience=patience)
         execution.release()
 
     def _spawn(self, work: Any) -> None:

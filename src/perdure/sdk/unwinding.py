@@ -84,12 +84,15 @@ class Unwinding:
         """Whether there is nothing to wait for: every branch has ended, or the code is stuck."""
         return not self._branches.all or self.is_stuck
 
-    async def wait(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
-        """Wait until every branch has ended, the code is stuck, or the time is up.
+    async def wait(
+        self, loop: asyncio.AbstractEventLoop, context: Context, *, patience: float = UNWIND_SECONDS
+    ) -> None:
+        """Wait until every branch has ended, the code is stuck, or the time is up; then nobody waits for the rest.
 
         Args:
             loop: The event loop.
             context: What is called back gets this one.
+            patience: How many seconds there are.
         """
         # Most code ends at once; a timer would cost more than this turn of the loop.
         await asyncio.sleep(0)
@@ -98,19 +101,18 @@ class Unwinding:
                 self._branches.leave(task)
         if not self._branches.all:
             return
-        if not self.is_stuck:
-            self._end = loop.create_future()
-            limit = loop.call_later(UNWIND_SECONDS, self.stop_waiting, context=context)
-            try:
-                await self._end
-            finally:
-                limit.cancel()
-        for task in list(self._branches.all):
-            task.cancel()
-            if self.is_stuck:
-                # It swallows that, too; whoever ends the loop must not wait for it.
-                asyncio.tasks._unregister_task(task)  # noqa: SLF001
-                _make_immortal(task)
+        try:
+            if not self.is_stuck:
+                self._end = loop.create_future()
+                limit = loop.call_later(patience, self.stop_waiting, context=context)
+                try:
+                    await self._end
+                finally:
+                    limit.cancel()
+        finally:
+            for task in list(self._branches.all):
+                task.cancel()
+                _leave_behind(task)
 
     def warnings(self) -> tuple[str, ...]:
         """Name the places that caught an interrupt and did not let it pass."""
@@ -136,15 +138,17 @@ class Unwinding:
         return Failed(describe(error))
 
 
-def _make_immortal(task: AnyTask) -> None:
-    """Have a task outlive even the end of the interpreter.
+def _leave_behind(task: AnyTask) -> None:
+    """Have nobody wait for a task that swallows its cancellation, and keep it until it ends by itself.
 
-    Its code catches everything: were it collected, it would catch the ``GeneratorExit`` of that and go on, at the end
-    of the process for ever. No variable keeps it then, since they all are cleared before.
+    Whoever ends the loop would wait for it. Were it collected, its code might catch the ``GeneratorExit`` of that, too,
+    and go on, at the end of the process for ever; no variable keeps it then, since they all are cleared before.
     """
     import ctypes
 
+    asyncio.tasks._unregister_task(task)  # noqa: SLF001
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+    task.add_done_callback(lambda done: ctypes.pythonapi.Py_DecRef(ctypes.py_object(done)))
 
 
 def _carries(error: BaseException | None, interrupt: Interrupt) -> bool:
