@@ -330,10 +330,10 @@ def test_it_works_beside_anyio(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4)
 
 
-def test_it_works_beside_both_and_all_others(pytester: pytest.Pytester) -> None:
+def test_it_works_beside_both(pytester: pytest.Pytester) -> None:
     result = run(
-        pytester, "-o", "asyncio_default_fixture_loop_scope=function", "-W", "error", but=(),
-        test_asyncio=PYTEST_ASYNCIO, test_anyio=ANYIO,
+        pytester, "-o", "asyncio_default_fixture_loop_scope=function", "-W", "error",
+        but=("-p", "no:schemathesis"), test_asyncio=PYTEST_ASYNCIO, test_anyio=ANYIO,
     )  # fmt: skip
     result.assert_outcomes(passed=8)
 
