@@ -23,7 +23,7 @@ from perdure.server.embedded import start_embedded
 
 HOUR = timedelta(hours=1)
 WAIT = 0.3
-LONGEST = 10.0
+LONGEST = 60.0
 """A step of the clock is noticed within a second."""
 
 

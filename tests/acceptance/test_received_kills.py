@@ -57,7 +57,7 @@ def _send(url: str, delivery: str) -> int | None:
     signature = b64encode(hmac.new(b"secret", f"{delivery}.{at}.".encode() + body, sha256).digest()).decode()
     headers = {"Webhook-Id": delivery, "Webhook-Timestamp": at, "Webhook-Signature": f"v1,{signature}"}
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     try:
         connection.request("POST", parts.path, body, headers)
         return connection.getresponse().status

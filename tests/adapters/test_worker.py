@@ -18,7 +18,7 @@ from perdure.errors import DuplicateJobError, PerdureError
 from perdure.protocol.worker_messages import WorkerAnswer
 from tests.transport.server import Received, response, serving
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NATIVE = {"Perdure-Version": "1"}
 PING: dict[str, Any] = {"id": 1, "headers": {"x-trigger-api-key": "tr_dev_key", "x-trigger-action": "VALIDATE"}}
 

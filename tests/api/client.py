@@ -83,7 +83,7 @@ class ApiClient:
             )
 
     def _connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(urlsplit(self.node.url).netloc, timeout=10)
+        return http.client.HTTPConnection(urlsplit(self.node.url).netloc, timeout=60)
 
     def _credentials(self) -> dict[str, str]:
         return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}

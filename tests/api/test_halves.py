@@ -27,7 +27,7 @@ REFUSES = b'{"message": "cut \\ud800", "cut": "\\ud800"}'
 async def test_a_fetch_that_is_refused_with_half_a_pair_fails_with_the_body_of_the_answer() -> None:
     async with vendor(response(REFUSES, status="422 Unprocessable")) as refusing, executing() as endpoint:
         made = await endpoint.create(operation="fetch", params={"url": f"{refusing.origin}/"})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while made.body["task"]["status"] != "ERRORED":
                 made = await endpoint.create(operation="fetch", params={"url": f"{refusing.origin}/"})
         shown = await endpoint.api.get(f"/api/v2/runs/{endpoint.run_id}?taskdetails=true")
@@ -85,7 +85,7 @@ async def test_the_requests_of_a_source_are_handed_over_though_its_params_have_h
         active = await api.put(f"/api/v2/shop/sources/{SOURCE['key']}", body)
         for _ in range(2):
             assert await asyncio.to_thread(_post, api, f"/api/v1/sources/http/{active.body['id']}") == 200
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await handed.wait()
             handed.clear()
         heads = [one.headers for one in app.server.requests if "x-ts-data" in one.headers]
@@ -95,7 +95,7 @@ async def test_the_requests_of_a_source_are_handed_over_though_its_params_have_h
 
 
 def _post(api: ApiClient, path: str) -> int:
-    connection = http.client.HTTPConnection(urlsplit(api.node.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(api.node.url).netloc, timeout=60)
     try:
         connection.request("POST", path, b"{}")
         return connection.getresponse().status

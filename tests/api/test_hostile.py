@@ -31,7 +31,7 @@ class Wire:
 
     async def answer(self) -> tuple[int, Any]:
         """The answer, after which the connection must be closed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             text = await self._reader.read()
         head, _, body = text.partition(b"\r\n\r\n")
         is_json = b"application/json" in head and b"HTTP/1.1" not in body

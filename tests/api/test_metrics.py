@@ -22,7 +22,7 @@ def scrape(api: ApiClient, key: str | None) -> tuple[int, str, dict[str, float]]
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     request = urllib.request.Request(f"{api.node.url}/metrics", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read().decode()
             assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
             status = answer.status

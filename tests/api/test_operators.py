@@ -295,7 +295,7 @@ async def test_a_stream_ends_when_its_key_is_revoked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(streams, "CHECK_SECONDS", 0.01)
     async with serving(nobody(), serves_all=True) as owner:
         made = (await owner.post("/api/keys")).body
-        async with owner.with_key(made["key"]).stream(path) as stream, asyncio.timeout(10):
+        async with owner.with_key(made["key"]).stream(path) as stream, asyncio.timeout(30):
             await stream.comments(1)
             assert (await owner.delete(f"/api/keys/{made['id']}")).status == 200
             while (event := await stream.next()) is not None and event[0] != "error":
@@ -306,7 +306,7 @@ async def test_a_stream_ends_when_its_key_is_revoked(monkeypatch: pytest.MonkeyP
 
 
 async def test_what_happens_after_a_key_was_revoked_is_not_told_to_its_stream() -> None:
-    async with serving(nobody().job("greets", greets), serves_all=True) as owner, asyncio.timeout(10):
+    async with serving(nobody().job("greets", greets), serves_all=True) as owner, asyncio.timeout(30):
         made = (await owner.post("/api/keys")).body
         async with owner.with_key(made["key"]).stream("/api/runs/changes") as stream:
             await stream.comments(1)
@@ -328,7 +328,7 @@ async def test_whoever_waits_for_the_end_of_a_run_is_not_told_of_it_once_the_key
 ) -> None:
     monkeypatch.setattr(streams, "CHECK_SECONDS", seconds)
     app = ScriptedApp(SystemClock()).job("waits", waits_for_enough)
-    async with serving(app, serves_all=True) as owner, asyncio.timeout(10):
+    async with serving(app, serves_all=True) as owner, asyncio.timeout(30):
         made = (await owner.post("/api/keys")).body
         run_id = (await owner.post("/api/jobs/waits/invoke", {"payload": {}})).body["id"]
         waiting = asyncio.ensure_future(owner.with_key(made["key"]).get(f"/api/runs/{run_id}/end?timeout=60"))

@@ -60,7 +60,7 @@ class Sender:
 
     async def post(self, body: bytes, *, kind: str = BATCH_TYPE, key: str | None = None) -> tuple[int, bytes]:
         def post() -> tuple[int, bytes]:
-            with closing(http.client.HTTPConnection(urlsplit(self.api.node.url).netloc, timeout=10)) as connection:
+            with closing(http.client.HTTPConnection(urlsplit(self.api.node.url).netloc, timeout=60)) as connection:
                 credentials = {"Authorization": f"Bearer {key or self.api.key}", "Content-Type": kind}
                 connection.request("POST", "/api/task-batches", body, credentials)
                 response = connection.getresponse()

@@ -113,7 +113,7 @@ async def test_the_first_version_knows_one_status_of_runs_that_have_begun() -> N
     async with v2() as api:
         run_id = await invoke(api, "naps")
         event_id = (await api.get(f"/api/runs/{run_id}")).body["event_id"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await api.get(f"/api/v2/runs/{run_id}")).body["status"] != "WAITING_TO_CONTINUE":
                 pass
         assert (await api.get(f"/api/v1/runs/{run_id}")).body["status"] == "STARTED"

@@ -113,7 +113,7 @@ async def test_a_task_without_a_function_is_refused(app: App) -> None:
 
 
 async def test_plain_functions_run_in_threads_beside_each_other(app: App) -> None:
-    together = threading.Barrier(5, timeout=5)
+    together = threading.Barrier(5, timeout=PATIENCE)
 
     def body() -> str:
         together.wait()
@@ -156,7 +156,7 @@ async def test_context_variables_reach_bodies_and_do_not_leak_between_runs(app: 
 
     async with app.start():
         handles = [await app.client.invoke(contextual, {"id": name}) for name in ("a", "b")]
-        got = [await handle.result(timeout=5) for handle in handles]
+        got = [await handle.result(timeout=PATIENCE) for handle in handles]
     assert got == [["none", name, name, name] for name in ("a", "b")]
 
 
@@ -358,14 +358,14 @@ async def test_a_body_that_takes_too_much_is_refused_and_not_retried(app: App) -
     @app.job
     async def running(payload: Any, io: IO) -> str:
         try:
-            await io.run_task("k", lambda a, b, c: 1, retry={"limit": 3, "min_timeout": 5})
+            await io.run_task("k", lambda a, b, c: 1, retry={"limit": 3, "min_timeout": 60})
         except InvalidArgumentError as error:
             return error.message
         return "no error"
 
     async with app.start():
         handle = await app.client.invoke(running)
-        assert "3" in await handle.result(timeout=2)
+        assert "3" in await handle.result(timeout=PATIENCE)
 
 
 async def test_a_plain_body_may_return_what_is_to_be_awaited(app: App) -> None:

@@ -147,7 +147,7 @@ async def test_a_branch_that_awaits_something_else_is_cut_and_executed_again(app
 
     async with app.start():
         handle = await app.client.invoke(mixing)
-        assert await handle.result(timeout=4) == "execution 2"
+        assert await handle.result(timeout=PATIENCE) == "execution 2"
         assert await app.executions(handle) == 2
     assert cut == [1]
 

@@ -9,7 +9,7 @@ import pytest
 
 from perdure import IO
 from perdure.errors import CacheKeyMismatchError, DuplicateCacheKeyError, InvalidArgumentError
-from tests.scenarios.app import App, Gate, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, App, Gate, all_tasks, task_of
 
 
 class Counter:
@@ -157,7 +157,7 @@ async def test_branches_that_share_a_wait_go_on_together(app: App) -> None:
 
     async with app.start():
         handle = await app.client.invoke(sharing)
-        assert await handle.result(timeout=4) == "done"
+        assert await handle.result(timeout=PATIENCE) == "done"
         assert await app.executions(handle) == 2
 
 

@@ -15,7 +15,7 @@ import pytest
 from perdure import IO, Retry, register_error
 from perdure.errors import InvalidArgumentError, RunError, TaskFailedError
 from tests.scenarios import errors
-from tests.scenarios.app import App, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
 
 
 def shown(error: BaseException) -> tuple[Any, ...]:
@@ -361,7 +361,7 @@ async def test_a_plain_body_that_raises_stop_iteration_fails_its_task(app: App) 
 
     async with app.start():
         handle = await app.client.invoke(iterating)
-        assert await handle.result(timeout=3) in ("StopIteration", "RuntimeError", "TaskFailedError")
+        assert await handle.result(timeout=PATIENCE) in ("StopIteration", "RuntimeError", "TaskFailedError")
 
 
 async def test_a_body_that_exits_fails_its_task(app: App) -> None:

@@ -164,7 +164,7 @@ async def test_a_job_that_ends_by_a_timer_while_it_is_parked_has_not_ended(app: 
 
     async with app.start():
         handle = await app.client.invoke(bounded)
-        assert await handle.result(timeout=3) == "waited"
+        assert await handle.result(timeout=PATIENCE) == "waited"
 
 
 async def test_asyncio_wait_with_a_timeout_around_a_longer_wait_has_no_effect(app: App) -> None:

@@ -32,7 +32,7 @@ async def test_a_run_is_executed_waits_and_ends(kind: str, tmp_path: Path) -> No
     app.platform = node.platform
     before = app.clock.now()
     run_id = await node.platform.invoke_job(InvokeRequest("naps"))
-    run = await node.platform.wait_for_run(run_id, timeout=10)
+    run = await node.platform.wait_for_run(run_id, timeout=60)
     await node.stop()
 
     assert (run.status, run.output, run.executions) == (RunStatus.SUCCESS, '"rested"', 2)
@@ -57,7 +57,7 @@ async def test_what_is_not_over_when_a_node_stops_goes_on_with_the_next(tmp_path
 
     node = await start_embedded(app, database_url=url)
     app.platform = node.platform
-    run = await node.platform.wait_for_run(run_id, timeout=10)
+    run = await node.platform.wait_for_run(run_id, timeout=60)
     await node.stop()
 
     assert (run.status, run.executions) == (RunStatus.SUCCESS, 2)
@@ -85,7 +85,7 @@ async def test_another_app_may_join(tmp_path: Path) -> None:
     first.platform = second.platform = node.platform
     for job_id in ("naps", "rests"):
         run_id = await node.platform.invoke_job(InvokeRequest(job_id))
-        assert (await node.platform.wait_for_run(run_id, timeout=10)).status is RunStatus.SUCCESS
+        assert (await node.platform.wait_for_run(run_id, timeout=60)).status is RunStatus.SUCCESS
     await node.stop()
 
 

@@ -38,7 +38,7 @@ from perdure.transport.node_link import NodeLink
 from perdure.transport.node_target import NamedNode
 from tests.engine.app import Execution, ScriptedApp
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 async def naps(execution: Execution) -> ExecutionResult:

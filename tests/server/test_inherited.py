@@ -29,7 +29,7 @@ async def answers(url: str, *, host: str | None = None) -> int:
     def ask() -> int:
         try:
             asked = urllib.request.Request(f"{url}/nothing", headers={} if host is None else {"Host": host})
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -80,5 +80,5 @@ async def test_runs_of_jobs_whose_app_is_away_wait_for_it(tmp_path: Path) -> Non
 
     node = await start_embedded(app, database_url=url)
     app.platform = node.platform
-    assert (await node.platform.wait_for_run(run_id, timeout=10)).status is RunStatus.SUCCESS
+    assert (await node.platform.wait_for_run(run_id, timeout=60)).status is RunStatus.SUCCESS
     await node.stop()

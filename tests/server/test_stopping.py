@@ -23,7 +23,7 @@ from perdure.server.embedded import start_embedded
 from perdure.server.http import make_server
 from tests.api.client import KEY
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Held:

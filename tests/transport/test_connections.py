@@ -93,7 +93,7 @@ async def test_whatever_became_of_a_request_its_connection_is_given_back() -> No
         for path in peers:
             with contextlib.suppress(FetchFailedError, FetchTimeoutError):
                 await outbound.request(OutboundRequest("GET", server.origin + path, timeout=0.1))
-            answered = await outbound.request(OutboundRequest("GET", f"{server.origin}/next", timeout=10))
+            answered = await outbound.request(OutboundRequest("GET", f"{server.origin}/next", timeout=60))
             assert answered.body == b"next"
 
 

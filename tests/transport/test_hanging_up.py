@@ -45,7 +45,7 @@ async def test_an_app_of_perdures_is_hung_up_on_when_its_run_is_taken_away(*, is
         pass
 
     listener = await asyncio.start_server(converse, "127.0.0.1", 0)
-    async with asyncio.timeout(10), listener, sending() as outbound:
+    async with asyncio.timeout(60), listener, sending() as outbound:
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/api/trigger"
         link = AppLink("shop", url, api_keys=lambda: ["k"], requester=outbound, is_signed=is_native)
         endpoint = HttpEndpoint(link, now=lambda: NOW, monotonic=lambda: 0.0, listens=listens)

@@ -56,7 +56,7 @@ def test_an_answer_is_read_or_refused(answer: bytes) -> None:
 async def _fetch_from(answer: bytes) -> None:
     async with serving(says_and_leaves(answer)) as server:
         try:
-            answered = await fetch(server.origin, timeout=5)
+            answered = await fetch(server.origin, timeout=60)
         except (FetchFailedError, BlockedAddressError):
             return
     assert isinstance(answered, OutboundResponse)

@@ -23,7 +23,7 @@ PROGRAMS: dict[str, ModuleType] = {"steps": steps, "answers": answers}
 COMMITS = "commits"
 """The file that a process leaves that did not die, with the number of its commits before its jobs, and of all."""
 
-_LONGEST_LIFE = 15.0
+_LONGEST_LIFE = 60.0
 
 
 class MortalConnection:
