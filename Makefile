@@ -12,6 +12,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # Tests that start programs, and mostly wait for them.
 PROGRAMS := tests/acceptance tests/adapters tests/npm tests/transport
 COMMANDS := tests/benchmarks tests/cli tests/contracts tests/server
+# So that no group is left alone at the end.
+NODES := tests/api tests/testing
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-npm generate test check pyright mypy lint-imports bench prove scenarios-remote lock clean
@@ -31,7 +33,7 @@ generate: $(READY) ## Write anew what is written from other sources: the library
 	@$(BIN)/python -m tools.sync_io
 
 test: $(READY) ## Run the tests, several processes at once
-	@tests/run $(BIN)/python "$(PROGRAMS)" "$(COMMANDS)" tests/scenarios
+	@tests/run $(BIN)/python "$(PROGRAMS)" "$(COMMANDS)" tests/scenarios "$(NODES)"
 
 check: $(READY) ## Run what CI runs: format, lint, types, rooms, tests
 	$(BIN)/ruff format --check .
