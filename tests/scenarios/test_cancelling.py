@@ -58,12 +58,12 @@ async def test_a_run_that_waits_is_cancelled_and_never_goes_on(app: App) -> None
             log.append("finally")
 
     async with app.start():
-        handle = await app.client.invoke(waiting, 0.25)
+        handle = await app.client.invoke(waiting, 1)
         await app.reach(handle, "WAITING_TO_CONTINUE")
         await handle.cancel()
         assert await handle.status() == "CANCELED"
         # The wait's time passes; a run that is started afterwards ends after it.
-        marker = await app.client.invoke(waiting, 0.3)
+        marker = await app.client.invoke(waiting, 1.1)
         await marker.result(timeout=PATIENCE)
         run = await app.look_up(handle.id)
     assert run.status == "CANCELED"
