@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,9 @@ async def test_a_key_that_names_another_environment_opens_nothing(
     node = await start_embedded(None, database_url=f"sqlite:///{tmp_path}/perdure.db")
     assert node.api_key == "tr_prod_hush123"
     await node.stop()
+
+
+@pytest.mark.parametrize("url", [5, b"https://example.com", "example.com", "https://example.com/?a"])
+async def test_a_public_url_that_is_none_is_refused_when_the_node_starts(url: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="is no URL to build others on"):
+        await start_embedded(ScriptedApp(SystemClock()), database_url="sqlite://", public_url=url)

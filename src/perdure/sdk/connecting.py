@@ -109,7 +109,7 @@ def _first(given: str | None, variables: tuple[str, ...], check: Check) -> str |
     return next((check(os.environ[name], name) for name in variables if os.environ.get(name)), None)
 
 
-def check_node_url(url: str, name: str) -> str:
+def check_node_url(url: object, name: str) -> str:
     """Check the URL of a node; gives it without a slash at its end.
 
     Args:
@@ -122,23 +122,26 @@ def check_node_url(url: str, name: str) -> str:
     from urllib.parse import urlsplit
 
     try:
-        parts = urlsplit(url)
+        # What is no text is split all the same, as bytes or as an error of another kind.
+        parts = urlsplit(url if isinstance(url, str) else "")
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
         fits = fits and parts.username is None and (parts.port or 1) > 0
     except ValueError:
         fits = False
-    if not fits:
+    if not fits or not isinstance(url, str):
         raise InvalidArgumentError(f"{name} is the URL of a node, such as http://127.0.0.1:3030, not {url!r:.200}.")
     return url.rstrip("/")
 
 
-def check_api_key(key: str, name: str) -> str:
+def check_api_key(key: object, name: str) -> str:
     """Check that an API key can be sent; the arguments are those of `check_node_url`.
 
     Raises:
         InvalidArgumentError: It cannot.
     """
     # It is sent in a header.
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidArgumentError(f"{name} is no API key: it is empty, or holds characters that no key has.")
+    if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidArgumentError(
+            f"{name} is no API key: it is no text, is empty, or holds characters that no key has."
+        )
     return key

@@ -109,18 +109,18 @@ async def open_address(
     return Address(storage, public_url, listener, last_port, is_known_to_be_local=is_known_to_be_local)
 
 
-def check_public_url(url: str) -> str:
+def check_public_url(url: object) -> str:
     """Check a public URL; gives it without a slash at its end.
 
     Raises:
         InvalidArgumentError: It is none of http or https with a host, or has a query or fragment.
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if isinstance(url, str) else "")
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
     except ValueError:
         is_url = False
-    if not is_url:
+    if not is_url or not isinstance(url, str):
         raise InvalidArgumentError(
             f"public_url={url!r} is no URL to build others on; it looks like https://example.com/perdure."
         )

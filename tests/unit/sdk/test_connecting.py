@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,13 @@ def test_without_any_node_the_three_ways_are_named(database_url: str | None) -> 
         client.sync.send_event(name="e")
     for way in ("client.start()", "client.start_background()", "api_url=", "PERDURE_API_URL", "same database"):
         assert way in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["api_url", "api_key"])
+@pytest.mark.parametrize("value", [5, b"http://127.0.0.1:3030", ["x"]])
+def test_what_is_no_text_is_no_url_and_no_key(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^{name}= is"):
+        Client(id="shop", **{name: value})
 
 
 def test_a_url_without_a_key_is_told_so() -> None:
