@@ -143,7 +143,11 @@ async def test_what_is_refused_spoils_nothing_else() -> None:
 
 async def test_an_execution_that_only_says_that_it_is_at_work_stores_nothing() -> None:
     async with executing() as sender:
-        assert await sender.send(BatchItem(sender.run, sender.epoch), BatchItem("run_nobody", 1)) == [None, None]
+        others = [BatchItem("run_nobody", 1), BatchItem(sender.run, sender.epoch + 1)]
+        said = await sender.codes(BatchItem(sender.run, sender.epoch), *others)
+        assert said == [None, "stale_execution", "stale_execution"]
+        assert (await sender.api.post(f"/api/v1/runs/{sender.run}/cancel")).status == 200
+        assert await sender.codes(BatchItem(sender.run, sender.epoch)) == ["stale_execution"]
         assert await sender.tasks() == []
 
 

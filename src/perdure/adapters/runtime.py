@@ -106,7 +106,7 @@ class Runtime:
         # A wait costs a suspension, however short it is: what is over may not be told.
         self.host.is_patient = False
         self.host.connect(self.platform, self._clock, os.urandom)
-        self._whereabouts = Whereabouts(self.platform, self._works)
+        self._whereabouts = Whereabouts(self.platform, self._works, end=self._drop)
         self._end = _until_shut_down(self)
 
     async def begin(self) -> None:
@@ -168,7 +168,8 @@ class Runtime:
             execution.doubt = lambda: work.watch(self._look, self._drop)
         result.add_done_callback(lambda _: self._is_over(execution))
         if execution.has_all:
-            self._whereabouts.begin(at_once=any(task.status is TaskStatus.WAITING for task in request.tasks))
+            is_waiting = any(task.status is TaskStatus.WAITING for task in request.tasks)
+            self._whereabouts.begin(work if is_waiting else None)
         return work
 
     def _is_over(self, execution: WireExecution) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from perdure.api.answers import JsonAnswer, complete, new_request_id, perdure_version, refuse
+from perdure.api.callers import check_caller
 from perdure.api.calls import Call
 from perdure.api.keys import INVALID_KEY
 from perdure.api.refusals import Refusal, refusal_of
@@ -139,6 +140,7 @@ class Dispatcher:
         call = Call(access, request, keys=keys, streams=self._streams, stopping=self._stopping)
         if not route.has_v2_form:
             call.check_query([parameter.name for parameter in route.query])
+        await check_caller(request, call.remote.batches)
         return await route.handler(call)
 
 

@@ -7,10 +7,17 @@ import logging
 from typing import TYPE_CHECKING
 
 from perdure.engine.task_checks import check_call, check_record, check_task_id
-from perdure.errors import InvalidArgumentError, NotFoundError, PerdureError, StorageError, ValueTooLargeError
-from perdure.protocol.statuses import TaskStatus
+from perdure.errors import (
+    InvalidArgumentError,
+    NotFoundError,
+    PerdureError,
+    StaleExecutionError,
+    StorageError,
+    ValueTooLargeError,
+)
+from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_batches import BatchOutcome
-from perdure.storage import tasks
+from perdure.storage import runs, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +97,19 @@ class TaskBatches:
         await self._do_all(items, again, outcomes)
         return outcomes
 
+    async def check_held(self, run_id: str, epoch: int) -> None:
+        """See to it that a run is that execution's; another node may hold it.
+
+        Raises:
+            StaleExecutionError: It is not: the run has ended, waits, or another execution has it.
+        """
+        hold = self._holds.find(run_id)
+        if hold is not None and (hold.environment_no, hold.epoch) == (self._environment_no, epoch):
+            return
+        found = await self._storage.read(runs.find_writer, self._environment_no, run_id=run_id)
+        if found is None or found[1:] != (RunStatus.EXECUTING, epoch):
+            raise StaleExecutionError
+
     async def _do_all(
         self, items: Sequence[BatchItem], places: Sequence[int], outcomes: list[BatchOutcome | None]
     ) -> None:
@@ -139,6 +159,7 @@ class TaskBatches:
             return await self._find_url(item.url_of)
         record = item.record
         if record is None:
+            await self.check_held(item.run, item.epoch)
             return None
         if item.call is not None:
             outcome = await self._state.perform(self._environment_no, item.run, item.epoch, record, item.call)

@@ -199,6 +199,10 @@ class TaskRegister(Protocol):
         """Whether an execution whose tasks are not made there is to end before its next one; from any thread."""
         ...
 
+    def platform_of(self, run_id: str, epoch: int) -> Platform:
+        """Give the platform as the code of an execution asks it: nothing is done once the run is not its own."""
+        ...
+
     async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
         """Give the stored task of a key; if the run has none yet, it is made as the record says, with another id.
 

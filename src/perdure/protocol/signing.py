@@ -29,7 +29,14 @@ CALL_SCHEME: Final = "Perdure-Signed"
 """The scheme of the ``Authorization`` of a signed call; after it stands the key's SHA-256, in hexadecimal digits."""
 
 BOUND_HEADERS: Final = frozenset(
-    ("idempotency-key", "perdure-environment", "perdure-epoch", "trigger-version", "x-cached-tasks-cursor")
+    (
+        "idempotency-key",
+        "perdure-environment",
+        "perdure-epoch",
+        "perdure-run",
+        "trigger-version",
+        "x-cached-tasks-cursor",
+    )
 )
 """Headers of a call that its signature binds."""
 

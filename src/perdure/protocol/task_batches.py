@@ -29,7 +29,7 @@ BATCH_TYPE: Final = "application/msgpack"
 
 
 class BatchItem(Struct, gc=False, omit_defaults=True):
-    """What an execution asks for; with neither record nor ``url_of`` only to be told of waits that are over.
+    """What an execution asks for; with neither record nor ``url_of``, to say that it is at work.
 
     Attributes:
         run: The run's id.

@@ -200,7 +200,7 @@ def registering_job(trigger: DynamicTrigger[Any]) -> RegisteringJob:
         call = UpdateSource(trigger.endpoint_id, change.key, options, update.secret, data)
 
         async def tell() -> None:
-            await current_scope.get().execution.host.platform.update_source(call)
+            await current_scope.get().execution.held_platform.update_source(call)
 
         await io.run_task("update-source", tell, name="Update Source", params={"key": change.key})
 

@@ -158,6 +158,12 @@ class Execution:
         self.register = register if makes else None
         self.pace = None if makes else register
 
+    @property
+    def held_platform(self) -> Platform:
+        """The platform as its code asks it beside its tasks: nothing is done once the run is not the execution's."""
+        register = self.host.register
+        return self.host.platform if register is None else register.platform_of(self.run_id, self.epoch)
+
     def hold(self) -> None:
         """Note that the suspended code stays in memory: no time-out of a task runs meanwhile."""
         for branch in self.branches.all.values():

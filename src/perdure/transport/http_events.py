@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from perdure.protocol.platform import EventOptions, EventRequest
-    from perdure.transport.node_link import NodeLink
+    from perdure.transport.http_part import Link
 
 _ALL = EventFilter()
 
@@ -26,7 +26,7 @@ _ALL = EventFilter()
 class HttpEvents(HttpPart):
     """Sends events, looks them up, lists and cancels them."""
 
-    def __init__(self, link: NodeLink) -> None:
+    def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._ids = IdGenerator(os.urandom, lambda: time.time_ns() // 1_000_000)
 

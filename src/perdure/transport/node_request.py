@@ -26,12 +26,14 @@ class NodeRequest(Struct, frozen=True):
         target: Path and query, percent-encoded.
         body: JSON text, or ``None``.
         repeats: Whether it may be sent again if nobody knows what became of it.
+        headers: Those that say in whose name it is asked.
     """
 
     method: str
     target: str
     body: bytes | None = None
     repeats: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class NodeReply(Struct, frozen=True):
@@ -65,7 +67,7 @@ def headers_of(target: Target, request: NodeRequest, signer: Signer | None = Non
         request: What.
         signer: Says who asks; ``None``: the key does.
     """
-    headers: dict[str, str] = {}
+    headers = dict(request.headers)
     if target.environment is not None:
         headers["Perdure-Environment"] = target.environment
     if request.body is not None:

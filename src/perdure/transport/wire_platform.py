@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.transport.held_link import HeldLink
 from perdure.transport.http_desk import HttpDesk
 from perdure.transport.node_link import NodeLink
 from perdure.transport.node_target import NamedNode
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         EventOptions,
         EventRequest,
         HttpEndpointAnswer,
+        Platform,
         RunAnswer,
         RunPageAnswer,
     )
@@ -58,8 +60,19 @@ class WirePlatform(WireTasks):
     ) -> None:
         link = WireLink(url, api_key, is_signing=is_signing, told=told)
         self._wire = WireCalls(link, endpoint_id)
-        self._desk = HttpDesk(NodeLink(NamedNode(url, api_key)))
+        self._node = NodeLink(NamedNode(url, api_key))
+        self._desk = HttpDesk(self._node)
         super().__init__(link, self._wire, lambda: self._any, outlives_servers=outlives_servers)
+
+    def platform_of(self, run_id: str, epoch: int) -> Platform:
+        """Give the platform as the code of an execution asks it: nothing is done once the run is not its own.
+
+        Where each task is made before its body runs, making it says so already.
+        """
+        execution = self._find(epoch)
+        if not execution.has_all:
+            return self
+        return HttpDesk(HeldLink(self._node, execution, self.say_at_work))
 
     @property
     def _any(self) -> HttpDesk | WireCalls:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -45,7 +44,7 @@ from perdure.transport.wire_messages import create_body, dispatcher_seconds, sta
 from perdure.transport.wire_state import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from perdure.protocol.execution import JsonText, TaskRecord, TaskState
     from perdure.protocol.state import StateCall
@@ -103,14 +102,15 @@ class WireTasks:
         """Whether the platform has a way to tell executions of waits that are over."""
         return self._link.may_open_line()
 
-    async def say_at_work(self, executions: Iterable[WireExecution]) -> None:
-        """Say that these are at work here, so that the platform knows by which connection to tell them what is over.
+    async def say_at_work(self, execution: WireExecution) -> None:
+        """Say that it is at work here, so that the platform knows by which connection to tell it what is over.
 
         Raises:
+            StaleExecutionError: The run is not this execution's any more.
             PerdureError: The platform does not answer.
         """
-        items = [BatchItem(one.run_id, one.epoch) for one in executions if one.epoch is not None]
-        await asyncio.gather(*(self._outbox.put(item) for item in items))
+        if execution.epoch is not None:
+            await self._outbox.put(BatchItem(execution.run_id, execution.epoch), execution)
 
     def store_no_more(self) -> None:
         """Give up what is on its way to the platform: the app stops."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import UNSET
 
 from perdure.api.answers import JsonAnswer
+from perdure.api.callers import read_epoch
 from perdure.api.refusals import Refusal, refusal_of, unfit
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
@@ -16,7 +17,6 @@ from perdure.protocol.json_text import JsonText, check, check_part
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
-    EPOCH_HEADER,
     IDEMPOTENCY_KEY_HEADER,
     LAZY_CACHED_TASKS_VERSION,
     NATIVE_HEADER,
@@ -52,7 +52,6 @@ _LASTING = (400, 413, 422)
 """With what a request is refused that would be refused again."""
 
 _BROKEN_OFF = "bad_request"
-_EPOCH_DIGITS = 18
 
 
 async def create_task(call: Call) -> Response:
@@ -80,7 +79,7 @@ async def _create_task(call: Call) -> Response:
     except InvalidArgumentError as error:
         raise Refusal(400, "invalid_idempotency_key", error.message) from error
     try:
-        task = await remote.tasks.create(remote.environment_no, run_id, body, epoch=_epoch(call))
+        task = await remote.tasks.create(remote.environment_no, run_id, body, epoch=read_epoch(call.request))
     except InvalidArgumentError as error:
         raise unfit("parentId", error.message) from error
     except NotFoundError as error:
@@ -110,7 +109,7 @@ async def complete_task(call: Call) -> Response:
         call,
         remote.tasks.complete(
             remote.environment_no, call.part("run_id"), call.part("task_id"), output=output, properties=shown,
-            epoch=_epoch(call),
+            epoch=read_epoch(call.request),
         ),
     )  # fmt: skip
 
@@ -123,7 +122,7 @@ async def fail_task(call: Call) -> Response:
         call,
         remote.tasks.fail(
             remote.environment_no, call.part("run_id"), call.part("task_id"), error=error_info(given),
-            epoch=_epoch(call),
+            epoch=read_epoch(call.request),
         ),
     )  # fmt: skip
 
@@ -151,16 +150,6 @@ async def _page(remote: RemoteDesk, run_id: str, cursor: str) -> CachedTasksPage
 
 def _is_native(call: Call) -> bool:
     return NATIVE_HEADER in call.request.headers
-
-
-def _epoch(call: Call) -> int | None:
-    """Read which execution asks: apps of perdure's say so."""
-    text = call.request.headers.get(EPOCH_HEADER)
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > _EPOCH_DIGITS:
-        raise Refusal(400, "invalid_field", f"{EPOCH_HEADER} is a whole number.")
-    return int(text)
 
 
 _PATH = "/api/v1/runs/{run_id}/tasks"

@@ -27,7 +27,7 @@ HELD_HEADER = "perdure-held"
 """Native. The worker that has a suspended run in memory: in an answer who says so, in a request who is to go on."""
 
 RUN_HEADER = "perdure-run"
-"""Native. The run that a worker is to execute."""
+"""Native. The run that a worker is to execute; in a call, the run that makes it, with `EPOCH_HEADER`."""
 
 NOT_HELD = 410
 """Native. The status of the answer to EXECUTE_JOB that a suspended run is no longer in memory: it has to replay."""
@@ -36,7 +36,7 @@ RESULT_HEADER = "perdure-result"
 """Native. Sent with an answer to EXECUTE_JOB that is none of the protocol's."""
 
 EPOCH_HEADER = "perdure-epoch"
-"""Native. The number of the execution that writes."""
+"""Native. The number of the execution that writes, or calls."""
 
 RUN_SIGNATURE_HEADER = "x-trigger-signature-256"
 RATE_LIMIT_HEADER = "x-ratelimit-limit"

@@ -170,4 +170,4 @@ class _Invoke:
         request = self._request
         if request.idempotency_key is None:
             request = msgspec.structs.replace(request, idempotency_key=task.idempotency_key)
-        return await self._execution.host.platform.invoke_job(request)
+        return await self._execution.held_platform.invoke_job(request)

@@ -146,7 +146,7 @@ class _Send:
             one if one.id is not None else msgspec.structs.replace(one, id=_event_id(task.idempotency_key, at))
             for at, one in enumerate(self._requests)
         ]
-        answers = await self._execution.host.platform.send_events(requests, self._options)
+        answers = await self._execution.held_platform.send_events(requests, self._options)
         records = [record_of(answer) for answer in answers]
         return records[0] if self._is_one else records
 

@@ -64,7 +64,7 @@ class SentEventCalls(Part):
         found = check_event_id(event_id)
 
         async def cancel() -> EventRecord:
-            return record_of(await self._execution.host.platform.cancel_event(found))
+            return record_of(await self._execution.held_platform.cancel_event(found))
 
         return self._ask("cancel_event", "Cancel Event", key, found, cancel, EventRecord)
 

@@ -75,4 +75,4 @@ class _Register:
         self._call = call
 
     async def __call__(self) -> TriggerRegistration:
-        return registration_of(await self._execution.host.platform.register_trigger(self._call))
+        return registration_of(await self._execution.held_platform.register_trigger(self._call))
