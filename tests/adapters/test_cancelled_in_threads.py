@@ -13,7 +13,7 @@ import pytest
 from perdure import IO, Client, event_trigger, invoke_trigger
 from perdure.adapters import whereabouts
 from perdure.engine.clock import SystemClock
-from tests.adapters.test_frameworks import WAYS, Ask
+from tests.adapters.frameworks import WAYS, Ask
 from tests.api.client import KEY
 from tests.api.client import serving as serving_node
 from tests.engine.app import ScriptedApp

@@ -48,19 +48,23 @@ class BlockingHandler:
             with self._lock:
                 thread = self._thread
                 if thread is None or thread.pid != os.getpid():
-                    thread = self._thread = LoopThread()
+                    thread = self._thread = LoopThread(self._handler)
         return thread
 
 
 class LoopThread:
     """A thread with an event loop, until the process ends.
 
+    Args:
+        handler: Whose code runs in it; its connections are closed with the loop, and not before.
+
     Attributes:
         loop: The loop.
         pid: The process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, handler: AppHandler) -> None:
+        self._handler = handler
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="perdure-jobs", daemon=True)
