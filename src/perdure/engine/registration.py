@@ -97,12 +97,15 @@ class Registration:
         directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
         # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
         await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
-        self._hints.run_is_in_line()
-        self._hints.notifications.set()
-        await self._wake_schedules(environment_no)
-        if environment_no in self._unchecked:
-            await self._connections.recheck(environment_no)
-            self._unchecked.discard(environment_no)
+        try:
+            await self._wake_schedules(environment_no)
+            if environment_no in self._unchecked:
+                await self._connections.recheck(environment_no)
+                self._unchecked.discard(environment_no)
+        finally:
+            # Not before that: who has asked for it, such as a worker, is given runs only when this returns.
+            self._hints.run_is_in_line()
+            self._hints.notifications.set()
         return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
 
     def _with_warnings(self, environment_no: int, index: Index, warnings: list[str]) -> Index:
