@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from perdure.adapters.blocking import BlockingHandler
-from perdure.adapters.exchange import DEFAULT_PATH, AppRequest
+from perdure.adapters.exchange import DEFAULT_PATH, AppRequest, is_only_thread
 
 if TYPE_CHECKING:
     from perdure.sdk.client import Client
@@ -30,7 +30,8 @@ def urlpatterns(client: Client, *, path: str = DEFAULT_PATH) -> list[Any]:
 
     def answer(request: Any) -> Any:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        made = handler.handle(AppRequest(request.method, headers, request.body))
+        asked = AppRequest(request.method, headers, request.body)
+        made = handler.handle(asked, is_only_thread=is_only_thread(request.META))
         return http.HttpResponse(made.body, status=made.status, headers=dict(made.headers))
 
     return [urls.path(path.strip("/"), csrf.csrf_exempt(answer), name=f"perdure-{client.id}")]

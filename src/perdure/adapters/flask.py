@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from perdure.adapters.blocking import BlockingHandler
-from perdure.adapters.exchange import DEFAULT_PATH, METHODS, AppRequest
+from perdure.adapters.exchange import DEFAULT_PATH, METHODS, AppRequest, is_only_thread
 
 if TYPE_CHECKING:
     from perdure.sdk.client import Client
@@ -30,7 +30,8 @@ def blueprint(client: Client, *, path: str = DEFAULT_PATH) -> Any:
     def answer() -> Any:
         request = flask.request
         headers = {name.lower(): value for name, value in request.headers.items()}
-        made = handler.handle(AppRequest(request.method, headers, request.get_data(cache=False)))
+        asked = AppRequest(request.method, headers, request.get_data(cache=False))
+        made = handler.handle(asked, is_only_thread=is_only_thread(request.environ))
         return flask.Response(made.body, status=made.status, headers=dict(made.headers))
 
     made = flask.Blueprint(f"perdure-{client.id}".replace(".", "-"), __name__)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from perdure.adapters.blocking import BlockingHandler
-from perdure.adapters.exchange import BODY_LIMIT, DEFAULT_PATH, TOO_LARGE, AppAnswer, AppRequest
+from perdure.adapters.exchange import BODY_LIMIT, DEFAULT_PATH, TOO_LARGE, AppAnswer, AppRequest, is_only_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +46,9 @@ class WsgiJobs:
         body = _read_body(environ)
         if body is None:
             return TOO_LARGE
-        return self._handler.handle(AppRequest(environ["REQUEST_METHOD"], _headers(environ), body))
+        return self._handler.handle(
+            AppRequest(environ["REQUEST_METHOD"], _headers(environ), body), is_only_thread=is_only_thread(environ)
+        )
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
