@@ -199,11 +199,13 @@ async def test_a_wait_that_is_too_long_fails_and_the_run_goes_on(storage: Storag
     async with world(storage, app) as it:
         parent = await it.platform.invoke_job(InvokeRequest("parent"))
         await it.reach(parent, RunStatus.WAITING_TO_CONTINUE)
+        child = (await it.run_ids())[1]
+        # It sleeps from now on, and not only once the clock is on.
+        await it.reach(child, RunStatus.WAITING_TO_CONTINUE)
         it.clock.advance(10)
         run = await it.ended(parent)
         assert run.error is not None
         assert run.error.name == "WaitTimeoutError"
-        child = (await it.run_ids())[1]
         await it.advance(50, child, RunStatus.SUCCESS)
         assert await it.query("list_awaited") == []
 
