@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure.adapters.exchange import AppAnswer
 from perdure.adapters.handler import AppHandler
@@ -14,6 +14,7 @@ from perdure.protocol.messages.headers import ACTION_HEADER, Action
 from perdure.sdk.loop_thread import close_at_exit, run_until_stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import Future
 
     from perdure.adapters.exchange import AppRequest
@@ -28,6 +29,11 @@ _CLOSING_SECONDS: Final = 5.0
 _NO_THREAD: Final = AppAnswer(
     503, {"content-type": "application/json"}, b'{"message":"The app has no thread to spare for a probe."}'
 )
+
+
+def is_only_thread(environ: Mapping[str, Any]) -> bool:
+    """Whether a WSGI server has but one thread for requests, as far as it says."""
+    return not environ.get("wsgi.multithread", True) and not environ.get("wsgi.multiprocess", True)
 
 
 class BlockingHandler:

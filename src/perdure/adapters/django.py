@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from perdure.adapters.blocking import BlockingHandler
-from perdure.adapters.exchange import DEFAULT_PATH, AppRequest, is_only_thread
+from perdure.adapters.blocking import BlockingHandler, is_only_thread
+from perdure.adapters.exchange import DEFAULT_PATH, AppRequest
 
 if TYPE_CHECKING:
     from perdure.sdk.client import Client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct
 
@@ -12,11 +11,6 @@ BODY_LIMIT = 16 * 1024 * 1024
 
 DEFAULT_PATH = "/api/trigger"
 """Under which path an app takes what a server asks of it."""
-
-
-def is_only_thread(environ: Mapping[str, Any]) -> bool:
-    """Whether a WSGI server has but one thread for requests, as far as it says."""
-    return not environ.get("wsgi.multithread", True) and not environ.get("wsgi.multiprocess", True)
 
 
 class AppRequest(Struct, frozen=True):

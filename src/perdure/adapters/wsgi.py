@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from perdure.adapters.blocking import BlockingHandler
-from perdure.adapters.exchange import BODY_LIMIT, DEFAULT_PATH, TOO_LARGE, AppAnswer, AppRequest, is_only_thread
+from perdure.adapters.blocking import BlockingHandler, is_only_thread
+from perdure.adapters.exchange import BODY_LIMIT, DEFAULT_PATH, TOO_LARGE, AppAnswer, AppRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
