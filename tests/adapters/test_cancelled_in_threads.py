@@ -86,19 +86,19 @@ def _id(kind: str) -> str:
 
 
 @asynccontextmanager
-async def behind(ask: Ask) -> AsyncIterator[tuple[Server, list[str]]]:
+async def behind(ask: Ask) -> AsyncIterator[tuple[Server, asyncio.Queue[str]]]:
     """Serve an app by a server that holds each connection until it has the answer; what was answered."""
-    done: list[str] = []
+    done: asyncio.Queue[str] = asyncio.Queue()
 
     def ask_in_thread(received: Received) -> bytes:
         asked = {name: value for name, value in received.headers.items() if name != "content-length"}
         status, headers, body = ask(received.method, asked, received.body)
-        done.append(received.headers["x-trigger-action"])
         given = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         return response(body, status=f"{status} So", headers=given)
 
     async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(await asyncio.to_thread(ask_in_thread, received))
+        done.put_nowait(received.headers["x-trigger-action"])
 
     async with serving(answer) as app:
         yield app, done
@@ -112,14 +112,14 @@ async def test_the_next_task_of_any_kind_stops_a_run_that_was_cancelled_and_stor
         async with behind(ask) as (app, done):
             made = await api.post("/api/endpoints", {"id": "shop", "url": f"{app.origin}/api/trigger"})
             assert made.status == 200, made.body
-            for number, kind in enumerate(jobs.begun, 1):
+            for kind in jobs.begun:
                 run_id = (await api.post(f"/api/v1/jobs/{_id(kind)}/invoke", {"payload": {}})).body["id"]
                 assert await asyncio.to_thread(jobs.begun[kind].wait, 30), kind
                 assert (await api.post(f"/api/v1/runs/{run_id}/cancel")).status == 200
                 jobs.may_go_on[kind].set()
                 async with asyncio.timeout(30):
-                    while done.count("EXECUTE_JOB") < number:  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)
+                    while await done.get() != "EXECUTE_JOB":
+                        pass
                 assert jobs.came_past == []
                 run = (await api.get(f"/api/runs/{run_id}?subtasks=true&take=50")).body
                 assert run["status"] == "CANCELED", kind
