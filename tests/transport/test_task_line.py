@@ -22,8 +22,9 @@ from perdure.protocol.task_line import (
     read_batch,
     read_notice,
 )
+from perdure.transport.line_connection import LineError
 from perdure.transport.signer import Signer
-from perdure.transport.task_line import LineError, NoLineError, TaskLine
+from perdure.transport.task_line import NoLineError, TaskLine
 
 OPEN = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: perdure-tasks\r\n\r\n"
 SECRET = line_secret("key", "msg_1")

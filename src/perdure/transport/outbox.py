@@ -18,13 +18,13 @@ from msgspec.structs import replace
 
 from perdure.errors import NotConnectedError, PerdureError, StaleExecutionError
 from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, BatchOutcome, pack, unpack
+from perdure.transport.line_connection import LineError
 from perdure.transport.node_errors import Refused, error_of
-from perdure.transport.task_line import LineError
 from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_link import REQUEST_SECONDS, KeyRefusedError, RateLimitedError, WireRequest
 
 if TYPE_CHECKING:
-    from perdure.transport.task_line import LineAnswer
+    from perdure.transport.line_connection import LineAnswer
     from perdure.transport.wire_link import WireLink, WireReply
 
 ITEMS_AT_ONCE: Final = 500

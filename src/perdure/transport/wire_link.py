@@ -24,12 +24,13 @@ from perdure.protocol.messages.codec import MessageShapeError
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.protocol.task_batches import BATCH_BYTES
 from perdure.transport.bystanders import TOO_LARGE, too_large
+from perdure.transport.line_connection import LineConnection, LineError
 from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.reasons import reason_of
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
-from perdure.transport.task_line import LineConnection, LineError, NoLineError, TaskLine
+from perdure.transport.task_line import NoLineError, TaskLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
