@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.server_tasks import server_task
-from perdure.engine.tasks import end_of
+from perdure.engine.task_records import end_of
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from perdure.engine.run_statuses import put_status, status_text
 from perdure.engine.schedule_changes import register_schedule, registration_text, unregister_schedule
 from perdure.engine.state_limits import check_value
-from perdure.engine.tasks import check_may_write, find_run_no, store_task
+from perdure.engine.task_records import check_may_write, store_task
+from perdure.engine.tasks import find_run_no
 from perdure.errors import IdempotencyConflictError, RunError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.failures import failure_of
