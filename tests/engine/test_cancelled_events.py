@@ -12,8 +12,8 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import AlreadyDeliveredError, NotFoundError
+from perdure.protocol.events import EventAnswer
 from perdure.protocol.execution import ExecutionResult, Succeeded
-from perdure.protocol.platform import EventAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import events
 from perdure.storage.interface import Storage

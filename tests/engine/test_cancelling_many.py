@@ -10,8 +10,8 @@ from perdure.config.settings import Settings
 from perdure.engine.cancellations import CANCEL_BATCH
 from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import EventTriggerSpec, LimitSpec
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp

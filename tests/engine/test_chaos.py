@@ -24,10 +24,10 @@ from perdure.errors import (
     PerdureError,
     StorageUnavailableError,
 )
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended, Yielded
 from perdure.protocol.operation_bounds import FETCH, POLL
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_waits import CallbackWait, EventWait
 from perdure.storage.interface import Row, Session, Storage

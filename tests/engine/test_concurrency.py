@@ -12,16 +12,8 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.engine.claims import LOOK
 from perdure.protocol.endpoint import LimitSpec
-from perdure.protocol.execution import (
-    Abandoned,
-    ErrorInfo,
-    ExecutionResult,
-    Failed,
-    JsonText,
-    Succeeded,
-    Suspended,
-)
-from perdure.protocol.platform import EventOptions, EventRequest
+from perdure.protocol.events import EventOptions, EventRequest
+from perdure.protocol.execution import Abandoned, ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded, Suspended
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Session, Storage
 from tests.engine.app import Execution, ScriptedApp

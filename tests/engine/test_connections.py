@@ -20,7 +20,7 @@ from tests.engine.ticking import until
 from tests.engine.world import World, kill, start, world
 
 if TYPE_CHECKING:
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
 
 WAITING = RunStatus.WAITING_ON_CONNECTIONS
 

@@ -19,7 +19,7 @@ from perdure.protocol.execution import (
     Suspended,
     Yielded,
 )
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.protocol.task_waits import CallbackWait, EventWait, InvokeRequest
 from perdure.storage.interface import Storage

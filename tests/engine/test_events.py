@@ -9,8 +9,8 @@ import pytest
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp

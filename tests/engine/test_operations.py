@@ -16,7 +16,7 @@ from perdure.engine.operations import LEASE_MARGIN
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, Succeeded, Suspended
 from perdure.protocol.operations import FETCH
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp

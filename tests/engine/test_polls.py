@@ -10,7 +10,7 @@ import pytest
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.errors import BlockedAddressError, FetchFailedError, FetchTimeoutError, ResponseTooLargeError
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import ScriptedApp

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult, JsonText, Succeeded, Yielded
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp

@@ -7,8 +7,8 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.errors import NotFoundError
 from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage

@@ -9,7 +9,7 @@ from perdure.config.settings import Settings
 from perdure.engine.requeues import CUTS_IN_VAIN
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import AutoYielded, ExecutionResult, Succeeded, Suspended
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp

@@ -13,7 +13,7 @@ from perdure.errors import StorageUnavailableError
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended, Yielded
 from perdure.protocol.operations import FETCH
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import EventWait, InvokeRequest
 from perdure.storage.interface import Storage

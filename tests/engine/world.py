@@ -13,8 +13,9 @@ from perdure.engine.lifecycle import RUN_CHANGES, is_allowed
 from perdure.engine.node import Node
 from perdure.engine.opening import open_node
 from perdure.engine.requesters import Requester
+from perdure.protocol.events import EventAnswer, EventOptions, EventRequest
 from perdure.protocol.execution import JsonText
-from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Row, Session, Storage
 from tests.engine.app import ScriptedApp

@@ -14,7 +14,7 @@ from perdure.engine import watches
 from perdure.engine.hints import Hints
 from perdure.errors import NotConnectedError, NotFoundError
 from perdure.protocol.management import Desk, RunFilter
-from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus
 from tests.scenarios.app import PATIENCE, App, Gate
 

@@ -11,8 +11,8 @@ import pytest
 from perdure.engine.clock import SystemClock
 from perdure.errors import DuplicateJobError, InvalidArgumentError, StorageError
 from perdure.protocol.endpoint import EventTriggerSpec, Index, JobSpec
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.server.embedded import start_embedded

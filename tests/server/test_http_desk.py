@@ -22,9 +22,9 @@ from perdure.errors import (
     PerdureError,
     ValueTooLargeError,
 )
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded, Suspended
 from perdure.protocol.json_text import dump
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.sources import RegisterTrigger, UpdateSource
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -34,10 +33,12 @@ from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_platform import WirePlatform
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from perdure.protocol.execution import ExecutionRequest, ExecutionResult
     from perdure.protocol.messages.execution import RunJobBody
     from perdure.protocol.messages.tasks import ServerTask
-    from perdure.protocol.platform import RunAnswer as AnyRun
+    from perdure.protocol.runs import RunAnswer as AnyRun
     from perdure.sdk.client import Client
 
 _FAILED: Final = 500

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.execution import ExecutionResult
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
     from perdure.transport.wire_execution import WireExecution
 
 UNATTENDED_SECONDS: Final = 60.0

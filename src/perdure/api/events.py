@@ -8,8 +8,9 @@ from perdure.api.answers import answer
 from perdure.api.calls import page_of
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.protocol.api_bodies import SendEvents
+from perdure.protocol.events import EventAnswer, EventDetailsAnswer
 from perdure.protocol.management import EventFilter, EventPageAnswer
-from perdure.protocol.platform import CancelAnswer, EventAnswer, EventDetailsAnswer
+from perdure.protocol.runs import CancelAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response

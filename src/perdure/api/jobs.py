@@ -9,7 +9,7 @@ from perdure.api.calls import page_of
 from perdure.api.routes import CURSOR, Route, take
 from perdure.protocol.api_bodies import InvokeJob, RunId
 from perdure.protocol.management import JobAnswer
-from perdure.protocol.platform import CancelAnswer, RunPageAnswer
+from perdure.protocol.runs import CancelAnswer, RunPageAnswer
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.protocol.web_url import parse_url
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from perdure.api.routes import Route
 from perdure.api.runs import FILTER, filter_of
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -12,7 +12,7 @@ from perdure.api.refusals import Refusal, unfit
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.errors import NotConnectedError
 from perdure.protocol.management import RunFilter
-from perdure.protocol.platform import RunAnswer, RunPageAnswer
+from perdure.protocol.runs import RunAnswer, RunPageAnswer
 from perdure.protocol.statuses import RunStatus
 
 if TYPE_CHECKING:

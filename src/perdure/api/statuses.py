@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from perdure.api.answers import answer
 from perdure.api.routes import Route
 from perdure.protocol.api_bodies import ChangeStatus
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.state import PutStatus, StatusAnswer
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from perdure.cli.connect import Connection
     from perdure.cli.output import Output
+    from perdure.protocol.events import EventAnswer
     from perdure.protocol.management import EventFilter
-    from perdure.protocol.platform import EventAnswer
 
 
 async def list_matching(

@@ -9,7 +9,7 @@ from perdure.cli.options import COMMON, Common, Flag
 
 if TYPE_CHECKING:
     from perdure.cli.output import Output
-    from perdure.protocol.platform import EventAnswer
+    from perdure.protocol.events import EventAnswer
 
 COLUMNS = ("event", "name", "state", "at", "source")
 
@@ -47,8 +47,8 @@ def send_event(
         from perdure.cli.arguments import json_text, parse_duration, parse_instant, payload_text
         from perdure.cli.output import Output, note
         from perdure.errors import InvalidArgumentError
+        from perdure.protocol.events import EventOptions, EventRequest
         from perdure.protocol.json_text import JsonText
-        from perdure.protocol.platform import EventOptions, EventRequest
 
         if deliver_at is not None and deliver_after is not None:
             raise InvalidArgumentError("An event takes --deliver-at or --deliver-after, not both.")

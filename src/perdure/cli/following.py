@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perdure.cli.connect import Connection
     from perdure.cli.output import Output
     from perdure.protocol.management import RunFilter
-    from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+    from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 
 
 async def follow_run(connection: Connection, run_id: str, output: Output) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from perdure.cli.output import Output
     from perdure.protocol.management import Desk
-    from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+    from perdure.protocol.runs import RunAnswer, RunTaskAnswer
     from perdure.sdk.records import Run, RunTask
 
 

@@ -13,7 +13,7 @@ from perdure.protocol.statuses import RunStatus
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
 
 COLUMNS = ("run", "job", "status", "started", "took", "why")
 
@@ -40,7 +40,7 @@ def list_runs(
         from perdure.cli.pages import collect
         from perdure.cli.unknown import check_job
         from perdure.protocol.management import RunFilter
-        from perdure.protocol.platform import RunPageAnswer
+        from perdure.protocol.runs import RunPageAnswer
 
         desk, output = connection.desk, Output(as_json=common.json)
         chosen = RunFilter(job, status)

@@ -8,7 +8,7 @@ from perdure.cli.connect import Connection, ask
 from perdure.cli.options import COMMON, Common
 
 if TYPE_CHECKING:
-    from perdure.protocol.platform import EventAnswer
+    from perdure.protocol.events import EventAnswer
 
 COLUMNS = ("event", "endpoint", "method", "at", "bytes")
 

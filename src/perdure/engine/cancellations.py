@@ -11,7 +11,7 @@ from perdure.engine.endings import Ending, conclude
 from perdure.engine.run_ends import close_tasks
 from perdure.engine.waits import Waking, Woken
 from perdure.errors import NotFoundError, StorageUnavailableError
-from perdure.protocol.platform import CancelAnswer
+from perdure.protocol.runs import CancelAnswer
 from perdure.protocol.statuses import ExecutionStatus, TaskStatus
 from perdure.storage import events, executions, run_lists, runs
 from perdure.storage.stretches import NEWEST

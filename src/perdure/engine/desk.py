@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.sources import Sources
     from perdure.engine.unreadable import UnreadableSecrets
     from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
+    from perdure.protocol.events import EventAnswer
     from perdure.protocol.management import (
         EndpointAnswer,
         EnvironmentAnswer,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
         SchedulePageAnswer,
         ValuePageAnswer,
     )
-    from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.platform import HttpEndpointAnswer
+    from perdure.protocol.runs import RunAnswer, RunPageAnswer
     from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdateSource
     from perdure.protocol.statuses import EnvironmentType
 

@@ -12,7 +12,7 @@ from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, NAME_L
 from perdure.storage.instants import from_ms, to_due_ms
 
 if TYPE_CHECKING:
-    from perdure.protocol.platform import EventOptions, EventRequest
+    from perdure.protocol.events import EventOptions, EventRequest
 
 NAMED = ("name", "source", "id", "timestamp")
 """The members of an event that are checked by themselves."""

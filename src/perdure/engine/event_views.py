@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventRunAnswer
+from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventRunAnswer
 from perdure.storage import events
 from perdure.storage.events import EventRow, EventRunRow, NewEvent
 from perdure.storage.instants import from_ms

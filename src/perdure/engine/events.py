@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from perdure.engine.line import Line
     from perdure.engine.matching import Subscription
     from perdure.engine.starts import Starts
-    from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
+    from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.received import ReceivedRequest
     from perdure.storage.interface import Session, Storage
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.watches import RunsWatch, Watch
     from perdure.protocol.management import RunFilter
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
     from perdure.storage.interface import Session, Storage
 
 PAUSE_SECONDS = 0.05

@@ -20,10 +20,10 @@ from perdure.engine.deliveries import delay_after
 from perdure.engine.rounds import LONGEST, Rounds
 from perdure.errors import NotFoundError, StorageError
 from perdure.protocol.endpoint import SourceApp, VendorApp
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.json_text import check
 from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.received import request_of
 from perdure.storage import request_deliveries, sources
 from perdure.storage.request_deliveries import RequestDelivery

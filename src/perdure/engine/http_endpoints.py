@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from perdure.engine.events import Events
     from perdure.engine.receiving_urls import ReceivingUrls
     from perdure.engine.sources import Sources
-    from perdure.protocol.platform import EventAnswer
+    from perdure.protocol.events import EventAnswer
     from perdure.storage.interface import Storage
 
 MOST = 1000

@@ -24,7 +24,7 @@ from perdure.storage.stretches import NEWEST
 if TYPE_CHECKING:
     from perdure.engine.run_views import Waits
     from perdure.protocol.management import EventFilter, RunFilter
-    from perdure.protocol.platform import RunPageAnswer
+    from perdure.protocol.runs import RunPageAnswer
     from perdure.storage.interface import Session, Storage
     from perdure.storage.runs import RunRow
 

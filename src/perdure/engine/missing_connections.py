@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Raw, Struct
 
+from perdure.protocol.events import EventRequest
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.auth import (
     MissingConnectionClient,
@@ -17,7 +18,6 @@ from perdure.protocol.messages.auth import (
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tenancy import AccountReference
-from perdure.protocol.platform import EventRequest
 from perdure.storage import missing_connections
 
 if TYPE_CHECKING:

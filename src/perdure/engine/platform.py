@@ -19,16 +19,9 @@ if TYPE_CHECKING:
     from perdure.engine.schedules import Schedules
     from perdure.engine.state import State
     from perdure.engine.tasks import Tasks
+    from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.execution import JsonText, TaskRecord
-    from perdure.protocol.platform import (
-        CancelAnswer,
-        EventAnswer,
-        EventDetailsAnswer,
-        EventOptions,
-        EventRequest,
-        RunAnswer,
-        RunPageAnswer,
-    )
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest

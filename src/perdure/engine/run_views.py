@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump, load
-from perdure.protocol.platform import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.redacted import redact_paths
+from perdure.protocol.runs import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import run_statuses, runs, tasks

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perdure.engine.holds import Holds
     from perdure.engine.invocations import Invocations
     from perdure.engine.starts import Starts
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
     from perdure.protocol.task_waits import InvokeRequest
     from perdure.storage.interface import Storage
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import ErrorInfo
     from perdure.protocol.messages.tasks import CreateTaskBody
-    from perdure.protocol.platform import RunTaskAnswer
+    from perdure.protocol.runs import RunTaskAnswer
     from perdure.storage.remote_tasks import RemoteTask
 
 PLAIN_TASK = "task"

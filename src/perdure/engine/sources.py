@@ -20,13 +20,13 @@ from perdure.engine.source_changes import (
 from perdure.engine.source_registration import Registration, store_declared, store_registration
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.endpoint import VendorApp
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check
 from perdure.protocol.limits import NAME_LIMIT, SECRET_LIMIT
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.sources import OptionChanges, RegisterSourceEvent
 from perdure.protocol.messages.triggers import InitializeTriggerBody
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.received import delivery_id
 from perdure.protocol.sources import TriggerAnswer
 from perdure.storage import events, request_deliveries, sources

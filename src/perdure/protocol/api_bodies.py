@@ -10,8 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.schedules import Timing
 from perdure.protocol.state import StatusState
 from perdure.protocol.statuses import EnvironmentType

@@ -1,8 +1,8 @@
 """What a node is asked and answers, as the JSON of its own API.
 
-Each struct of `perdure.protocol.platform`, `management` and `api_bodies` is an object with the same members. A member
-that holds JSON text is that JSON itself, an instant is ISO-8601 text in UTC, and ``None`` is null. The two timings of
-schedules are told apart by ``type``.
+Each struct that the interfaces of `perdure.protocol` take and give, and each of `api_bodies`, is an object with the
+same members. A member that holds JSON text is that JSON itself, an instant is ISO-8601 text in UTC, and ``None`` is
+null. The two timings of schedules are told apart by ``type``.
 """
 
 from __future__ import annotations

@@ -7,21 +7,23 @@ are added or deleted between two pages move nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from perdure.protocol.events import EventAnswer
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer, Platform, RunAnswer, RunPageAnswer
+from perdure.protocol.platform import HttpEndpointAnswer, Platform
 from perdure.protocol.schedules import Timing
 from perdure.protocol.statuses import EnvironmentType, RunStatus
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import timedelta
 
     from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
+    from perdure.protocol.runs import RunAnswer, RunPageAnswer
 
 
 class RunFilter(Struct, frozen=True, gc=False):

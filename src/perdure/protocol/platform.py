@@ -2,143 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
-from perdure.protocol.state import StatusAnswer
-from perdure.protocol.statuses import RunStatus, TaskStatus
-
 if TYPE_CHECKING:
-    from perdure.protocol.execution import TaskState
+    from collections.abc import Coroutine, Sequence
+
+    from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
+    from perdure.protocol.execution import JsonText, TaskRecord, TaskState
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
-    from perdure.protocol.state import PutStatus, StateCall, StateOutcome
+    from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
-
-
-class EventRequest(Struct, frozen=True, gc=False):
-    """An event to send (v2 protocol, section 4.1). ``id=None``: a new one is made.
-
-    ``is_request``: its payload is an HTTP request, of which filters see the parsed body (v2 protocol, section 9).
-    """
-
-    name: str
-    payload: JsonText = JsonText("{}")
-    id: str | None = None
-    context: JsonText = JsonText("{}")
-    source: str = "trigger.dev"
-    timestamp: datetime | None = None
-    is_request: bool = False
-
-
-class EventOptions(Struct, frozen=True, gc=False):
-    """When and for whom a batch of events is delivered; ``deliver_after`` is in seconds."""
-
-    deliver_at: datetime | None = None
-    deliver_after: float | None = None
-    account_id: str | None = None
-
-
-class EventAnswer(Struct, frozen=True, gc=False):
-    """An event record."""
-
-    id: str
-    name: str
-    payload: JsonText
-    context: JsonText
-    source: str
-    timestamp: datetime
-    deliver_at: datetime
-    delivered_at: datetime | None
-    cancelled_at: datetime | None
-    account_id: str | None
-
-
-class EventRunAnswer(Struct, frozen=True, gc=False):
-    """A run that an event started."""
-
-    id: str
-    job_id: str
-    status: RunStatus
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-class EventDetailsAnswer(Struct, frozen=True, gc=False):
-    """An event record with the runs that it started, oldest first."""
-
-    event: EventAnswer
-    created_at: datetime
-    updated_at: datetime
-    runs: tuple[EventRunAnswer, ...]
-
-
-class RunTaskAnswer(Struct, frozen=True, gc=False):
-    """A task as ``get_run`` shows it."""
-
-    id: str
-    parent_id: str | None
-    key: str | None
-    name: str
-    status: TaskStatus
-    noop: bool
-    operation: str
-    params: JsonText | None
-    output: JsonText | None
-    error: ErrorInfo | None
-    attempts: int
-    details: JsonText | None
-    output_properties: JsonText | None
-    started_at: datetime
-    completed_at: datetime | None
-    delay_until: datetime | None
-
-
-class RunAnswer(Struct, frozen=True, gc=False):
-    """A run with one page of its tasks, in the order of their creation.
-
-    ``why`` is why it is not running now. ``executions`` counts the executions begun. ``logs`` are the first 1,000
-    log lines, which come with any page, as the run's statuses do. ``properties`` is a JSON array of what its app shows
-    with it.
-    """
-
-    id: str
-    status: RunStatus
-    job_id: str
-    version: str
-    event_id: str
-    created_at: datetime
-    started_at: datetime | None
-    updated_at: datetime
-    completed_at: datetime | None
-    output: JsonText | None
-    error: ErrorInfo | None
-    executions: int
-    warnings: tuple[str, ...]
-    why: str | None
-    tasks: tuple[RunTaskAnswer, ...] = ()
-    next_cursor: str | None = None
-    logs: tuple[RunTaskAnswer, ...] = ()
-    statuses: tuple[StatusAnswer, ...] = ()
-    properties: JsonText = JsonText("[]")
-
-
-class RunPageAnswer(Struct, frozen=True, gc=False):
-    """A page of runs, without their tasks."""
-
-    runs: tuple[RunAnswer, ...]
-    next_cursor: str | None
-
-
-class CancelAnswer(Struct, frozen=True, gc=False):
-    """What came of cancelling several runs, by their ids; those that had ended are in neither list."""
-
-    cancelled_run_ids: tuple[str, ...]
-    failed_to_cancel_run_ids: tuple[str, ...]
 
 
 class HttpEndpointAnswer(Struct, frozen=True, gc=False):

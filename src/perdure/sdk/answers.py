@@ -25,15 +25,9 @@ from perdure.sdk.records import (
 
 if TYPE_CHECKING:
     from perdure.protocol import execution
+    from perdure.protocol.events import EventAnswer, EventDetailsAnswer
     from perdure.protocol.execution import JsonText
-    from perdure.protocol.platform import (
-        CancelAnswer,
-        EventAnswer,
-        EventDetailsAnswer,
-        RunAnswer,
-        RunPageAnswer,
-        RunTaskAnswer,
-    )
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer, RunTaskAnswer
     from perdure.protocol.state import StatusAnswer
 
 _Children = Mapping[str | None, Sequence["RunTaskAnswer"]]

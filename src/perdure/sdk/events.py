@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import JsonText
 from perdure.protocol.limits import EVENT_BATCH, ID_LIMIT, LONGEST_DELAY, PAYLOAD_LIMIT
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.sdk.codec import codec_for
 from perdure.sdk.durations import instant, seconds_of

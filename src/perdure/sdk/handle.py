@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import timedelta
 
-    from perdure.protocol.platform import Platform, RunAnswer
+    from perdure.protocol.platform import Platform
+    from perdure.protocol.runs import RunAnswer
     from perdure.sdk.codec import Codec
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.protocol.platform import RunTaskAnswer
+from perdure.protocol.runs import RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.storage import run_statuses
 from perdure.storage.json_lists import number_list

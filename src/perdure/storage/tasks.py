@@ -10,7 +10,7 @@ from msgspec import Struct
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
 from perdure.protocol.json_text import dump, load
-from perdure.protocol.platform import RunTaskAnswer
+from perdure.protocol.runs import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list, read_error, text_list

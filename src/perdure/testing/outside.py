@@ -15,7 +15,8 @@ from perdure.testing.life import EnvHost
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from perdure.protocol.platform import Platform, RunAnswer
+    from perdure.protocol.platform import Platform
+    from perdure.protocol.runs import RunAnswer
     from perdure.sdk.client import Client
     from perdure.testing.life import Life
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.keys import CacheKey
-    from perdure.protocol.platform import Platform, RunAnswer
+    from perdure.protocol.platform import Platform
+    from perdure.protocol.runs import RunAnswer
     from perdure.protocol.statuses import RunStatus as RunState
     from perdure.sdk.records import ErrorInfo, LogLine, Run, RunStatus, RunTask
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 from perdure.errors import PerdureError
 from perdure.protocol.api_bodies import Prune
 from perdure.protocol.api_json import encode
+from perdure.protocol.events import EventAnswer
 from perdure.protocol.management import JobAnswer, NodeAnswer, PruneAnswer
-from perdure.protocol.platform import EventAnswer, HttpEndpointAnswer
+from perdure.protocol.platform import HttpEndpointAnswer
 from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
 from perdure.transport.http_administration import HttpAdministration
 from perdure.transport.http_events import HttpEvents

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from perdure.protocol.api_bodies import SendEvents
+from perdure.protocol.events import EventAnswer, EventDetailsAnswer
 from perdure.protocol.ids import IdGenerator
 from perdure.protocol.management import EventFilter, EventPageAnswer
-from perdure.protocol.platform import CancelAnswer, EventAnswer, EventDetailsAnswer
+from perdure.protocol.runs import CancelAnswer
 from perdure.transport.http_part import HttpPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from perdure.protocol.platform import EventOptions, EventRequest
+    from perdure.protocol.events import EventOptions, EventRequest
     from perdure.transport.http_part import Link
 
 _ALL = EventFilter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.protocol.api_bodies import InvokeJob, RunId
 from perdure.protocol.management import RunFilter
-from perdure.protocol.platform import CancelAnswer, RunAnswer, RunPageAnswer
+from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
 from perdure.transport.node_request import NodeRequest

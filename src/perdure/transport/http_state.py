@@ -6,7 +6,7 @@ from perdure.protocol.api_bodies import ChangeStatus, Deleted, Registration, Sto
 from perdure.protocol.api_json import encode
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.management import SchedulePageAnswer, ValuePageAnswer
-from perdure.protocol.platform import RunAnswer
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
 from perdure.protocol.state import PutStatus, StatusAnswer
 from perdure.transport.http_part import HttpPart

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import UNSET, Raw
 
 from perdure.errors import JsonError
+from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest, EventRunAnswer
 from perdure.protocol.json_text import JsonText, check, dump
 from perdure.protocol.messages.answers import IdAnswer, OkAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
-from perdure.protocol.messages.events import (
-    ApiEventLog,
-    SendEventBody,
-    SendEventOptions,
-    SendEventsBody,
-    raw_event,
-)
+from perdure.protocol.messages.events import ApiEventLog, SendEventBody, SendEventOptions, SendEventsBody, raw_event
 from perdure.protocol.messages.events import EventAnswer as EventMessage
 from perdure.protocol.messages.headers import IDEMPOTENCY_KEY_HEADER
 from perdure.protocol.messages.instant import Instant
@@ -30,7 +25,6 @@ from perdure.protocol.messages.schedules import (
     RegisterScheduleAnswer,
 )
 from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer
-from perdure.protocol.platform import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest, EventRunAnswer
 from perdure.protocol.schedules import IntervalTiming, RegisterSchedule, ScheduleAnswer, UnregisterSchedule
 from perdure.protocol.state import StatusAnswer
 from perdure.transport.wire_link import WireRequest, quoted

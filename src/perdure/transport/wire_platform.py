@@ -15,18 +15,10 @@ from perdure.transport.wire_tasks import WireTasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.json_text import JsonText
-    from perdure.protocol.platform import (
-        CancelAnswer,
-        EventAnswer,
-        EventDetailsAnswer,
-        EventOptions,
-        EventRequest,
-        HttpEndpointAnswer,
-        Platform,
-        RunAnswer,
-        RunPageAnswer,
-    )
+    from perdure.protocol.platform import HttpEndpointAnswer, Platform
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
     from perdure.protocol.state import PutStatus, StatusAnswer

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from perdure.errors import JsonError
 from perdure.protocol.api_bodies import Registration, SendEvents
 from perdure.protocol.api_json import decode, encode
+from perdure.protocol.events import EventAnswer, EventOptions, EventRequest
 from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.management import EventPageAnswer, RunFilter, ScheduleListAnswer, SchedulePageAnswer
 from perdure.protocol.messages.codec import MessageShapeError
-from perdure.protocol.platform import EventAnswer, EventOptions, EventRequest, RunAnswer, RunTaskAnswer
+from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from perdure.protocol.events import EventAnswer
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump
-from perdure.protocol.platform import EventAnswer, RunAnswer, RunTaskAnswer
+from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.sdk import records
 from perdure.sdk.answers import error_of, record_of, run_of

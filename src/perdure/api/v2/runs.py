@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from perdure.api.calls import Call
     from perdure.protocol.json_text import JsonText
-    from perdure.protocol.platform import RunAnswer, RunTaskAnswer
+    from perdure.protocol.runs import RunAnswer, RunTaskAnswer
 
 _MOST = 50
 _encode = msgspec.json.Encoder().encode

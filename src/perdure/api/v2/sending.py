@@ -14,13 +14,13 @@ from perdure.api.v2.shapes import cancelled_runs, instant, message_answer, not_f
 from perdure.api.v2.tasks import BODY_LIMIT, DEPTH, read_message
 from perdure.engine.event_limits import NAMED, check_member
 from perdure.errors import AlreadyDeliveredError, InvalidArgumentError, NotFoundError, ValueTooLargeError
+from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.json_text import JsonText, check_part
 from perdure.protocol.limits import LONGEST_DELAY
 from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
 from perdure.protocol.messages.events import ApiEventLog, SendEventBody, SendEventsBody
-from perdure.protocol.platform import EventOptions, EventRequest
 from perdure.protocol.task_waits import EventWait
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
+    from perdure.protocol.events import EventAnswer
     from perdure.protocol.messages.events import RawEvent, SendEventOptions
-    from perdure.protocol.platform import EventAnswer
 
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.protocol.json_text import JsonText
-    from perdure.protocol.platform import CancelAnswer
+    from perdure.protocol.runs import CancelAnswer
     from perdure.protocol.state import StatusAnswer
 
 _STARTED = frozenset({RunStatus.EXECUTING, RunStatus.WAITING_TO_CONTINUE, RunStatus.WAITING_TO_EXECUTE})

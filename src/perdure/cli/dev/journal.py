@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from perdure.cli.dev.console import Console, Style
     from perdure.protocol.execution import ErrorInfo, ExecutionRequest, ExecutionResult, JsonText, TaskRecord
-    from perdure.protocol.platform import RunAnswer
+    from perdure.protocol.runs import RunAnswer
 
 _REMEMBERED: Final = 10_000
 """How many tasks that wait are remembered by what they wait for, at most."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from perdure.cli.dev.messages import JobState
     from perdure.protocol.management import SchedulePageAnswer
-    from perdure.protocol.platform import RunAnswer, RunPageAnswer
+    from perdure.protocol.runs import RunAnswer, RunPageAnswer
 
 _MOST = 50
 _NAMED = 3

@@ -10,7 +10,7 @@ from perdure.protocol.messages.instant import Instant
 from perdure.protocol.statuses import RunStatus
 
 if TYPE_CHECKING:
-    from perdure.protocol.platform import EventRequest
+    from perdure.protocol.events import EventRequest
 
 
 class RawEvent(Struct, frozen=True, kw_only=True, rename="camel"):

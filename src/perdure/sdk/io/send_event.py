@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from perdure.protocol.events import EventOptions, EventRequest
     from perdure.protocol.keys import CacheKey
-    from perdure.protocol.platform import EventOptions, EventRequest
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.body import RunningTask
     from perdure.sdk.records import Event
