@@ -8,8 +8,8 @@ from perdure.api.answers import answer
 from perdure.api.refusals import Refusal
 from perdure.api.routes import Route
 from perdure.errors import FetchFailedError
+from perdure.protocol.administration import EndpointAnswer
 from perdure.protocol.api_bodies import Deleted, NewEndpoint
-from perdure.protocol.management import EndpointAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from perdure.api.answers import answer
 from perdure.api.routes import Route
+from perdure.protocol.administration import EnvironmentAnswer
 from perdure.protocol.api_bodies import NewEnvironment
-from perdure.protocol.management import EnvironmentAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from perdure.api.answers import answer
 from perdure.api.routes import Route
 from perdure.errors import InvalidArgumentError
+from perdure.protocol.administration import KeyAnswer, MadeKeyAnswer
 from perdure.protocol.api_bodies import Deleted, NewKey, RotateKey
-from perdure.protocol.management import KeyAnswer, MadeKeyAnswer
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -8,7 +8,7 @@ from perdure.cli.options import COMMON, Common
 
 if TYPE_CHECKING:
     from perdure.cli.connect import Connection
-    from perdure.protocol.management import EndpointAnswer
+    from perdure.protocol.administration import EndpointAnswer
 
 _COLUMNS = ("endpoint", "url", "jobs", "since")
 

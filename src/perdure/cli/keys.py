@@ -8,7 +8,7 @@ from perdure.cli.options import COMMON, Common, Flag
 
 if TYPE_CHECKING:
     from perdure.cli.connect import Connection
-    from perdure.protocol.management import MadeKeyAnswer
+    from perdure.protocol.administration import MadeKeyAnswer
 
 _COLUMNS = ("key", "environment", "kind", "ends with", "created", "used", "expires")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.engine.tenancy import DEFAULT_SLUG, MOST, default_tenant, open_tenant
 from perdure.errors import InvalidArgumentError, NotFoundError, StorageError
+from perdure.protocol.administration import EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.protocol.api_keys import digest_of, make_key
-from perdure.protocol.management import EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.storage import api_keys, environments
 from perdure.storage.api_keys import ApiKeyRow
 

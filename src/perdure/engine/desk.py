@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from perdure.engine.pruning import Pruning
     from perdure.engine.sources import Sources
     from perdure.engine.unreadable import UnreadableSecrets
+    from perdure.protocol.administration import EndpointAnswer, EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
     from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
     from perdure.protocol.events import EventAnswer
     from perdure.protocol.management import (
-        EndpointAnswer,
-        EnvironmentAnswer,
         EventPageAnswer,
         JobAnswer,
-        KeyAnswer,
-        MadeKeyAnswer,
         NodeAnswer,
         PruneAnswer,
         SchedulePageAnswer,

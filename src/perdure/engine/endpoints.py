@@ -14,7 +14,7 @@ from perdure.engine.probes import Probes
 from perdure.engine.reindexing import REINDEXED, ask_from_time_to_time
 from perdure.engine.requeues import back_off
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError, PerdureError, RunError
-from perdure.protocol.management import EndpointAnswer
+from perdure.protocol.administration import EndpointAnswer
 from perdure.protocol.outbound import OutboundRequest, check_outbound
 from perdure.storage import endpoints
 from perdure.transport.http_endpoint import HttpEndpoint

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.protocol.administration import EndpointAnswer, EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.protocol.api_bodies import Deleted, NewEndpoint, NewEnvironment, NewKey, RotateKey
 from perdure.protocol.api_json import encode
 from perdure.protocol.connections import ConnectionInfo, ConnectionPage, NewConnection
-from perdure.protocol.management import EndpointAnswer, EnvironmentAnswer, KeyAnswer, MadeKeyAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
 from perdure.transport.node_request import NodeRequest
