@@ -1,42 +1,30 @@
-"""A task on its way to its outcome: its waits, its attempts, and what is stored of each."""
+"""A task on its way to its outcome: its waits, its attempts, and the records of both."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from perdure.errors import (
-    InvalidArgumentError,
-    PayloadValidationError,
-    UnserializableOutputError,
-    ValueTooLargeError,
-)
+from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, JsonText
-from perdure.protocol.json_text import dump, load
-from perdure.protocol.keys import display_key
-from perdure.protocol.retries import retry_delay
+from perdure.protocol.json_text import dump
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_waits import Operation
 from perdure.sdk import recording
 from perdure.sdk.calls import ON_LOOP
 from perdure.sdk.codec import PLAIN
-from perdure.sdk.failures import normalize, rebuild
+from perdure.sdk.failures import normalize
 from perdure.sdk.interrupts import Interrupt
-from perdure.sdk.io.body import (
-    MAX_ARGUMENTS,
-    RunningTask,
-    call_body,
-    call_function,
-    is_async,
-    required_arguments,
-)
+from perdure.sdk.io.body import MAX_ARGUMENTS, RunningTask, call_body, required_arguments
 from perdure.sdk.io.options import sequence_details
 from perdure.sdk.io.outside import ask_outside
-from perdure.sdk.retry import RetryAt, SkipRetrying
+from perdure.sdk.io.raised import as_failure, note_failure
+from perdure.sdk.io.results import decode_result, stored_result
+from perdure.sdk.io.verdict import judge
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
 if TYPE_CHECKING:
@@ -52,76 +40,10 @@ if TYPE_CHECKING:
     from perdure.sdk.io.options import TaskOptions
     from perdure.sdk.replay import Ask
 
-Decision = BaseException | RetryAt | SkipRetrying | None
-
-
-def stored_result(scope: Scope, ask: Ask, codec: Codec, parse_output: Callable[[Any], Any] | None = None) -> Any:
-    """Return, or raise, what the memo holds for a key."""
-    if ask.error is not None:
-        raise note_failure(scope, rebuild(ask.error))
-    try:
-        return decode_result(ask.output, codec, parse_output)
-    except PayloadValidationError as error:
-        raise misfit_of(scope, ask, error) from error.__cause__
-
-
-def decode_result(output: JsonText | None, codec: Codec, parse_output: Callable[[Any], Any] | None) -> Any:
-    """Turn stored JSON into the value job code gets."""
-    if output is None:
-        return None
-    if parse_output is None:
-        return codec.decode(output)
-    parsed = parse_output(load(output))
-    return parsed if codec.is_plain else codec.decode(JsonText(dump(parsed)))
-
-
-def misfit_of(scope: Scope, ask: Ask, error: PayloadValidationError) -> BaseException:
-    """Say of which call the result does not fit; the body that asked for it is not tried again, nor would it help."""
-    place = f"{ask.operation} {display_key(ask.key)!r}"
-    told = f"{place}: {error.message} Catch this error, or ask for the type that comes."
-    return note_failure(scope, PayloadValidationError(told, issues=error.issues))
-
-
-def note_failure(scope: Scope, error: BaseException) -> BaseException:
-    """Remember an error that is final, so that no enclosing task is retried for it."""
-    if scope.failed is None:
-        scope.failed = []
-    scope.failed.append(error)
-    return error
-
-
-def _is_of(error: BaseException, failures: list[BaseException]) -> bool:
-    """Whether an error is one of these, or a group of nothing else."""
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(_is_of(one, failures) for one in group.exceptions)
-    return any(error is one for one in failures)
-
 
 def _shown_with(running: RunningTask) -> JsonText | None:
     shown = sequence_details(running.output_properties, what="task.output_properties")
     return None if shown is None else JsonText(dump(shown, root="output_properties"))
-
-
-def exit_as_error(error: SystemExit) -> Exception:
-    """Turn ``sys.exit()`` in a body into a failure: it must not end the process that other runs share."""
-    return RuntimeError(f"The task called sys.exit({error.code!r}).")
-
-
-def as_failure(branch: Branch, error: BaseException) -> Exception:
-    """Turn what a body raised that is no ``Exception`` into a failure of its task.
-
-    A body that awaits what somebody has cancelled has failed, though its branch was not cancelled.
-
-    Raises:
-        BaseException: That very one, if it unwinds the branch.
-    """
-    if isinstance(error, SystemExit):
-        return exit_as_error(error)
-    is_cancelled = isinstance(error, asyncio.CancelledError) and branch.task.cancelling() > 0
-    if is_cancelled or isinstance(error, Interrupt | KeyboardInterrupt | GeneratorExit):
-        raise error
-    return normalize(error)[1]
 
 
 class Attempts(Struct, eq=False):
@@ -260,62 +182,13 @@ class Attempts(Struct, eq=False):
 
     async def failed(self, error: Exception, inner: Scope) -> None:
         """Store a failed attempt: the task waits for its next one, or has failed for good, which raises."""
-        if isinstance(error, UnserializableOutputError | ValueTooLargeError) and not _is_of(error, inner.failed or []):
-            error = self._returned(error)
-        final = error
-        retry_at: datetime | None = None
-        try:
-            decision = await self._decision(error)
-        except Exception as own:
-            # What on_error raises is what the task failed with.
-            final, decision = own, SkipRetrying()
-        if isinstance(decision, Exception):
-            final = decision
-        if isinstance(decision, RetryAt):
-            retry_at = decision.at
-            if decision.error is not None:
-                final = decision.error
-        elif not isinstance(decision, SkipRetrying):
-            retry_at = self._next_attempt(final, inner)
+        final, retry_at = await judge(self, error, inner)
         info, raised = normalize(final)
         if retry_at is None:
             await self.store(TaskStatus.ERRORED, error=info)
             note_failure(self.scope, raised)
             raise raised
         await self.try_again(retry_at, info)
-
-    def _returned(self, error: UnserializableOutputError | ValueTooLargeError) -> Exception:
-        """Say which call returned what cannot be stored; a body may have met such an error elsewhere."""
-        if not error.message.startswith("result"):
-            return error
-        told = f"{error.message} {self.ask.operation} {display_key(self.ask.key)!r} returned it"
-        if isinstance(error, UnserializableOutputError):
-            told += "; let it return JSON values, or models, dataclasses, dates and their like"
-        named = type(error)(f"{told}.")
-        named.__cause__ = error.__cause__
-        return named.with_traceback(error.__traceback__)
-
-    async def _decision(self, error: Exception) -> Decision:
-        on_error = self.options.on_error
-        if on_error is None:
-            return None
-        execution = self.execution
-        io = execution.io if is_async(on_error) else execution.sync_io()
-        decision = await call_function(execution, self.call, on_error, (error, RunningTask(self.task), io))
-        if decision is not None and not isinstance(decision, Exception | RetryAt | SkipRetrying):
-            raise InvalidArgumentError(
-                f"on_error of task {self.task.name!r} returned {type(decision).__name__}; it may return None, an "
-                "exception, RetryAt(...) or SkipRetrying()."
-            )
-        return decision
-
-    def _next_attempt(self, error: Exception, inner: Scope) -> datetime | None:
-        if self.options.retry is None or isinstance(error, UnserializableOutputError | ValueTooLargeError):
-            return None
-        if inner.failed is not None and _is_of(error, inner.failed):
-            return None
-        delay = retry_delay(self.options.retry, self.task.attempts, self.execution.host.random)
-        return None if delay is None else self.execution.host.now() + delay
 
     async def try_again(self, at: datetime, error: ErrorInfo) -> None:
         """Store that an attempt has failed, and wait for the next one."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
-from perdure.sdk.io.attempts import exit_as_error, note_failure
 from perdure.sdk.io.body import is_async, name_of
 from perdure.sdk.io.options import TaskOptions, details_text, sequence_details
 from perdure.sdk.io.part import Part
+from perdure.sdk.io.raised import exit_as_error, note_failure
 from perdure.sdk.lane import Lane, current_lane
 from perdure.sdk.scope import Scope, current_scope
 

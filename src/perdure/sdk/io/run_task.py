@@ -15,10 +15,12 @@ from perdure.protocol.statuses import TaskStatus
 from perdure.sdk import recording
 from perdure.sdk.calls import begin, finish, forget, never, share
 from perdure.sdk.codec import return_codec
-from perdure.sdk.io.attempts import Attempts, as_failure, misfit_of, note_failure, stored_result
+from perdure.sdk.io.attempts import Attempts
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.options import PLAIN, TaskOptions
+from perdure.sdk.io.raised import as_failure, note_failure
 from perdure.sdk.io.registered import for_register, register_task
+from perdure.sdk.io.results import misfit_of, stored_result
 from perdure.sdk.io.stand_ins import replace_body
 from perdure.sdk.scope import OpenTask, Scope, current_scope
 
