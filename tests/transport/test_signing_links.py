@@ -11,7 +11,8 @@ from perdure.protocol.signing import CALL_SCHEME
 from perdure.transport.node_link import NodeLink
 from perdure.transport.node_request import NodeRequest
 from perdure.transport.node_target import NamedNode
-from perdure.transport.wire_link import WireLink, WireRequest
+from perdure.transport.wire_link import WireLink
+from perdure.transport.wire_request import WireRequest
 from tests.transport.node import reply, serving
 
 KEY = "tr_dev_signed0signed0signed"

@@ -21,11 +21,14 @@ from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, Ba
 from perdure.transport.line_connection import LineError
 from perdure.transport.node_errors import Refused, error_of
 from perdure.transport.wire_execution import WireExecution
-from perdure.transport.wire_link import REQUEST_SECONDS, KeyRefusedError, RateLimitedError, WireRequest
+from perdure.transport.wire_link import REQUEST_SECONDS
+from perdure.transport.wire_refusals import KeyRefusedError, RateLimitedError
+from perdure.transport.wire_request import WireRequest
 
 if TYPE_CHECKING:
     from perdure.transport.line_connection import LineAnswer
-    from perdure.transport.wire_link import WireLink, WireReply
+    from perdure.transport.wire_link import WireLink
+    from perdure.transport.wire_request import WireReply
 
 ITEMS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024

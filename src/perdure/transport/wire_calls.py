@@ -27,7 +27,7 @@ from perdure.protocol.messages.schedules import (
 from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer
 from perdure.protocol.schedules import IntervalTiming, RegisterSchedule, ScheduleAnswer, UnregisterSchedule
 from perdure.protocol.state import StatusAnswer
-from perdure.transport.wire_link import WireRequest, quoted
+from perdure.transport.wire_request import WireRequest, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

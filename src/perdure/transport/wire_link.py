@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from msgspec import Struct
 from yarl import URL
 
-from perdure.errors import (
-    InvalidArgumentError,
-    JsonError,
-    NotConnectedError,
-    NotFoundError,
-    PerdureError,
-    ValueTooLargeError,
-)
+from perdure.errors import JsonError, NotConnectedError
 from perdure.protocol.messages.codec import MessageShapeError
 from perdure.protocol.messages.headers import RATE_RESET_HEADER
 from perdure.protocol.task_batches import BATCH_BYTES
-from perdure.transport.bystanders import TOO_LARGE, too_large
 from perdure.transport.line_connection import LineConnection, LineError
-from perdure.transport.node_errors import error_of, read_refusal
 from perdure.transport.node_link import perdure_version
 from perdure.transport.reasons import reason_of
 from perdure.transport.sent_body import sent_body
 from perdure.transport.signer import Signer
 from perdure.transport.task_line import NoLineError, TaskLine
+from perdure.transport.wire_refusals import RateLimitedError, UnreadableError, check_rate, refuse
+from perdure.transport.wire_request import WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 ATTEMPTS: Final = 9
 """How often a request is sent at most; together with the pauses that takes some ten seconds."""
@@ -51,48 +41,6 @@ _NO_LINE_SECONDS: Final = 60.0
 _FIRST_MS: Final = 80
 _LONGEST_MS: Final = 2000
 _JITTER_MS: Final = 50
-
-
-class RateLimitedError(NotConnectedError):
-    """The platform was asked too often.
-
-    Attributes:
-        reset: When to go on, in Unix time in milliseconds.
-    """
-
-    def __init__(self, reset: int) -> None:
-        super().__init__("The server was asked too often.")
-        self.reset = reset
-
-
-class KeyRefusedError(NotConnectedError):
-    """The platform does not take the key that it is asked with."""
-
-
-class UnreadableError(PerdureError):
-    """The platform answers with something that the protocol has not."""
-
-
-class WireRequest(Struct, frozen=True):
-    """What a platform is asked: a path, percent-encoded, and a body of that type.
-
-    ``on_line``: whether it is a batch of tasks, and goes by the line for them if the platform opens one.
-    """
-
-    method: str
-    path: str
-    body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str = "application/json"
-    on_line: bool = False
-
-
-class WireReply(Struct, frozen=True):
-    """What it answered; ``is_native``: whether it is a platform of perdure's."""
-
-    status: int
-    body: bytes
-    is_native: bool
 
 
 class WireLink:
@@ -164,7 +112,7 @@ class WireLink:
         self.is_native = reply.is_native
         self._signer.is_signing = self._signer.is_signing or reply.is_native
         if reply.status >= 400:
-            return _refuse(reply, self.url, request)
+            return refuse(reply, self.url, request)
         try:
             if reads is not None:
                 reads(reply.body)
@@ -193,7 +141,7 @@ class WireLink:
             data=sent_body(request.body),
             allow_redirects=False,
         ) as response:
-            _check_rate(response.status, response.headers.get(RATE_RESET_HEADER, ""))
+            check_rate(response.status, response.headers.get(RATE_RESET_HEADER, ""))
             body = await response.content.read(ANSWER_LIMIT)
             while len(body) < ANSWER_LIMIT and (more := await response.content.read(ANSWER_LIMIT - len(body))):
                 body += more
@@ -250,47 +198,3 @@ class WireLink:
 def _own_headers() -> dict[str, str]:
     version = perdure_version()
     return {"Perdure-Version": version, "User-Agent": f"perdure/{version}"}
-
-
-def _check_rate(status: int, reset: str) -> None:
-    if status == 429 and reset.isdecimal():
-        raise RateLimitedError(int(reset))
-
-
-def quoted(segment: str) -> str:
-    """Write a segment of a path."""
-    return segment.replace(".", "%2E") if segment in (".", "..") else quote(segment, safe="")
-
-
-def _refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
-    """Raise the error that a refusal is; that there is no such thing is an answer to HEAD."""
-    if request.method == "HEAD" and reply.status == 404:
-        return reply
-    refused = read_refusal(reply.body)
-    said = _sentence(reply.body) or f"The server at {url} answered with status {reply.status}."
-    if reply.status in (401, 403):
-        raise KeyRefusedError(f"The server at {url} does not take the API key of this app. {said}")
-    if refused is not None:
-        raise error_of(reply.status, refused, url=url)
-    kinds: Mapping[int, type[PerdureError]] = {
-        400: InvalidArgumentError,
-        404: NotFoundError,
-        413: ValueTooLargeError,
-        422: InvalidArgumentError,
-    }
-    if reply.status == TOO_LARGE and _sentence(reply.body) is None:
-        # A server says what is too large.
-        raise ValueTooLargeError(too_large(url))
-    raise kinds.get(reply.status, PerdureError)(said)
-
-
-def _sentence(body: bytes) -> str | None:
-    try:
-        members: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if not isinstance(members, dict):
-        return None
-    given = cast("dict[str, object]", members)
-    said = given.get("error") or given.get("message")
-    return said if isinstance(said, str) else None

@@ -39,8 +39,9 @@ from perdure.protocol.task_batches import BatchItem
 from perdure.protocol.task_waits import EventWait, RunsWait
 from perdure.transport.outbox import Outbox
 from perdure.transport.wire_execution import BODY_MS, END_MS, START_MS
-from perdure.transport.wire_link import KeyRefusedError, RateLimitedError, WireRequest, quoted
 from perdure.transport.wire_messages import create_body, dispatcher_seconds, state_of
+from perdure.transport.wire_refusals import KeyRefusedError, RateLimitedError
+from perdure.transport.wire_request import WireRequest, quoted
 from perdure.transport.wire_state import perform
 
 if TYPE_CHECKING:
