@@ -62,6 +62,11 @@ def test_new_tasks_of_a_run_are_found_in_its_index_alone(database: apsw.Connecti
     assert any("USING COVERING INDEX sqlite_autoindex_tasks_2 (run_no=?)" in step for step in steps), steps
 
 
+def test_ends_of_runs_are_counted_without_the_hours_before(database: apsw.Connection) -> None:
+    steps = plan_of(database, "count_ended_runs")
+    assert "SEARCH r USING PRIMARY KEY (job_no=? AND hour>? AND hour<?)" in steps, steps
+
+
 async def fill(storage: Storage, count: int) -> Seed:
     """Store as many runs of one job that ended well, each with the number of its event."""
     seed = await sow(storage)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from perdure.protocol.statuses import RunStatus
 from perdure.storage import measures, run_queue, timers
-from perdure.storage.measures import EndedRuns
+from perdure.storage.measures import FIRST_HOUR, EndedRuns
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -42,31 +43,73 @@ class Measures(Struct, frozen=True, kw_only=True):
     notifications: int
 
 
-async def measure(
-    storage: Storage, clock: Clock, *, executions: int, most_executions: int, requests: int, notifications: int
-) -> Measures:
-    """Measure a node; what it is at just now is given."""
-    now = clock.now()
-    ended, due, run_at, timer_at = await storage.scan(_look, now)
-    return Measures(
-        ended=ended,
-        due=due,
-        run_lag=_lag(run_at, now),
-        timer_lag=_lag(timer_at, now),
-        executions=executions,
-        most_executions=most_executions,
-        requests=requests,
-        notifications=notifications,
-    )
+class Meter:
+    """Measures a node, again and again: what has ended in hours gone by is read once.
+
+    Args:
+        storage: The database.
+        clock: The time.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._settled = _Settled(FIRST_HOUR, {})
+
+    async def measure(self, *, executions: int, most_executions: int, requests: int, notifications: int) -> Measures:
+        """Measure the node; what it is at just now is given."""
+        now = self._clock.now()
+        settled, counts, due, run_at, timer_at = await self._storage.scan(_look, self._settled, now)
+        # Several may measure at once: each has added to what it began with, so none counts an hour twice.
+        self._settled = settled
+        return Measures(
+            ended=[
+                EndedRuns(environment_no, status, runs, seconds)
+                for (environment_no, status), (runs, seconds) in sorted(counts.items())
+            ],
+            due=due,
+            run_lag=_lag(run_at, now),
+            timer_lag=_lag(timer_at, now),
+            executions=executions,
+            most_executions=most_executions,
+            requests=requests,
+            notifications=notifications,
+        )
+
+
+_Counts = dict[tuple[int, RunStatus], tuple[int, float]]
+
+
+class _Settled(Struct, frozen=True):
+    """What has ended before an hour, and changes no more."""
+
+    before: int
+    counts: _Counts
+
+
+def _add(counts: _Counts, more: list[EndedRuns]) -> _Counts:
+    total = dict(counts)
+    for one in more:
+        runs, seconds = total.get((one.environment_no, one.status), (0, 0.0))
+        total[one.environment_no, one.status] = runs + one.runs, seconds + one.seconds
+    return total
 
 
 def _lag(due_at: datetime | None, now: datetime) -> timedelta:
     return timedelta() if due_at is None else max(timedelta(), now - due_at)
 
 
-async def _look(tx: Session, now: datetime) -> tuple[list[EndedRuns], dict[int, int], datetime | None, datetime | None]:
+async def _look(
+    tx: Session, settled: _Settled, now: datetime
+) -> tuple[_Settled, _Counts, dict[int, int], datetime | None, datetime | None]:
+    # An end of the last hour may not be stored yet.
+    before = max(settled.before, measures.hour_of(now) - 1)
+    if before > settled.before:
+        ended = await measures.count_ended(tx, first=settled.before, beyond=before)
+        settled = _Settled(before, _add(settled.counts, ended))
     return (
-        await measures.count_ended(tx),
+        settled,
+        _add(settled.counts, await measures.count_ended(tx, first=before)),
         await measures.count_due(tx, now=now, most=MOST_COUNTED),
         await run_queue.next_due(tx),
         await timers.next_due(tx),

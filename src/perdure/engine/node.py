@@ -26,7 +26,7 @@ from perdure.engine.invocations import Invocations
 from perdure.engine.key_ring import KeyRing
 from perdure.engine.lease import Lease
 from perdure.engine.line import Line
-from perdure.engine.measures import Measures, measure
+from perdure.engine.measures import Measures, Meter
 from perdure.engine.missing_connections import MissingConnections
 from perdure.engine.operations import Operations
 from perdure.engine.posts import Poster
@@ -124,6 +124,7 @@ class Node:
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.connections = Connections(storage, clock, ids, secrets, hints)
         self.unreadable = UnreadableSecrets(storage, secrets)
+        self._meter = Meter(storage, clock)
         self.executions = Executions(
             storage, clock, directory, holds, hints, self.lease, self.connections,
             limit=settings.max_executions, must_queue=settings.concurrency_limit is not None, tracing=tracing,
@@ -266,9 +267,7 @@ class Node:
 
     async def measure(self) -> Measures:
         """Measure what this node is at, and what waits for it."""
-        return await measure(
-            self._storage,
-            self.clock,
+        return await self._meter.measure(
             executions=len(self.holds),
             most_executions=self.settings.max_executions,
             requests=len(self.operations.at_work()),

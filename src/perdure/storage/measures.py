@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 _MS_PER_SECOND = 1000
+_MS_PER_HOUR = 3_600_000
+FIRST_HOUR = 0
+LAST_HOUR = 2**62
+"""Before and behind every hour in which a run can end."""
 
 
 class EndedRuns(Struct, frozen=True):
@@ -26,9 +30,14 @@ class EndedRuns(Struct, frozen=True):
     seconds: float
 
 
-async def count_ended(tx: Session) -> list[EndedRuns]:
-    """Count the runs that have ended since the database was made."""
-    rows: list[Any] = await tx.all("count_ended_runs")
+def hour_of(instant: datetime) -> int:
+    """The number of the hour that an instant lies in."""
+    return to_ms(instant) // _MS_PER_HOUR
+
+
+async def count_ended(tx: Session, *, first: int = FIRST_HOUR, beyond: int = LAST_HOUR) -> list[EndedRuns]:
+    """Count the runs that have ended in the hours from ``first`` on and before ``beyond``."""
+    rows: list[Any] = await tx.all("count_ended_runs", first, beyond)
     return [
         EndedRuns(environment_no, RunStatus(status), runs, ms / _MS_PER_SECOND)
         for environment_no, status, runs, ms in rows

@@ -237,3 +237,7 @@ SELECT status, sum(runs), sum(execution_ms) FROM rollups GROUP BY status ORDER B
 -- name: count_requests
 -- How many requests of sources are on their way, due until then.
 SELECT count(*) FROM request_deliveries WHERE due_at <= :until;
+
+-- name: forget_rollups
+-- Nothing is known of what has ended until then.
+DELETE FROM rollups WHERE hour < :hour;
