@@ -24,6 +24,7 @@ from perdure.engine.holds import Holds
 from perdure.engine.http_endpoints import HttpEndpoints
 from perdure.engine.invocations import Invocations
 from perdure.engine.key_ring import KeyRing
+from perdure.engine.late_tasks import LateTasks
 from perdure.engine.line import Line
 from perdure.engine.lists import Lists
 from perdure.engine.pruning import Pruning
@@ -127,7 +128,15 @@ class Desks(Struct, frozen=True, kw_only=True):
             storage,
             self.directory,
             clock,
-            tasks=RemoteTasks(storage, clock, self.ids, holds, self.tasks, HeldTasks(storage, hints, self.tracing)),
+            tasks=RemoteTasks(
+                storage,
+                clock,
+                self.ids,
+                holds,
+                self.tasks,
+                held=HeldTasks(storage, hints, self.tracing),
+                late=LateTasks(storage, hints),
+            ),
             batches=TaskBatches(
                 number, storage, holds, tasks=self.tasks, state=self._make_state(), callbacks=self.callbacks
             ),

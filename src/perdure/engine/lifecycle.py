@@ -68,21 +68,25 @@ RUN_CHANGES: tuple[Change, ...] = (
     *_each(_ENDED_BADLY, RunStatus.QUEUED, "continue_if_unsuccessful"),
 )
 
+_REOPENING = {(TaskStatus.CANCELED, TaskStatus.COMPLETED): "reopen_tasks, settle_late"}
+
 TASK_CHANGES: tuple[Change, ...] = (
-    Change(None, TaskStatus.RUNNING, "insert_if_executing"),
+    Change(None, TaskStatus.RUNNING, "insert_if_executing, insert_late"),
     Change(None, TaskStatus.WAITING, "insert_if_executing"),
-    Change(None, TaskStatus.COMPLETED, "insert_if_executing"),
+    Change(None, TaskStatus.COMPLETED, "insert_if_executing, insert_late"),
     Change(None, TaskStatus.ERRORED, "insert_if_executing"),
+    Change(None, TaskStatus.CANCELED, "insert_late"),
     Change(TaskStatus.RUNNING, TaskStatus.WAITING, "update_if_open"),
-    Change(TaskStatus.RUNNING, TaskStatus.COMPLETED, "update_if_open"),
-    Change(TaskStatus.RUNNING, TaskStatus.ERRORED, "update_if_open, fail_if_open, close_open"),
+    Change(TaskStatus.RUNNING, TaskStatus.COMPLETED, "update_if_open, settle_late"),
+    Change(TaskStatus.RUNNING, TaskStatus.ERRORED, "update_if_open, fail_if_open, close_open, settle_late"),
     Change(TaskStatus.RUNNING, TaskStatus.CANCELED, "close_open"),
     Change(TaskStatus.WAITING, TaskStatus.COMPLETED, "resolve_if_waiting"),
     Change(TaskStatus.WAITING, TaskStatus.RUNNING, "resolve_if_waiting"),
     Change(TaskStatus.WAITING, TaskStatus.ERRORED, "update_if_open, close_open"),
     Change(TaskStatus.WAITING, TaskStatus.CANCELED, "close_open"),
+    Change(TaskStatus.CANCELED, TaskStatus.ERRORED, "settle_late"),
     *(
-        Change(source, target, "reopen_tasks")
+        Change(source, target, _REOPENING.get((source, target), "reopen_tasks"))
         for source in (TaskStatus.ERRORED, TaskStatus.CANCELED)
         for target in (TaskStatus.RUNNING, TaskStatus.WAITING, TaskStatus.COMPLETED)
     ),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from perdure.engine.clock import Clock
     from perdure.engine.held_tasks import HeldTasks
     from perdure.engine.holds import Hold, Holds
+    from perdure.engine.late_tasks import LateTasks
     from perdure.engine.tasks import Tasks
     from perdure.protocol.execution import ErrorInfo, JsonText
     from perdure.protocol.ids import IdGenerator
@@ -56,7 +57,15 @@ class RemoteTasks:
     """Does what endpoints ask of tasks."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, ids: IdGenerator, holds: Holds, tasks: Tasks, held: HeldTasks
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: IdGenerator,
+        holds: Holds,
+        tasks: Tasks,
+        *,
+        held: HeldTasks,
+        late: LateTasks,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -64,6 +73,7 @@ class RemoteTasks:
         self._holds = holds
         self._tasks = tasks
         self._held = held
+        self._late = late
 
     async def create(
         self, environment_no: int, run_id: str, body: CreateTaskBody, *, epoch: int | None = None
@@ -71,6 +81,7 @@ class RemoteTasks:
         """Create a task; one that the run has already under that idempotency key is given back unchanged.
 
         In a run that has ended nothing is created: the answer is a CANCELED task, by which the endpoint learns of it.
+        What a job goes on with that has not awaited it is excepted (`LateTasks`).
         ``epoch`` is the execution that asks, if it has said so.
 
         Raises:
@@ -87,12 +98,20 @@ class RemoteTasks:
         writing, stored = await self._storage.read(_look, environment_no, run_id, key)
         if writing is None:
             raise NotFoundError("Run not found")
+        is_late = epoch is None and hold is None
         if stored is not None:
+            if is_late and stored.status is TaskStatus.CANCELED:
+                late = await self._late.create(run_id, writing.run_no, writing.status, record, stored)
+                return stored if late is None else late
             if writing.status.is_final or not is_to_begin_anew(stored, record):
                 return stored
             record = replace(record, id=stored.id, started_at=stored.started_at, is_new=False)
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
             raise InvalidArgumentError("The run has no task with the id that is given as parentId.")
+        if is_late and stored is None:
+            late = await self._late.create(run_id, writing.run_no, writing.status, record, None)
+            if late is not None:
+                return late
         if writing.status.is_final:
             return canceled(record, self._clock.now())
         epoch = self._epoch(run_id, epoch)
@@ -166,14 +185,18 @@ class RemoteTasks:
         epoch: int | None,
     ) -> RemoteTask:
         hold = self._hold(environment_no, run_id, epoch)
+        settling = Settling(status, self._clock.now(), output, error, properties)
         if hold is not None:
-            settling = Settling(status, self._clock.now(), output, error, properties)
             settled = await self._held.settle(hold, task_id, settling)
             if settled is not None:
                 return settled
         writing, task = await self._storage.read(_look_by_id, environment_no, run_id, task_id)
         if writing is None or task is None:
             raise NotFoundError("Task not found")
+        if hold is None and epoch is None:
+            settled = await self._late.settle(run_id, writing.run_no, task, settling)
+            if settled is not None:
+                return settled
         if task.status.is_final:
             return task
         now = self._clock.now()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.protocol.execution import ErrorInfo, JsonText
+from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, read_error
@@ -76,6 +76,25 @@ async def settle_if_running(
         "settle_if_running", settling.status, to_ms(settling.at), settling.output, error, settling.properties, task_id,
         run_no, epoch,
     )  # fmt: skip
+    return None if row is None else _read(row)
+
+
+async def insert_late(tx: Session, run_no: int, record: TaskRecord) -> bool:
+    """Store a new task in a run that nobody executes, unless its key exists or the run takes none."""
+    changed = await tx.run(
+        "insert_late_task", record.id, run_no, bytes.fromhex(record.key), record.parent_id, record.operation,
+        record.name, record.display_key, record.status, record.noop, record.attempts, to_ms(record.started_at),
+        None if record.completed_at is None else to_ms(record.completed_at), record.params, record.details,
+    )  # fmt: skip
+    return changed == 1
+
+
+async def settle_late(tx: Session, task_id: str, *, run_no: int, settling: Settling) -> RemoteTask | None:
+    """Give a task its outcome whose body is at work in a run that nobody executes; the task as it is then."""
+    error = None if settling.error is None else error_text(settling.error)
+    row = await tx.one(
+        "settle_late", settling.status, to_ms(settling.at), settling.output, error, settling.properties, task_id, run_no
+    )
     return None if row is None else _read(row)
 
 

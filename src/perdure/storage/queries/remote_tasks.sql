@@ -29,6 +29,27 @@ WHERE id = :id AND run_no = :run_no AND status = 'RUNNING'
 RETURNING id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
   delay_until, params, output, error, output_properties, details;
 
+-- name: insert_late_task
+-- Store a new task, unless its key exists, in a run that nobody executes: it has ended as its app has said, or goes on later.
+INSERT INTO tasks (id, run_no, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at,
+  completed_at, params, details)
+SELECT :id, :run_no, :idempotency_key, :parent_id, :operation, :name, :display_key, :status, :noop, :attempts, :started_at,
+  :completed_at, :params, :details
+FROM runs WHERE run_no = :run_no AND status IN ('SUCCESS', 'FAILURE', 'QUEUED', 'WAITING_TO_CONTINUE', 'WAITING_TO_EXECUTE')
+ON CONFLICT DO NOTHING;
+
+-- name: settle_late
+-- A task whose body is at work in a run that nobody executes gets its outcome. Once the run has ended, its status is CANCELED.
+UPDATE tasks SET status = :status, completed_at = :now, output = :output, error = :error,
+  output_properties = coalesce(:output_properties, output_properties)
+WHERE id = :id AND run_no = :run_no AND operation = 'task' AND (
+  (status = 'RUNNING' AND EXISTS (
+    SELECT 1 FROM runs WHERE run_no = :run_no AND status IN ('QUEUED', 'WAITING_TO_CONTINUE', 'WAITING_TO_EXECUTE')))
+  OR (status = 'CANCELED' AND EXISTS (
+    SELECT 1 FROM runs WHERE run_no = :run_no AND status IN ('SUCCESS', 'FAILURE'))))
+RETURNING id, idempotency_key, parent_id, operation, name, display_key, status, noop, attempts, started_at, completed_at,
+  delay_until, params, output, error, output_properties, details;
+
 -- name: retry_if_open
 -- A task without outcome waits for its next attempt; the number of the attempt that failed.
 UPDATE tasks SET status = 'WAITING', attempts = attempts + 1, delay_until = :delay_until
