@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +18,9 @@ from perdure.sdk.start import BackgroundStart, Start
 
 PATIENCE = 30.0
 """How long a run may take to get where a test waits for it, in seconds."""
+
+SUSPENDS = 1.0 if os.environ.get("PERDURE_SCENARIOS") else 0.2
+"""A wait that suspends its run, in seconds: one that is over before that costs no execution."""
 
 
 class App:

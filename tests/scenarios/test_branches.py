@@ -12,8 +12,7 @@ import pytest
 
 from perdure import IO
 from perdure.sdk import parking
-from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
-from tests.scenarios.remote import WAY
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks, task_of
 
 
 async def gather(*calls: Any) -> list[Any]:
@@ -82,7 +81,7 @@ async def test_a_wait_inside_a_task_body_resumes_the_body_and_its_finished_tasks
             async def middle(task: Any, io: IO) -> str:
                 log.append("middle")
                 await io.run_task("before", lambda: log.append("before"))
-                await io.wait("w", 0.05)
+                await io.wait("w", SUSPENDS)
                 await io.run_task("after", lambda: log.append("after"))
                 return "m"
 
@@ -107,16 +106,16 @@ async def test_branches_inside_a_task_body_wait_together(app: App) -> None:
     async def nesting(payload: Any, io: IO) -> list[Any]:
         async def outer(task: Any, io: IO) -> list[Any]:
             async def inner(task: Any, io: IO) -> str:
-                await io.wait("w", 0.06)
+                await io.wait("w", SUSPENDS * 1.2)
                 return "inner"
 
-            return await gather(io.wait("w", 0.03), io.run_task("inner", inner), io.parallel("p", [1, 2], item))
+            return await gather(io.wait("w", SUSPENDS), io.run_task("inner", inner), io.parallel("p", [1, 2], item))
 
         async def item(value: int, index: int) -> int:
-            await io.wait(["w", index], 0.1)
+            await io.wait(["w", index], SUSPENDS * 1.4)
             return value
 
-        return await gather(io.run_task("outer", outer), io.wait("top", 0.13))
+        return await gather(io.run_task("outer", outer), io.wait("top", SUSPENDS * 1.6))
 
     async with app.start():
         handle = await app.client.invoke(nesting)
@@ -287,17 +286,13 @@ async def test_hundreds_of_branches_wait_together(app: App) -> None:
 
 @pytest.mark.parametrize("join", JOINS)
 async def test_equal_waits_of_all_branches_cost_one_more_execution(app: App, join: Any) -> None:
-    """Waits that are asked for together may be over together; they are never over before the last branch is parked.
-
-    On a busy machine, with sockets in between, the first of them is only if it is longer.
-    """
-    seconds = 1.0 if WAY else 0.05
+    """Waits that are asked for together may be over together; they are never over before the last branch is parked."""
 
     @app.job
     async def joining(payload: Any, io: IO) -> list[str]:
         async def branch(name: str) -> str:
             first = await io.run_task(["first", name], lambda: f"{name}1")
-            await io.wait(["w", name], seconds)
+            await io.wait(["w", name], SUSPENDS)
             return first + await io.run_task(["second", name], lambda: f"{name}2")
 
         return await join(branch("a"), branch("b"), branch("c"))
@@ -316,7 +311,7 @@ async def test_different_waits_cost_one_execution_each(app: App, join: Any) -> N
     @app.job
     async def joining(payload: Any, io: IO) -> list[None]:
         entries.append(1)
-        return await join(*(io.wait(["w", seconds], seconds) for seconds in (0.02, 0.06, 0.1)))
+        return await join(*(io.wait(["w", more], SUSPENDS * more) for more in (1, 1.2, 1.4)))
 
     async with app.start():
         handle = await app.client.invoke(joining)
@@ -338,7 +333,7 @@ async def test_a_branch_that_awaits_something_else_for_a_moment_is_not_cut(app: 
             await asyncio.sleep(0.01)
             return await io.run_task("k", lambda: "quick")
 
-        got, _ = await asyncio.gather(foreign(), io.wait("w", 0.1))
+        got, _ = await asyncio.gather(foreign(), io.wait("w", SUSPENDS))
         return got
 
     async with app.start():
@@ -539,7 +534,7 @@ async def test_results_of_a_parallel_block_are_typed_by_its_function(app: App) -
     @app.job
     async def typing(payload: Any, io: IO) -> None:
         seen.append(await io.parallel("p", [1, 2], january))
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
 
     run = await app.run(typing)
     assert run.status == "SUCCESS"

@@ -10,7 +10,7 @@ import pytest
 
 from perdure import IO, EventDetails, EventRecord, event_trigger
 from perdure.errors import AlreadyDeliveredError, InvalidArgumentError, NotFoundError
-from tests.scenarios.app import PATIENCE, App, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, task_of
 
 
 def listen(app: App) -> asyncio.Queue[Any]:
@@ -69,7 +69,7 @@ async def test_a_run_sends_an_event_for_later_and_takes_it_back(app: App) -> Non
         records.append(await io.get_event("📥", "e_1"))
         records.append(await io.cancel_event("🚫", "e_1"))
         records.append(await io.cancel_event("🚫 again", "e_1"))
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
         return (await io.get_event(event_id="e_1")).id
 
     run = await app.run(changing)
@@ -101,7 +101,7 @@ async def test_what_cannot_be_cancelled_raises_the_same_error_on_every_replay(ap
             await io.get_event("get", "never sent")
         except NotFoundError as error:
             told.append(f"get {error.code}")
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
 
     run = await app.run(late)
     expected = ["delivered already_delivered", "unknown not_found", "get not_found"]

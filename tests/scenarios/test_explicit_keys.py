@@ -9,7 +9,7 @@ import pytest
 
 from perdure import IO
 from perdure.errors import CacheKeyMismatchError, DuplicateCacheKeyError, InvalidArgumentError
-from tests.scenarios.app import PATIENCE, App, Gate, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, all_tasks, task_of
 
 
 class Counter:
@@ -152,7 +152,7 @@ async def test_branches_that_share_a_failing_task_meet_the_same_error(app: App) 
 async def test_branches_that_share_a_wait_go_on_together(app: App) -> None:
     @app.job
     async def sharing(payload: Any, io: IO) -> str:
-        await asyncio.gather(*(io.wait("w", 0.02) for _ in range(5)))
+        await asyncio.gather(*(io.wait("w", SUSPENDS) for _ in range(5)))
         return "done"
 
     async with app.start():
@@ -304,7 +304,7 @@ async def test_branches_that_share_a_task_that_waits_run_its_body_once(app: App)
 
     async def body(task: Any, io: IO) -> str:
         started.append("body")
-        await io.wait("inner", 0.05)
+        await io.wait("inner", SUSPENDS)
         finished.append("body")
         return "shared"
 

@@ -15,7 +15,7 @@ import pytest
 from perdure import IO, Retry, register_error
 from perdure.errors import InvalidArgumentError, RunError, TaskFailedError
 from tests.scenarios import errors
-from tests.scenarios.app import PATIENCE, App, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks, task_of
 
 
 def shown(error: BaseException) -> tuple[Any, ...]:
@@ -169,7 +169,7 @@ async def test_a_module_that_is_no_longer_loaded_is_not_imported_for_an_exceptio
         except Exception as error:
             met.append(type(error).__name__)
         sys.modules.pop("vendor_of_this_test", None)
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         try:
             await io.run_task("k", body)
         except Exception as error:
@@ -212,7 +212,7 @@ async def test_except_takes_the_same_branch_in_every_execution(app: App) -> None
             await io.run_task("note", lambda: 1)
         else:
             branches.append("paid")
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         return branches[-1]
 
     run = await app.run(paying)
@@ -230,7 +230,7 @@ async def test_an_error_of_a_plain_body_in_its_thread_is_the_same(app: App) -> N
         try:
             await io.run_task("pay", body)
         except errors.PaymentDeclined as error:
-            await io.wait("gate", 0.005)
+            await io.wait("gate", SUSPENDS)
             return str(error)
         return "no error"
 
@@ -264,7 +264,7 @@ async def test_the_outer_task_fails_with_the_error_of_the_inner_one(app: App) ->
             await io.run_task("outer", outer)
         except errors.QuotaExceeded as error:
             met.append(str(error))
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         return met[-1]
 
     run = await app.run(nesting)
@@ -289,7 +289,7 @@ async def test_an_error_that_was_rebuilt_is_stored_again_as_it_is(app: App) -> N
             await io.run_task("outer", outer)
         except TaskFailedError as error:
             met.append((error.name, error.message))
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         return "done"
 
     run = await app.run(nesting)
@@ -323,7 +323,7 @@ async def test_the_first_failing_item_of_a_parallel_block_is_raised_after_all_ha
         try:
             await io.parallel("p", [0, 1, 1], item)
         except errors.PaymentDeclined as error:
-            await io.wait("gate", 0.005)
+            await io.wait("gate", SUSPENDS)
             return str(error)
         return "no error"
 
@@ -341,7 +341,7 @@ async def test_gather_raises_the_error_of_a_task_of_its(app: App) -> None:
             io.run_task("b", lambda: "b"),
             return_exceptions=True,
         )
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         return [str(one) for one in got]
 
     assert await app.result(gathering) == ["a", "b"]
@@ -355,7 +355,7 @@ async def test_a_plain_body_that_raises_stop_iteration_fails_its_task(app: App) 
         try:
             await io.run_task("k", lambda: next(iter([])))
         except Exception as error:
-            await io.wait("gate", 0.005)
+            await io.wait("gate", SUSPENDS)
             return type(error).__name__
         return "no error"
 
@@ -379,7 +379,7 @@ async def test_a_body_that_exits_fails_its_task(app: App) -> None:
                 await io.run_task(key, body)
             except Exception as error:
                 seen.append(f"{type(error).__name__}: {error}")
-        await io.wait("gate", 0.005)
+        await io.wait("gate", SUSPENDS)
         return seen
 
     run = await app.run(leaving)

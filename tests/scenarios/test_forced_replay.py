@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perdure import IO
-from tests.scenarios.app import PATIENCE, App
+from tests.scenarios.app import PATIENCE, SUSPENDS, App
 
 
 @pytest.mark.parametrize(("value", "replays"), [("1", True), ("true", True), ("0", False), ("", False)])
@@ -19,7 +19,7 @@ async def test_the_environment_forces_replay(monkeypatch: pytest.MonkeyPatch, va
     @app.job
     async def waiting(payload: Any, io: IO) -> None:
         entries.append(1)
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
 
     async with app.start():
         handle = await app.client.invoke(waiting)

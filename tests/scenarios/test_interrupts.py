@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perdure import IO
-from tests.scenarios.app import App, all_tasks
+from tests.scenarios.app import SUSPENDS, App, all_tasks
 
 
 def line_of(mark: str) -> int:
@@ -52,8 +52,8 @@ async def test_finally_blocks_run_whenever_an_execution_is_interrupted(app: App)
     @app.job
     async def cleaning(payload: Any, io: IO) -> str:
         async with resource():
-            await io.wait("w", 0.1)
-            await io.wait("w2", 0.1)
+            await io.wait("w", SUSPENDS)
+            await io.wait("w2", SUSPENDS)
         return "done"
 
     assert await app.result(cleaning) == "done"
@@ -84,7 +84,7 @@ async def test_a_bare_except_around_a_wait_leaves_the_run_right_and_warns_where_
     @app.job
     async def swallowing(payload: Any, io: IO) -> str:
         try:
-            await io.wait("w", 0.05)  # caught by a bare except
+            await io.wait("w", SUSPENDS)  # caught by a bare except
         except:  # noqa: E722 — what this test is about
             return "swallowed"
         return await io.run_task("after", lambda: bodies.append("after") or "right")
@@ -216,7 +216,7 @@ async def test_code_that_never_lets_an_interrupt_pass_ends_its_run(app: App) -> 
     @app.job
     async def stubborn(payload: Any, io: IO) -> str:
         try:
-            await io.wait("w", 0.05)
+            await io.wait("w", SUSPENDS)
         except BaseException:
             while True:
                 tries.append(1)
@@ -242,7 +242,7 @@ async def test_code_that_goes_on_after_swallowing_an_interrupt_is_warned_of_too(
     @app.job
     async def swallowing(payload: Any, io: IO) -> str:
         with contextlib.suppress(BaseException):
-            await io.wait("w", 0.05)  # suppressed
+            await io.wait("w", SUSPENDS)  # suppressed
         return await io.run_task("after", lambda: bodies.append("after") or "right")
 
     run = await app.run(swallowing)
@@ -273,7 +273,7 @@ async def test_an_except_that_raises_something_else_leaves_the_run_right_and_war
     @app.job
     async def translating(payload: Any, io: IO) -> str:
         try:
-            await io.wait("w", 0.05)
+            await io.wait("w", SUSPENDS)
         except BaseException as error:
             raise RuntimeError("translated") from error
         return "right"

@@ -18,7 +18,7 @@ from perdure.errors import (
     WaitTimeoutError,
 )
 from perdure.sdk.records import Run
-from tests.scenarios.app import PATIENCE, App, Gate, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, task_of
 from tests.scenarios.errors import PaymentDeclined
 
 
@@ -368,7 +368,7 @@ async def test_a_batch_with_a_failure_raises_the_first_once_all_have_ended(app: 
             await io.batch_invoke_and_wait("b", child, [{"n": n} for n in (1, 2, 3, 4)])
         except InvokedRunFailedError as error:
             seen.append(error)
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         return [seen[-1].run_id]
 
     async with app.start():
@@ -403,7 +403,7 @@ async def test_the_results_of_a_batch_survive_the_task_around_it(app: App) -> No
             await io.run_task("outer", outer)
         except InvokedRunFailedError as error:
             seen.append((error.run_id, error.error, *error.results))
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
 
     run = await app.run(parent)
     assert run.status == "SUCCESS", run.error

@@ -19,7 +19,7 @@ from perdure.errors import (
     PerdureError,
 )
 from perdure.sdk.records import ErrorInfo
-from tests.scenarios.app import PATIENCE, App, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, task_of
 from tests.scenarios.errors import PaymentDeclined
 
 
@@ -168,7 +168,7 @@ async def test_ctx_is_the_same_in_every_execution_and_cannot_be_changed(app: App
             ctx.run = None
         with pytest.raises(AttributeError):
             ctx.run.id = "other"
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         return ctx.run.id
 
     run = await app.run(telling)

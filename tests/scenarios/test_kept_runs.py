@@ -12,7 +12,7 @@ import pytest
 from perdure import IO
 from perdure.errors import StorageFullError
 from perdure.sdk import host
-from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks
 from tests.scenarios.remote import MOMENTS
 
 
@@ -24,7 +24,7 @@ async def test_runs_beyond_those_that_are_kept_replay(app: App, monkeypatch: pyt
     async def waiting(payload: Any, io: IO) -> int:
         entries.append(payload)
         first = await io.run_task("first", lambda: payload)
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         return first + await io.run_task("second", lambda: payload)
 
     async with app.start():
@@ -41,8 +41,8 @@ async def test_a_run_that_waits_longer_than_it_is_kept_replays(app: App, monkeyp
     @app.job
     async def waiting(payload: Any, io: IO) -> str:
         entries.append(1)
-        await io.wait("short", 0.05)
-        await io.wait("long", 0.1)
+        await io.wait("short", SUSPENDS)
+        await io.wait("long", SUSPENDS)
         return "done"
 
     run = await app.run(waiting)

@@ -8,7 +8,7 @@ import pytest
 
 from perdure import IO, event_trigger
 from perdure.errors import DuplicateJobError, InvalidArgumentError, NotFoundError
-from tests.scenarios.app import PATIENCE, App, Gate, all_tasks
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, all_tasks
 
 
 def declare(app: App, gate: Gate, log: list[str], *, version: str = "1.0.0") -> Any:
@@ -52,7 +52,7 @@ async def test_a_run_waits_for_its_code_and_goes_on_when_it_is_back(durable_app:
 async def test_a_run_that_waits_for_a_time_waits_for_its_code_when_that_is_over(durable_app: App) -> None:
     @durable_app.job(id="sleeper")
     async def sleeper(payload: Any, io: IO) -> str:
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         return "awake"
 
     async with durable_app.start():

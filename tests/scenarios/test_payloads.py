@@ -11,7 +11,7 @@ from pydantic import BaseModel, field_validator
 from perdure import IO, event_trigger, invoke_trigger
 from perdure.errors import InvalidArgumentError, InvokedRunFailedError
 from tests.scenarios import shapes
-from tests.scenarios.app import PATIENCE, App
+from tests.scenarios.app import PATIENCE, SUSPENDS, App
 
 
 class Strict(BaseModel):
@@ -134,7 +134,7 @@ async def test_a_changed_payload_object_is_itself_again_in_the_next_execution(ap
     async def changing(payload: dict[str, list[int]], io: IO) -> None:
         seen.append(list(payload["n"]))
         payload["n"].append(2)
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
 
     await app.run(changing, {"n": [1]})
     assert seen == [[1]] * (2 if app.force_replay else 1)

@@ -10,7 +10,7 @@ import pytest
 
 from perdure import IO
 from perdure.errors import InvalidArgumentError
-from tests.scenarios.app import App, Gate, task_of
+from tests.scenarios.app import SUSPENDS, App, Gate, task_of
 
 
 async def test_values_of_chance_and_the_clock_stay_the_same(app: App) -> None:
@@ -26,8 +26,8 @@ async def test_values_of_chance_and_the_clock_stay_the_same(app: App) -> None:
                 await io.now("n"),
             )
         )
-        await io.wait("w", 0.1)
-        await io.wait("w2", 0.1)
+        await io.wait("w", SUSPENDS)
+        await io.wait("w2", SUSPENDS)
 
     before = datetime.now(UTC)
     run = await app.run(drawing)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from perdure import IO
 from perdure.errors import UnserializableOutputError, UnsupportedTypeError, ValueTooLargeError
 from tests.scenarios import shapes
-from tests.scenarios.app import App, task_of
+from tests.scenarios.app import SUSPENDS, App, task_of
 from tests.scenarios.errors import PaymentDeclined
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def test_the_first_execution_and_every_replay_give_equal_values_of_equal_t
         for at, (annotation, value) in enumerate(shapes.VALUES):
             seen[at].append(await io.run_task(["annotated", at], returning(annotation, value)))
             seen[at].append(await io.run_task(["given", at], lambda value=value: value, as_type=annotation))
-        await io.wait("gate", 0.05)
+        await io.wait("gate", SUSPENDS)
 
     run = await app.run(reading)
     assert (run.status, run.error) == ("SUCCESS", None)
@@ -103,7 +103,7 @@ async def test_without_an_annotation_values_come_back_as_their_json(app: App) ->
     async def reading(payload: Any, io: IO) -> None:
         for at, (value, _) in enumerate(PLAIN):
             seen[at].append(await io.run_task(["plain", at], lambda value=value: value))
-        await io.wait("gate", 0.05)
+        await io.wait("gate", SUSPENDS)
 
     run = await app.run(reading)
     assert run.status == "SUCCESS"
@@ -338,7 +338,7 @@ async def test_parse_output_maps_the_stored_json_each_time(app: App) -> None:
     @app.job
     async def parsing(payload: Any, io: IO) -> bool:
         got = await io.run_task("plain", lambda: {1, 2}, parse_output=parse)
-        await io.wait("gate", 0.05)
+        await io.wait("gate", SUSPENDS)
         return got == (1, 2)
 
     run = await app.run(parsing)

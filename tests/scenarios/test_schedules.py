@@ -33,7 +33,7 @@ from perdure.errors import (
     UseIoError,
     ValueTooLargeError,
 )
-from tests.scenarios.app import PATIENCE, App, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, task_of
 
 Later = Callable[[float], None]
 
@@ -331,7 +331,7 @@ async def test_an_unknown_dynamic_schedule_fails_the_task_in_every_execution(app
             await stranger.register("k", "ada", **HOURLY)
         except NotFoundError as error:
             told.append(error.message)
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
         return "went on"
 
     assert await app.result(signs_up) == "went on"
@@ -364,7 +364,7 @@ async def test_automatic_keys_tell_registrations_apart_and_notice_another_timing
             return error.code
         seconds[0] = 120
         await schedule.register(id="ada", seconds=120)
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
         return "not executed again"
 
     assert await app.result(signs_up) == ("cache_key_mismatch" if app.force_replay else "not executed again")

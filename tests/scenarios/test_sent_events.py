@@ -11,7 +11,7 @@ import pytest
 from perdure import IO, Event, event_trigger
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from tests.scenarios import shapes
-from tests.scenarios.app import PATIENCE, App, Gate, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, task_of
 
 
 class Listener:
@@ -102,7 +102,7 @@ async def test_the_record_of_an_event_is_the_same_in_every_execution(app: App) -
     async def sending(payload: Any, io: IO) -> None:
         seen.append(await io.send_event("one", name="e", payload={"n": 1}, source="mine", account_id="acc"))
         seen.append(await io.send_events("two", [Event("f", payload=[1]), {"name": "g", "context": {"c": 1}}]))
-        await io.wait("w", 0.05)
+        await io.wait("w", SUSPENDS)
 
     run = await app.run(sending)
     assert run.status == "SUCCESS"

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from perdure import IO, RunStatus, Status
 from perdure.errors import InvalidArgumentError, NotFoundError, UnserializableOutputError, ValueTooLargeError
 from perdure.protocol.limits import STATUS_LIMIT
-from tests.scenarios.app import PATIENCE, App, Gate, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, task_of
 
 
 def status(key: str, *states: tuple[str, str | None, Any]) -> RunStatus:
@@ -53,7 +53,7 @@ async def test_calls_give_the_status_as_it_then_is_in_every_execution(app: App) 
         second = await first.update("u1", state="failure")
         third = await second.update("u2", label="B", data={})
         seen.extend([first, second, third])
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
 
     run = await app.run(importing)
     states = [("A", None, {"n": 1}), ("A", "failure", {"n": 1}), ("B", "failure", {})]
@@ -325,7 +325,7 @@ async def test_a_status_too_many_fails_its_task_in_every_execution(app: App) -> 
             await io.create_status("another", label="a")
         except InvalidArgumentError as error:
             told.append(error.message)
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         await io.create_status("s0", label="one that is there")
         return "went on"
 

@@ -21,7 +21,7 @@ from perdure.errors import (
     ValueTooLargeError,
 )
 from tests.scenarios import shapes
-from tests.scenarios.app import PATIENCE, App, Gate, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, task_of
 
 STORES: list[Callable[[IO], Any]] = [
     lambda io: io.store.env,
@@ -169,7 +169,7 @@ async def test_values_come_back_as_the_type_that_is_asked_for(app: App) -> None:
         await io.store.job.set("row", "row", shapes.Row(7))
         seen.append(await io.store.job.get("plain", "row"))
         seen.append(await io.store.job.set("tuple", "tuple", (1, date(2030, 1, 1))))
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
 
     async with app.start():
         await app.finish(await app.client.invoke(keeping))
@@ -194,7 +194,7 @@ async def test_a_value_of_another_type_is_refused_each_time(app: App) -> None:
             await io.store.run.get("get", "disk", as_type=Disk)
         except PayloadValidationError as error:
             told.append(error.message)
-        await io.wait("w", 0.1)
+        await io.wait("w", SUSPENDS)
         return await io.store.run.get("plain", "disk")
 
     async with app.start():

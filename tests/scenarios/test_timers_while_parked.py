@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure import IO
 from perdure.errors import TaskTimeoutError
-from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks
 
 
 async def test_asyncio_timeout_around_a_longer_wait_has_no_effect(app: App) -> None:
@@ -214,10 +214,10 @@ async def test_a_branch_that_gives_up_a_wait_can_wait_for_it_again(app: App) -> 
         async def impatient() -> str:
             try:
                 async with asyncio.timeout(0.01):
-                    await io.wait("w", 0.1)
+                    await io.wait("w", SUSPENDS)
             except TimeoutError:
                 held.set()
-                await io.wait("w", 0.1)
+                await io.wait("w", SUSPENDS)
                 return "second time"
             return "first time"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from perdure import IO, SyncIO
-from tests.scenarios.app import PATIENCE, App, all_tasks
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks
 from tests.scenarios.plain.threads import PlainGate
 
 
@@ -28,7 +28,7 @@ async def test_except_exception_never_catches_a_suspension_and_finally_blocks_ru
     def careful(payload: Any, io: SyncIO) -> str:
         seen.append("entered")
         try:
-            io.wait("w", 0.1)
+            io.wait("w", SUSPENDS)
             return "arrived"
         except Exception as error:
             seen.append(repr(error))
@@ -67,7 +67,7 @@ async def test_a_bare_except_around_a_wait_leaves_the_run_right_and_warns_where_
     @app.job
     def swallowing(payload: Any, io: SyncIO) -> str:
         try:
-            io.wait("w", 0.01)  # caught by a bare except
+            io.wait("w", SUSPENDS)  # caught by a bare except
         except:  # noqa: E722 — what this test is about
             return "swallowed"
         return io.run_task("after", lambda: bodies.append("after") or "right")
@@ -85,7 +85,7 @@ async def test_code_that_goes_on_after_swallowing_an_interrupt_does_nothing_and_
     @app.job
     def swallowing(payload: Any, io: SyncIO) -> str:
         with contextlib.suppress(BaseException):
-            io.wait("w", 0.01)  # suppressed
+            io.wait("w", SUSPENDS)  # suppressed
         return io.run_task("after", lambda: bodies.append("after") or "right")
 
     run = await app.run(swallowing)
@@ -99,7 +99,7 @@ async def test_code_that_goes_on_after_swallowing_an_interrupt_does_nothing_and_
 async def test_a_swallowed_interrupt_inside_a_body_records_no_result(app: App, kind: str) -> None:
     def body(task: Any, io: SyncIO) -> str:
         try:
-            io.wait("w", 0.01)
+            io.wait("w", SUSPENDS)
         except BaseException:
             return "wrong"
         return "right"
@@ -121,7 +121,7 @@ async def test_an_except_that_raises_something_else_leaves_the_run_right_and_war
     @app.job
     def translating(payload: Any, io: SyncIO) -> str:
         try:
-            io.wait("w", 0.01)
+            io.wait("w", SUSPENDS)
         except BaseException as error:
             raise RuntimeError("translated") from error
         return "right"
@@ -156,7 +156,7 @@ async def test_code_that_never_lets_an_interrupt_pass_ends_its_run_and_loses_its
     @app.job
     def stubborn(payload: Any, io: SyncIO) -> str:
         try:
-            io.wait("w", 0.01)
+            io.wait("w", SUSPENDS)
         except BaseException:
             while True:
                 tries.append(1)

@@ -13,7 +13,7 @@ import pytest
 
 from perdure import IO, SyncIO
 from perdure.errors import WaitTimeoutError
-from tests.scenarios.app import PATIENCE, App, Gate, all_tasks, task_of
+from tests.scenarios.app import PATIENCE, SUSPENDS, App, Gate, all_tasks, task_of
 from tests.scenarios.plain.threads import PlainGate
 
 
@@ -28,8 +28,8 @@ async def test_a_run_that_waits_holds_no_thread_and_replays(app: App) -> None:
     def waiting(payload: Any, io: SyncIO) -> str:
         entries.append(1)
         before = io.now("before")
-        io.wait("w", 0.2)
-        assert io.now("after") - before >= timedelta(seconds=0.2)
+        io.wait("w", SUSPENDS)
+        assert io.now("after") - before >= timedelta(seconds=SUSPENDS)
         io.wait_until("past", datetime(2000, 1, 1, tzinfo=UTC))
         return "woken"
 
@@ -168,7 +168,7 @@ async def test_a_plain_body_that_waits_keeps_no_async_run_in_memory(app: App) ->
         entries.append(1)
 
         def body(task: Any, io: SyncIO) -> str:
-            io.wait("w", 0.2)
+            io.wait("w", SUSPENDS)
             return "done"
 
         return await io.run_task("k", body)
