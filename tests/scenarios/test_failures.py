@@ -46,7 +46,7 @@ async def fail_twice(app: App, make: Callable[[], BaseException]) -> list[Except
             await io.run_task("k", body)
         except Exception as error:
             met.append(error)
-        await io.wait("gate", 0.05)
+        await io.wait("gate", SUSPENDS)
         try:
             await io.run_task("k", body)
         except Exception as error:
