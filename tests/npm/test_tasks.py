@@ -38,13 +38,14 @@ def test_an_event_that_fits_the_filter_starts_a_run(api: Api) -> None:
     (started,) = api.ask("GET", f"/api/v2/events/{event_id}").body["runs"]
     run = api.ended(started["id"])
     assert run["output"] == {"who": "ada", "n": 2, "run": started["id"], "environment": "dev"}
-    first, second = run["tasks"]
+    line, first, second = run["tasks"]
     assert (first["displayKey"], first["name"], first["icon"], first["output"]) == (
         "first",
         "The first",
         "star",
         {"n": 1},
     )
+    assert (line["displayKey"], line["name"]) == (None, "log")
     assert (second["displayKey"], second["name"], second["output"]) == ("second", "Task", {"n": 2})
 
 
@@ -83,12 +84,27 @@ def test_a_payload_that_does_not_fit_the_schema_is_refused(api: Api) -> None:
     assert "amount" in run["error"]["message"]
 
 
-def test_log_lines_are_the_log_of_the_run(api: Api) -> None:
+def test_log_lines_are_the_log_of_the_run_which_its_tasks_are_not(api: Api) -> None:
     run_id = api.invoke("logs")
-    assert api.ended(run_id)["tasks"] == []
+    assert [task["name"] for task in api.ended(run_id)["tasks"]] == ["log"] * 3
+    assert api.ask("GET", f"/api/runs/{run_id}").body["tasks"] == []
     lines = api.ask("GET", f"/api/runs/{run_id}").body["logs"]
     assert [line["details"]["description"] for line in lines] == ["one", "two", "three"]
 
 
 def test_a_random_number_stays_the_same(api: Api) -> None:
     assert api.run("random")["output"]["inside"] is True
+
+
+def test_a_line_of_the_log_is_a_task_of_the_run_for_pages_that_show_them(api: Api) -> None:
+    run_id = api.run("logs-inside")["id"]
+    shown = api.ask("GET", f"/api/v2/runs/{run_id}?subtasks=true&taskdetails=true").body
+    before, work, after = shown["tasks"]
+    line = {"displayKey": None, "status": "COMPLETED", "name": "log", "icon": "log"}
+    assert [{name: task[name] for name in line} for task in (before, work["subtasks"][0], after)] == [line] * 3
+    assert (work["displayKey"], before["params"]) == ("work", {"step": 1})
+    # A page of two begins with the line, and the next one goes on where it ended.
+    page = api.ask("GET", f"/api/v2/runs/{run_id}?take=2").body
+    assert [task["name"] for task in page["tasks"]] == ["log", "Task"]
+    rest = api.ask("GET", f"/api/v2/runs/{run_id}?take=2&cursor={page['nextCursor']}").body
+    assert ([task["name"] for task in rest["tasks"]], "nextCursor" in rest) == (["log"], False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
+from perdure.engine.run_views import answer_of, read_run
 from perdure.engine.server_tasks import server_task
 from perdure.engine.task_records import end_of
-from perdure.errors import InvalidArgumentError
+from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
 from perdure.protocol.statuses import TaskStatus
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from perdure.engine.workers import Workers
     from perdure.protocol.execution import Tenant
     from perdure.protocol.messages.tasks import ServerTask
+    from perdure.protocol.runs import RunAnswer
     from perdure.protocol.task_waits import EventWait
     from perdure.storage.interface import Session, Storage
     from perdure.storage.remote_tasks import RemoteTask
@@ -86,6 +88,23 @@ class RemoteDesk:
         self.public_keys = public_keys
         self.sources = sources
         self.connections = connections
+
+    async def get_run(
+        self, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False
+    ) -> RunAnswer:
+        """Look a run up as clients of the v2 protocol know it: the lines of its log are tasks.
+
+        Raises:
+            NotFoundError: The environment has no such run.
+            InvalidArgumentError: The cursor is none of this run's.
+        """
+        first = "" if cursor is None else cursor
+        found = await self._storage.read(
+            read_run, self.environment_no, run_id, cursor=first, take=take, subtasks=subtasks, has_lines=True
+        )
+        if found is None:
+            raise NotFoundError(f"There is no run {run_id!r} in this environment.")
+        return answer_of(found)
 
     @property
     def tenant(self) -> Tenant:

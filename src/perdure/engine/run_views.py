@@ -53,17 +53,22 @@ class RunView(Struct, frozen=True):
 
 
 async def read_run(
-    tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool
+    tx: Session, environment_no: int, run_id: str, *, cursor: str, take: int, subtasks: bool, has_lines: bool = False
 ) -> RunView | None:
-    """Read a run, a page of its tasks, its log, what it waits for, and its statuses."""
+    """Read a run, a page of its tasks, its log, what it waits for, and its statuses.
+
+    With ``has_lines`` the lines of its log stand among the tasks, and there alone.
+    """
     run = await runs.find_run(tx, environment_no, run_id=run_id)
     if run is None:
         return None
     waits = await read_waits(tx, run)
     if not take:
         return RunView(run, waits)
-    page, following = await tasks.list_page(tx, run.run_no, cursor=cursor, limit=take, subtasks=subtasks)
-    log = await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES)
+    page, following = await tasks.list_page(
+        tx, run.run_no, cursor=cursor, limit=take, subtasks=subtasks, has_lines=has_lines
+    )
+    log = [] if has_lines else await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES)
     return RunView(run, waits, page, following, log, await run_statuses.list_of_run(tx, run.run_no))
 
 

@@ -197,9 +197,11 @@ async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, Ta
 
 
 async def list_page(
-    tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool
+    tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool, has_lines: bool = False
 ) -> tuple[list[RunTaskAnswer], str | None]:
-    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level. Log lines stand apart.
+    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level.
+
+    Log lines stand apart, unless ``has_lines``.
 
     Returns:
         The tasks, and the id that the next page begins with; ``None`` if there are no more.
@@ -208,7 +210,7 @@ async def list_page(
         InvalidArgumentError: The cursor is not one of these tasks.
     """
     query = "page_of_tasks" if subtasks else "page_of_top_tasks"
-    rows: list[Any] = await tx.all(query, run_no, cursor, limit + 1)
+    rows: list[Any] = await tx.all(query, run_no, cursor, has_lines, limit + 1)
     if cursor and (not rows or rows[0][3] != cursor):
         raise InvalidArgumentError(f"cursor={cursor!r:.60} is not the next_cursor of a page of this run.")
     numbers, rest = take_fitting([row[:3] for row in rows[:limit]])

@@ -69,7 +69,8 @@ async def cancel_runs(call: Call) -> Response:
 async def cancel_run(call: Call) -> Response:
     """Cancel a run; answers with its first tasks."""
     try:
-        run = await call.desk.cancel_run(call.part("run_id"))
+        await call.desk.cancel_run(call.part("run_id"))
+        run = await call.remote.get_run(call.part("run_id"))
     except NotFoundError:
         raise not_found("Run not found") from None
     return message_answer(run_message(replace(run, next_cursor=None), is_v1=False))

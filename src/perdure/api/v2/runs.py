@@ -40,7 +40,7 @@ async def _get_run(call: Call, *, is_v1: bool) -> Response:
     has_details = call.flag("taskdetails") and call.access.is_private
     has_subtasks = call.flag("subtasks")
     try:
-        run = await call.desk.get_run(
+        run = await call.remote.get_run(
             call.part("run_id"), cursor=call.text("cursor"), take=_take(call), subtasks=has_subtasks
         )
     except NotFoundError:

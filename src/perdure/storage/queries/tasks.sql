@@ -117,16 +117,16 @@ SELECT id, idempotency_key, parent_id, operation, name, status, noop, attempts, 
 FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 
 -- name: page_of_top_tasks
--- The numbers of the tasks at the top of a run from a cursor on, without log lines, with what they hold in bytes: of all
--- tasks of the run only those of the page are read.
+-- The numbers of the tasks at the top of a run from a cursor on, with log lines or without, with what they hold in bytes:
+-- of all tasks of the run only those of the page are read.
 SELECT task_no, octet_length(output), octet_length(params), id
-FROM tasks WHERE run_no = :run_no AND id >= :cursor AND parent_id IS NULL AND operation <> 'log'
+FROM tasks WHERE run_no = :run_no AND id >= :cursor AND parent_id IS NULL AND (operation <> 'log' OR :has_lines)
 ORDER BY id LIMIT :limit;
 
 -- name: page_of_tasks
 -- The same of every task of a run.
 SELECT task_no, octet_length(output), octet_length(params), id
-FROM tasks WHERE run_no = :run_no AND id >= :cursor AND operation <> 'log'
+FROM tasks WHERE run_no = :run_no AND id >= :cursor AND (operation <> 'log' OR :has_lines)
 ORDER BY id LIMIT :limit;
 
 -- name: list_tasks_by_number

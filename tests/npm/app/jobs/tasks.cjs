@@ -107,6 +107,11 @@ module.exports = (client) => {
     return io.runTask("same", async () => 2);
   });
 
+  job("logs-inside", async (payload, io) => {
+    await io.logger.info("before", { step: 1 });
+    await io.runTask("work", async () => { await io.logger.warn("inside"); });
+    await io.logger.info("after");
+  });
   job("logs", async (payload, io) => {
     await io.logger.debug("one");
     await io.logger.warn("two", { n: 2 });
