@@ -29,6 +29,12 @@ def test_what_a_job_has_not_awaited_is_done_after_its_end(
     assert _tasks(api.ended(run_id)) == tasks
 
 
+def test_a_last_line_is_written_whether_it_comes_before_the_end_of_its_run_or_after(api: Api) -> None:
+    runs = [api.invoke("leaves-line") for _ in range(60)]
+    assert {api.ended(run)["status"] for run in runs} == {"SUCCESS"}
+    assert api.run("was-refused")["output"] == []
+
+
 def test_what_a_job_has_not_awaited_is_done_while_its_run_waits(api: Api) -> None:
     run_id = api.invoke("leaves-work", {"of": "waiting", "waits": True})
     api.waiting(run_id)

@@ -98,7 +98,8 @@ class RemoteTasks:
         writing, stored = await self._storage.read(_look, environment_no, run_id, key)
         if writing is None:
             raise NotFoundError("Run not found")
-        is_late = epoch is None and hold is None
+        # Its execution may end between the two looks: what the run takes then is up to the statement that writes.
+        is_late = epoch is None
         if stored is not None:
             if is_late and stored.status is TaskStatus.CANCELED:
                 late = await self._late.create(run_id, writing.run_no, writing.status, record, stored)
@@ -193,7 +194,7 @@ class RemoteTasks:
         writing, task = await self._storage.read(_look_by_id, environment_no, run_id, task_id)
         if writing is None or task is None:
             raise NotFoundError("Task not found")
-        if hold is None and epoch is None:
+        if epoch is None:
             settled = await self._late.settle(run_id, writing.run_no, task, settling)
             if settled is not None:
                 return settled

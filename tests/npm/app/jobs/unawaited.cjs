@@ -21,6 +21,14 @@ module.exports = (client) => {
     return done ?? "left";
   });
 
+  const refusals = [];
+
+  job("leaves-line", async (payload, io) => {
+    io.logger.info("last").catch((error) => refusals.push(error.constructor.name));
+  });
+
+  job("was-refused", async () => refusals);
+
   job("finishes-work", async (payload) => {
     const { io, finish, outcome } = begun.get(payload.of);
     finish(7);
