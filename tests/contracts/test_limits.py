@@ -83,10 +83,11 @@ from perdure.server.http import HEADER_SECONDS
 from perdure.storage.sizes import MOST_BYTES
 from perdure.storage.stretches import LOOK
 from perdure.transport.app_link import KEYS_TRIED
+from perdure.transport.batch_requests import KEEP_SECONDS
 from perdure.transport.body import RATIO_FLOOR, RATIO_LIMIT
 from perdure.transport.exchange import LARGE, LARGE_BODIES
 from perdure.transport.handler import WIRE_LIMIT
-from perdure.transport.outbox import KEEP_SECONDS, ROOM, ROOM_BYTES
+from perdure.transport.outbox import ROOM, ROOM_BYTES
 from perdure.transport.seen_requests import MOST_SEEN
 from tests.contracts.markdown import table_rows
 from tests.contracts.tree import ROOT

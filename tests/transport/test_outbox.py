@@ -18,8 +18,8 @@ from perdure.protocol.execution import JsonText, TaskRecord, TaskState
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BATCH_BYTES, BatchAnswer, BatchItem, BatchOutcome, TaskBatch, pack, unpack
 from perdure.protocol.task_line import LINE_PATH, answer_frame, line_secret, read_batch
+from perdure.transport import batch_requests, wire_link
 from perdure.transport import outbox as outboxes
-from perdure.transport import wire_link
 from perdure.transport.execution_body import may_batch
 from perdure.transport.outbox import BYTES_AT_ONCE, Outbox
 from perdure.transport.wire_execution import WireExecution
@@ -226,7 +226,7 @@ async def test_what_waits_is_tried_for_as_long_as_a_server_may_take_to_start_ane
         assert await box.put(item("a")) is None
         assert len(platform.batches) == 3 * wire_link.ATTEMPTS + 1
 
-    monkeypatch.setattr(outboxes, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(batch_requests, "KEEP_SECONDS", 0.0)
     async with outbox(*["gone"] * wire_link.ATTEMPTS, way="requests") as (box, _):
         with pytest.raises(NotConnectedError):
             await box.put(item("a"))

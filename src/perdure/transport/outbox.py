@@ -6,7 +6,6 @@ While a request is under way, what comes gathers for the next one, as commits do
 from __future__ import annotations
 
 import asyncio
-import time
 from contextvars import Context
 from functools import partial
 from itertools import count
@@ -17,43 +16,28 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from perdure.errors import NotConnectedError, PerdureError, StaleExecutionError
-from perdure.protocol.task_batches import BATCH_TYPE, BatchAnswer, BatchItem, BatchOutcome, pack, unpack
+from perdure.protocol.task_batches import BatchItem, BatchOutcome, pack
+from perdure.transport.batch_requests import BatchRequests, PackedBatch, read_outcomes
 from perdure.transport.line_connection import LineError
 from perdure.transport.node_errors import Refused, error_of
 from perdure.transport.wire_execution import WireExecution
 from perdure.transport.wire_link import REQUEST_SECONDS
-from perdure.transport.wire_refusals import KeyRefusedError, RateLimitedError
-from perdure.transport.wire_request import WireRequest
 
 if TYPE_CHECKING:
     from perdure.transport.line_connection import LineAnswer
     from perdure.transport.wire_link import WireLink
-    from perdure.transport.wire_request import WireReply
 
 ITEMS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 1024 * 1024
 """How much goes into one request; a single item may be larger."""
-
-LONGEST_PAUSE: Final = 10.0
-"""How many seconds an outbox waits, once, for a platform that says that it is asked too often."""
-
-KEEP_SECONDS: Final = 60.0
-"""For how long an outbox tries to store what it has, while the platform does not answer."""
 
 ROOM: Final = 10_000
 ROOM_BYTES: Final = 64 * 1024 * 1024
 """How much may wait; the largest single item fits many times."""
 
 _STOPS: Final = "The app stops."
-_PATH: Final = "/api/task-batches"
 _REFUSED: Final = 409
 _WELL: Final = 200
-
-
-class PackedBatch(Struct, gc=False):
-    """A `TaskBatch` whose items are written already."""
-
-    items: list[Raw]
 
 
 class Entry(Struct, eq=False, gc=False):
@@ -79,7 +63,7 @@ class Outbox:
 
     def __init__(self, link: WireLink, *, outlives_servers: bool = True) -> None:
         self._link = link
-        self._outlives_servers = outlives_servers
+        self._requests = BatchRequests(link, outlives_servers=outlives_servers)
         self._waiting: list[Entry] = []
         self._sending: asyncio.Task[None] | None = None
         self._on_line: list[Entry] = []
@@ -155,7 +139,7 @@ class Outbox:
             self._sending = self._loop.create_task(self._send_all(), context=Context())
             return
         try:
-            self._tell(taken, _read(answer.body, len(taken)))
+            self._tell(taken, read_outcomes(answer.body, len(taken)))
         except PerdureError as error:
             _fail(taken, error)
         if self._waiting:
@@ -174,7 +158,7 @@ class Outbox:
             while self._waiting:
                 taken = self._take()
                 try:
-                    outcomes = await self._send([entry.packed for entry in taken])
+                    outcomes = await self._requests.send([entry.packed for entry in taken])
                 except Exception as error:
                     _fail(taken, error)
                 except asyncio.CancelledError:
@@ -247,38 +231,6 @@ class Outbox:
                 entry.item = replace(entry.item, epoch=execution.epoch)
                 entry.packed = Raw(pack(entry.item))
         self._put_first(sorted([*entries, *waiting], key=attrgetter("number")))
-
-    async def _send(self, items: list[Raw]) -> list[BatchOutcome | None]:
-        request = WireRequest("POST", _PATH, pack(PackedBatch(items)), content_type=BATCH_TYPE, on_line=True)
-        try:
-            reply = await self._ask(request)
-        except RateLimitedError as error:
-            # What was done is done again if it is not stored, so it is worth to wait a little.
-            pause = error.reset / 1000 - time.time()
-            if pause > LONGEST_PAUSE:
-                raise
-            await asyncio.sleep(max(pause, 0))
-            reply = await self._ask(request)
-        return _read(reply.body, len(items))
-
-    async def _ask(self, request: WireRequest) -> WireReply:
-        """Ask for as long as it may take to start a server anew: what waits is done, and would be done again."""
-        until = self._loop.time() + (KEEP_SECONDS if self._outlives_servers else 0)
-        while True:
-            try:
-                return await self._link.ask(request)
-            except (RateLimitedError, KeyRefusedError):
-                raise
-            except NotConnectedError:
-                if self._loop.time() >= until:
-                    raise
-
-
-def _read(body: bytes, count: int) -> list[BatchOutcome | None]:
-    outcomes = unpack(body, BatchAnswer).outcomes
-    if len(outcomes) != count:
-        raise PerdureError(f"{count} items were sent, and the server has answered {len(outcomes)}.")
-    return outcomes
 
 
 def _fail(entries: list[Entry], error: Exception) -> None:
