@@ -165,7 +165,7 @@ async def test_a_secret_that_no_header_can_have_is_refused_before_requests_are_l
         assert (answer.status, answer.body["issues"][0]["path"]) == (422, ["secret"])
         assert secret not in answer.body["error"]
         named = await api.put("/api/v2/shop/sources/repo", {"options": {}})
-        source = await api.node.engine.own.remote.sources.find_source(named.body["id"])
+        source = await api.node.engine.own.remote.http_endpoints.intake.find_source(named.body["id"])
         assert source.registered == {}
 
 
@@ -178,5 +178,5 @@ async def test_what_an_app_says_to_be_registered_beyond_what_was_wanted_is_not_k
         for text in BAD.values():
             said = await api.put(path, {"registered": True, "options": {text: ["push"], "event": [text, "push"]}})
             assert said.status == 200
-        source = await api.node.engine.own.remote.sources.find_source(said.body["id"])
+        source = await api.node.engine.own.remote.http_endpoints.intake.find_source(said.body["id"])
         assert source.registered == {"event": ["push"]}

@@ -81,7 +81,7 @@ async def test_requests_become_events_in_order_each_with_the_answer_to_the_one_b
     async with world(storage, with_source(app)) as it:
         source = await activated(it)
         for number in range(20):
-            await it.node.own.remote.sources.take(source, request(it, str(number)))
+            await it.node.own.remote.http_endpoints.intake.take(source, request(it, str(number)))
         await handed(it, 20)
         runs = [await it.ended(run_id) for run_id in await it.run_ids()]
         assert [run.output for run in runs] == [str(number) for number in range(20)]
@@ -98,7 +98,7 @@ async def test_requests_of_a_source_go_with_the_credential_that_is_kept_for_its_
     app.sources = [SourceSpec("repo", JsonText("{}"), {"event": ["push"]}, hosted="github")]
     async with world(storage, app.job("on-push", ends, EventTriggerSpec(("repo",), "vendor"))) as it:
         source = await activated(it)
-        take, put = it.node.own.remote.sources.take, it.platform.put_connection
+        take, put = it.node.own.remote.http_endpoints.intake.take, it.platform.put_connection
         await take(source, request(it))
         await handed(it, 1)
         await put(NewConnection("github", "of all", type="apiKey"))
@@ -135,7 +135,7 @@ def test_a_registration_says_whose_credentials_its_source_needs() -> None:
 async def test_a_source_that_its_vendor_does_not_know_yet_takes_nothing(storage: Storage, app: ScriptedApp) -> None:
     async with world(storage, with_source(app)) as it:
         source = await found(it)
-        await it.node.own.remote.sources.take(source, request(it))
+        await it.node.own.remote.http_endpoints.intake.take(source, request(it))
         assert await it.query("count_requests", 2**60) == [(0,)]
 
 
@@ -172,11 +172,11 @@ async def test_a_request_that_its_app_does_not_take_is_handed_over_again_and_not
     app.source_answers = [FetchFailedError("no", status=500)] * ATTEMPTS
     async with world(storage, with_source(app)) as it:
         source = await activated(it)
-        await it.node.own.remote.sources.take(source, request(it, delivery="d"))
+        await it.node.own.remote.http_endpoints.intake.take(source, request(it, delivery="d"))
         for attempt in range(1, ATTEMPTS + 1):
             await handed(it, attempt)
             it.clock.advance(delay_after(attempt).total_seconds() + 0.01)
-        await it.node.own.remote.sources.take(source, request(it, "7"))
+        await it.node.own.remote.http_endpoints.intake.take(source, request(it, "7"))
         await handed(it, ATTEMPTS + 1)
         assert [(await it.ended(run_id)).output for run_id in await it.run_ids()] == ["7"]
         (event,) = (await it.platform.get_event(f"{source.id}.d")).runs or [None]
@@ -190,7 +190,7 @@ async def test_a_request_that_comes_again_is_handed_over_once(storage: Storage, 
     async with world(storage, with_source(app)) as it:
         source = await activated(it)
         for _ in range(3):
-            await it.node.own.remote.sources.take(source, request(it, delivery="d"))
+            await it.node.own.remote.http_endpoints.intake.take(source, request(it, delivery="d"))
         await handed(it, 1)
         await it.ended(await it.only_run())
         assert len(app.handed) == 1
@@ -208,7 +208,9 @@ async def test_a_node_that_dies_while_it_hands_over_leaves_the_request_to_the_ne
 
     first.deliver_source = hangs  # type: ignore[assignment, method-assign]
     it = await start(storage, first, seed=1)
-    await it.node.own.remote.sources.take(await activated(it, secret=None), request(it, "1", delivery="d"))
+    await it.node.own.remote.http_endpoints.intake.take(
+        await activated(it, secret=None), request(it, "1", delivery="d")
+    )
     await asyncio.wait_for(reached.wait(), 10)
     await kill(it)
     for task in it.node.handovers.at_work():
@@ -223,7 +225,7 @@ async def test_a_request_waits_for_its_app(storage: Storage, app: ScriptedApp) -
         source = await activated(it, secret=None)
     other = ScriptedApp(app.clock, endpoint_id="other")
     async with world(storage, other, seed=1) as it:
-        await it.node.own.remote.sources.take(source, request(it, "1"))
+        await it.node.own.remote.http_endpoints.intake.take(source, request(it, "1"))
         await put_off(it)
         await it.node.add(with_source(app))
         await handed(World(storage, it.clock, app, it.node), 1)
@@ -234,7 +236,7 @@ async def test_what_is_on_its_way_to_an_app_is_not_forgotten(storage: Storage, a
     async with world(storage, with_source(app)) as it:
         source = await activated(it)
     async with world(storage, ScriptedApp(app.clock, endpoint_id="other"), seed=1) as it:
-        await it.node.own.remote.sources.take(source, request(it, "1", delivery="d"))
+        await it.node.own.remote.http_endpoints.intake.take(source, request(it, "1", delivery="d"))
         await it.send("plain", event_id="plain")
         it.clock.advance(1000)
         assert (await it.platform.prune(older_than=timedelta(seconds=1))).events >= 1

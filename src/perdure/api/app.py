@@ -179,7 +179,7 @@ def node_app(
     hooks = DeployHookRoute(keys.node.environments)
     paths.add("/api/v1/endpoints/{environment_id}/{endpoint_id}/index/{hook}", hooks)
     paths.add("/metrics", MetricsRoute(keys.node, keys=keys, tallies=tallies))
-    of_sources = ReceivingRoute(SourceRequests(http_endpoints.sources), http_endpoints.now, receiving_limits)
+    of_sources = ReceivingRoute(SourceRequests(http_endpoints.intake), http_endpoints.now, receiving_limits)
     paths.add("/api/v1/sources/http/{source_id}", of_sources)
     for path, of_path in group([*all_routes(), task_lines.ROUTE]).items():
         dispatcher = Dispatcher(of_path, keys=keys, limits=limits, tallies=tallies, streams=streams, stopping=stopping)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from perdure.api.rate_limits import RateLimits
     from perdure.engine.http_endpoints import HttpEndpoints, Target
-    from perdure.engine.sources import Sources
+    from perdure.engine.source_intake import SourceIntake
     from perdure.storage.sources import SourceRow
 
 _WITHOUT_BODY: Final = (204, 205, 304)
@@ -67,18 +67,18 @@ class EndpointRequests:
 class SourceRequests:
     """Requests to external sources (v2 protocol, section 11.3)."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, intake: SourceIntake) -> None:
+        self._intake = intake
 
     async def find(self, request: Request) -> SourceRow:
         """Find the source."""
         if request.method != "POST":
             raise Refusal(405, "method_not_allowed", "This route takes POST only.", headers={"Allow": "POST"})
-        return await self._sources.find_source(decode_segment(request.path_params["source_id"]))
+        return await self._intake.find_source(decode_segment(request.path_params["source_id"]))
 
     async def take(self, target: SourceRow, request: ReceivedRequest) -> GivenResponse:
         """Store the request, if the source is active."""
-        await self._sources.take(target, request)
+        await self._intake.take(target, request)
         return GivenResponse()
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import Struct
 
 from perdure.engine.event_views import answer_of_event
-from perdure.engine.sources import SOURCE_PREFIX
+from perdure.engine.source_intake import SOURCE_PREFIX
 from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError
 from perdure.protocol.endpoint import Responder
 from perdure.protocol.json_text import load
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from perdure.engine.directory import Directory
     from perdure.engine.events import Events
     from perdure.engine.receiving_urls import ReceivingUrls
-    from perdure.engine.sources import Sources
+    from perdure.engine.source_intake import SourceIntake
     from perdure.protocol.events import EventAnswer
     from perdure.storage.interface import Storage
 
@@ -50,11 +50,11 @@ class HttpEndpoints:
         clock: The time.
         directory: Knows the environments and the apps.
         events: Stores requests.
-        sources: Takes the requests of webhooks and of external sources.
+        intake: Takes the requests of webhooks and of external sources.
         urls: Makes URLs.
 
     Attributes:
-        sources: Takes the requests of webhooks and of external sources.
+        intake: Takes the requests of webhooks and of external sources.
         now: Gives the time.
     """
 
@@ -64,7 +64,7 @@ class HttpEndpoints:
         clock: Clock,
         directory: Directory,
         events: Events,
-        sources: Sources,
+        intake: SourceIntake,
         urls: ReceivingUrls,
     ) -> None:
         self._storage = storage
@@ -72,7 +72,7 @@ class HttpEndpoints:
         self.now = clock.now
         self._directory = directory
         self._events = events
-        self.sources = sources
+        self.intake = intake
         self._urls = urls
 
     async def find(self, key: str, code: str) -> Target:
@@ -126,7 +126,7 @@ class HttpEndpoints:
         taken: EventAnswer | None = None
         if request is not None and event.name.startswith(SOURCE_PREFIX):
             key = event.name.removeprefix(SOURCE_PREFIX)
-            taken = answer_of_event(await self.sources.replay(environment_no, key, request, event_id=again))
+            taken = answer_of_event(await self.intake.replay(environment_no, key, request, event_id=again))
         elif request is not None and event.name.startswith(EVENT_PREFIX):
             key = event.name.removeprefix(EVENT_PREFIX)
             row = await self._storage.read(http_endpoints.find, environment_no, key=key)
@@ -166,12 +166,12 @@ class HttpEndpoints:
         """Store a request; the event that it is, or ``None`` if its webhook is not active."""
         environment_no, row = target.environment_no, target.row
         name = f"{EVENT_PREFIX}{row.key}"
-        webhook = await self.sources.find_webhook(environment_no, row.key)
+        webhook = await self.intake.find_webhook(environment_no, row.key)
         if webhook is None:
             return await self._events.receive(environment_no, request, name=name, source=row.source, event_id=event_id)
         if not webhook.is_active:
             return None
-        return answer_of_event(await self.sources.receive(webhook, request, name=name, event_id=event_id))
+        return answer_of_event(await self.intake.receive(webhook, request, name=name, event_id=event_id))
 
     async def _ask(self, environment_no: int, row: HttpEndpointRow, request: ReceivedRequest) -> GivenResponse:
         app: object = self._directory.app(environment_no, row.endpoint_id)

@@ -44,6 +44,7 @@ from perdure.engine.services.rounds import RoundService
 from perdure.engine.services.time_outs import TimeOutService
 from perdure.engine.services.timers import Act, TimerService
 from perdure.engine.signing_keys import SigningKeys
+from perdure.engine.source_intake import SourceIntake
 from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.tasks import Tasks
@@ -153,7 +154,8 @@ class Node:
         )  # fmt: skip
         urls = ReceivingUrls(directory, secrets, origin)
         self._sources = Sources(storage, clock, ids, directory, events=events, urls=urls, secrets=secrets, hints=hints)
-        http_endpoints = HttpEndpoints(storage, clock, directory, events, self._sources, urls)
+        intake = SourceIntake(storage, clock, events, hints)
+        http_endpoints = HttpEndpoints(storage, clock, directory, events, intake, urls)
         self.handovers = Handovers(storage, clock, directory, events, self._sources, hints, self.connections)
         self.administration = Administration(
             storage, clock, ids, directory, keys, secrets, random_bytes=random_bytes, open_environment=self._serve_too

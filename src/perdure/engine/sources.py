@@ -1,4 +1,4 @@
-"""Webhooks, external sources and dynamic triggers of apps elsewhere (v2 protocol, section 11)."""
+"""Webhooks, external sources and dynamic triggers of apps, as registered with vendors (v2 protocol, section 11)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,15 @@ from perdure.protocol.endpoint import VendorApp
 from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check
-from perdure.protocol.limits import NAME_LIMIT, SECRET_LIMIT
+from perdure.protocol.limits import SECRET_LIMIT
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.sources import OptionChanges, RegisterSourceEvent
 from perdure.protocol.messages.triggers import InitializeTriggerBody
-from perdure.protocol.received import delivery_id
 from perdure.protocol.sources import TriggerAnswer
-from perdure.storage import events, request_deliveries, sources
+from perdure.storage import request_deliveries, sources
 from perdure.storage.sources import SourceKind, SourceRow
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from perdure.engine.clock import Clock
     from perdure.engine.directory import Directory
     from perdure.engine.events import Events
@@ -44,18 +41,13 @@ if TYPE_CHECKING:
     from perdure.protocol.endpoint import Index
     from perdure.protocol.ids import IdGenerator
     from perdure.protocol.messages.triggers import RegisterTriggerBody
-    from perdure.protocol.received import ReceivedRequest
     from perdure.protocol.sources import RegisterTrigger
-    from perdure.storage.events import NewEvent
-    from perdure.storage.interface import Session, Storage
+    from perdure.storage.interface import Storage
     from perdure.storage.sources import Wanted
-
-SOURCE_PREFIX = "httpsource."
-"""What the name of an event begins with that is a request to an external source; its key follows."""
 
 
 class Sources:
-    """Has sources registered with their vendors, and takes their requests.
+    """Has sources registered with their vendors.
 
     Args:
         storage: The database.
@@ -223,7 +215,7 @@ class Sources:
         """
         if secret is not None and len(secret) > SECRET_LIMIT:
             raise InvalidArgumentError(f"The secret of a source has {SECRET_LIMIT:,} characters at most.")
-        source = await self._find(environment_no, SourceKind.SOURCE, key)
+        source = await find_known(self._storage, environment_no, SourceKind.SOURCE, key)
         if source.endpoint_id != endpoint_id:
             raise NotFoundError(f"The endpoint {endpoint_id!r:.80} has no source {key!r:.80}.")
         registered = {
@@ -246,66 +238,19 @@ class Sources:
             InvalidArgumentError: A name or a value in the config is none.
         """
         check_wanted(config or {})
-        source = await self._find(environment_no, SourceKind.WEBHOOK, key)
+        source = await find_known(self._storage, environment_no, SourceKind.WEBHOOK, key)
         await self._storage.write(sources.keep_webhook, source.number, is_active=is_active, registered=config)
         return source
 
-    async def _find(self, environment_no: int, kind: SourceKind, key: str) -> SourceRow:
-        source = await self._storage.read(sources.find, environment_no, kind=kind, key=key)
-        if source is None:
-            what = "webhook" if kind is SourceKind.WEBHOOK else "source"
-            raise NotFoundError(f"There is no {what} {key!r:.80} in this environment.")
-        return source
 
-    # Taking requests.
+async def find_known(storage: Storage, environment_no: int, kind: SourceKind, key: str) -> SourceRow:
+    """Look a webhook or a source up by its key.
 
-    async def find_webhook(self, environment_no: int, key: str) -> SourceRow | None:
-        """Look up the webhook whose requests come to an HTTP endpoint, if it has one."""
-        return await self._storage.read(sources.find, environment_no, kind=SourceKind.WEBHOOK, key=key)
-
-    async def find_source(self, source_id: str) -> SourceRow:
-        """Look up the source that a URL names.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        source = await self._storage.read(sources.find_by_id, source_id)
-        if source is None or source.kind is not SourceKind.SOURCE:
-            raise NotFoundError("Source not found")
-        return source
-
-    async def take(self, source: SourceRow, request: ReceivedRequest) -> None:
-        """Store a request to an external source, if that is active."""
-        if source.is_active:
-            named = delivery_id(request)
-            event_id = None if named is None else f"{source.id}.{named}"
-            await self.receive(source, request, name=f"{SOURCE_PREFIX}{source.key}"[:NAME_LIMIT], event_id=event_id)
-
-    async def replay(self, environment_no: int, key: str, request: ReceivedRequest, *, event_id: str) -> NewEvent:
-        """Take in a request to an external source once more; the event that it is.
-
-        Raises:
-            NotFoundError: There is no such source.
-        """
-        source = await self._find(environment_no, SourceKind.SOURCE, key)
-        return await self.receive(source, request, name=f"{SOURCE_PREFIX}{key}", event_id=event_id)
-
-    async def receive(
-        self, source: SourceRow, request: ReceivedRequest, *, name: str, event_id: str | None
-    ) -> NewEvent:
-        """Store a request that its app is to make events of; one whose id is known is stored once.
-
-        Raises:
-            ValueTooLargeError: As JSON the request has more than 2 MiB.
-        """
-        now = self._clock.now()
-        event = self._events.event_of(request, name=name, source=source.key[:500], event_id=event_id, now=now)
-        await self._storage.write(_store_request, source, event, now=now)
-        self._hints.requests.set()
-        return event
-
-
-async def _store_request(tx: Session, source: SourceRow, event: NewEvent, *, now: datetime) -> None:
-    event_no = await events.insert_event(tx, source.environment_no, event=event, account_no=None, now=now)
-    if event_no is not None:
-        await request_deliveries.insert(tx, event_no, source_no=source.number, now=now)
+    Raises:
+        NotFoundError: There is none.
+    """
+    source = await storage.read(sources.find, environment_no, kind=kind, key=key)
+    if source is None:
+        what = "webhook" if kind is SourceKind.WEBHOOK else "source"
+        raise NotFoundError(f"There is no {what} {key!r:.80} in this environment.")
+    return source
