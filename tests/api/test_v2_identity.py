@@ -168,7 +168,7 @@ async def test_an_app_that_cannot_be_reached_is_one_that_the_command_line_tries_
 
 
 async def test_a_deploy_hook_has_an_app_asked_anew_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.engine.endpoints.HOOK_DELAY", timedelta())
+    monkeypatch.setattr("perdure.engine.lookout.HOOK_DELAY", timedelta())
     index = {"ok": True, **INDEX}
     async with (
         app_serving(response(json.dumps(index).encode())) as app,

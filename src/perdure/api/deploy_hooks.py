@@ -8,7 +8,7 @@ from perdure.api.answers import JsonAnswer
 from perdure.api.paths import decode_segment
 from perdure.api.refusals import Refusal
 from perdure.api.secret_urls import SecretUrlRoute
-from perdure.engine.endpoints import UNKNOWN
+from perdure.engine.lookout import UNKNOWN
 from perdure.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -32,6 +32,6 @@ class DeployHookRoute(SecretUrlRoute):
         )
         for one in self._environments.all():
             if one.remote.tenant.environment.id == environment_id:
-                await one.remote.endpoints.index_later(endpoint_id, hook)
+                await one.remote.endpoints.lookout.index_later(endpoint_id, hook)
                 return JsonAnswer(b'{"ok":true}')
         raise NotFoundError(UNKNOWN)

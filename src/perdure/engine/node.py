@@ -260,11 +260,11 @@ class Node:
     async def find_endpoints(self) -> None:
         """Look for the apps behind URLs that were registered once, in all environments that it serves."""
         for one in self.environments.all():
-            await one.remote.endpoints.begin()
+            await one.remote.endpoints.lookout.begin()
 
     async def _look_no_more(self) -> None:
         for one in self.environments.all():
-            await one.remote.endpoints.stop()
+            await one.remote.endpoints.lookout.stop()
         await self.administration.stop()
 
     async def measure(self) -> Measures:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Asker(Protocol):
-    """Knows apps, and asks them; `perdure.engine.endpoints.Endpoints` is one."""
+    """Knows apps, and asks them; `perdure.engine.lookout.Lookout` is one."""
 
     async def list_stale(self, since: datetime) -> Sequence[str]:
         """List the apps that have been asked, but not since then."""

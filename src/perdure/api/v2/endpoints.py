@@ -59,7 +59,7 @@ async def register_endpoint(call: Call) -> Response:
             project_id=tenant.project.id,
             created_at=instant(row.created_at),
             updated_at=instant(row.updated_at),
-            indexing_hook_identifier=remote.endpoints.hook(row.id),
+            indexing_hook_identifier=remote.endpoints.lookout.hook(row.id),
             version=indexing.version,
             sdk_version=indexing.sdk_version,
             endpoint_index=_record(row, indexing),
