@@ -1,4 +1,4 @@
-"""Executions of this node: hand runs to their endpoints, apply what comes back."""
+"""Executions of this node: begin those of runs that it holds, apply what comes back."""
 
 from __future__ import annotations
 
@@ -12,24 +12,14 @@ from msgspec import Struct
 
 from perdure.engine.endings import NOTHING, Ending
 from perdure.engine.holds import Hold, Holds
+from perdure.engine.launches import Launches
 from perdure.engine.requeues import Unconnected, back_off
 from perdure.engine.results import apply_result
 from perdure.engine.run_ends import HeldRun
 from perdure.engine.settled_tasks import SettledTasks
 from perdure.errors import StorageUnavailableError, WriteRefusedError
-from perdure.protocol.execution import (
-    Abandoned,
-    AutoYielded,
-    ErrorInfo,
-    ExecutionRequest,
-    ExecutionResult,
-    Failed,
-    JobRef,
-    RunInfo,
-    TaskState,
-)
+from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, TaskState
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.storage import tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,12 +31,8 @@ if TYPE_CHECKING:
     from perdure.engine.lease import Lease
     from perdure.engine.tracing import Tracing
     from perdure.engine.waits import Woken
-    from perdure.protocol.connections import Credential
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
-
-_FEW = 20
-"""So many tasks of a run are loaded on the thread of the loop."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,10 +72,10 @@ class Executions:
         self._holds = holds
         self._hints = hints
         self._lease = lease
-        self._connections = connections
         self._limit = limit
         self._must_queue = must_queue
         self._tracing = tracing
+        self._launches = Launches(storage, directory, connections, tracing=tracing)
         self._traced = None if tracing is None else SettledTasks(storage, tracing)
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
@@ -170,12 +156,7 @@ class Executions:
         try:
             result: ExecutionResult | Unconnected
             try:
-                wanted = self._directory.credentials.get(run.job_no)
-                found = None if wanted is None else await self._connections.of_run(run, wanted)
-                if isinstance(found, (Unconnected, Abandoned)):
-                    result = found
-                else:
-                    result = await self._run(hold, run, woken, found)
+                result = await self._launches.launch(hold, run, woken)
             except Exception as error:
                 _log.exception("Execution %d of run %s raised.", hold.epoch, hold.run_id)
                 result = Abandoned(f"the execution raised {type(error).__name__}: {error}")
@@ -199,55 +180,6 @@ class Executions:
             if self._holds.drop(hold):
                 self._hints.run_is_held_no_more(hold.run_id)
                 self.doubt()
-
-    async def _run(
-        self, hold: Hold, run: ClaimedRun, woken: Woken | None, credentials: dict[str, Credential] | None
-    ) -> ExecutionResult:
-        states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
-        # From here to the endpoint nothing comes in between.
-        early, hold.early = hold.early, None
-        if early:
-            over = {state.id for state in early}
-            states = [*(state for state in states if state.id not in over), *early]
-        request = self._request(run, states, is_complete, credentials)
-        if self._tracing is None:
-            return await hold.endpoint.execute(request)
-        with self._tracing.execution(run, request.tenant.environment.slug):
-            return await hold.endpoint.execute(request)
-
-    async def _tasks(self, hold: Hold, woken: Woken | None) -> tuple[list[TaskState], bool]:
-        """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""
-        named = hold.endpoint.held(hold.run_id)
-        if named is not None:
-            # Had another wait of the run been over before, it would have been in line, and not have been woken.
-            if woken is not None and any(state.id in named for state in woken.states):
-                return woken.states, False
-            rows = await self._storage.read(tasks.list_by_id, named)
-            # Between asking and now the endpoint may have let go of the run.
-            if hold.endpoint.held(hold.run_id) == named:
-                return [state for _, state in rows], False
-        # Of a few tasks a look on this thread costs a tenth of what it costs to ask another.
-        few = await self._storage.read(tasks.list_few, hold.run_no, limit=_FEW + 1)
-        if len(few) <= _FEW:
-            return few, True
-        return [state for _, state in await self._storage.scan(tasks.list_of_runs, (hold.run_no,))], True
-
-    def _request(
-        self, run: ClaimedRun, states: list[TaskState], is_complete: bool, credentials: dict[str, Credential] | None
-    ) -> ExecutionRequest:
-        return ExecutionRequest(
-            run.epoch,
-            RunInfo(run.id, run.is_test, run.is_retry, run.started_at),
-            JobRef(run.job_id, run.version),
-            run.event,
-            self._directory.tenants[run.environment_no],
-            run.account,
-            run.source,
-            states,
-            run.yielded,
-            is_complete,
-            credentials,
-        )
 
     async def _settle(self, hold: Hold, result: ExecutionResult | Unconnected) -> RunStatus | None:
         """Apply a result, however long the database cannot; the lease recovers the run if this node dies first.
