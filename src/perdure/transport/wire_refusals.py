@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import msgspec
 
-from perdure.errors import InvalidArgumentError, NotConnectedError, NotFoundError, PerdureError, ValueTooLargeError
+from perdure.errors import (
+    ExecutionError,
+    InvalidArgumentError,
+    NotConnectedError,
+    NotFoundError,
+    PerdureError,
+    RunError,
+    StaleExecutionError,
+    ValueTooLargeError,
+    WriteRefusedError,
+)
 from perdure.transport.bystanders import TOO_LARGE, too_large
 from perdure.transport.node_errors import error_of, read_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from perdure.transport.wire_execution import WireExecution
     from perdure.transport.wire_request import WireReply, WireRequest
+
+_UNSPECIFIC: Final = (RunError, InvalidArgumentError, NotFoundError)
+"""What a server says of a request, and not of what the job does."""
 
 
 class RateLimitedError(NotConnectedError):
@@ -78,3 +92,35 @@ def _sentence(body: bytes) -> str | None:
     given = cast("dict[str, object]", members)
     said = given.get("error") or given.get("message")
     return said if isinstance(said, str) else None
+
+
+def lost(execution: WireExecution, error: NotConnectedError) -> StaleExecutionError:
+    """End an execution whose platform cannot be asked, and say what its code is told."""
+    if isinstance(error, RateLimitedError):
+        ended = execution.yield_until(error.reset)
+    else:
+        if isinstance(error, KeyRefusedError):
+            execution.problem = error.message
+        ended = StaleExecutionError(error.message)
+    ended.__cause__ = error
+    return ended
+
+
+def raise_refused(error: PerdureError, name: str) -> NoReturn:
+    """Raise what job code is told when the platform does not store a task.
+
+    To execute the run again would not help: it would ask for the same.
+
+    Args:
+        error: What the platform said.
+        name: The task's name.
+
+    Raises:
+        ExecutionError: The execution has lost its run.
+        RunError: What is wrong, as in a node's own process; if that is not said, a `WriteRefusedError`.
+    """
+    if isinstance(error, ExecutionError):
+        raise error
+    if isinstance(error, RunError) and type(error) not in _UNSPECIFIC:
+        raise error
+    raise WriteRefusedError(f"The server does not store task {name!r}. {error.message}") from error

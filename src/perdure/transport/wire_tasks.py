@@ -1,64 +1,32 @@
-"""What executions write, by the routes of the v2 protocol: tasks are made, completed and failed (section 4.2)."""
+"""What executions write of their tasks: at once in batches to a platform of perdure's, else by the routes of v2."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import UNSET
-from msgspec.structs import replace
-
-from perdure.errors import (
-    ExecutionError,
-    InvalidArgumentError,
-    NotConnectedError,
-    NotFoundError,
-    PerdureError,
-    RunError,
-    StaleExecutionError,
-    WriteRefusedError,
-)
-from perdure.protocol.execution import ErrorInfo
+from perdure.errors import NotConnectedError, PerdureError, RunError, StaleExecutionError
 from perdure.protocol.failures import failure_of
-from perdure.protocol.messages.codec import decode_message, encode_message
-from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
-from perdure.protocol.messages.display import DisplayProperty
-from perdure.protocol.messages.errors import ErrorWithStack
-from perdure.protocol.messages.headers import (
-    CACHED_TASKS_CURSOR_HEADER,
-    EPOCH_HEADER,
-    IDEMPOTENCY_KEY_HEADER,
-    LAZY_CACHED_TASKS_VERSION,
-    SERIALIZED_OUTPUT_VERSION,
-    VERSION_HEADER,
-)
-from perdure.protocol.messages.tasks import CompleteTaskBody, CreateTaskAnswer, FailTaskBody, ServerTask
 from perdure.protocol.state import StateOutcome
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.task_batches import BatchItem
 from perdure.protocol.task_waits import EventWait, RunsWait
 from perdure.transport.outbox import Outbox
-from perdure.transport.wire_execution import BODY_MS, END_MS, START_MS
-from perdure.transport.wire_messages import create_body, dispatcher_seconds, state_of
-from perdure.transport.wire_refusals import KeyRefusedError, RateLimitedError
-from perdure.transport.wire_request import WireRequest, quoted
+from perdure.transport.task_routes import TaskRoutes
+from perdure.transport.wire_execution import BODY_MS, START_MS
+from perdure.transport.wire_messages import state_of
+from perdure.transport.wire_refusals import lost, raise_refused
 from perdure.transport.wire_state import perform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from perdure.protocol.execution import JsonText, TaskRecord, TaskState
+    from perdure.protocol.execution import TaskRecord, TaskState
     from perdure.protocol.state import StateCall
     from perdure.protocol.task_batches import BatchOutcome
     from perdure.transport.wire_calls import WireCalls
     from perdure.transport.wire_execution import WireExecution
     from perdure.transport.wire_link import WireLink
     from perdure.transport.wire_state import StateAndSchedules
-
-T = TypeVar("T")
-
-_UNSPECIFIC: Final = (RunError, InvalidArgumentError, NotFoundError)
-"""What a server says of a request, and not of what the job does."""
 
 
 class WireTasks:
@@ -83,8 +51,8 @@ class WireTasks:
         outlives_servers: bool = True,
     ) -> None:
         self._link = link
+        self._routes = TaskRoutes(link, calls)
         self._outbox = Outbox(link, outlives_servers=outlives_servers)
-        self._calls = calls
         self._state = state
         self._executions: dict[int, WireExecution] = {}
         self.is_stopping = False
@@ -120,14 +88,14 @@ class WireTasks:
     async def begin_task(self, run_id: str, epoch: int, record: TaskRecord) -> TaskState:
         """Make a task, unless the run has it; see `perdure.protocol.platform.TaskRegister`."""
         execution = self._find(epoch)
-        await self._write_lines(execution, record)
+        await self._routes.write_lines(execution, record)
         if self.is_stopping:
             raise execution.auto_yield("start_task")
         execution.check_time(START_MS, "start_task")
-        task = await self._create(execution, record)
+        task = await self._routes.create(execution, record)
         wait = record.wait
         if task.status is TaskStatus.WAITING and isinstance(wait, EventWait | RunsWait):
-            task = await self._ask_outside(execution, record, task)
+            task = await self._routes.ask_outside(execution, record, task)
         if task.status is TaskStatus.RUNNING:
             execution.check_time(BODY_MS, "before_execute_task")
         return state_of(task, record)
@@ -156,13 +124,13 @@ class WireTasks:
         if execution.has_all:
             await self._put(execution, record)
             return
-        await self._write_lines(execution, record)
+        await self._routes.write_lines(execution, record)
         if record.is_new:
-            await self._create(execution, record)
+            await self._routes.create(execution, record)
         elif record.status is TaskStatus.COMPLETED:
-            await self._complete(execution, record, record.output)
+            await self._routes.complete(execution, record, record.output)
         elif record.status is TaskStatus.ERRORED:
-            await self._fail(execution, record.id, record.error, name=record.name)
+            await self._routes.fail(execution, record.id, record.error, name=record.name)
         elif record.attempt_error is not None and record.delay_until is not None:
             # The answer to the execution says so.
             execution.retries[record.id] = (record.attempt_error, record.delay_until)
@@ -175,16 +143,16 @@ class WireTasks:
             assert done is not None
             assert done.state is not None
             return done.state
-        await self._write_lines(execution, record)
+        await self._routes.write_lines(execution, record)
         try:
             output = await perform(self._state(), run_id, call)
         except NotConnectedError as error:
-            raise self._lost(execution, error) from error
+            raise lost(execution, error) from error
         except RunError as error:
             info = failure_of(error)
-            await self._fail(execution, record.id, info, name=record.name)
+            await self._routes.fail(execution, record.id, info, name=record.name)
             return StateOutcome(error=info)
-        await self._complete(execution, record, output)
+        await self._routes.complete(execution, record, output)
         return StateOutcome(output)
 
     async def callback_url(self, task_id: str) -> str:
@@ -206,7 +174,7 @@ class WireTasks:
             item = BatchItem(execution.run_id, execution.epoch, record, call)
             outcome = await self._outbox.put(item, execution)
         except NotConnectedError as error:
-            raise self._lost(execution, error) from error
+            raise lost(execution, error) from error
         except PerdureError as error:
             raise_refused(error, record.name)
         if outcome is not None and outcome.ends:
@@ -218,136 +186,3 @@ class WireTasks:
         if execution is None:
             raise StaleExecutionError
         return execution
-
-    async def _write_lines(self, execution: WireExecution, record: TaskRecord) -> None:
-        for line in record.ancestors:
-            await self._create(execution, line)
-
-    async def _create(self, execution: WireExecution, record: TaskRecord) -> ServerTask:
-        path = f"/api/v1/runs/{quoted(execution.run_id)}/tasks"
-        headers = (
-            (IDEMPOTENCY_KEY_HEADER, record.key),
-            (VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
-            (CACHED_TASKS_CURSOR_HEADER, ""),
-        )
-        body = encode_message(create_body(record))
-        task = (await self._write(execution, path, body, CreateTaskAnswer, name=record.name, headers=headers)).task
-        execution.check_task(task, "after_run_task")
-        return task
-
-    async def _complete(self, execution: WireExecution, record: TaskRecord, output: JsonText | None) -> None:
-        properties: Any = UNSET
-        if record.output_properties is not None:
-            properties = msgspec.json.decode(record.output_properties, type=list[DisplayProperty])
-        body = CompleteTaskBody(output=UNSET if output is None else output, properties=properties)
-        headers = ((VERSION_HEADER, SERIALIZED_OUTPUT_VERSION),)
-        path = self._path(execution, record.id, "complete")
-        try:
-            task = await self._write(
-                execution, path, encode_message(body), ServerTask, name=record.name, headers=headers
-            )
-        except StaleExecutionError as error:
-            if isinstance(error.__cause__, NotConnectedError):
-                raise execution.yield_completed(record.id, output) from error
-            raise
-        execution.check_task(task, "after_complete_task")
-        execution.check_time(END_MS, "after_complete_task")
-
-    async def _fail(self, execution: WireExecution, task_id: str, error: ErrorInfo | None, *, name: str) -> ServerTask:
-        given = ErrorInfo("Error", "The task failed.") if error is None else error
-        body = FailTaskBody(
-            error=ErrorWithStack(
-                message=given.message,
-                name=given.name,
-                stack=UNSET if given.stack is None else given.stack,
-                data=UNSET if given.data is None else given.data,
-            )
-        )
-        path = self._path(execution, task_id, "fail")
-        task = await self._write(execution, path, encode_message(body), ServerTask, name=name)
-        execution.check_task(task, "after_complete_task")
-        return task
-
-    async def _ask_outside(self, execution: WireExecution, record: TaskRecord, task: ServerTask) -> ServerTask:
-        """Have what a task waits for sent to its callback URL: an event, or the end of a run that is started."""
-        wait, url = record.wait, task.callback_url
-        assert isinstance(url, str)
-        try:
-            if isinstance(wait, EventWait):
-                await self._calls.await_event(
-                    EphemeralDispatcherBody(
-                        url=url,
-                        name=wait.name,
-                        source=wait.source,
-                        filter=UNSET if wait.filter is None else msgspec.Raw(wait.filter.encode()),
-                        context_filter=UNSET
-                        if wait.context_filter is None
-                        else msgspec.Raw(wait.context_filter.encode()),
-                        account_id=UNSET if wait.account_id is None else wait.account_id,
-                        timeout_in_seconds=dispatcher_seconds(wait.timeout),
-                    )
-                )
-            elif isinstance(wait, RunsWait):
-                request = wait.requests[0]
-                key = request.idempotency_key or record.key
-                await self._calls.invoke_job(replace(request, idempotency_key=key, callback_url=url))
-        except NotConnectedError as error:
-            raise self._lost(execution, error) from error
-        except RunError as error:
-            # What the task waits for cannot be begun: that is what it fails with.
-            return await self._fail(execution, task.id, failure_of(error), name=record.name)
-        return task
-
-    async def _write(
-        self,
-        execution: WireExecution,
-        path: str,
-        body: bytes,
-        kind: type[T],
-        *,
-        name: str,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> T:
-        if execution.epoch is not None:
-            headers = (*headers, (EPOCH_HEADER, str(execution.epoch)))
-        try:
-            request = WireRequest("POST", path, body, headers)
-            reply = await self._link.ask(request, reads=lambda body: decode_message(body, kind))
-            return decode_message(reply.body, kind)
-        except NotConnectedError as error:
-            raise self._lost(execution, error) from error
-        except PerdureError as error:
-            raise_refused(error, name)
-
-    def _lost(self, execution: WireExecution, error: NotConnectedError) -> StaleExecutionError:
-        if isinstance(error, RateLimitedError):
-            lost = execution.yield_until(error.reset)
-        else:
-            if isinstance(error, KeyRefusedError):
-                execution.problem = error.message
-            lost = StaleExecutionError(error.message)
-        lost.__cause__ = error
-        return lost
-
-    def _path(self, execution: WireExecution, task_id: str, verb: str) -> str:
-        return f"/api/v1/runs/{quoted(execution.run_id)}/tasks/{quoted(task_id)}/{verb}"
-
-
-def raise_refused(error: PerdureError, name: str) -> NoReturn:
-    """Raise what job code is told when the platform does not store a task.
-
-    To execute the run again would not help: it would ask for the same.
-
-    Args:
-        error: What the platform said.
-        name: The task's name.
-
-    Raises:
-        ExecutionError: The execution has lost its run.
-        RunError: What is wrong, as in a node's own process; if that is not said, a `WriteRefusedError`.
-    """
-    if isinstance(error, ExecutionError):
-        raise error
-    if isinstance(error, RunError) and type(error) not in _UNSPECIFIC:
-        raise error
-    raise WriteRefusedError(f"The server does not store task {name!r}. {error.message}") from error
