@@ -60,7 +60,7 @@ class Shop:
 
     @asynccontextmanager
     async def at_work(self, clock: SteppedClock, database_url: str, *, force_replay: bool) -> AsyncIterator[None]:
-        host = Host(self.client.id, self.client.jobs, force_replay=force_replay)
+        host = Host(self.client, force_replay=force_replay)
         embedded = await start_embedded(
             host, database_url=database_url, clock=SystemClock(clock.wall_ns), connect=host.connect
         )

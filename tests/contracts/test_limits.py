@@ -71,8 +71,9 @@ from perdure.protocol.retry_strategies import ATTEMPT_LIMIT, LONGEST_RESET, STRA
 from perdure.protocol.signing import TOLERANCE_SECONDS
 from perdure.protocol.web_url import URL_LIMIT
 from perdure.sdk.durations import MAX_SECONDS
-from perdure.sdk.host import HELD_LIMIT, HELD_SECONDS, ITEM_THREADS
+from perdure.sdk.host import ITEM_THREADS
 from perdure.sdk.http_responses import RESPONSE_LIMIT, RESPONSE_SECONDS
+from perdure.sdk.leftovers import HELD_LIMIT, HELD_SECONDS
 from perdure.sdk.log_lines import MOST_CHARACTERS, MOST_WAITING
 from perdure.sdk.notifications import KEPT_LIMIT
 from perdure.sdk.parking import QUIET_SECONDS

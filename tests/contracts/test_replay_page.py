@@ -77,7 +77,7 @@ async def test_the_table_is_what_a_kept_run_does(recorder: Recorder, monkeypatch
 
 async def _run_the_job(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, *, force_replay: bool) -> str | None:
     client, clock = _client_of_the_page(monkeypatch), ManualClock()
-    host = Host(client.id, client.jobs, force_replay=force_replay)
+    host = Host(client, force_replay=force_replay)
     execute = host.execute
 
     async def execute_and_count(request: ExecutionRequest) -> ExecutionResult:

@@ -11,13 +11,13 @@ import pytest
 
 from perdure import IO
 from perdure.errors import StorageFullError
-from perdure.sdk import host
+from perdure.sdk import leftovers
 from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks
 from tests.scenarios.remote import MOMENTS
 
 
 async def test_runs_beyond_those_that_are_kept_replay(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "HELD_LIMIT", 2)
+    monkeypatch.setattr(leftovers, "HELD_LIMIT", 2)
     entries: list[int] = []
 
     @app.job
@@ -35,7 +35,7 @@ async def test_runs_beyond_those_that_are_kept_replay(app: App, monkeypatch: pyt
 
 
 async def test_a_run_that_waits_longer_than_it_is_kept_replays(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "HELD_SECONDS", 0.01)
+    monkeypatch.setattr(leftovers, "HELD_SECONDS", 0.01)
     entries: list[int] = []
 
     @app.job

@@ -24,7 +24,8 @@ from perdure.protocol.messages.execution import KnownTask
 from perdure.protocol.noop_filter import NoopFilter
 from perdure.protocol.statuses import TaskStatus
 from perdure.protocol.worker_messages import WorkerResolve
-from perdure.sdk.host import HELD_LIMIT, Host
+from perdure.sdk.host import Host
+from perdure.sdk.leftovers import HELD_LIMIT
 from perdure.sdk.start import is_replay_forced
 from perdure.transport.execution_outcome import answer_of
 from perdure.transport.execution_request import execution_request, known_state
@@ -95,12 +96,8 @@ class Runtime:
             told=self._take_notice,
         )
         self.host = Host(
-            client.id,
-            client.jobs,
+            client,
             force_replay=not keeps_runs or is_replay_forced(),
-            dynamic_schedules=client.dynamic_schedules,
-            http_endpoints=client.http_endpoints,
-            dynamic_triggers=client.dynamic_triggers,
             max_threads=settings.max_threads,
             register=self.platform,
         )

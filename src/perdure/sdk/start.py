@@ -46,13 +46,9 @@ async def start_node(client: Client, options: StartOptions) -> Node:
     assembly = importlib.import_module("perdure.server.attach")
     settings = load_settings()
     host = Host(
-        client.id,
-        client.jobs,
+        client,
         force_replay=options.force_replay or is_replay_forced(),
         max_threads=settings.max_threads,
-        dynamic_schedules=client.dynamic_schedules,
-        http_endpoints=client.http_endpoints,
-        dynamic_triggers=client.dynamic_triggers,
     )
     try:
         embedded: Embedded = await assembly.start_library(

@@ -224,12 +224,8 @@ class EnvHost(Host):
 
     def __init__(self, client: Client, life: Life, *, force_replay: bool, fakes: Fakes) -> None:
         super().__init__(
-            client.id,
-            client.jobs,
+            client,
             force_replay=force_replay,
-            dynamic_schedules=client.dynamic_schedules,
-            http_endpoints=client.http_endpoints,
-            dynamic_triggers=client.dynamic_triggers,
             stand_ins=fakes,
         )
         self._life = life

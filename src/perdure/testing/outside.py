@@ -129,7 +129,7 @@ class SteadyNode:
 
 def node_of(lives: Lives, client: Client) -> Node:
     """Make the node by which a client reaches its environment."""
-    return Node(SteadyNode(lives), Host(client.id, client.jobs))
+    return Node(SteadyNode(lives), Host(client))
 
 
 def _refuse_the_dead() -> None:

@@ -33,13 +33,9 @@ class WatchedHost(Host):
 
     def __init__(self, client: Client, journal: Journal, *, max_threads: int) -> None:
         super().__init__(
-            client.id,
-            client.jobs,
+            client,
             force_replay=is_replay_forced(),
             max_threads=max_threads,
-            dynamic_schedules=client.dynamic_schedules,
-            http_endpoints=client.http_endpoints,
-            dynamic_triggers=client.dynamic_triggers,
         )
         self._journal = journal
         self._epochs: dict[str, int] = {}
