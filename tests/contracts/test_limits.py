@@ -34,7 +34,8 @@ from perdure.engine.tenancy import MOST as MOST_ENVIRONMENTS
 from perdure.engine.verdicts import ERROR_BODY_LIMIT
 from perdure.engine.watches import MOST_CHANGED
 from perdure.protocol.event_filter import MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH
-from perdure.protocol.json_text import MAX_DEPTH, MAX_DIGITS, MAX_NODES, MAX_NUMBER_LENGTH
+from perdure.protocol.guarded_json import MAX_NUMBER_LENGTH
+from perdure.protocol.json_text import MAX_DEPTH, MAX_DIGITS, MAX_NODES
 from perdure.protocol.limits import (
     BATCH_LIMIT,
     BATCH_PAYLOAD_LIMIT,

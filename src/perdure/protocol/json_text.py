@@ -7,16 +7,14 @@ came out of ``check`` or ``dump`` is read with ``load``.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections import Counter
-from functools import cache, partial
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NewType
 
 import msgspec
 
 from perdure.errors import JsonError, UnserializableOutputError
+from perdure.protocol.guarded_json import MAX_NUMBER_LENGTH, parse_guarded
+from perdure.protocol.json_shape import check_shape, is_deeper
 from perdure.protocol.plain_values import describe_depth, find_unserializable, to_plain
 
 if TYPE_CHECKING:
@@ -27,11 +25,8 @@ JsonText = NewType("JsonText", str)
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
-MAX_NUMBER_LENGTH: Final = 100
 MAX_DIGITS: Final = 4300
 """Digits of a number that Python, by default, writes and reads as text: all that ``dump`` makes of one."""
-
-_PREFIX = 4096
 
 _encode = msgspec.json.Encoder(enc_hook=to_plain).encode
 _pack = msgspec.msgpack.Encoder(enc_hook=to_plain).encode
@@ -41,12 +36,9 @@ _decode = msgspec.json.Decoder().decode
 _encode_strictly = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BRACKET = re.compile(r"[\[\]{}]")
-_EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 # A 64-bit float whose exponent is all ones.
 _NONFINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_NUMBER = re.compile(f"[0-9]{{{MAX_NUMBER_LENGTH + 1}}}")
-_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Any:
@@ -65,17 +57,8 @@ def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
             ``json_too_large`` (in values), ``number_out_of_range`` or ``duplicate_key``.
     """
     source = _decode_utf8(text) if isinstance(text, bytes) else text
-    _check_shape(source, max_depth, max_nodes)
-    return _parse_guarded(source, max_depth)
-
-
-def _parse_guarded(source: str, max_depth: int, max_digits: int = MAX_NUMBER_LENGTH) -> Any:
-    try:
-        return _guarded(max_digits).decode(source)
-    except json.JSONDecodeError as error:
-        raise JsonError(f"Not JSON: {error.msg} at character {error.pos}.") from error
-    except RecursionError as error:
-        raise JsonError(f"The JSON is nested more than {max_depth} deep.", code="json_too_deep") from error
+    check_shape(source, max_depth, max_nodes)
+    return parse_guarded(source, max_depth)
 
 
 def check(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> str:
@@ -93,9 +76,9 @@ def check(text: str | bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
         JsonError: As ``parse``.
     """
     source = _decode_utf8(text) if isinstance(text, bytes) else text
-    _check_shape(source, max_depth, max_nodes)
+    check_shape(source, max_depth, max_nodes)
     if not _is_plain(source):
-        _parse_guarded(source, max_depth)
+        parse_guarded(source, max_depth)
     return source if isinstance(text, bytes) else _escape_surrogates(source)
 
 
@@ -112,9 +95,9 @@ def check_dumped(text: str | bytes) -> str:
         JsonError: As ``parse``.
     """
     source = _decode_utf8(text) if isinstance(text, bytes) else text
-    _check_shape(source, MAX_DEPTH, len(source))
+    check_shape(source, MAX_DEPTH, len(source))
     if not _is_plain(source):
-        _parse_guarded(source, MAX_DEPTH, MAX_DIGITS)
+        parse_guarded(source, MAX_DEPTH, MAX_DIGITS)
     return source if isinstance(text, bytes) else _escape_surrogates(source)
 
 
@@ -131,7 +114,7 @@ def check_part(text: bytes, *, max_depth: int = MAX_DEPTH) -> str:
         JsonError: ``json_too_deep``.
     """
     part = text.decode()
-    _check_shape(part, max_depth, MAX_NODES)
+    check_shape(part, max_depth, MAX_NODES)
     return part
 
 
@@ -162,7 +145,7 @@ def dump(value: object, *, root: str = "result", default: Callable[[object], obj
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         problem = find_unserializable(value, root, hook, max_depth=MAX_DEPTH)
         raise UnserializableOutputError(problem if problem is not None else f"{root}: {error}") from error
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth_exceeds(_outside_strings(text), MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper(text, MAX_DEPTH):
         raise UnserializableOutputError(describe_depth(root, MAX_DEPTH))
     return text
 
@@ -204,71 +187,6 @@ def _is_plain(source: str) -> bool:
 
 def _tightened(text: str) -> str:
     return text.replace(": ", ":").replace(", ", ",")
-
-
-def _check_shape(source: str, max_depth: int, max_nodes: int) -> None:
-    """Refuse what is too deep or too large before a recursive parser sees it."""
-    openings = source.count("[") + source.count("{")
-    if openings <= max_depth and openings + source.count(",") < max_nodes:
-        return
-    # Hostile text is deep from its start: refuse that without reading the rest.
-    _check_depth(_outside_strings(source[:_PREFIX]), max_depth)
-    outside = _outside_strings(source)
-    _check_depth(outside, max_depth)
-    filled = outside.count("[") + outside.count("{") - len(_EMPTY.findall(outside))
-    # Each comma, and each array or object that is not empty, introduces one more value.
-    if 1 + outside.count(",") + filled > max_nodes:
-        raise JsonError(f"The JSON has more than {max_nodes} values.", code="json_too_large")
-
-
-def _outside_strings(source: str) -> str:
-    """Keep the part of a JSON text that is not inside strings; a quote stands for each string."""
-    return '"'.join(source.replace("\\\\", "").replace('\\"', "").split('"')[::2])
-
-
-def _check_depth(outside: str, max_depth: int) -> None:
-    if _depth_exceeds(outside, max_depth):
-        raise JsonError(f"The JSON is nested more than {max_depth} deep.", code="json_too_deep")
-
-
-def _depth_exceeds(outside: str, max_depth: int) -> bool:
-    return any(depth > max_depth for depth in accumulate(map(_STEPS.__getitem__, _BRACKET.findall(outside))))
-
-
-def _read_integer(digits: str, most: int) -> int:
-    if len(digits) > most:
-        raise JsonError(f"A number has more than {most} characters.", code="number_out_of_range")
-    return int(digits)
-
-
-def _read_float(digits: str, most: int) -> float:
-    value = float(digits)
-    if math.isinf(value) or len(digits) > most:
-        shown = digits if len(digits) <= MAX_NUMBER_LENGTH else f"{digits[:20]}…"
-        raise JsonError(f"The number {shown} is out of range.", code="number_out_of_range")
-    return value
-
-
-def _refuse_constant(name: str) -> float:
-    raise JsonError(f"Not JSON: {name} is no JSON number.")
-
-
-def _read_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(members)
-    if len(value) != len(members):
-        twice, _ = Counter(name for name, _ in members).most_common(1)[0]
-        raise JsonError(f"An object has the key {twice[:100]!r} twice.", code="duplicate_key")
-    return value
-
-
-@cache
-def _guarded(max_digits: int) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=_read_object,
-        parse_int=partial(_read_integer, most=max_digits),
-        parse_float=partial(_read_float, most=max_digits),
-        parse_constant=_refuse_constant,
-    )
 
 
 def _encode_with(encode: Callable[[object], bytes], value: object, hook: Callable[[object], object]) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
 from perdure.protocol.execution import JsonText, TaskRecord
-from perdure.protocol.json_text import MAX_NUMBER_LENGTH, dump
+from perdure.protocol.guarded_json import MAX_NUMBER_LENGTH
+from perdure.protocol.json_text import dump
 from perdure.protocol.keys import idempotency_key
 from perdure.protocol.statuses import TaskStatus
 from perdure.sdk.calls import begin, finish, never
