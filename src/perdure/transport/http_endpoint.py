@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from math import inf
 from typing import TYPE_CHECKING, Final
-
-from msgspec import Struct
 
 from perdure.errors import FetchFailedError, JsonError, RunError
 from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.endpoints import ProbeBody
-from perdure.protocol.messages.execution import RunMetadata
-from perdure.protocol.messages.headers import (
-    ENDPOINT_ID_HEADER,
-    HELD_HEADER,
-    NOT_HELD,
-    RUN_HEADER,
-    RUN_METADATA_HEADER,
-    Action,
-)
+from perdure.protocol.messages.headers import ENDPOINT_ID_HEADER, HELD_HEADER, NOT_HELD, RUN_HEADER, Action
 from perdure.protocol.messages.indexing import IndexAnswer
-from perdure.transport.app_link import (
-    EXECUTION_SECONDS,
-    AppLink,
-)
+from perdure.transport.app_link import EXECUTION_SECONDS, AppLink
 from perdure.transport.asked_app import AskedApp
+from perdure.transport.at_work import AtWork
 from perdure.transport.bystanders import is_bystander, may_be_gone
 from perdure.transport.chunk_limit import LONGEST_MS, ChunkLimit
 from perdure.transport.endpoint_index import index_of, issue_of_job
@@ -36,6 +23,7 @@ from perdure.transport.kept_runs import KeptRuns
 from perdure.transport.platform_timeouts import is_platform_timeout
 from perdure.transport.preprocessing import Preprocessing
 from perdure.transport.presence import Presence
+from perdure.transport.wanted_ends import WantedEnds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,6 +31,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.endpoint import Index
     from perdure.protocol.execution import ExecutionRequest, TaskState
+    from perdure.protocol.messages.execution import RunMetadata
     from perdure.protocol.outbound import OutboundResponse
     from perdure.transport.kept_runs import Keepers
     from perdure.transport.preprocessing import Keeps
@@ -53,26 +42,6 @@ PROBE_SECONDS: Final = 150.0
 _OK: Final = 200
 _GONE: Final = "the suspended run is no longer kept in memory"
 _LOST: Final = "the run was lost before it was executed"
-
-
-class AtWork(Struct, eq=False):
-    """An execution that an app has been asked for.
-
-    Attributes:
-        epoch: Its number.
-        scope: Where its answer is waited for.
-        taken_away: Why it is not waited for any more.
-    """
-
-    epoch: int
-    scope: asyncio.Timeout
-    taken_away: str | None = None
-
-    def take_away(self, reason: str) -> None:
-        """Wait for the answer no more: its connection is closed."""
-        if self.taken_away is None:
-            self.taken_away = reason
-            self.scope.reschedule(-inf)
 
 
 class HttpEndpoint(AskedApp):
@@ -106,14 +75,13 @@ class HttpEndpoint(AskedApp):
         super().__init__(link)
         self._now = now
         self._monotonic = monotonic
-        self._listens = listens
+        self._ends = WantedEnds(listens)
         self._is_bounded = is_bounded
         self._kept = None if keepers is None else KeptRuns(keepers, monotonic)
         self._preprocessing = None if keeps is None else Preprocessing(link, keeps)
         # By run, the newest execution at work.
         self._at_work: dict[str, AtWork] = {}
         self.limit = ChunkLimit()
-        self._known: dict[str, RunMetadata] = {}
         self._presence = Presence(self.id)
 
     async def index(self) -> Index:
@@ -212,7 +180,7 @@ class HttpEndpoint(AskedApp):
         is_foreign = self.is_signed and is_bystander(answer, is_native=True)
         if 200 <= answer.status < 300 and not is_foreign:
             self._presence.note_there()
-            await self._learn(request.job.id, answer)
+            await self._ends.learn(request.job.id, answer)
             result = read_outcome(answer)
             self._note_keeper(request, result, answer)
             return result
@@ -289,14 +257,3 @@ class HttpEndpoint(AskedApp):
                 self._kept.abort(run_id)
         elif at_work is not None and self._link.is_native:
             at_work.take_away(reason)
-
-    async def _learn(self, job_id: str, answer: OutboundResponse) -> None:
-        """Note which ends of the job's runs the app wants to be told of."""
-        text = next((value for name, value in answer.headers if name == RUN_METADATA_HEADER), None)
-        try:
-            said = RunMetadata() if text is None else decode_message(text.encode(), RunMetadata)
-        except (JsonError, MessageShapeError):
-            return
-        if self._known.get(job_id) != said:
-            await self._listens(job_id, said)
-            self._known[job_id] = said
