@@ -12,9 +12,11 @@ from perdure.api.runs import LONGEST_WAIT
 from perdure.api.streams import HEARTBEAT_SECONDS, MOST_STREAMS, STALLED_SECONDS
 from perdure.api.v2.sending import MOST_NAMES
 from perdure.config.settings import Settings
+from perdure.engine.absences import PAUSE as ABSENCE_PAUSE
 from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
 from perdure.engine.attempts import MAX_BEGUN
 from perdure.engine.cancellations import CANCEL_BATCH
+from perdure.engine.claims import PACE
 from perdure.engine.connections import CREDENTIAL_LIMIT
 from perdure.engine.deliveries import ATTEMPTS, delay_after
 from perdure.engine.event_waits import BATCH
@@ -197,7 +199,9 @@ IN_FORCE = {
     "interval of a poll": f"{SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g} s; {SHORTEST_TIMEOUT:g} s to "
     f"{LONGEST_POLL / 86400:g} days; {SHORTEST_TIMEOUT:g} to {LONGEST_POLL_REQUEST:g} s",
     "how far away the time in a reset header": f"{LONGEST_RESET.days} days",
-    "longest time between two tries": f"{back_off(1000).total_seconds():.0f} s",
+    "longest time between two tries": f"{back_off(1000).total_seconds():.0f} s; with more than "
+    f"{back_off(1000) // PACE:,} of them longer, as {timedelta(seconds=1) // PACE} are",
+    "how long an app that nobody answers for": f"{ABSENCE_PAUSE.total_seconds():.0f} s",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from copy import copy
 from datetime import datetime, timedelta
 from math import inf
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from perdure.engine.absences import PAUSE
 from perdure.engine.endings import Ending
 from perdure.engine.lease import renew_in
 from perdure.engine.places import Places
 from perdure.engine.quarantine import Suspects, put_off, quarantine
 from perdure.engine.requeues import back_off
 from perdure.engine.time_outs import end_in_line, why_timed_out
+from perdure.protocol.endpoint import Endpoint
 from perdure.storage import run_queue
 from perdure.storage.run_queue import ClaimedRun, DueRun
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 LOOK = 1000
 """How many runs that find no place one claim sets aside at most."""
 
+PACE = timedelta(milliseconds=5)
+"""Of runs whose code is not there no two are looked at again within so short a time, however many there are."""
+
 
 class Claims(Struct, frozen=True):
     """What one look at the line came to.
@@ -38,6 +43,8 @@ class Claims(Struct, frozen=True):
         claimed: The runs that this node holds now.
         ended: What came of the runs that were given up.
         is_renewed: Whether the lease was renewed, if it was to be.
+        tried: The apps that are away of which a run was claimed.
+        next_turn: When a run whose code is not there is looked at again at the earliest; ``None``: as before.
     """
 
     seen: int
@@ -45,9 +52,19 @@ class Claims(Struct, frozen=True):
     claimed: list[ClaimedRun]
     ended: list[tuple[str, Ending]]
     is_renewed: bool = True
+    tried: tuple[Endpoint, ...] = ()
+    next_turn: datetime | None = None
 
 
 _NOTHING = Claims(0, False, [], [], False)
+
+
+class Away(Struct, frozen=True):
+    """An app that is away: what its runs are told, and whether one may find out if it is back."""
+
+    app: Endpoint
+    why: str
+    may_try: bool
 
 
 class Claimant(Struct, frozen=True):
@@ -55,21 +72,25 @@ class Claimant(Struct, frozen=True):
 
     Attributes:
         node_no: The node.
-        hosted: The jobs whose code it has.
+        hosted: The jobs whose code is there.
+        away: The jobs whose app is away.
         environment_limit: How many executions of one environment may be at work; ``None``: any number.
         fruitless_limit: How many executions in a row may complete no task.
         max_run_duration: For how long a run may be executed in all; ``None``: without limit.
         suspects: Those at work that have lost their process repeatedly.
         lease_until: Until when the lease is renewed with the claim; ``None``: it is not.
+        next_turn: When a run whose code is not there is looked at again at the earliest.
     """
 
     node_no: int
     hosted: Container[int]
+    away: Mapping[int, Away]
     environment_limit: int | None
     fruitless_limit: int
     max_run_duration: timedelta | None
     suspects: Suspects
     lease_until: datetime | None
+    next_turn: datetime
 
 
 class Look(Struct):
@@ -80,6 +101,8 @@ class Look(Struct):
     suspects: Suspects
     places: Places
     ended: list[tuple[str, Ending]]
+    tried: list[Endpoint]
+    next_turn: datetime
 
 
 async def claim_only(_tx: Session) -> bool:
@@ -105,7 +128,7 @@ async def claim_due(
     await renew_in(tx, claimant.node_no, claimant.lease_until)
     share = claimant.environment_limit
     # A transition may be run again: what it changes is its own.
-    look = Look(claimant, now, copy(claimant.suspects), Places(share), [])
+    look = Look(claimant, now, copy(claimant.suspects), Places(share), [], [], claimant.next_turn)
     hosted, suspects_from = claimant.hosted, claimant.suspects.first
     fruitless_limit, max_run_duration = claimant.fruitless_limit, claimant.max_run_duration
     most_ms = inf if max_run_duration is None else max_run_duration // timedelta(milliseconds=1)
@@ -128,7 +151,8 @@ async def claim_due(
         has_aside = await look.places.store(tx)
         # Those who stand aside have left room for others.
         if not has_aside or len(due) < room or seen >= LOOK:
-            return Claims(seen, len(due) == room, claimed, look.ended)
+            tried, next_turn = tuple(look.tried), look.next_turn
+            return Claims(seen, len(due) == room, claimed, look.ended, tried=tried, next_turn=next_turn)
 
 
 async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
@@ -140,9 +164,7 @@ async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
     if why is not None:
         look.ended += await end_in_line(tx, run, why, now=now)
         return False
-    if run.job_no not in claimant.hosted:
-        until = now + back_off(run.failures + 1)
-        await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+    if run.job_no not in claimant.hosted and not await _finds_out(tx, run, look):
         return False
     if run.losses >= look.suspects.first and not look.suspects.take(run.losses):
         await put_off(tx, run, now=now)
@@ -153,3 +175,23 @@ async def _is_to_be_claimed(tx: Session, run: DueRun, look: Look) -> bool:
         return False
     look.places.take_share(run.environment_no)
     return True
+
+
+async def _finds_out(tx: Session, run: DueRun, look: Look) -> bool:
+    """Put off a run whose code is not there; or let it find out whether its app is back, which is what this answers.
+
+    When it is, or the code is there, all of them are due: until then it is enough to look at them now and then.
+    """
+    away, now = look.claimant.away.get(run.job_no), look.now
+    if away is not None and away.may_try and away.app not in look.tried:
+        look.tried.append(away.app)
+        return True
+    look.next_turn = max(now, look.next_turn) + PACE
+    # Those of a second are looked at in one commit.
+    turn = look.next_turn.replace(microsecond=0)
+    if away is not None:
+        await run_queue.put_off_if_in_line(tx, run.run_no, until=max(now + PAUSE, turn), why=away.why, now=now)
+        return False
+    until = max(now + back_off(run.failures + 1), turn)
+    await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.engine.absences import Absences
 from perdure.engine.matching import Subscriptions
 from perdure.errors import DuplicateJobError
 
@@ -29,6 +30,7 @@ class Directory:
         credentials: Which integrations of hosted jobs have their credentials here: id by the job's own key, by job.
         startable: The hosted jobs that are under none, so that their runs may be executed without standing in line.
         any_may_be_awaited: Whether tasks may wait for events that this node does not know of by name.
+        absences: The apps that nobody has answered for lately.
         jobs: Jobs hosted here that were looked up, by environment and id; forgotten when an endpoint registers.
     """
 
@@ -38,6 +40,7 @@ class Directory:
         self.limits: dict[int, int] = {}
         self.credentials: dict[int, dict[str, str]] = {}
         self.startable: set[int] = set()
+        self.absences = Absences()
         self.jobs: dict[tuple[int, str], JobRow] = {}
         self._subscriptions: dict[int, Subscriptions] = {}
         # Names are only ever added: one too many costs a query.
@@ -125,6 +128,7 @@ class Directory:
         ``http_keys`` are those of its HTTP endpoints, ``credentials`` what some of the jobs need of those kept here.
         """
         self.forget(environment_no, endpoint_id)
+        self.absences.note_there(endpoint)
         self._http_keys[environment_no, endpoint_id] = frozenset(http_keys)
         self._job_ids[environment_no, endpoint_id] = jobs
         self._apps[environment_no, endpoint_id] = endpoint
@@ -151,12 +155,18 @@ class Directory:
     def forget(self, environment_no: int, endpoint_id: str) -> None:
         """Let an endpoint host nothing any more."""
         self.jobs.clear()
-        self._apps.pop((environment_no, endpoint_id), None)
+        app = self._apps.pop((environment_no, endpoint_id), None)
+        if app is not None:
+            self.absences.note_there(app)
         self._http_keys.pop((environment_no, endpoint_id), None)
         for job_no in self._job_ids.pop((environment_no, endpoint_id), ()):
             self.hosts.pop(job_no, None)
             self.limits.pop(job_no, None)
             self.credentials.pop(job_no, None)
+
+    def jobs_of(self, endpoint: Endpoint) -> list[int]:
+        """List the numbers of the jobs whose code an endpoint has."""
+        return [job_no for job_no, host in self.hosts.items() if host is endpoint]
 
     def let_start(self, *, is_allowed: bool) -> None:
         """Let runs be executed without standing in line, or not: while limits change, each has to be counted."""

@@ -75,7 +75,7 @@ class Executions:
         self._limit = limit
         self._must_queue = must_queue
         self._tracing = tracing
-        self._launches = Launches(storage, directory, connections, tracing=tracing)
+        self._launches = Launches(storage, clock, directory, connections, hints, tracing=tracing)
         self._traced = None if tracing is None else SettledTasks(storage, tracing)
         # An execution must not inherit the context of a call that happens to start it: that may be another run's.
         self._context = copy_context()
@@ -99,13 +99,14 @@ class Executions:
     def reserve(self, job_nos: Sequence[int]) -> Reservation | None:
         """Take room for executions of these jobs; ``None`` if their runs must stand in line like others."""
         count = len(job_nos)
+        hosts, away = self._directory.hosts, self._directory.absences.away
         # Whoever is in line already comes first.
         if count == 0 or self.has_backlog or self._must_queue:
             return None
         # Whether a limited job has a place is seen in the transaction that claims.
         startable = self._directory.startable
         for job_no in job_nos:
-            if job_no not in startable:
+            if job_no not in startable or (away and hosts[job_no] in away):
                 return None
         taken = self.take_room(count)
         if taken < count:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from perdure.engine.requeues import Unconnected
+from perdure.errors import StorageError
+from perdure.protocol.endpoint import DistantApp
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
-from perdure.storage import tasks
+from perdure.storage import run_queue, tasks
 
 if TYPE_CHECKING:
+    from perdure.engine.clock import Clock
     from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
+    from perdure.engine.hints import Hints
     from perdure.engine.holds import Hold
     from perdure.engine.tracing import Tracing
     from perdure.engine.waits import Woken
     from perdure.protocol.connections import Credential
+    from perdure.protocol.endpoint import Endpoint
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -27,17 +33,28 @@ class Launches:
 
     Args:
         storage: The database.
-        directory: Knows the jobs and the environments.
+        clock: The time.
+        directory: Knows the jobs, the environments, and the apps that nobody has answered for lately.
         connections: Gives credentials.
+        hints: Are told of runs that are due.
         tracing: Is told of executions; ``None``: nobody is.
     """
 
     def __init__(
-        self, storage: Storage, directory: Directory, connections: Connections, *, tracing: Tracing | None
+        self,
+        storage: Storage,
+        clock: Clock,
+        directory: Directory,
+        connections: Connections,
+        hints: Hints,
+        *,
+        tracing: Tracing | None,
     ) -> None:
         self._storage = storage
+        self._clock = clock
         self._directory = directory
         self._connections = connections
+        self._hints = hints
         self._tracing = tracing
 
     async def launch(self, hold: Hold, run: ClaimedRun, woken: Woken | None) -> ExecutionResult | Unconnected:
@@ -52,6 +69,9 @@ class Launches:
         credentials = None if wanted is None else await self._connections.of_run(run, wanted)
         if isinstance(credentials, (Unconnected, Abandoned)):
             return credentials
+        absence = await self._find_out(hold.endpoint)
+        if absence is not None:
+            return absence
         states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
         # From here to the endpoint nothing comes in between.
         early, hold.early = hold.early, None
@@ -60,9 +80,38 @@ class Launches:
             states = [*(state for state in states if state.id not in over), *early]
         request = self._request(run, states, is_complete, credentials)
         if self._tracing is None:
-            return await hold.endpoint.execute(request)
-        with self._tracing.execution(run, request.tenant.environment.slug):
-            return await hold.endpoint.execute(request)
+            result = await hold.endpoint.execute(request)
+        else:
+            with self._tracing.execution(run, request.tenant.environment.slug):
+                result = await hold.endpoint.execute(request)
+        if isinstance(result, Abandoned) and result.is_absent:
+            # It may have been registered anew, at another place.
+            if self._directory.hosts.get(run.job_no) is hold.endpoint:
+                self._directory.absences.note_away(hold.endpoint, result.reason, self._clock.now())
+        elif self._directory.absences:
+            await self._is_back(hold.endpoint)
+        return result
+
+    async def _find_out(self, app: Endpoint) -> Abandoned | None:
+        """Look whether an app that was away is back, before an execution of which nobody knows how long it takes."""
+        absences = self._directory.absences
+        if app not in absences.away or not isinstance(app, DistantApp):
+            return None
+        why = absences.why(app)
+        if not await app.is_there():
+            return Abandoned(why, no_code=True, is_absent=True)
+        await self._is_back(app)
+        return None
+
+    async def _is_back(self, app: Endpoint) -> None:
+        """Let the runs of an app be executed at once, if it was away."""
+        if not self._directory.absences.note_there(app):
+            return
+        # If that cannot be stored, they are looked at in their turn.
+        with suppress(StorageError):
+            jobs = self._directory.jobs_of(app)
+            await self._storage.write(run_queue.hasten_postponed, jobs, now=self._clock.now())
+        self._hints.run_is_in_line()
 
     async def _tasks(self, hold: Hold, woken: Woken | None) -> tuple[list[TaskState], bool]:
         """Load what replay needs, all of it; or, if the endpoint holds the suspended run, only what it waits for."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from perdure.engine.claims import Claimant, Claims, claim_due, claim_only
+from perdure.engine.claims import Away, Claimant, Claims, claim_due, claim_only
 from perdure.engine.places import fill_places
 from perdure.engine.quarantine import Probation
 from perdure.engine.recovery import release_orphans
 from perdure.storage import concurrency, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Container, Mapping
+    from datetime import datetime
 
     from perdure.config.settings import Settings
     from perdure.engine.clock import Clock
@@ -30,6 +31,7 @@ R = TypeVar("R")
 
 
 _NOBODY: Mapping[int, Woken] = {}
+_NONE_AWAY: Mapping[int, Away] = {}
 
 
 class Line:
@@ -54,6 +56,7 @@ class Line:
         self._hints = hints
         self._lease = lease
         self._settings = settings
+        self._next_turn = clock.now()
         self._probation = Probation(holds, quarantine_after=settings.quarantine_after)
 
     async def claim(self) -> bool:
@@ -124,14 +127,17 @@ class Line:
         renewal = self._lease.due_renewal(now)
         suspects = self._probation.ask()
         begun: list[ClaimedRun] = []
+        hosted, away = self._look_around(now)
         claimant = Claimant(
             self._lease.node_no,
-            self._directory.hosts,
+            hosted,
+            away,
             self._settings.concurrency_limit,
             self._settings.fruitless_limit,
             self._settings.max_run_duration,
             suspects,
             None if renewal is None else renewal[1],
+            self._next_turn,
         )
         try:
             claims = await self._storage.write(claim_due, claimant, first, limit=room, now=now)
@@ -144,12 +150,25 @@ class Line:
             self._probation.tell(suspects, begun)
         if renewal is not None and claims.is_renewed:
             self._lease.renewed(renewal[0])
+        if claims.next_turn is not None:
+            self._next_turn = max(self._next_turn, claims.next_turn)
+        for app in claims.tried:
+            self._directory.absences.tried(app, now)
         for run in claims.claimed:
             self._executions.begin(run, woken.get(run.run_no))
         for run_id, ending in claims.ended:
             self._hints.run_has_ended(run_id)
             self._executions.follow(ending)
         return claims
+
+    def _look_around(self, now: datetime) -> tuple[Container[int], Mapping[int, Away]]:
+        """Give the jobs whose code is there, and those whose app is away."""
+        hosts, absences = self._directory.hosts, self._directory.absences
+        if not absences.away:
+            return hosts, _NONE_AWAY
+        apart = {app: Away(app, absences.why(app), absences.may_try(app, now)) for app in absences.away}
+        away = {job_no: apart[app] for job_no, app in hosts.items() if app in apart}
+        return hosts.keys() - away.keys(), away
 
     async def fill_places(self) -> None:
         """Look whether runs that stand aside for want of a place could have one."""

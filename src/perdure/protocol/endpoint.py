@@ -169,6 +169,15 @@ class Endpoint(Protocol):
 
 
 @runtime_checkable
+class DistantApp(Protocol):
+    """An app that may be away, and can be asked whether it is there."""
+
+    async def is_there(self) -> bool:
+        """Whether the app itself answers."""
+        ...
+
+
+@runtime_checkable
 class Responder(Protocol):
     """An app that answers requests from outside itself; every `Endpoint` that has HTTP endpoints is one."""
 

@@ -241,8 +241,9 @@ class Abandoned(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The endpoint gave the run back without a result: execute it again after a delay.
 
     Causes: no such job in this process, storage unavailable, the node stops, all its threads are taken
-    (``no_room``), which is no failure of the run, a process that died while it executed the run (``lost``), or an
-    endpoint that answers that it has failed: after ``limit`` of those in a row the run is a FAILURE.
+    (``no_room``), which is no failure of the run, a process that died while it executed the run (``lost``), an endpoint
+    that nobody answers for (``is_absent``), or one that answers that it has failed: after ``limit`` of those in a row
+    the run is a FAILURE.
     """
 
     reason: str
@@ -251,6 +252,7 @@ class Abandoned(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     no_room: bool = False
     lost: bool = False
     limit: int | None = None
+    is_absent: bool = False
 
 
 ExecutionResult = Succeeded | Failed | InvalidPayload | Suspended | Yielded | AutoYielded | UnresolvedAuth | Abandoned

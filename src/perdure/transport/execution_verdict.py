@@ -55,7 +55,7 @@ def verdict_on_silence(error: RunError, url: str, *, is_bounded: bool) -> Abando
     if isinstance(error, ProcessLostError):
         return Abandoned(error.message, lost=True)
     if not is_bounded:
-        return Abandoned(error.message, no_code=True)
+        return Abandoned(error.message, no_code=True, is_absent=isinstance(error, FetchFailedError))
     if isinstance(error, FetchFailedError):
         # The client is there already: it has failed.
         from perdure.transport.failures import is_no_answer, was_cut_off

@@ -187,7 +187,7 @@ class HttpEndpoint(AskedApp):
         if answer.status == NOT_HELD and keeper is not None:
             return Abandoned(_GONE, immediate=True)
         took_ms = (self._monotonic() - began) * 1000
-        if may_be_gone(answer, is_native=self.is_signed) and not await self._is_there():
+        if may_be_gone(answer, is_native=self.is_signed) and not await self.is_there():
             return self._nobody(f": status {answer.status}")
         self._presence.note_there()
         verdict = verdict_on_refusal(answer, self._link, took_ms=took_ms)
@@ -199,10 +199,10 @@ class HttpEndpoint(AskedApp):
         """Say that nobody is there: that is no failure of the run, which waits until the app is back."""
         said = f"Connection could not be established to the endpoint ({self.url}){how}"
         self._presence.note_away(said)
-        return Abandoned(said, no_code=True)
+        return Abandoned(said, no_code=True, is_absent=True)
 
-    async def _is_there(self) -> bool:
-        """Look whether the app answers, and not only what stands before it."""
+    async def is_there(self) -> bool:
+        """Whether the app answers, and not only what stands before it."""
         headers = ((ENDPOINT_ID_HEADER, self.id),)
         try:
             answer = await self._link.post(Action.PING, headers=headers, follows=False)

@@ -241,3 +241,7 @@ SELECT count(*) FROM request_deliveries WHERE due_at <= :until;
 -- name: forget_rollups
 -- Nothing is known of what has ended until then.
 DELETE FROM rollups WHERE hour < :hour;
+
+-- name: list_line
+-- When the runs in line are due.
+SELECT available_at FROM runs WHERE available_at IS NOT NULL;
