@@ -108,3 +108,11 @@ def test_a_line_of_the_log_is_a_task_of_the_run_for_pages_that_show_them(api: Ap
     assert [task["name"] for task in page["tasks"]] == ["log", "Task"]
     rest = api.ask("GET", f"/api/v2/runs/{run_id}?take=2&cursor={page['nextCursor']}").body
     assert ([task["name"] for task in rest["tasks"]], "nextCursor" in rest) == (["log"], False)
+
+
+def test_a_task_gives_as_many_values_as_fit_into_its_output(api: Api) -> None:
+    run = api.run("many-values")
+    assert (run["status"], len(run["output"]), run["output"][-1]) == ("SUCCESS", 60_000, {"n": 59_999, "ok": True})
+    assert [(task["displayKey"], task["status"]) for task in run["tasks"]] == [
+        ("rows", "COMPLETED"), ("shown", "COMPLETED"), ("nap", "COMPLETED"),
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from perdure.api.bodies import read_body
 from perdure.api.paths import decode_segment
 from perdure.api.refusals import Refusal, unfit
 from perdure.protocol.api_json import decode
-from perdure.protocol.json_text import MAX_DEPTH, check
+from perdure.protocol.json_text import MAX_DEPTH, MAX_NODES, check
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,10 +151,10 @@ class Call:
             return or_nothing
         return check(data, max_depth=MAX_DEPTH + depth)
 
-    async def json_bytes(self, *, limit: int, depth: int = 0) -> bytes:
+    async def json_bytes(self, *, limit: int, depth: int = 0, max_nodes: int = MAX_NODES) -> bytes:
         """Read the body as `json_text` does, but leave it as it is."""
         data = await self._read_json(limit)
-        check(data, max_depth=MAX_DEPTH + depth)
+        check(data, max_depth=MAX_DEPTH + depth, max_nodes=max_nodes)
         return data
 
     async def _read_json(self, limit: int) -> bytes:

@@ -114,7 +114,7 @@ def check_part(text: bytes, *, max_depth: int = MAX_DEPTH) -> str:
         JsonError: ``json_too_deep``.
     """
     part = text.decode()
-    check_shape(part, max_depth, MAX_NODES)
+    check_shape(part, max_depth, len(part))
     return part
 
 

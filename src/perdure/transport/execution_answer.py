@@ -61,11 +61,16 @@ def result_of(body: bytes) -> ExecutionResult:
     """
     answer = decode_run_job_response(body)
     if isinstance(answer, RunJobSuccess):
-        output = None if answer.output is UNSET else JsonText(check(bytes(answer.output)))
+        output = None if answer.output is UNSET else _checked(bytes(answer.output))
         return Succeeded(output=output, warnings=_warnings(answer))
     stops = _Stops()
     stops.add(answer)
     return stops.result()
+
+
+def _checked(output: str | bytes) -> JsonText:
+    """Check what a task or a run has come to; it may have as many values as its size allows."""
+    return JsonText(check(output, max_nodes=len(output)))
 
 
 class _Stops:
@@ -128,7 +133,7 @@ class _Stops:
             self._yields.append(AutoYielded(f"ran out of its time at {location}"))
 
     def _complete(self, stop: RunJobAutoYieldWithTask) -> None:
-        output = None if stop.output is UNSET else JsonText(check(stop.output))
+        output = None if stop.output is UNSET else _checked(stop.output)
         properties = None if stop.properties is UNSET else JsonText(_encode(stop.properties).decode())
         self._completed.append(TaskCompletion(stop.id, output, properties))
         self._yields.append(AutoYielded(f"ran out of its time at {stop.data.location}"))

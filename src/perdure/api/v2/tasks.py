@@ -13,7 +13,7 @@ from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
 from perdure.engine.asked_tasks import check_key
 from perdure.errors import InvalidArgumentError, JsonError, NotFoundError, RunError, ValueTooLargeError
-from perdure.protocol.json_text import JsonText, check, check_part
+from perdure.protocol.json_text import MAX_NODES, JsonText, check, check_part
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
@@ -48,6 +48,9 @@ BODY_LIMIT = 8 * 1024 * 1024
 DEPTH = 4
 """How deep a message is around the JSON that it carries."""
 
+_NODES = BODY_LIMIT
+"""How many values its params and its output may have: as many as their size allows, as in an app in Python."""
+
 _LASTING = (400, 413, 422)
 """With what a request is refused that would be refused again."""
 
@@ -70,7 +73,7 @@ async def _create_task(call: Call) -> Response:
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
         raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
-    body = await read_message(call, CreateTaskBody)
+    body = await read_message(call, CreateTaskBody, max_nodes=_NODES)
     if key != body.idempotency_key:
         raise Refusal(400, "invalid_idempotency_key", "The idempotency keys of header and body differ.")
     run_id = call.part("run_id")
@@ -98,10 +101,10 @@ async def complete_task(call: Call) -> Response:
     remote = call.remote
     if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
         body = await read_message(call, CompleteTaskBody)
-        output = None if body.output is UNSET else JsonText(check(body.output))
+        output = None if body.output is UNSET else JsonText(check(body.output, max_nodes=_NODES))
         properties = body.properties
     else:
-        raw_body = await read_message(call, CompleteTaskRawBody)
+        raw_body = await read_message(call, CompleteTaskRawBody, max_nodes=_NODES)
         output = JsonText("{}" if raw_body.output is UNSET else check_part(bytes(raw_body.output)))
         properties = raw_body.properties
     shown = None if properties is UNSET else JsonText(encode_message(properties).decode())
@@ -127,9 +130,9 @@ async def fail_task(call: Call) -> Response:
     )  # fmt: skip
 
 
-async def read_message(call: Call, kind: type[T]) -> T:
+async def read_message(call: Call, kind: type[T], *, max_nodes: int = MAX_NODES) -> T:
     """Read the body as a message of the protocol; members that it has not are tolerated (section 4.0)."""
-    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH), kind)
+    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH, max_nodes=max_nodes), kind)
 
 
 async def _settled(call: Call, settling: Any) -> Response:

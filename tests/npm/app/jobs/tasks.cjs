@@ -107,6 +107,13 @@ module.exports = (client) => {
     return io.runTask("same", async () => 2);
   });
 
+  // More than a hundred thousand values, in less than three megabytes.
+  job("many-values", async (payload, io) => {
+    const rows = await io.runTask("rows", async () => Array.from({ length: 60_000 }, (_, n) => ({ n, ok: true })));
+    await io.runTask("shown", async () => {}, { params: { rows } });
+    await io.wait("nap", 1);
+    return rows;
+  });
   job("logs-inside", async (payload, io) => {
     await io.logger.info("before", { step: 1 });
     await io.runTask("work", async () => { await io.logger.warn("inside"); });
