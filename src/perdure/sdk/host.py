@@ -13,7 +13,6 @@ from perdure.config.settings import MAX_THREADS
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
 from perdure.sdk import recording
-from perdure.sdk.branches import TaskFactory
 from perdure.sdk.crossing import Crossing
 from perdure.sdk.declarations import Declarations
 from perdure.sdk.execution import Execution
@@ -22,6 +21,7 @@ from perdure.sdk.io.logger import say_dropped
 from perdure.sdk.leftovers import LEAVING_SECONDS, Leftovers
 from perdure.sdk.program import Program
 from perdure.sdk.reports import LoopReports
+from perdure.sdk.task_factory import TaskFactory
 from perdure.sdk.threads import ThreadPool
 
 if TYPE_CHECKING:
