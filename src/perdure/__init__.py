@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from perdure.sdk.io import IO
     from perdure.sdk.io.body import RunningTask
     from perdure.sdk.io.statuses import Status
-    from perdure.sdk.job import Job, job
+    from perdure.sdk.job import Job
+    from perdure.sdk.job_declaration import job
     from perdure.sdk.log_handler import logging_handler
     from perdure.sdk.records import (
         CancelResult,
@@ -168,7 +169,7 @@ _HOMES = {
     "event_trigger": "perdure.sdk.triggers",
     "interval_trigger": "perdure.sdk.schedules",
     "invoke_trigger": "perdure.sdk.triggers",
-    "job": "perdure.sdk.job",
+    "job": "perdure.sdk.job_declaration",
     "logging_handler": "perdure.sdk.log_handler",
     "redact_string": "perdure.protocol.redacted",
     "register_error": "perdure.sdk.failures",

@@ -15,7 +15,8 @@ from perdure.sdk.client_runs import ClientRuns
 from perdure.sdk.client_schedules import ClientSchedules
 from perdure.sdk.connecting import Connecting
 from perdure.sdk.hooks import Hooks
-from perdure.sdk.job import Job, job
+from perdure.sdk.job import Job
+from perdure.sdk.job_declaration import job
 from perdure.sdk.job_options import as_log_level
 from perdure.sdk.names import check_name
 from perdure.sdk.store import ClientStore
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from perdure.sdk.codec import Codec
     from perdure.sdk.concurrency import ConcurrencyLimit
     from perdure.sdk.hooks import RunEvent
-    from perdure.sdk.job import Declare
+    from perdure.sdk.job_declaration import Declare
     from perdure.sdk.node import Connection, Node
     from perdure.sdk.records import RunNotification
     from perdure.sdk.start import BackgroundStart, Start

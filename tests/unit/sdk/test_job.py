@@ -19,7 +19,8 @@ from perdure.errors import (
 )
 from perdure.protocol.endpoint import EventTriggerSpec, InvokeTriggerSpec, JobSpec
 from perdure.protocol.execution import JsonText
-from perdure.sdk.job import Job, job
+from perdure.sdk.job import Job
+from perdure.sdk.job_declaration import job
 from perdure.sdk.triggers import event_trigger, invoke_trigger
 
 if TYPE_CHECKING:

@@ -143,7 +143,7 @@ def _imports(module: ast.Module) -> dict[str, str]:
 def _is_job_decorator(decorator: ast.expr, imports: dict[str, str]) -> bool:
     if not isinstance(decorator, ast.Call):
         return False
-    if full_name(decorator.func, imports) in ("perdure.job", "perdure.sdk.job.job"):
+    if full_name(decorator.func, imports) in ("perdure.job", "perdure.sdk.job_declaration.job"):
         return True
     return isinstance(decorator.func, ast.Attribute) and decorator.func.attr == "job"
 
