@@ -33,7 +33,7 @@ from perdure.protocol.task_line import (
 )
 from perdure.protocol.task_waits import EventWait
 from perdure.protocol.worker_messages import WorkerResolve
-from perdure.server import http
+from perdure.server import http_protocol
 from perdure.server.line_protocol import LineProtocol
 from perdure.transport.signer import Signer
 from tests.api.client import KEY, ApiClient, serving
@@ -232,7 +232,7 @@ async def test_where_a_connection_stays_what_it_is_no_line_is_opened() -> None:
 
 
 async def test_when_there_are_many_lines_no_further_one_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MOST_LINES", 1)
+    monkeypatch.setattr(http_protocol, "MOST_LINES", 1)
     async with serving() as api, line(api) as opened:
         head, _, writer = await ask(api, opening())
         assert head.split()[1] == b"426"

@@ -83,7 +83,7 @@ from perdure.sdk.parking import QUIET_SECONDS
 from perdure.sdk.plain_codec import OUTPUT_LIMIT
 from perdure.sdk.program import PATIENCE
 from perdure.sdk.unwinding import SWALLOWED_LIMIT
-from perdure.server.http import HEADER_SECONDS
+from perdure.server.http_protocol import HEADER_SECONDS
 from perdure.storage.sizes import MOST_BYTES
 from perdure.storage.stretches import LOOK
 from perdure.transport.app_link import KEYS_TRIED

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.engine.clock import SystemClock
 from perdure.server.embedded import start_embedded
-from perdure.server.http import DeadlineProtocol
+from perdure.server.http_protocol import DeadlineProtocol
 from tests.engine.app import ScriptedApp
 
 
