@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from perdure.sdk.context import Context
     from perdure.sdk.current import current
     from perdure.sdk.dynamic_trigger import DynamicTrigger
+    from perdure.sdk.error_forms import register_error
     from perdure.sdk.external_source import (
         ExternalSource,
         OptionChange,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         SourceEvents,
         SourceUpdate,
     )
-    from perdure.sdk.failures import register_error
     from perdure.sdk.handle import RunHandle
     from perdure.sdk.http_endpoint import HttpEndpoint, RespondWith
     from perdure.sdk.http_request import HttpRequest, HttpResponse, VerifyResult
@@ -172,7 +172,7 @@ _HOMES = {
     "job": "perdure.sdk.job_declaration",
     "logging_handler": "perdure.sdk.log_handler",
     "redact_string": "perdure.protocol.redacted",
-    "register_error": "perdure.sdk.failures",
+    "register_error": "perdure.sdk.error_forms",
 }
 
 

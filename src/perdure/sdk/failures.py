@@ -11,24 +11,14 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
-from perdure.errors import (
-    InvalidArgumentError,
-    InvokedRunFailedError,
-    Issue,
-    PayloadValidationError,
-    TaskFailedError,
-)
+from perdure.errors import TaskFailedError
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.value_paths import type_name
-from perdure.sdk import records
-from perdure.sdk.notifications import results_from, stored_results
+from perdure.sdk.error_forms import REGISTERED, name_of
 from perdure.sdk.stacks import stack_text
-
-E = TypeVar("E", bound=Exception)
 
 _MESSAGE_LIMIT: Final = 16_384
 _DATA_LIMIT: Final = 262_144
@@ -36,32 +26,9 @@ _MAX_DEPTH: Final = 16
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 _FILE_NAMES: Final = frozenset({"filename", "filename2"})
-_PIECE_LIMIT: Final = 64
-_TEXT_LIMIT: Final = 1024**2
 
 # Classes may forbid it, as frozen dataclasses do.
 _set: Final = BaseException.__setattr__
-
-_Encode = Callable[[Any], Any]
-_Decode = Callable[[Any], Exception]
-
-
-def register_error(cls: type[E], *, encode: Callable[[E], Any], decode: Callable[[Any], E]) -> None:
-    """Say how an exception class is stored, for one that is not made again as it should by its args and members.
-
-    Args:
-        cls: The class; its subclasses are not meant.
-        encode: Makes JSON of an exception.
-        decode: Makes the exception of that JSON.
-
-    Raises:
-        InvalidArgumentError: ``cls`` is no subclass of ``Exception``, or the others are no functions.
-    """
-    if not callable(encode) or not callable(decode):
-        raise InvalidArgumentError("register_error takes two functions, encode= and decode=.")
-    if not isinstance(cls, type) or not issubclass(cls, Exception):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidArgumentError(f"register_error takes a subclass of Exception, not {cls!r}.")
-    _REGISTERED[_name_of(cls)] = (cls, encode, cast("_Decode", decode))
 
 
 def describe(error: BaseException) -> ErrorInfo:
@@ -115,8 +82,8 @@ def _encode(error: BaseException) -> JsonText | None:
     cls = type(error)
     if not isinstance(error, Exception):
         return None
-    module, qualname = _name_of(cls)
-    registered = _REGISTERED.get((module, qualname))
+    module, qualname = name_of(cls)
+    registered = REGISTERED.get((module, qualname))
     try:
         if registered is not None and registered[0] is cls:
             value = dump({"module": module, "qualname": qualname, "value": registered[1](error)})
@@ -137,7 +104,7 @@ def _decode(data: JsonText) -> Exception | None:
         stored: dict[str, Any] = load(data)
         module, qualname = stored["module"], stored["qualname"]
         if "value" in stored:
-            cls, _, decode = _REGISTERED[module, qualname]
+            cls, _, decode = REGISTERED[module, qualname]
             made = decode(stored["value"])
         else:
             found = _find(module, qualname)
@@ -215,72 +182,3 @@ def _message_of(error: BaseException) -> str:
 def _storable(text: str) -> str:
     # Not every database takes NUL and lone surrogates.
     return _UNSTORABLE.sub("\ufffd", text)
-
-
-def _name_of(cls: type) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
-
-
-def _encode_unreadable(error: UnicodeDecodeError) -> Any:
-    piece = error.object[error.start : error.end]
-    return [error.encoding, piece.hex(), error.start, error.end, error.reason] if _is_near(error) else None
-
-
-def _decode_unreadable(value: Any) -> UnicodeDecodeError:
-    encoding, piece, start, end, reason = value
-    return UnicodeDecodeError(encoding, bytes(start) + bytes.fromhex(piece), start, end, reason)
-
-
-def _encode_unwritable(error: UnicodeEncodeError) -> Any:
-    piece = error.object[error.start : error.end]
-    return [error.encoding, piece, error.start, error.end, error.reason] if _is_near(error) else None
-
-
-def _decode_unwritable(value: Any) -> UnicodeEncodeError:
-    encoding, piece, start, end, reason = value
-    return UnicodeEncodeError(encoding, " " * start + piece, start, end, reason)
-
-
-def _is_near(error: UnicodeDecodeError | UnicodeEncodeError) -> bool:
-    """Whether what is kept of the text is small; of one that is not, the description is kept only."""
-    return error.start <= _TEXT_LIMIT and error.end - error.start <= _PIECE_LIMIT
-
-
-def _encode_issues(error: PayloadValidationError) -> Any:
-    return {"message": error.message, "issues": [[list(issue.path), issue.message] for issue in error.issues]}
-
-
-def _decode_issues(value: Any) -> PayloadValidationError:
-    issues = [Issue(path, message) for path, message in value["issues"]]
-    return PayloadValidationError(value["message"], issues=issues)
-
-
-def _encode_invoked(error: InvokedRunFailedError) -> Any:
-    cause = error.error
-    found = [cause.name, cause.message, cause.stack] if isinstance(cause, records.ErrorInfo) else None
-    return {
-        "message": error.message,
-        "run_id": error.run_id,
-        "status": error.status,
-        "error": found,
-        "results": stored_results(error.results),
-    }
-
-
-def _decode_invoked(value: Any) -> InvokedRunFailedError:
-    error = None if value["error"] is None else records.ErrorInfo(*value["error"])
-    return InvokedRunFailedError(
-        value["message"],
-        run_id=value["run_id"],
-        status=value["status"],
-        error=error,
-        results=results_from(value["results"]),
-    )
-
-
-# An application's classes are known to the whole process, as its modules are.
-_REGISTERED: Final[dict[tuple[str, str], tuple[type[Exception], _Encode, _Decode]]] = {}
-register_error(UnicodeDecodeError, encode=_encode_unreadable, decode=_decode_unreadable)
-register_error(UnicodeEncodeError, encode=_encode_unwritable, decode=_decode_unwritable)
-register_error(PayloadValidationError, encode=_encode_issues, decode=_decode_issues)
-register_error(InvokedRunFailedError, encode=_encode_invoked, decode=_decode_invoked)

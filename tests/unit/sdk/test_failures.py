@@ -23,7 +23,8 @@ from perdure.errors import (
 )
 from perdure.protocol.execution import ErrorInfo
 from perdure.sdk import records
-from perdure.sdk.failures import describe, normalize, rebuild, register_error
+from perdure.sdk.error_forms import register_error
+from perdure.sdk.failures import describe, normalize, rebuild
 
 
 class PaymentDeclined(Exception):
