@@ -1,7 +1,8 @@
 """The task library: what ``io`` offers to a job.
 
 Each file here is one part of the page: `task_calls`, `wait`, `logger`, `random`, `send_event`, `parallel`, `invoke`,
-`invoke_and_wait`, `store`, `statuses`, `schedules`, `triggers`, `sent_events`, `background_fetch`, `background_poll`.
+`invoke_and_wait`, `batch_invoke_and_wait`, `store`, `statuses`, `schedules`, `triggers`, `sent_events`,
+`background_fetch`, `background_poll`.
 `IO` gathers them. Start reading at `run_task`, which runs a task: everything else is made of it.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.io.background_fetch import FetchCalls
 from perdure.sdk.io.background_poll import PollCalls
+from perdure.sdk.io.batch_invoke_and_wait import BatchInvokeCalls
 from perdure.sdk.io.body import name_of
 from perdure.sdk.io.invoke import InvokeCalls
 from perdure.sdk.io.invoke_and_wait import AwaitedInvokeCalls
@@ -53,6 +55,7 @@ class IO(
     ParallelCalls,
     InvokeCalls,
     AwaitedInvokeCalls,
+    BatchInvokeCalls,
     StatusCalls,
     ScheduleCalls,
     TriggerCalls,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from perdure.sdk.sync_io.background_fetch import SyncFetchCalls
 from perdure.sdk.sync_io.background_poll import SyncPollCalls
+from perdure.sdk.sync_io.batch_invoke_and_wait import SyncBatchInvokeCalls
 from perdure.sdk.sync_io.invoke import SyncInvokeCalls
 from perdure.sdk.sync_io.invoke_and_wait import SyncAwaitedInvokeCalls
 from perdure.sdk.sync_io.logger import SyncLogger
@@ -43,6 +44,7 @@ class SyncIO(
     SyncParallelCalls,
     SyncInvokeCalls,
     SyncAwaitedInvokeCalls,
+    SyncBatchInvokeCalls,
     SyncStatusCalls,
     SyncScheduleCalls,
     SyncTriggerCalls,
