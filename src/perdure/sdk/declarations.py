@@ -6,8 +6,8 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 from perdure.errors import NotFoundError
-from perdure.protocol.endpoint import Index
 from perdure.protocol.received import ReceivedRequest
+from perdure.sdk.client_index import index_of
 from perdure.sdk.hooks import call_hooks
 from perdure.sdk.http_request import HttpRequest
 from perdure.sdk.notifications import notification_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from perdure.protocol.endpoint import Index
     from perdure.protocol.execution import JsonText
     from perdure.protocol.messages.delivery import SourceDelivery, SourceDeliveryAnswer
     from perdure.protocol.received import GivenResponse
@@ -43,16 +44,8 @@ class Declarations:
         self._client = client
 
     async def index(self) -> Index:
-        """List the client's jobs, dynamic schedules and HTTP endpoints."""
-        jobs = tuple(job.spec() for job in self._client.jobs.values())
-        endpoints = tuple(endpoint.spec() for endpoint in self._client.http_endpoints.values())
-        return Index(
-            self._client.id,
-            jobs,
-            tuple(self._client.dynamic_schedules),
-            endpoints,
-            dynamic_triggers=tuple(self._client.dynamic_triggers),
-        )
+        """List what the client declares."""
+        return index_of(self._client)
 
     async def deliver_source(self, delivery: SourceDelivery, body: bytes) -> SourceDeliveryAnswer:
         """Make events of a request to the source of a dynamic trigger.
