@@ -15,10 +15,10 @@ from perdure.sdk.scope import current_scope
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from perdure.sdk.ask import Ask
     from perdure.sdk.branches import AnyTask, Branch
     from perdure.sdk.execution import Execution
     from perdure.sdk.lane import Lane
-    from perdure.sdk.replay import Ask
 
     Caller: TypeAlias = int | Lane
     """Who makes a call: the event loop, where each call has a number, or a thread."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.execution import TaskState
-    from perdure.sdk.replay import Ask
+    from perdure.sdk.ask import Ask
 
 QUIET_SECONDS = 0.05
 """How long no ``io`` call may have been made before a branch that awaits something else is cut."""

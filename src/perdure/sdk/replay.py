@@ -9,56 +9,21 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from perdure.errors import AmbiguousCacheKeyError, CacheKeyMismatchError, DuplicateCacheKeyError
 from perdure.protocol.json_text import dump, load
 from perdure.protocol.keys import CacheKey, display_key, idempotency_key, key_identity
 from perdure.protocol.statuses import TaskStatus
+from perdure.sdk.ask import Ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+    from perdure.protocol.execution import JsonText, TaskState
     from perdure.sdk.scope import OpenTask, Scope
 
 _IDENTITY_LIMIT = 120
-
-
-class Ask(Struct, eq=False):
-    """One call's request for a task, and what came of it: the memo's entry for a key in this execution."""
-
-    operation: str
-    name: str
-    key: CacheKey
-    task_key: str
-    identity: object
-    params: JsonText | None
-    compared: JsonText | None
-    params_hash: str | None = None
-    state: TaskState | None = None
-    task: OpenTask | None = None
-    is_settled: bool = False
-    is_forgotten: bool = False
-    output: JsonText | None = None
-    error: ErrorInfo | None = None
-    shared: list[Callable[[], None]] | None = None
-
-    def settle(self, output: JsonText | None = None, error: ErrorInfo | None = None) -> None:
-        """Say how the task ended, and wake the branches that asked for it meanwhile."""
-        self.output = output
-        self.error = error
-        self.is_settled = True
-        if self.shared is not None:
-            self.wake()
-
-    def wake(self) -> None:
-        """Let the branches look again that wait for the outcome; on the event loop."""
-        if self.shared is not None:
-            wake, self.shared = self.shared, None
-            for one in wake:
-                one()
 
 
 class Memo:

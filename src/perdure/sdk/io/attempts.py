@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     from perdure.protocol.state import StateCall
     from perdure.protocol.task_waits import TaskWait
+    from perdure.sdk.ask import Ask
     from perdure.sdk.branches import Branch
     from perdure.sdk.calls import Caller
     from perdure.sdk.codec import Codec
     from perdure.sdk.execution import Execution
     from perdure.sdk.io.options import TaskOptions
-    from perdure.sdk.replay import Ask
 
 
 def _shown_with(running: RunningTask) -> JsonText | None:

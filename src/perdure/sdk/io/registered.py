@@ -14,8 +14,8 @@ from perdure.sdk.io.options import TaskOptions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.sdk.ask import Ask
     from perdure.sdk.execution import Execution
-    from perdure.sdk.replay import Ask
     from perdure.sdk.scope import Scope
 
 

@@ -14,8 +14,8 @@ from perdure.sdk.io.raised import note_failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from perdure.sdk.ask import Ask
     from perdure.sdk.codec import Codec
-    from perdure.sdk.replay import Ask
     from perdure.sdk.scope import Scope
 
 

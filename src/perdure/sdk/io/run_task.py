@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from perdure.protocol.execution import JsonText
     from perdure.protocol.keys import CacheKey
+    from perdure.sdk.ask import Ask
     from perdure.sdk.calls import Caller
     from perdure.sdk.execution import Execution
     from perdure.sdk.lane import Lane
-    from perdure.sdk.replay import Ask
 
 
 async def run_task(

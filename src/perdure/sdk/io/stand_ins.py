@@ -11,8 +11,8 @@ from perdure.protocol.json_text import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from perdure.sdk.ask import Ask
     from perdure.sdk.io.options import TaskOptions
-    from perdure.sdk.replay import Ask
 
 
 class StandIn(Protocol):

@@ -14,8 +14,8 @@ from perdure.sdk.retry import RetryAt, SkipRetrying
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from perdure.sdk.ask import Ask
     from perdure.sdk.io.attempts import Attempts
-    from perdure.sdk.replay import Ask
     from perdure.sdk.scope import Scope
 
     Decision = BaseException | RetryAt | SkipRetrying | None
