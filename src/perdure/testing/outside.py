@@ -10,7 +10,7 @@ from perdure.sdk.host import Host
 from perdure.sdk.interrupts import Interrupt
 from perdure.sdk.node import Node
 from perdure.sdk.scope import current_scope
-from perdure.testing.life import EnvHost
+from perdure.testing.env_host import EnvHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
