@@ -13,7 +13,7 @@ from perdure.protocol.redacted import redact_paths
 from perdure.protocol.runs import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus
-from perdure.storage import run_statuses, runs, tasks
+from perdure.storage import run_statuses, runs, shown_tasks, tasks
 from perdure.storage.runs import RunRow
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ async def read_run(
     waits = await read_waits(tx, run)
     if not take:
         return RunView(run, waits)
-    page, following = await tasks.list_page(
+    page, following = await shown_tasks.list_page(
         tx, run.run_no, cursor=cursor, limit=take, subtasks=subtasks, has_lines=has_lines
     )
-    log = [] if has_lines else await tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES)
+    log = [] if has_lines else await shown_tasks.list_log(tx, run.run_no, limit=MAX_LOG_LINES)
     return RunView(run, waits, page, following, log, await run_statuses.list_of_run(tx, run.run_no))
 
 

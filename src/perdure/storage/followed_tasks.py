@@ -14,8 +14,8 @@ from perdure.protocol.runs import RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.storage import run_statuses
 from perdure.storage.json_lists import number_list
+from perdure.storage.shown_tasks import read_answer
 from perdure.storage.sizes import take_fitting
-from perdure.storage.tasks import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Collection

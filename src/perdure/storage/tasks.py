@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
-from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord, TaskState
 from perdure.protocol.json_text import dump, load
-from perdure.protocol.runs import RunTaskAnswer
 from perdure.protocol.statuses import TaskStatus
 from perdure.storage.instants import from_ms, from_ms_or_none, to_due_ms, to_ms
 from perdure.storage.json_lists import error_text, number_list, read_error, text_list
-from perdure.storage.sizes import take_fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -196,40 +193,6 @@ async def list_by_id(tx: Session, task_ids: Sequence[str]) -> list[tuple[int, Ta
     return [_read_state(row) for row in await tx.all("list_tasks_by_id", text_list(task_ids))]
 
 
-async def list_page(
-    tx: Session, run_no: int, *, cursor: str, limit: int, subtasks: bool, has_lines: bool = False
-) -> tuple[list[RunTaskAnswer], str | None]:
-    """List tasks as they are shown, from a task id on; without ``subtasks`` the top level.
-
-    Log lines stand apart, unless ``has_lines``.
-
-    Returns:
-        The tasks, and the id that the next page begins with; ``None`` if there are no more.
-
-    Raises:
-        InvalidArgumentError: The cursor is not one of these tasks.
-    """
-    query = "page_of_tasks" if subtasks else "page_of_top_tasks"
-    rows: list[Any] = await tx.all(query, run_no, cursor, has_lines, limit + 1)
-    if cursor and (not rows or rows[0][3] != cursor):
-        raise InvalidArgumentError(f"cursor={cursor!r:.60} is not the next_cursor of a page of this run.")
-    numbers, rest = take_fitting([row[:3] for row in rows[:limit]])
-    following = [row[3] for row in rows if row[0] == rest] if rest is not None else [row[3] for row in rows[limit:]]
-    return await _read_shown(tx, numbers), following[0] if following else None
-
-
-async def list_log(tx: Session, run_no: int, *, limit: int) -> list[RunTaskAnswer]:
-    """List the first lines of a run's log, oldest first."""
-    return await _read_shown(tx, take_fitting(await tx.all("page_of_log", run_no, limit))[0])
-
-
-async def _read_shown(tx: Session, task_nos: Sequence[int]) -> list[RunTaskAnswer]:
-    """Read tasks by their numbers, in the order of their ids."""
-    if not task_nos:
-        return []
-    return [read_answer(row[1:]) for row in await tx.all("list_tasks_by_number", number_list(task_nos))]
-
-
 async def list_waits(tx: Session, run_no: int, *, limit: int) -> list[tuple[str, str, datetime | None]]:
     """List what a run waits for, first due first: operation, shown key or name, when it is due."""
     waits: list[tuple[str, str, datetime | None]] = []
@@ -248,13 +211,3 @@ def _read_state(row: Any) -> tuple[int, TaskState]:
         None if error is None else read_error(error), None if delay is None else from_ms(delay), params_hash, params,
     )  # fmt: skip
     return run_no, state
-
-
-def read_answer(row: Any) -> RunTaskAnswer:
-    """Read a task as it is shown from the columns that a query gives in the order of `RunTaskAnswer`."""
-    (task_id, parent, key, name, status, noop, operation, params, output, error, attempts, details, shown, started,
-     completed, delay) = row  # fmt: skip
-    return RunTaskAnswer(
-        task_id, parent, key, name, _STATUSES[status], noop == 1, operation, params, output, read_error(error),
-        attempts, details, shown, from_ms(started), from_ms_or_none(completed), from_ms_or_none(delay),
-    )  # fmt: skip

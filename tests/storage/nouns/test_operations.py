@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from perdure.protocol.execution import ErrorInfo, JsonText
 from perdure.protocol.statuses import TaskStatus
-from perdure.storage import operations, tasks
+from perdure.storage import operations, shown_tasks, tasks
 from perdure.storage.interface import Row, Session, Storage
 from perdure.storage.operations import OperationRow, PollAttempt
 from tests.storage.nouns.rows import NOW, Seed, claim, record, sow
@@ -136,7 +136,7 @@ async def test_an_attempt_of_a_poll_is_kept_only_while_the_poll_waits_for_it(sto
 
 async def _attempts(storage: Storage, seed: Seed) -> list[str]:
     async def read(tx: Session) -> list[Row]:
-        page, _ = await tasks.list_page(tx, seed.run_no, cursor="", limit=10, subtasks=True)
+        page, _ = await shown_tasks.list_page(tx, seed.run_no, cursor="", limit=10, subtasks=True)
         return [(task.id, task.parent_id) for task in page]
 
     return [str(row[0]) for row in await storage.read(read) if row[1] == "task_a"]
