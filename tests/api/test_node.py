@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from importlib.metadata import version
@@ -41,6 +42,22 @@ async def test_how_a_node_is_can_be_asked_without_a_key() -> None:
         api.node.engine.stopping.set()
         answer = await api.with_key(None).get("/readyz")
         assert (answer.status, answer.body) == (503, {"status": "stopping"})
+
+
+async def test_a_node_whose_database_was_taken_away_is_not_ready(tmp_path: Path) -> None:
+    path = tmp_path / "perdure.db"
+    async with serving(url=f"sqlite:///{path}") as api:
+        assert (await api.get("/readyz")).status == 200
+        path.rename(tmp_path / "elsewhere.db")
+        try:
+            # The writer looks ten times a second at most.
+            async with asyncio.timeout(60):
+                while (answer := await api.with_key(None).get("/readyz")).status == 200:
+                    pass
+        finally:
+            (tmp_path / "elsewhere.db").rename(path)
+        assert (answer.status, answer.body) == (503, {"status": "unavailable"})
+        assert (await api.with_key(None).get("/readyz")).status == 200
 
 
 async def test_jobs_are_listed_with_their_triggers() -> None:

@@ -51,11 +51,12 @@ async def is_alive(_call: Call) -> Response:
 
 
 async def is_ready(call: Call) -> Response:
-    """Say whether the node does what it is asked: it is not about to stop, and its database answers."""
+    """Say whether the node does what it is asked: it is not about to stop, and its database can be read and written."""
     if call.stopping.is_set():
         return answer(Health("stopping"), status=503)
     try:
         await call.desk.has_value("readyz")
+        await call.keys.node.check_storage()
     except StorageError:
         return answer(Health("unavailable"), status=503)
     return answer(Health("ok"))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from perdure.engine.measures import Measures
     from perdure.engine.services.service import Service
     from perdure.protocol.endpoint import Endpoint
+    from perdure.storage.interface import Session
 
 _TELLING = timedelta(seconds=1)
 """How long notifications at work may take once no execution is."""
@@ -123,6 +124,14 @@ class Node(Parts):
             await one.remote.endpoints.lookout.stop()
         await self.administration.stop()
 
+    async def check_storage(self) -> None:
+        """Look whether the database can be written.
+
+        Raises:
+            StorageError: It cannot, or is not there any more.
+        """
+        await self._storage.write(_write_nothing)
+
     async def measure(self) -> Measures:
         """Measure what this node is at, and what waits for it."""
         return await self._meter.measure(
@@ -183,3 +192,7 @@ async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]
     """Wait for executions to end; those that have not."""
     at_work = [hold.task for hold in holds if hold.task is not None]
     return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
+
+
+async def _write_nothing(_tx: Session) -> None:
+    """Take part in a commit, and change nothing."""
