@@ -24,6 +24,7 @@ from perdure.protocol.state import StateCall, StateOutcome
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Session, Storage
 from tests.engine.app import Execution, ScriptedApp
+from tests.engine.clock import ManualClock
 from tests.engine.storages import FailingStorage
 from tests.engine.ticking import DAY, Ticked, Ticks, cron, every, pass_time, register, settle, timers
 from tests.engine.world import World, world
@@ -363,3 +364,21 @@ async def test_schedules_of_another_environment_wait_for_a_node_of_theirs(storag
         ("01T01:00", SourceInfo("bob")),
         ("02T01:00", SourceInfo("ada")),
     ]
+
+
+async def test_a_clock_that_was_wrong_keeps_no_registration_from_ticking(storage: Storage, ticks: Ticks) -> None:
+    async with world(storage, ticks.dynamic("reminders", "mail")) as it:
+        await register(it, "reminders", "hourly", every(3600))
+        await register(it, "reminders", "daily", cron("0 9 * * *"))
+        it.clock.advance(300 * DAY)
+        await settle(it)
+    assert len(ticks.all) == 2
+    # Another process, by the right time.
+    clock = ManualClock()
+    clock.advance(1800)
+    later = Ticks(ScriptedApp(clock))
+    async with world(storage, later.dynamic("reminders", "mail"), seed=1) as it:
+        await pass_time(it, DAY)
+    hourly = [one.ts for one in later.all if one.source == SourceInfo("hourly")]
+    assert hourly[:3] == ["01T01:00", "01T02:00", "01T03:00"]
+    assert [one.ts for one in later.all if one.source == SourceInfo("daily")] == ["01T09:00"]

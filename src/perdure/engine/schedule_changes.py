@@ -88,8 +88,12 @@ async def _store_own(
 
 
 async def wake_resting(tx: Session, environment_no: int, *, after: int, limit: int, now: datetime) -> int | None:
-    """Let schedules tick again that start a job again: from now on. The number to go on after, if there may be more."""
-    resting = await schedules.list_resting(tx, environment_no, after=after, limit=limit)
+    """Let schedules tick again that start a job again, or have ticked while the clock was ahead: from now on.
+
+    Returns:
+        The number to go on after, if there may be more.
+    """
+    resting = await schedules.list_resting(tx, environment_no, after=after, limit=limit, now=now)
     for row in resting:
         # A zone may be gone from the database of zones; what cannot tick rests on.
         with suppress(InvalidArgumentError):

@@ -112,9 +112,10 @@ async def rest_without_jobs(tx: Session, environment_no: int) -> None:
     await tx.run("rest_schedules_without_jobs", environment_no)
 
 
-async def list_resting(tx: Session, environment_no: int, *, after: int, limit: int) -> list[ScheduleRow]:
-    """List active schedules that start a job and are not due, those with numbers above ``after``."""
-    return [_read_schedule(row) for row in await tx.all("list_resting_schedules", environment_no, after, limit)]
+async def list_resting(tx: Session, environment_no: int, *, after: int, limit: int, now: datetime) -> list[ScheduleRow]:
+    """List active schedules that start a job and are not due, or have ticked in the future; numbers above ``after``."""
+    rows = await tx.all("list_resting_schedules", environment_no, after, to_ms(now), limit)
+    return [_read_schedule(row) for row in rows]
 
 
 async def find_schedule(tx: Session, environment_no: int, *, dispatcher_no: int, key: str) -> ScheduleRow | None:

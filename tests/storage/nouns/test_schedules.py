@@ -109,10 +109,10 @@ async def test_a_job_is_started_by_the_schedules_of_one_dispatcher(storage: Stor
     assert [one.dispatcher_no for one in await due(storage, seed)] == [second]
 
     await storage.write(schedules.attach_job, seed.job_no, first)
-    resting = await storage.read(schedules.list_resting, seed.environment_no, after=0, limit=10)
+    resting = await storage.read(schedules.list_resting, seed.environment_no, after=0, limit=10, now=NOW)
     assert len(resting) == 1
     after = resting[0].schedule_no
-    assert await storage.read(schedules.list_resting, seed.environment_no, after=after, limit=10) == []
+    assert await storage.read(schedules.list_resting, seed.environment_no, after=after, limit=10, now=NOW) == []
     await storage.write(schedules.detach_job, seed.job_no)
     assert await storage.read(schedules.find_dynamic, seed.environment_no, dynamic_id="reminders") == (first, False)
 

@@ -48,12 +48,14 @@ DELETE FROM timers WHERE kind = 'SCHEDULE' AND subject_no IN (
     AND NOT EXISTS (SELECT 1 FROM scheduled_jobs j WHERE j.dispatcher_no = s.dispatcher_no));
 
 -- name: list_resting_schedules
--- Active schedules that start a job and are not due, by their numbers. The plus keeps SQLite from sorting all others.
+-- Active schedules that start a job and are not due, or are due after a tick that lies ahead: the clock was wrong then. By
+-- their numbers. The plus keeps SQLite from sorting all others.
 SELECT s.schedule_no, s.type, s.seconds, s.cron, s.timezone, s.active, s.created_at, s.last_tick_at, NULL
 FROM schedules s
 WHERE +s.environment_no = :environment_no AND s.active = 1 AND s.schedule_no > :after
   AND EXISTS (SELECT 1 FROM scheduled_jobs j WHERE j.dispatcher_no = s.dispatcher_no)
-  AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no)
+  AND (s.last_tick_at > :now OR NOT EXISTS (
+    SELECT 1 FROM timers t WHERE t.kind = 'SCHEDULE' AND t.subject_no = s.schedule_no))
 ORDER BY s.schedule_no LIMIT :limit;
 
 -- name: find_schedule
