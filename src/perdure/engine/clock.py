@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _LONGEST_SLEEP = 1.0
+_STANDS_STILL = timedelta(seconds=10)
+"""For how long time must have to stand still for anybody to be told."""
+
+_log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
@@ -47,6 +52,7 @@ class SystemClock:
         self._wall_ns = wall_ns
         self._lock = threading.Lock()
         self._latest = (-1, _EPOCH)
+        self._stands_still = False
 
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
@@ -80,8 +86,23 @@ class SystemClock:
             left = (until - self.now()).total_seconds()
             if left <= 0:
                 return
+            self._tell()
             try:
                 async with asyncio.timeout(min(left, _LONGEST_SLEEP)):
                     await wake.wait()
             except TimeoutError:
                 continue
+
+    def _tell(self) -> None:
+        """Say that time stands still, which nobody would know otherwise, and that it goes on."""
+        behind = self._latest[0] * _MS - self._wall_ns() // 1_000_000 * _MS
+        if behind >= _STANDS_STILL and not self._stands_still:
+            self._stands_still = True
+            _log.warning(
+                "The machine's clock was set back by %s. Until it has caught up, time stands still here: timers, "
+                "schedules and retries wait. If it is right now, start this process again, which goes by it at once.",
+                timedelta(seconds=behind // timedelta(seconds=1)),
+            )
+        elif behind <= timedelta() and self._stands_still:
+            self._stands_still = False
+            _log.info("The machine's clock has caught up, and time goes on.")

@@ -15,8 +15,10 @@ SECOND = 1_000_000_000
 class Wall:
     def __init__(self) -> None:
         self.ns = 1_700_000_000 * SECOND
+        self.asked = 0
 
     def __call__(self) -> int:
+        self.asked += 1
         return self.ns
 
 
@@ -66,3 +68,38 @@ async def test_a_step_of_the_wall_clock_is_noticed_within_a_second(monkeypatch: 
     wall.ns += 3600 * SECOND
     async with asyncio.timeout(60):
         await waiting
+
+
+async def test_time_that_stands_still_is_said_once_and_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("perdure.engine.clock._LONGEST_SLEEP", 0.001)
+    caplog.set_level("INFO", "perdure.engine.clock")
+    wall = Wall()
+    clock = SystemClock(wall)
+    until = clock.now() + timedelta(seconds=1)
+    waiting = [asyncio.create_task(clock.wait(asyncio.Event(), until)) for _ in range(3)]
+
+    async def looked(times: int = 20) -> None:
+        """Let everybody look at the clock."""
+        asked = wall.asked + times
+        async with asyncio.timeout(60):
+            while True:
+                if wall.asked >= asked:
+                    return
+                await asyncio.sleep(0)
+
+    wall.ns -= 9 * SECOND
+    await looked()
+    assert caplog.messages == []
+    wall.ns -= 3591 * SECOND
+    await looked()
+    (warning,) = caplog.messages
+    assert "set back by 1:00:00" in warning
+    assert "start this process again" in warning
+    wall.ns += 3600 * SECOND
+    await looked()
+    assert caplog.messages[1:] == ["The machine's clock has caught up, and time goes on."]
+    wall.ns += SECOND
+    async with asyncio.timeout(60):
+        await asyncio.gather(*waiting)
