@@ -51,6 +51,17 @@ async def test_what_an_app_says_of_a_run_is_shown_with_it_from_its_first_executi
     assert of_v2.body["status"] == "SUCCESS"
 
 
+async def test_of_what_an_app_says_of_a_run_only_what_has_no_text_is_left_out() -> None:
+    # As integrations say it of what a vendor has left open: {label: "Customer", text: undefined}, or null.
+    partial = [{"label": "Customer"}, REPO, {"label": "Plan", "text": None}]
+    async with remote_app(job("push", preprocessRuns=True)) as app, serving(nobody(), serves_all=True) as owner:
+        api = owner.with_key(DEV)
+        app.says["PREPROCESS_RUN"] = {"abort": False, "properties": partial}
+        await app.register(api)
+        ended = await end_of(api, await invoke(api, "push"))
+    assert (ended["status"], ended["properties"]) == ("SUCCESS", [REPO])
+
+
 async def test_who_follows_a_run_is_told_at_once_what_is_shown_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     # By themselves streams look once a second.
     monkeypatch.setattr("perdure.engine.following.POLL", timedelta(hours=1))

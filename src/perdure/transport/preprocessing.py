@@ -18,6 +18,7 @@ from perdure.errors import (
 from perdure.protocol.execution import ErrorInfo, Failed, JsonText
 from perdure.protocol.json_text import check
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.display import complete_properties
 from perdure.protocol.messages.headers import Action
 from perdure.protocol.messages.preprocessing import PreprocessedRun, PreprocessRunAnswer, PreprocessRunBody
 from perdure.transport.app_link import message_of
@@ -102,10 +103,11 @@ class Preprocessing:
             return is_held, None
         if said.abort:
             return True, Failed(ErrorInfo("RunAbortedError", _ABORTED), is_aborted=True)
-        if said.properties is UNSET or not said.properties:
+        properties = [] if said.properties is UNSET else complete_properties(said.properties)
+        if not properties:
             return True, None
         try:
-            return await self._keeps(run_id, request.epoch, _stored(said.properties)), None
+            return await self._keeps(run_id, request.epoch, _stored(properties)), None
         except (InvalidArgumentError, JsonError, StorageError) as error:
             self._go_on_without(request, error.message)
             return True, None

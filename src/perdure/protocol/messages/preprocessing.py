@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from perdure.protocol.messages.display import DisplayProperty
+from perdure.protocol.messages.display import PartialDisplayProperty
 from perdure.protocol.messages.events import ApiEventLog
 from perdure.protocol.messages.tenancy import (
     AccountReference,
@@ -36,4 +36,4 @@ class PreprocessRunAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of PREPROCESS_RUN; ``abort`` is always false."""
 
     abort: bool
-    properties: list[DisplayProperty] | UnsetType = UNSET
+    properties: list[PartialDisplayProperty] | UnsetType = UNSET
