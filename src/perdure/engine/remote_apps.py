@@ -15,11 +15,11 @@ from perdure.transport.http_endpoint import HttpEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from perdure.engine.carrier import Carrier
     from perdure.engine.clock import Clock
     from perdure.engine.hints import Hints
     from perdure.engine.requesters import Requesters
     from perdure.engine.tracing import Headers
-    from perdure.engine.workers import Carrier
     from perdure.protocol.json_text import JsonText
     from perdure.protocol.messages.execution import RunMetadata
     from perdure.storage.endpoints import EndpointRow

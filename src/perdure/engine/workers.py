@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.engine.carrier import Carrier
 from perdure.engine.worker_session import NotTakenError, Session
 from perdure.errors import FetchFailedError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
@@ -228,30 +229,6 @@ class Workers:
         else:
             session.is_ready = True
             session.put(WorkerReady(len(index.jobs)))
-
-
-class Carrier:
-    """Carries actions to the workers of an app: what `HttpEndpoint` sends them with."""
-
-    def __init__(self, workers: Workers, endpoint_id: str) -> None:
-        self._workers = workers
-        self._endpoint_id = endpoint_id
-
-    async def request(self, request: OutboundRequest) -> OutboundResponse:
-        """Have a worker do an action; see `Workers.request`."""
-        return await self._workers.request(self._endpoint_id, request)
-
-    def is_there(self, worker_id: str) -> bool:
-        """Whether a worker is connected, and takes runs; see `perdure.transport.kept_runs.Keepers`."""
-        return self._workers.is_there(self._endpoint_id, worker_id)
-
-    def abort(self, run_id: str) -> None:
-        """Have whoever may have a run stop it, or forget it; see `Workers.abort`."""
-        self._workers.abort(self._endpoint_id, run_id)
-
-    def resolve(self, run_id: str, epoch: int, tasks: list[KnownTask]) -> bool:
-        """Tell whoever executes a run of waits that are over; see `Workers.resolve`."""
-        return self._workers.resolve(self._endpoint_id, run_id, epoch, tasks)
 
 
 def _header(request: OutboundRequest, name: str) -> str:

@@ -19,7 +19,7 @@ MOST_KEPT: Final = 10_000
 
 
 class Keepers(Protocol):
-    """The workers that keep runs of an app; `perdure.engine.workers.Carrier` is one."""
+    """The workers that keep runs of an app; `perdure.engine.carrier.Carrier` is one."""
 
     def is_there(self, worker_id: str) -> bool:
         """Whether a worker is connected, and takes runs."""
