@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from perdure.errors import CrashSafetyError
 from perdure.testing.points import Point, Script
-from perdure.testing.runs import read_run
+from perdure.testing.views import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

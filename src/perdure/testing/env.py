@@ -11,7 +11,7 @@ from perdure.sdk.client import Client
 from perdure.sdk.durations import instant
 from perdure.sdk.job import Job
 from perdure.testing.fakes import Fake, Fakes
-from perdure.testing.runs import EnvRun, read_run
+from perdure.testing.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perdure.sdk.records import EventRecord
     from perdure.testing.lives import Lives
     from perdure.testing.points import Script
+    from perdure.testing.runs import EnvRun
 
 PATIENCE = 10.0
 _MOST_STEPS = 100_000
@@ -48,7 +49,7 @@ class Env:
         self.force_replay = force_replay
         self._start = datetime.now(UTC) if start is None else instant(start, what="start")
         self._clients: list[Client] = []
-        self._views: dict[str, EnvRun] = {}
+        self._views = Views()
         self._lives: Lives | None = None
         self._restore: Callable[[], None] | None = None
         for client in clients:
@@ -209,7 +210,7 @@ class Env:
         __tracebackhide__ = True
         await self._rest()
         if self._views:
-            await self._update_views()
+            await self._views.update(self.lives)
 
     async def runs(self, job: Job[Any, Any] | str | None = None) -> list[EnvRun]:
         """Give all runs, or those of a job, in the order in which they were created."""
@@ -239,19 +240,7 @@ class Env:
         Raises:
             NotFoundError: There is no such run.
         """
-        record, answer = await read_run((await self.lives.alive()).node.platform, run_id)
-        view = self._views.get(run_id)
-        if view is None:
-            view = self._views[run_id] = EnvRun(record)
-        view.update(record, executions=answer.executions)
-        return view
-
-    async def _update_views(self) -> None:
-        """Bring the runs up to date that the test has been given, as far as they may have changed."""
-        for one in await (await self.lives.alive()).list_runs():
-            view = self._views.get(one.id)
-            if view is not None and not (view.status.is_final and view.shows(one.status, executions=one.epoch)):
-                await self.run(one.id)
+        return await self._views.give(self.lives, run_id)
 
     # Its life.
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from perdure.errors import UnmetExpectationError
 from perdure.protocol.keys import display_key
-from perdure.sdk.answers import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from perdure.protocol.keys import CacheKey
-    from perdure.protocol.platform import Platform
-    from perdure.protocol.runs import RunAnswer
     from perdure.protocol.statuses import RunStatus as RunState
     from perdure.sdk.records import ErrorInfo, LogLine, Run, RunStatus, RunTask
-
-_PAGE = 50
 
 
 class EnvRun:
@@ -127,21 +120,6 @@ class EnvRun:
     def shows(self, status: str, *, executions: int) -> bool:
         """Whether it shows this state."""
         return self.status == status and self._executions == executions
-
-
-async def read_run(platform: Platform, run_id: str) -> tuple[Run, RunAnswer]:
-    """Look a run up with all of its tasks.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    page = await platform.get_run(run_id, take=_PAGE, subtasks=True)
-    tasks, cursor = page.tasks, page.next_cursor
-    while cursor is not None:
-        more = await platform.get_run(run_id, cursor=cursor, take=_PAGE, subtasks=True)
-        tasks, cursor = tasks + more.tasks, more.next_cursor
-    whole = replace(page, tasks=tasks, next_cursor=None)
-    return run_of(whole), whole
 
 
 def _paths(tasks: Sequence[RunTask], around: str = "") -> list[tuple[str, RunTask]]:
