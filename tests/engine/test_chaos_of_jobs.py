@@ -36,6 +36,7 @@ TRANSITIONS = (
     "postpone_if_taken",
     "fill_places",
     "hasten",
+    "hasten_some_postponed",
 )
 
 

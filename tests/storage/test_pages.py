@@ -31,6 +31,7 @@ PLANS = {
     "list_key_values": "SEARCH key_values USING INDEX sqlite_autoindex_key_values_1 (environment_no=? AND key>?)",
     "list_schedules": "SEARCH s USING INTEGER PRIMARY KEY (rowid>?)",
     "runs_created_after": "SEARCH runs USING INTEGER PRIMARY KEY (rowid>?)",
+    "list_postponed": "SEARCH runs USING INDEX runs_in_line (available_at>?)",
     "runs_changed_since": "SEARCH runs USING INTEGER PRIMARY KEY (rowid<?)",
 }
 """The first step of each query's plan, which says how many rows it reads."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from perdure.engine.hastening import hasten_postponed
 from perdure.engine.requeues import Unconnected
 from perdure.errors import StorageError
 from perdure.protocol.endpoint import DistantApp
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, JobRef, RunInfo, TaskState
-from perdure.storage import run_queue, tasks
+from perdure.storage import tasks
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -109,8 +110,7 @@ class Launches:
             return
         # If that cannot be stored, they are looked at in their turn.
         with suppress(StorageError):
-            jobs = self._directory.jobs_of(app)
-            await self._storage.write(run_queue.hasten_postponed, jobs, now=self._clock.now())
+            await hasten_postponed(self._storage, self._clock, self._directory.jobs_of(app))
         self._hints.run_is_in_line()
 
     async def _tasks(self, hold: Hold, woken: Woken | None) -> tuple[list[TaskState], bool]:

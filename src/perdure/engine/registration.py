@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from perdure.engine.fitting import MOST_WARNINGS, fit
+from perdure.engine.hastening import hasten_postponed
 from perdure.engine.job_checks import check_job
 from perdure.engine.matching import Subscriptions
 from perdure.engine.schedule_changes import wake_resting
@@ -89,6 +90,7 @@ class Registration:
             directory.let_start(is_allowed=True)
         directory.set_subscriptions(environment_no, Subscriptions(stored.dispatchers))
         # What was put off for want of this code need not wait for its turn; only now is it not put off anew.
+        await hasten_postponed(self._storage, self._clock, list(stored.jobs))
         await self._storage.write(hasten, list(stored.jobs), now=self._clock.now())
         try:
             await self._wake_schedules(environment_no)

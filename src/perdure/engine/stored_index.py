@@ -10,7 +10,7 @@ from perdure.engine.places import fill_places
 from perdure.engine.schedule_changes import store_schedules
 from perdure.engine.triggers import trigger_text
 from perdure.protocol.endpoint import DynamicTriggerSpec, Index
-from perdure.storage import concurrency, dynamic_triggers, http_endpoints, jobs, notifications, run_queue
+from perdure.storage import concurrency, dynamic_triggers, http_endpoints, jobs, notifications
 from perdure.storage.jobs import DispatcherRow
 
 if TYPE_CHECKING:
@@ -85,6 +85,5 @@ async def store_triggers(
 
 async def hasten(tx: Session, job_nos: Sequence[int], *, now: datetime) -> None:
     """Make due what was put off for want of these jobs' code, and bring back who stood aside under other limits."""
-    await run_queue.hasten_postponed(tx, job_nos, now=now)
     await notifications.hasten_of_jobs(tx, job_nos, now=now)
     await fill_places(tx)

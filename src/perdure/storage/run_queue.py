@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
+_LAST = 2**63 - 1
+"""Behind every run of an instant."""
+
+
 class DueRun(Struct, frozen=True, gc=False):
     """A run in line whose time has come.
 
@@ -84,9 +88,38 @@ async def postpone_if_in_line(tx: Session, run_no: int, *, until: datetime, why:
     await tx.run("postpone_if_in_line", to_due_ms(until), why, to_ms(now), run_no)
 
 
-async def hasten_postponed(tx: Session, job_nos: Iterable[int], *, now: datetime) -> int:
-    """Make runs of these jobs that were put off due now; how many."""
-    return await tx.run("hasten_postponed", to_ms(now), number_list(job_nos))
+class LinePlace(Struct, frozen=True, gc=False):
+    """Where a run stands in line."""
+
+    at_ms: int
+    run_no: int
+
+
+async def hasten_some_postponed(
+    tx: Session, job_nos: Iterable[int], *, after: LinePlace | None, limit: int, now: datetime
+) -> LinePlace | None:
+    """Make runs of these jobs that were put off due now, as far as they stand in a stretch of the line.
+
+    Args:
+        tx: An open write transaction.
+        job_nos: The jobs.
+        after: Where the stretch begins; ``None``: at the first run that was put off.
+        limit: How many runs it has, of any job.
+        now: The time.
+
+    Returns:
+        Where the stretch ends, if more may follow.
+    """
+    now_ms = to_ms(now)
+    begin = LinePlace(now_ms, _LAST) if after is None else after
+    found: list[Any] = await tx.all("list_postponed", number_list(job_nos), begin.at_ms, begin.run_no, limit)
+    chosen = [run_no for run_no, _, is_chosen in found if is_chosen]
+    if chosen:
+        await tx.run("hasten_postponed", now_ms, number_list(chosen))
+    if len(found) < limit:
+        return None
+    run_no, at_ms, _ = found[-1]
+    return LinePlace(at_ms, run_no)
 
 
 async def put_off_if_in_line(tx: Session, run_no: int, *, until: datetime, why: str, now: datetime) -> None:

@@ -241,11 +241,35 @@ async def test_a_run_is_overdue_when_it_has_had_its_time_and_not_a_millisecond_b
 
 async def test_only_runs_that_were_put_off_are_hastened(storage: Storage) -> None:
     seed = await sow(storage)
-    assert await storage.write(run_queue.hasten_postponed, [seed.job_no], now=NOW) == 0
+    before = NOW + timedelta(seconds=-1)
+    await storage.write(run_queue.put_off_if_in_line, seed.run_no, until=before, why="because", now=before)
+    await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=None, limit=9, now=NOW)
+    assert await storage.read(run_queue.next_due) == before
     await storage.write(run_queue.postpone_if_in_line, seed.run_no, until=LATER, why="because", now=NOW)
-    assert await storage.write(run_queue.hasten_postponed, [seed.job_no + 1], now=NOW) == 0
-    assert await storage.write(run_queue.hasten_postponed, [seed.job_no], now=NOW) == 1
+    await storage.write(run_queue.hasten_some_postponed, [seed.job_no + 1], after=None, limit=9, now=NOW)
+    assert await storage.read(run_queue.next_due) == LATER
+    await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=None, limit=9, now=NOW)
     assert await storage.read(run_queue.next_due) == NOW
+
+
+async def test_runs_that_were_put_off_are_hastened_so_many_in_a_transaction(storage: Storage) -> None:
+    seed = await sow(storage)
+    run_nos = [seed.run_no]
+    for dispatcher_no in range(1, 5):
+        run = NewRun(f"run of {dispatcher_no}", seed.job_no, "job", seed.version_no, "1.0.0", dispatcher_no)
+        run_no = await storage.write(runs.insert_queued, seed.environment_no, run=run, event_no=seed.event_no, now=NOW)
+        assert run_no is not None
+        run_nos.append(run_no)
+    for run_no in run_nos:
+        await storage.write(run_queue.postpone_if_in_line, run_no, until=LATER, why="because", now=NOW)
+    due: list[int] = []
+    after = None
+    while True:
+        after = await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=after, limit=2, now=NOW)
+        due.append(len(await storage.read(run_queue.list_due, now=NOW, limit=9)))
+        if after is None:
+            break
+    assert due == [2, 4, 5]
 
 
 async def test_a_run_is_seen_only_in_its_environment(storage: Storage) -> None:

@@ -56,11 +56,17 @@ WHERE run_no = :run_no AND available_at IS NOT NULL;
 UPDATE runs SET available_at = :available_at, why = :why, updated_at = :now
 WHERE run_no = :run_no AND available_at IS NOT NULL;
 
+-- name: list_postponed
+-- A stretch of the runs in line behind one that was put off, with whether they are of some jobs (:job_nos, a JSON array of
+-- numbers): what is read is bounded, however many there are.
+SELECT run_no, available_at, job_no IN (SELECT value FROM json_each(:job_nos)) FROM runs
+WHERE available_at IS NOT NULL AND limit_no IS NULL AND (available_at, run_no) > (:at, :run_no)
+ORDER BY available_at, run_no LIMIT :limit;
+
 -- name: hasten_postponed
--- Runs in line that were put off are due now (:job_nos, a JSON array of numbers). The plus keeps SQLite from walking
--- through every run of these jobs.
+-- Runs in line that were put off are due now (:run_nos, a JSON array).
 UPDATE runs SET available_at = :now, failures = 0, why = NULL, updated_at = :now
-WHERE available_at > :now AND limit_no IS NULL AND +job_no IN (SELECT value FROM json_each(:job_nos));
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at > :now;
 
 -- name: end_if_in_line
 -- QUEUED or WAITING_TO_EXECUTE becomes one of the final statuses.
