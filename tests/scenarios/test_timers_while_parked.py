@@ -17,8 +17,8 @@ async def test_asyncio_timeout_around_a_longer_wait_has_no_effect(app: App) -> N
     async def bounded(payload: Any, io: IO) -> str:
         await io.run_task("before", lambda: bodies.append("before"))
         try:
-            async with asyncio.timeout(0.15):
-                await io.wait("w", 0.25)
+            async with asyncio.timeout(0.5):
+                await io.wait("w", 0.6)
         except TimeoutError:
             return await io.run_task("fallback", lambda: bodies.append("fallback") or "timed out")
         return "waited"
@@ -36,7 +36,7 @@ async def test_wait_for_around_a_longer_wait_has_no_effect(app: App) -> None:
     async def bounded(payload: Any, io: IO) -> str:
         await io.run_task("before", lambda: bodies.append("before"))
         try:
-            await asyncio.wait_for(io.wait("w", 0.25), 0.15)
+            await asyncio.wait_for(io.wait("w", 0.6), 0.5)
         except TimeoutError:
             return await io.run_task("fallback", lambda: bodies.append("fallback") or "timed out")
         return "waited"
@@ -54,8 +54,8 @@ async def test_a_timer_inside_a_task_body_has_no_effect_while_the_run_is_parked(
         async def outer(task: Any, io: IO) -> str:
             await io.run_task("before", lambda: bodies.append("before"))
             try:
-                async with asyncio.timeout(0.15):
-                    await io.wait("w", 0.25)
+                async with asyncio.timeout(0.5):
+                    await io.wait("w", 0.6)
             except TimeoutError:
                 return "timed out"
             return "waited"
@@ -72,8 +72,8 @@ async def test_call_later_that_sets_an_event_cannot_resume_a_parked_run(app: App
 
     @app.job
     async def ringing(payload: Any, io: IO) -> str:
-        ended = asyncio.create_task(io.wait("w", 0.25))
-        asyncio.get_running_loop().call_later(0.15, ended.cancel)
+        ended = asyncio.create_task(io.wait("w", 0.6))
+        asyncio.get_running_loop().call_later(0.5, ended.cancel)
         try:
             await ended
         except asyncio.CancelledError:
@@ -117,11 +117,11 @@ async def test_the_timeout_of_a_task_leaves_the_time_out_in_which_it_is_parked(a
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
         async def body(task: Any, io: IO) -> str:
-            await io.wait("w", 0.2)
-            await io.wait("w2", 0.1)
+            await io.wait("w", 0.4)
+            await io.wait("w2", 0.3)
             return f"attempt {task.attempt}"
 
-        return await io.run_task("outer", body, timeout=0.15)
+        return await io.run_task("outer", body, timeout=0.5)
 
     assert await app.result(bounded) == "attempt 1"
 
@@ -130,10 +130,10 @@ async def test_the_timeout_of_a_task_leaves_out_the_time_its_branches_are_parked
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
         async def body(task: Any, io: IO) -> str:
-            await asyncio.gather(io.wait("w", 0.25), io.wait("w2", 0.27))
+            await asyncio.gather(io.wait("w", 0.6), io.wait("w2", 0.65))
             return f"attempt {task.attempt}"
 
-        return await io.run_task("outer", body, timeout=0.15)
+        return await io.run_task("outer", body, timeout=0.5)
 
     assert await app.result(bounded) == "attempt 1"
 
@@ -158,8 +158,8 @@ async def test_the_timeout_of_a_task_runs_while_its_body_does_something_else(app
 async def test_a_job_that_ends_by_a_timer_while_it_is_parked_has_not_ended(app: App) -> None:
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
-        branch = asyncio.create_task(io.wait("w", 0.25))
-        done, _ = await asyncio.wait({branch}, timeout=0.15)
+        branch = asyncio.create_task(io.wait("w", 0.6))
+        done, _ = await asyncio.wait({branch}, timeout=0.5)
         return "waited" if done else "timed out"
 
     async with app.start():
@@ -173,8 +173,8 @@ async def test_asyncio_wait_with_a_timeout_around_a_longer_wait_has_no_effect(ap
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
         await io.run_task("before", lambda: bodies.append("before"))
-        branch = asyncio.create_task(io.wait("w", 0.25))
-        done, _ = await asyncio.wait({branch}, timeout=0.15)
+        branch = asyncio.create_task(io.wait("w", 0.6))
+        done, _ = await asyncio.wait({branch}, timeout=0.5)
         if not done:
             await io.run_task("fallback", lambda: bodies.append("fallback"))
             branch.cancel()
@@ -193,14 +193,14 @@ async def test_the_timeout_of_a_task_whose_branches_are_parked_stands_still_whil
     @app.job
     async def bounded(payload: Any, io: IO) -> str:
         async def body(task: Any, io: IO) -> str:
-            await asyncio.gather(io.wait("w", 0.25), io.wait("w2", 0.27))
+            await asyncio.gather(io.wait("w", 0.6), io.wait("w2", 0.65))
             release.set()
             return f"attempt {task.attempt}"
 
         async def other() -> None:
             await release.wait()
 
-        got, _ = await asyncio.gather(io.run_task("outer", body, timeout=0.15), io.run_task("other", other))
+        got, _ = await asyncio.gather(io.run_task("outer", body, timeout=0.5), io.run_task("other", other))
         return got
 
     assert await app.result(bounded) == "attempt 1"
