@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from perdure.cli import connect
+from perdure.errors import NotConnectedError
 from tests.cli.command import Commands
 from tests.cli.shop import Shop
 
@@ -153,6 +159,25 @@ def test_several_commands_at_once_without_a_node_wait_for_each_other(perdure: Co
         _, errors = process.communicate()
         assert process.returncode == 0, errors
     assert [perdure("store", "get", f"n{number}").json() for number in range(6)] == list(range(6))
+
+
+@pytest.mark.parametrize("owners", [[1] * 6, [1, 2] * 2 + [3] * 6])
+async def test_a_command_waits_for_each_owner_of_a_database_and_not_for_one_that_hangs(
+    perdure: Commands, monkeypatch: pytest.MonkeyPatch, owners: list[int]
+) -> None:
+    """Commands of others are owners one after another; each gets the time that one has."""
+    Shop(perdure).open().close()
+    clock, found = count(0.0), iter(owners)
+    monkeypatch.setattr(connect, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(connect, "find_owner", lambda database: next(found, None))
+    url = f"sqlite:///{_database(perdure)}"
+    with pytest.raises(NotConnectedError, match="where it listens"):
+        async with connect.connect(url):
+            pass
+    assert list(found) == []
+    clock, found = count(0.0), iter([1, 1, 2, 2, 3, 3, 4, 4])
+    async with connect.connect(url) as connection:
+        assert connection.url is None
 
 
 def _database(perdure: Commands) -> Path:

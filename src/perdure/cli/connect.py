@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from perdure.transport.node_target import Finder, NamedNode
 
 _PATIENCE_SECONDS: Final = 5.0
-"""How long a command waits for a node that does not answer, or for the owner of a database to end or speak."""
+"""How long a command waits for a node that does not answer, or for an owner of a database to end or speak."""
+
+_LONGEST_SECONDS: Final = 60.0
+"""How long it waits for all of the owners of a database, if those are commands like itself, one after another."""
 
 _RESTART_SECONDS: Final = 10.0
 """How long it waits for the node of a database that goes away, for one that is just restarted."""
@@ -147,14 +150,19 @@ async def _at(
     from perdure.server.announced import AnnouncedNode
     from perdure.server.announcement import find_node
 
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    owners: set[int | None] = {None}
+    deadline = (begun := time.monotonic()) + _PATIENCE_SECONDS
     while True:
         said = find_node(database)
         if said is not None:
             finder = AnnouncedNode(database, environment=environ.get("PERDURE_ENVIRONMENT") or None)
             return _over_http(stack, finder, settings, url=said.url, patience=_RESTART_SECONDS)
-        is_late = time.monotonic() >= deadline
-        if find_owner(database) is not None:
+        now, owner = time.monotonic(), find_owner(database)
+        if owner not in owners:
+            owners.add(owner)
+            deadline = min(now + _PATIENCE_SECONDS, begun + _LONGEST_SECONDS)
+        is_late = now >= deadline
+        if owner is not None:
             if is_late:
                 raise AnnouncedNode(database).failure("It has not said where it listens.")
         elif not creates and not is_there(database):
