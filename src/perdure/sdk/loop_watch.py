@@ -52,24 +52,26 @@ class LoopWatch:
 
     def _run(self) -> None:
         has_told = False
-        asked_at = self._ask()
-        while asked_at is not None and not self._over.wait(self._limit):
+        is_open = self._ask()
+        begun = time.monotonic()
+        while is_open and not self._over.wait(self._limit):
+            begun, before = time.monotonic(), begun
             if self._is_alive:
                 has_told = False
-                asked_at = self._ask()
+                is_open = self._ask()
             # If this thread was late, too, the whole process stood still, and nobody in it is to blame.
-            elif not has_told and time.monotonic() - asked_at < 1.5 * self._limit:
+            elif not has_told and begun - before < 1.5 * self._limit:
                 self._tell()
                 has_told = True
 
-    def _ask(self) -> float | None:
+    def _ask(self) -> bool:
         self._is_alive = False
         try:
             self._loop.call_soon_threadsafe(self._beat, context=self._context)
         except RuntimeError:
             # The loop is closed.
-            return None
-        return time.monotonic()
+            return False
+        return True
 
     def _tell(self) -> None:
         frame = sys._current_frames().get(self._ident)  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
