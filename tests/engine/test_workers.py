@@ -112,7 +112,7 @@ async def test_a_worker_that_is_ended_while_it_drains_takes_no_run_with_it() -> 
 
 async def test_a_suspended_run_goes_on_where_it_is_in_memory_and_any_other_where_there_is_least_to_do() -> None:
     async with dialled("w1") as first, dialled("w2", workers=first.workers) as second:
-        asked = [first.execute(), first.execute(held="w1"), first.execute()]
+        asked = [first.execute(held="w1"), first.execute(), first.execute(held="w1")]
         names = [call.id for _, call in [await anext(first.calls), await anext(first.calls), await anext(second.calls)]]
         for worker, number in (("w1", names[0]), ("w1", names[1]), ("w2", names[2])):
             first.workers.answer("shop", WorkerAnswer(worker, number, 200, {}))
@@ -166,7 +166,8 @@ async def test_what_a_blocked_worker_does_not_begin_with_is_done_by_another() ->
             await asyncio.gather(*answers)
             assert await anext(first.calls) == ("withdraw", WorkerWithdrawal(1))
             first.beat(taken=1)
-            answers = [first.execute()]
+            answers = [first.execute(), first.execute()]
+            await second.does(4)
             await first.does(2)
             await asyncio.gather(*answers)
 

@@ -103,6 +103,13 @@ class Registration:
             self._hints.notifications.set()
         return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
 
+    async def register_if_more(self, environment_no: int, endpoint: Endpoint) -> None:
+        """Store what an app declares as `register` does, if it has jobs that it had not declared before."""
+        declared = await endpoint.index()
+        known = self._directory.job_ids(environment_no, declared.endpoint_id) or ()
+        if {spec.id for spec in declared.jobs}.difference(known):
+            await self.register(environment_no, endpoint)
+
     def _with_warnings(self, environment_no: int, index: Index, warnings: list[str]) -> Index:
         """Say what an app is registered otherwise than it declares, and log what was not so before."""
         said = tuple(warnings[:MOST_WARNINGS])

@@ -34,13 +34,15 @@ class Session:
     """A worker that is connected.
 
     Attributes:
+        order: The place of its process among all that have dialled in; the newest one has the greatest.
         is_ready: Whether its jobs are registered.
         is_draining: Whether it wants no more runs.
         is_stuck: Whether it gives signs of life, and does not begin with what it is to do: code blocks its event loop.
         has_returned: Set when its process has dialled in again.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], *, order: int) -> None:
+        self.order = order
         self._monotonic = monotonic
         self._heard = monotonic()
         self._last_id = 0

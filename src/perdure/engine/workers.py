@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure.engine.carrier import Carrier
+from perdure.engine.errands import Errands
 from perdure.engine.worker_session import NotTakenError, Session
 from perdure.errors import FetchFailedError, InvalidArgumentError, PerdureError
 from perdure.protocol.json_text import JsonText
@@ -32,6 +34,7 @@ RETURN_SECONDS: Final = 2.0
 """For how long a worker whose connection ended may dial in again, before its process is taken to have died."""
 
 _LONGEST_ID: Final = 512
+_REMEMBERED: Final = 10_000
 _GONE: Final = "the worker that executed it is gone"
 _BLOCKED: Final = "the worker does not begin with it: code blocks its event loop"
 _NAMES: Final[dict[type, str]] = {
@@ -76,6 +79,10 @@ class Workers:
         self._executing: dict[tuple[str, str], tuple[Session, OutboundRequest]] = {}
         # By app and worker, those whose connection has just ended.
         self._lost: dict[tuple[str, str], Session] = {}
+        # By app and worker, the place of its process among all that have ever dialled in, the oldest ones first.
+        self._order: dict[tuple[str, str], int] = {}
+        self._newest = 0
+        self._errands = Errands()
         self.stopping = asyncio.Event()
 
     def check(self, endpoint_id: str, worker_id: str) -> None:
@@ -96,7 +103,7 @@ class Workers:
         Raises:
             PerdureError: Its jobs cannot be registered.
         """
-        session = Session(self._monotonic)
+        session = Session(self._monotonic, order=self._place(endpoint_id, worker_id))
         sessions = self._sessions.setdefault(endpoint_id, {})
         for earlier in (sessions.pop(worker_id, None), self._lost.pop((endpoint_id, worker_id), None)):
             if earlier is not None:
@@ -117,8 +124,24 @@ class Workers:
 
     def _forget(self, endpoint_id: str, worker_id: str, session: Session) -> None:
         """Wait no more for a worker to return; it may have been lost again since."""
-        if self._lost.get((endpoint_id, worker_id)) is session:
-            del self._lost[endpoint_id, worker_id]
+        if self._lost.get((endpoint_id, worker_id)) is not session:
+            return
+        del self._lost[endpoint_id, worker_id]
+        left = self._sessions.get(endpoint_id, {}).values()
+        was_newest = all(one.order < session.order for one in left)
+        if left and was_newest and endpoint_id not in self._errands and not self.stopping.is_set():
+            # What is registered is what that one had: there may be code of which nobody knows any more.
+            self._errands.begin(endpoint_id, self._register_rest(endpoint_id))
+
+    def _place(self, endpoint_id: str, worker_id: str) -> int:
+        """Number a process in the order in which they dial in first: one that returns is as old as it was."""
+        key = endpoint_id, worker_id
+        if key not in self._order:
+            self._newest += 1
+            self._order[key] = self._newest
+            if len(self._order) > _REMEMBERED:
+                del self._order[next(iter(self._order))]
+        return self._order[key]
 
     def answer(self, endpoint_id: str, answer: WorkerAnswer) -> bool:
         """Take the answer to an action; whether the worker is known."""
@@ -211,11 +234,21 @@ class Workers:
         return True
 
     def _choose(self, endpoint_id: str, action: str) -> Session | None:
-        """Choose a worker: for its index the newest one, for anything else that with the least to do."""
+        """Choose a worker: for its index the newest one, for anything else that with the least to do.
+
+        Of several it is the newest one, too: an older one may not have the code any more, or not yet.
+        """
         sessions = list(self._sessions.get(endpoint_id, {}).values())
         if action == Action.INDEX_ENDPOINT:
-            return sessions[-1] if sessions else None
-        return min((one for one in sessions if one.is_open), key=lambda one: one.load, default=None)
+            return max(sessions, key=lambda one: one.order, default=None)
+        return min((one for one in sessions if one.is_open), key=lambda one: (one.load, -one.order), default=None)
+
+    async def _register_rest(self, endpoint_id: str) -> None:
+        """Register what the newest worker has that is left, if that is more: what is gone may be about to return."""
+        app = self._apps.get(endpoint_id)
+        if app is not None:
+            with suppress(PerdureError):
+                await self._registration.register_if_more(self._environment_no, app)
 
     async def _register(self, endpoint_id: str, session: Session) -> None:
         app = self._apps.get(endpoint_id)
