@@ -40,6 +40,23 @@ async def write_on(storage: Storage, acknowledged: list[str]) -> None:
         acknowledged.append(await storage.write(put, f"{number:04}", "x" * 20_000))
 
 
+async def test_that_nothing_can_be_stored_is_said_in_the_log_and_not_each_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = open_values(tmp_path / "values.db")
+    await storage.write(put, "before", "x")
+    await storage.write(pragma, "limit_pages")
+    assert caplog.messages == []
+
+    for number in range(3):
+        with pytest.raises(StorageFullError):
+            await storage.write(fill, f"large {number}", 100)
+
+    (said,) = caplog.messages
+    assert said.startswith("The database takes no writes. The disk is full; nothing was stored.")
+    await storage.close()
+
+
 async def test_a_database_at_its_largest_size_refuses_a_unit_alone_and_goes_on_reading(tmp_path: Path) -> None:
     storage = open_values(tmp_path / "values.db")
     await storage.write(pragma, "limit_pages")

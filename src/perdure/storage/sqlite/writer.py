@@ -13,14 +13,16 @@ when the commit failed, the batch fails as a whole.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import apsw
 
-from perdure.errors import StorageError, StorageUnavailableError
+from perdure.errors import StorageCorruptError, StorageError, StorageUnavailableError
 from perdure.storage.sqlite.failures import translate, translate_commit
 from perdure.storage.sqlite.session import SqliteSession, drive
 
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 
     from perdure.storage.sqlite.connections import Connection
     from perdure.storage.sqlite.limits import Limits
+
+_SAID_AGAIN_AFTER: Final = 60.0
+"""For how many seconds the log does not say again that nothing can be stored: everybody tries again and again."""
+
+_log = logging.getLogger("perdure.storage")
 
 Unit = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -70,6 +77,7 @@ class Writer:
         self._longest_queue = limits.longest_queue
         self._idle_after = limits.idle_after.total_seconds()
         self._waiting: SimpleQueue[Unit | None] = SimpleQueue()
+        self._says_from = 0.0
         self._thread = threading.Thread(target=self._work, name="perdure-writer", daemon=True)
         self._thread.start()
 
@@ -144,6 +152,7 @@ class Writer:
             self._upkeep.after_commit()
         except BaseException as error:
             failure = Failure(self._explain(error))
+            self._tell(failure.error)
             self._roll_back()
             return [failure] * len(batch)
         return outcomes
@@ -172,9 +181,16 @@ class Writer:
                 if not self._connection.in_transaction:
                     raise
                 execute("ROLLBACK TO unit")
+                self._tell(error)
                 outcomes.append(Failure(error))
             execute("RELEASE unit")
         return outcomes
+
+    def _tell(self, error: BaseException) -> None:
+        """Say in the log that nothing can be stored: whoever wanted it may only wait, and say nothing."""
+        if isinstance(error, (StorageUnavailableError, StorageCorruptError)) and time.monotonic() >= self._says_from:
+            self._says_from = time.monotonic() + _SAID_AGAIN_AFTER
+            _log.error("The database takes no writes. %s", error.message)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
