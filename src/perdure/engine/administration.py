@@ -153,7 +153,7 @@ class Administration:
 
     def note_use(self, key: RingKey) -> None:
         """Note that a key is used, without waiting until that is stored."""
-        at = self._ring.note_use(key)
+        at = None if key.is_given else self._ring.note_use(key)
         if at is not None:
             task = asyncio.create_task(self._keep_use(key, at))
             self._noting.add(task)

@@ -98,7 +98,7 @@ class KeyRing:
     def find(self, digest: bytes) -> RingKey | None:
         """Find the key with this SHA-256, if it is valid."""
         key = self._by_digest.get(digest)
-        return key if key is not None and self._is_valid(key) else None
+        return key if key is not None and (key.expires_at is None or self._is_valid(key)) else None
 
     def given(self, environment_no: int) -> list[RingKey]:
         """List the keys of an environment that the settings give."""

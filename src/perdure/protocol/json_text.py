@@ -98,7 +98,7 @@ def check_dumped(text: str | bytes) -> str:
     check_shape(source, MAX_DEPTH, len(source))
     if not _is_plain(source):
         parse_guarded(source, MAX_DEPTH, MAX_DIGITS)
-    return source if isinstance(text, bytes) else _escape_surrogates(source)
+    return source if source.isascii() or isinstance(text, bytes) else _escape_surrogates(source)
 
 
 def check_part(text: bytes, *, max_depth: int = MAX_DEPTH) -> str:

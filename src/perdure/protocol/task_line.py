@@ -144,6 +144,10 @@ class FrameReader:
         Raises:
             LineFrameError: A frame is too long, or more follows it: each is answered before the next is sent.
         """
+        size = _LENGTH.size
+        if not self._held and size <= len(data) <= self._limit and len(data) == size + _LENGTH.unpack_from(data)[0]:
+            # One frame, whole, and nothing else: what a step is.
+            return data[size:]
         frames = self.feed_all(data)
         if len(frames) > 1 or (frames and self._held):
             raise LineFrameError("A frame was sent before the one before it was answered.")

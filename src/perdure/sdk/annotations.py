@@ -132,7 +132,8 @@ def _globals(function: Any) -> Mapping[str, Any]:
     # `functools.wraps` copies the annotations, but their names belong to the module of the wrapped function.
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
-    return cast("Mapping[str, Any]", getattr(function, "__globals__", vars(builtins)))
+    found: Mapping[str, Any] | None = getattr(function, "__globals__", None)
+    return vars(builtins) if found is None else found
 
 
 def _names(text: str) -> tuple[str, ...]:

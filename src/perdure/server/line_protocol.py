@@ -68,10 +68,7 @@ class LineProtocol(asyncio.Protocol):
             self._transport.abort()
         elif frame is not None:
             self._is_answering = True
-            task = start_now(self._loop, self._answer(frame))
-            if task is not None:
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            start_now(self._loop, self._answer(frame), self._keep)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection; what was asked for is done nevertheless."""
@@ -100,6 +97,10 @@ class LineProtocol(asyncio.Protocol):
         # What nobody reads must not pile up.
         if not self._is_full and not self._is_stopping and not self._transport.is_closing():
             write_now(self._transport, frame())
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, frame: bytes) -> None:
         try:

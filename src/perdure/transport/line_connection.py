@@ -141,8 +141,11 @@ class LineConnection(asyncio.Protocol):
             self._read_head(data)
             return
         try:
-            taken = [read_answer(frame) for frame in self._frames.feed_all(data)]
-            answers = sum(not self._is_notice(status) for status, _, _ in taken)
+            taken: list[tuple[int, bytes, int]] = []
+            answers = 0
+            for frame in self._frames.feed_all(data):
+                taken.append(answer := read_answer(frame))
+                answers += answer[0] != NOTICE or self._told is None
             if answers > (self._tell is not None):
                 # Before any is given: whoever gets one may send the next batch at once.
                 raise LineFrameError("an answer to nothing")
@@ -151,11 +154,8 @@ class LineConnection(asyncio.Protocol):
         except LineFrameError as error:
             self.fail(str(error))
 
-    def _is_notice(self, status: int) -> bool:
-        return status == NOTICE and self._told is not None
-
     def _take(self, status: int, body: bytes, reset: int) -> None:
-        if self._told is not None and self._is_notice(status):
+        if self._told is not None and status == NOTICE:
             notice = read_notice(self._secret, self._notices, body)
             self._notices += 1
             self._told(notice)

@@ -120,7 +120,7 @@ class WireExecution:
     def is_short(self, needed_ms: float) -> bool:
         """Whether less time than that is left."""
         limit = self._limit_ms
-        return limit is not None and limit > 0 and limit - self._elapsed_ms() < needed_ms
+        return limit is not None and limit > 0 and limit - (self._monotonic() - self._began) * 1000 < needed_ms
 
     def check_task(self, task: ServerTask, location: str) -> None:
         """Note a task as the platform sent it, and stop if that says so.
