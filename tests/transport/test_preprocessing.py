@@ -129,7 +129,14 @@ async def test_an_app_is_not_asked_about_runs_of_other_jobs_nor_about_those_that
         assert it.asked() == ["EXECUTE_JOB"] * 3
 
 
-@pytest.mark.parametrize("body", [{"abort": False}, {"abort": False, "properties": []}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"abort": False},
+        {"abort": False, "properties": []},
+        {"abort": False, "properties": [{"label": "Invoice"}, {"label": 1}]},
+    ],
+)
 async def test_nothing_is_stored_of_a_run_of_which_nothing_is_to_be_shown(
     body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,7 +158,7 @@ async def _die(writer: asyncio.StreamWriter) -> None:
         (response(b"<h1>oops", status="500 Internal Server Error"), "answered 500"),
         (response(b"{"), "cannot be read"),
         (response(b'{"abort":"no"}'), "cannot be read"),
-        (response(b'{"abort":false,"properties":[{"label":1}]}'), "cannot be read"),
+        (response(b'{"abort":false,"properties":[1]}'), "cannot be read"),
         (response(b'{"abort":false,"properties":[{"label":"l","text":"' + b"x" * 70_000 + b'"}]}'), "at most 65,536"),
         (b"no HTTP\r\n\r\n", "not HTTP"),
         (_die, "closed the connection"),
