@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from perdure.protocol.endpoint import Endpoint
 
 IN_A_ROW = 10
@@ -32,19 +30,18 @@ class Absence(Struct):
 
 
 class Absences:
-    """The apps that nobody has answered for lately."""
+    """The apps that nobody has answered for lately.
+
+    Attributes:
+        away: The apps that are away.
+    """
 
     def __init__(self) -> None:
+        self.away: set[Endpoint] = set()
         self._all: dict[Endpoint, Absence] = {}
-        self._away: set[Endpoint] = set()
 
     def __bool__(self) -> bool:
         return bool(self._all)
-
-    @property
-    def away(self) -> AbstractSet[Endpoint]:
-        """The apps that are away."""
-        return self._away
 
     def why(self, app: Endpoint) -> str:
         """What was said when nobody answered last."""
@@ -63,13 +60,13 @@ class Absences:
         """Note that nobody answered for an app."""
         absence = self._all.setdefault(app, Absence(0, why, now))
         absence.count, absence.why = absence.count + 1, why
-        if absence.count >= IN_A_ROW and app not in self._away:
-            self._away.add(app)
+        if absence.count >= IN_A_ROW and app not in self.away:
+            self.away.add(app)
             absence.next_try_at = now + PAUSE
 
     def note_there(self, app: Endpoint) -> bool:
         """Note that an app has answered, or has been registered; whether it was away."""
         self._all.pop(app, None)
-        was_away = app in self._away
-        self._away.discard(app)
+        was_away = app in self.away
+        self.away.discard(app)
         return was_away

@@ -70,9 +70,10 @@ class Launches:
         credentials = None if wanted is None else await self._connections.of_run(run, wanted)
         if isinstance(credentials, (Unconnected, Abandoned)):
             return credentials
-        absence = await self._find_out(hold.endpoint)
-        if absence is not None:
-            return absence
+        if self._directory.absences.away:
+            absence = await self._find_out(hold.endpoint)
+            if absence is not None:
+                return absence
         states, is_complete = ([], True) if run.epoch == 1 else await self._tasks(hold, woken)
         # From here to the endpoint nothing comes in between.
         early, hold.early = hold.early, None
