@@ -7,6 +7,7 @@ from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Session, Storage
 from perdure.storage.measures import hour_of
 from tests.engine.app import Execution, ScriptedApp
+from tests.engine.clock import ManualClock
 from tests.engine.world import World, world
 
 HOUR = 3600.0
@@ -14,8 +15,11 @@ EXECUTED = 30
 
 
 def ends(app: ScriptedApp) -> ScriptedApp:
+    clock = app.clock
+    assert isinstance(clock, ManualClock)
+
     async def works(_: Execution) -> ExecutionResult:
-        app.clock.advance(EXECUTED)  # type: ignore[attr-defined]
+        clock.advance(EXECUTED)
         return Succeeded(None)
 
     return app.job("works", works)
