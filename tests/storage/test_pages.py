@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import apsw
-import apsw.ext
 import pytest
 
 from perdure.protocol.management import EventFilter
@@ -14,10 +10,9 @@ from perdure.storage import event_pages, run_pages
 from perdure.storage.interface import Session, Storage, Value
 from perdure.storage.run_pages import SHORT_LINE, Wanted
 from perdure.storage.sizes import MOST_BYTES, take_fitting
-from perdure.storage.sqlite.opening import named_queries
-from perdure.storage.sqlite.schema import migrate
 from perdure.storage.stretches import LOOK, NEWEST
 from tests.storage.nouns.rows import Seed, sow
+from tests.storage.plans import plan_of
 
 PLANS = {
     "runs_from": "SEARCH runs USING INTEGER PRIMARY KEY (rowid<?)",
@@ -37,34 +32,20 @@ PLANS = {
 """The first step of each query's plan, which says how many rows it reads."""
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(":memory:")
-    migrate(connection)
-    yield connection
-    connection.close()
-
-
-def plan_of(database: apsw.Connection, query: str) -> list[str]:
-    sql = f"EXPLAIN QUERY PLAN {named_queries()[query]}"
-    count = apsw.ext.query_info(database, sql).bindings_count
-    return [str(row[3]) for row in database.execute(sql, [0] * count)]
-
-
 @pytest.mark.parametrize("query", PLANS)
-def test_a_page_begins_where_its_index_says(database: apsw.Connection, query: str) -> None:
-    steps = plan_of(database, query)
+def test_a_page_begins_where_its_index_says(query: str) -> None:
+    steps = plan_of(query)
     assert steps[0] == PLANS[query]
     assert not [step for step in steps if step.startswith("USE TEMP B-TREE")]
 
 
-def test_new_tasks_of_a_run_are_found_in_its_index_alone(database: apsw.Connection) -> None:
-    steps = plan_of(database, "sizes_of_new_tasks")
+def test_new_tasks_of_a_run_are_found_in_its_index_alone() -> None:
+    steps = plan_of("sizes_of_new_tasks")
     assert any("USING COVERING INDEX sqlite_autoindex_tasks_2 (run_no=?)" in step for step in steps), steps
 
 
-def test_ends_of_runs_are_counted_without_the_hours_before(database: apsw.Connection) -> None:
-    steps = plan_of(database, "count_ended_runs")
+def test_ends_of_runs_are_counted_without_the_hours_before() -> None:
+    steps = plan_of("count_ended_runs")
     assert "SEARCH r USING PRIMARY KEY (job_no=? AND hour>? AND hour<?)" in steps, steps
 
 

@@ -106,6 +106,8 @@ CREATE TABLE job_versions (
   registered_at INTEGER NOT NULL,
   UNIQUE (job_no, version)
 );
+-- Which version of a job was registered last.
+CREATE INDEX job_versions_by_registration ON job_versions (job_no, registered_at);
 
 -- A subscription: which events start what. Unique per subscriber, so registering again replaces it.
 CREATE TABLE dispatchers (
