@@ -33,6 +33,16 @@ class Registered:
         return Index("shop", ())
 
 
+class WithoutUrl:
+    """Looks for no app: none has a URL."""
+
+    async def cancel(self, endpoint_id: str) -> None:
+        """There is nothing to cancel."""
+
+    def find_again(self, endpoint_id: str) -> None:
+        """There is nobody to be asked."""
+
+
 class Dialled:
     """A worker that has dialled in."""
 
@@ -65,10 +75,11 @@ async def dialled(
 ) -> AsyncIterator[Dialled]:
     if workers is None:
         workers = Workers(
-            Registered(),
+            Registered(),  # type: ignore[arg-type]
+            WithoutUrl(),  # type: ignore[arg-type]
             environment_no=1,
-            open_app=lambda *_: None,
-            monotonic=time,  # type: ignore[arg-type, return-value]
+            open_app=lambda *_: None,  # type: ignore[arg-type, return-value]
+            monotonic=time,
         )
     worker = Dialled(workers, name)
     await worker.ready()

@@ -123,6 +123,10 @@ class Desks(Struct, frozen=True, kw_only=True):
             requires_signatures=requires_signatures,
             trace_headers=no_headers if self.tracing is None else self.tracing.headers,
         )  # fmt: skip
+        endpoints = Endpoints(
+            storage, clock, self.registration, self.sources, self.directory, apps, environment_no=number,
+            secrets=self.secrets, requires_signatures=requires_signatures,
+        )  # fmt: skip
         return RemoteDesk(
             number,
             storage,
@@ -141,16 +145,17 @@ class Desks(Struct, frozen=True, kw_only=True):
                 number, storage, holds, tasks=self.tasks, state=self._make_state(), callbacks=self.callbacks
             ),
             callbacks=self.callbacks,
-            endpoints=Endpoints(
-                storage, clock, self.registration, self.sources, self.directory, apps, environment_no=number,
-                secrets=self.secrets, requires_signatures=requires_signatures,
-            ),
+            endpoints=endpoints,
             http_endpoints=self.http_endpoints,
             sources=self.sources,
             connections=self.connections,
             public_keys=lambda: self.keys.texts(number, is_public=True),
             workers=Workers(
-                self.registration, environment_no=number, open_app=apps.open_worker, monotonic=clock.monotonic
+                self.registration,
+                endpoints.lookout,
+                environment_no=number,
+                open_app=apps.open_worker,
+                monotonic=clock.monotonic,
             ),
             texts=StoredTexts(storage, clock, number),
             hints=hints,

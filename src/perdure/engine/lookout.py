@@ -127,9 +127,13 @@ class Lookout:
     # From time to time, and until it is there.
 
     async def list_stale(self, since: datetime) -> Sequence[str]:
-        """List the apps that have been asked, but not since then."""
+        """List the apps that have been asked, but not since then, and that no worker has brought along since."""
         stale = self._indexings.list_before(since)
-        return [row.id for row in await self._list_rows() if row.id in stale and row.id not in self._finding]
+        return [
+            row.id
+            for row in await self._list_rows()
+            if row.id in stale and row.id not in self._finding and not self._is_elsewhere(row)
+        ]
 
     async def ask_anew(self, endpoint_id: str) -> None:
         """Ask an app anew what it declares.
@@ -139,6 +143,25 @@ class Lookout:
             FetchFailedError: The app does not answer.
         """
         await self._indexings.ask(self._apps.reopen(await self._row(endpoint_id)))
+
+    def find_again(self, endpoint_id: str) -> None:
+        """Ask an app that has a URL until it is there: what has answered for it is gone."""
+        if endpoint_id not in self._finding:
+            self._finding.begin(endpoint_id, self._find_again(endpoint_id))
+
+    async def _find_again(self, endpoint_id: str) -> None:
+        try:
+            row = await self._row(endpoint_id)
+        except NotFoundError:
+            return
+        except PerdureError as error:
+            _log.warning("Endpoint %s could not be looked for: %s", endpoint_id, error)
+            return
+        await self._find(self._apps.reopen(row))
+
+    def _is_elsewhere(self, row: EndpointRow) -> bool:
+        app = self._directory.app(self._environment_no, row.id)
+        return isinstance(app, HttpEndpoint) and app.url != row.url
 
     async def _find(self, app: HttpEndpoint) -> None:
         failures = 0

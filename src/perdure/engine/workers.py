@@ -21,6 +21,7 @@ from perdure.transport.execution_verdict import ProcessLostError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from perdure.engine.lookout import Lookout
     from perdure.engine.registration import Registration
     from perdure.protocol.messages.execution import KnownTask
     from perdure.protocol.outbound import OutboundRequest
@@ -32,6 +33,9 @@ MOST_WORKERS: Final = 1000
 
 RETURN_SECONDS: Final = 2.0
 """For how long a worker whose connection ended may dial in again, before its process is taken to have died."""
+
+AWAY_SECONDS: Final = 30.0
+"""For how long no worker of an app that has a URL, too, may be connected before the app is asked there."""
 
 _LONGEST_ID: Final = 512
 _REMEMBERED: Final = 10_000
@@ -53,6 +57,7 @@ class Workers:
 
     Args:
         registration: Takes their apps in.
+        lookout: Asks those of their apps that have a URL, too.
         environment_no: The environment.
         open_app: Makes what the engine sees of an app, from its id and what carries actions to it.
         monotonic: Gives the time in seconds.
@@ -64,17 +69,21 @@ class Workers:
     def __init__(
         self,
         registration: Registration,
+        lookout: Lookout,
         *,
         environment_no: int,
         open_app: Callable[[str, Carrier], HttpEndpoint],
         monotonic: Callable[[], float],
     ) -> None:
         self._registration = registration
+        self._lookout = lookout
         self._environment_no = environment_no
         self._open_app = open_app
         self._monotonic = monotonic
         self._sessions: dict[str, dict[str, Session]] = {}
         self._apps: dict[str, HttpEndpoint] = {}
+        # By app, the one that dialled in last.
+        self._latest: dict[str, Session] = {}
         # By app and run.
         self._executing: dict[tuple[str, str], tuple[Session, OutboundRequest]] = {}
         # By app and worker, those whose connection has just ended.
@@ -109,7 +118,7 @@ class Workers:
             if earlier is not None:
                 earlier.close()
                 earlier.has_returned.set()
-        sessions[worker_id] = session
+        sessions[worker_id] = self._latest[endpoint_id] = session
         registering = asyncio.ensure_future(self._register(endpoint_id, session))
         try:
             while (call := await session.following()) is not None:
@@ -128,10 +137,17 @@ class Workers:
             return
         del self._lost[endpoint_id, worker_id]
         left = self._sessions.get(endpoint_id, {}).values()
+        if not left:
+            asyncio.get_running_loop().call_later(AWAY_SECONDS, self._fall_back, endpoint_id, self._latest[endpoint_id])
         was_newest = all(one.order < session.order for one in left)
         if left and was_newest and endpoint_id not in self._errands and not self.stopping.is_set():
             # What is registered is what that one had: there may be code of which nobody knows any more.
             self._errands.begin(endpoint_id, self._register_rest(endpoint_id))
+
+    def _fall_back(self, endpoint_id: str, latest: Session) -> None:
+        """Have an app asked where its URL is, if it has one, unless a worker has dialled in since."""
+        if self._latest[endpoint_id] is latest and not self.stopping.is_set():
+            self._lookout.find_again(endpoint_id)
 
     def _place(self, endpoint_id: str, worker_id: str) -> int:
         """Number a process in the order in which they dial in first: one that returns is as old as it was."""
@@ -254,6 +270,8 @@ class Workers:
         app = self._apps.get(endpoint_id)
         if app is None:
             app = self._apps[endpoint_id] = self._open_app(endpoint_id, Carrier(self, endpoint_id))
+        # It is here now, wherever it has been looked for.
+        await self._lookout.cancel(endpoint_id)
         try:
             index = await self._registration.register(self._environment_no, app)
         except PerdureError as error:
