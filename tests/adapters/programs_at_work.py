@@ -40,7 +40,7 @@ class Pair:
     ) -> None:
         self._settings = settings
         self.is_worker = is_worker
-        self._folder = folder
+        self.folder = folder
         self._gunicorn_app = app
         self.is_native = is_native
         self._stack = ExitStack()
@@ -78,7 +78,7 @@ class Pair:
     def start_server(self) -> None:
         """Start the server, where it was before."""
         serve = [Path(sys.executable).with_name("perdure"), "serve", "--port", str(self._ports[0]), "--json"]
-        self.server = self._start(serve, self._folder)
+        self.server = self._start(serve, self.folder)
         assert self.server.stdout is not None
         self.api.url = Api.of(self.server.stdout.readline()).url
         self._ports[0] = int(self.api.url.rpartition(":")[2])
@@ -142,7 +142,7 @@ class Pair:
         environ = {"PERDURE_API_KEY": KEY, "PERDURE_API_URL": self._app_side, "TOLD": str(self.told)}
         environ |= self._settings
         environ |= {} if self.is_native else {"PLAIN": "1"}
-        with (self._folder / ("server.log" if folder == self._folder else "app.log")).open("a") as log:
+        with (self.folder / ("server.log" if folder == self.folder else "app.log")).open("a") as log:
             return subprocess.Popen(
                 command, cwd=folder, env=os.environ | environ, stdout=subprocess.PIPE, stderr=log, text=True
             )

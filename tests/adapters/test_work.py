@@ -19,8 +19,8 @@ from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.handler import AppHandler
 from perdure.adapters.work import Work
 from perdure.errors import NotConnectedError, NotFoundError
-from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded
-from perdure.protocol.statuses import RunStatus
+from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded, TaskRecord, TaskState
+from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.transport.wire_execution import WireExecution
 from tests.adapters.test_actions import BODY, KEY
 
@@ -63,6 +63,14 @@ async def working(result: ExecutionResult | None = None) -> AsyncIterator[tuple[
     finally:
         ended.set()
         await work.close()
+
+
+def record(task_id: str, status: TaskStatus, *, ancestors: tuple[TaskRecord, ...] = ()) -> TaskRecord:
+    return TaskRecord(task_id, "key", None, "run_task", "name", status, STARTED, ancestors=ancestors)
+
+
+def state(task_id: str, status: TaskStatus) -> TaskState:
+    return TaskState(task_id, "key", None, "run_task", "name", status, False, 1, None, None, None, None)
 
 
 @pytest.fixture(autouse=True)
@@ -163,27 +171,50 @@ async def test_it_is_the_next_execution_when_the_server_asks_for_that() -> None:
     server, ends = Server(NotConnectedError("down")), []
     async with working() as (work, _):
         work.watch(server.look, ends.append)
-        assert [work.may_be(epoch, STARTED) for epoch in (3, 4, 5)] == [False, True, False]
+        assert [work.may_be(epoch, STARTED, ()) for epoch in (3, 4, 5)] == [False, True, False]
         work.go_on_as(4, limit_ms=None)
         asked = server.asked
         for _ in range(20):
             await asyncio.sleep(0)
         assert (work.execution.epoch, ends, server.asked) == (4, [], asked)
         work.watch(server.look, ends.append)
-        assert [work.may_be(epoch, STARTED) for epoch in (4, 5)] == [False, True]
+        assert [work.may_be(epoch, STARTED, ()) for epoch in (4, 5)] == [False, True]
 
 
 async def test_it_is_not_the_next_execution_while_the_server_waits_for_it() -> None:
     """A run that is cancelled and goes on is executed anew: its code at work may be why it was cancelled."""
     async with working() as (work, _):
-        assert not work.may_be(4, STARTED)
+        assert not work.may_be(4, STARTED, ())
 
 
 async def test_it_is_not_the_next_execution_of_a_run_that_was_started_again() -> None:
     """A run that is cancelled and goes on may be asked for before its end was seen."""
     async with working() as (work, _):
         work.watch(Server(NotConnectedError("down")).look, lambda _: None)
-        assert not work.may_be(4, STARTED + timedelta(milliseconds=1))
+        assert not work.may_be(4, STARTED + timedelta(milliseconds=1), ())
+
+
+@pytest.mark.parametrize(
+    ("has", "may"),
+    [
+        ([("task_1", TaskStatus.COMPLETED), ("task_2", TaskStatus.RUNNING)], True),
+        ([("task_1", TaskStatus.COMPLETED), ("task_2", TaskStatus.COMPLETED), ("task_3", TaskStatus.RUNNING)], True),
+        ([("task_1", TaskStatus.RUNNING), ("task_2", TaskStatus.RUNNING)], False),
+        ([("task_1", TaskStatus.COMPLETED)], False),
+        ([], False),
+    ],
+    ids=["the same", "more", "one at work again", "one less", "none"],
+)
+async def test_it_is_not_the_next_execution_for_a_server_that_has_lost_some_of_what_it_took(
+    has: list[tuple[str, TaskStatus]], may: bool
+) -> None:
+    """A database that was restored from a backup counts from there, and may come to the very next number."""
+    async with working() as (work, _):
+        work.watch(Server(NotConnectedError("down")).look, lambda _: None)
+        around = record("task_1", TaskStatus.RUNNING)
+        work.execution.note_stored(record("task_2", TaskStatus.RUNNING, ancestors=(around,)))
+        work.execution.note_stored(record("task_1", TaskStatus.COMPLETED))
+        assert work.may_be(4, STARTED, [state(*one) for one in has]) is may
 
 
 @pytest.mark.parametrize(("result", "may"), [(Succeeded(None), True), (Abandoned("given up"), False)])
@@ -192,6 +223,6 @@ async def test_a_result_that_nobody_was_there_for_is_that_of_the_next_execution(
 ) -> None:
     async with working(result) as (work, _):
         work.watch(Server(NotConnectedError("down")).look, lambda _: None)
-        assert work.may_be(4, STARTED) is may
+        assert work.may_be(4, STARTED, ()) is may
         work.give_up()
-        assert not work.may_be(4, STARTED)
+        assert not work.may_be(4, STARTED, ())

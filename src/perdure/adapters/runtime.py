@@ -131,7 +131,8 @@ class Runtime:
         has_all = epoch is not None and body.stored_tasks is not UNSET
         work = self._works.get(body.run.id)
         may_go_on = has_all and request.is_complete
-        if work is not None and may_go_on and epoch is not None and work.may_be(epoch, request.run.started_at):
+        started_at, tasks = request.run.started_at, request.tasks
+        if work is not None and may_go_on and epoch is not None and work.may_be(epoch, started_at, tasks):
             work.go_on_as(epoch, limit_ms=limit_ms)
             self.host.resolve(body.run.id, work.execution.number, request.tasks)
         else:
@@ -159,6 +160,9 @@ class Runtime:
             self._abort(run_id, "the run is executed again")
         elif kept is not None:
             execution.tasks.update(kept)
+        if execution.has_all:
+            for task in request.tasks:
+                execution.note_stored(task)
         self.platform.take_up(execution)
         result = asyncio.get_running_loop().create_task(self.host.execute(request))
         work = self._works[run_id] = Work(execution, result, request.run.started_at)
@@ -250,7 +254,10 @@ class Runtime:
         work = self._works.get(over.run)
         if work is not None and work.execution.epoch == over.epoch:
             known = decode_message(over.tasks.encode(), list[KnownTask])
-            self.host.resolve(over.run, work.execution.number, [known_state(task) for task in known])
+            states = [known_state(task) for task in known]
+            for state in states:
+                work.execution.note_stored(state)
+            self.host.resolve(over.run, work.execution.number, states)
 
     def _take_notice(self, body: bytes) -> None:
         # One that cannot be read is of a later server: what it says is seen when the execution ends.

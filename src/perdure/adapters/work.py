@@ -14,10 +14,10 @@ from perdure.errors import NotFoundError, PerdureError
 from perdure.protocol.execution import Abandoned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
-    from perdure.protocol.execution import ExecutionResult
+    from perdure.protocol.execution import ExecutionResult, TaskState
     from perdure.protocol.runs import RunAnswer
     from perdure.transport.wire_execution import WireExecution
 
@@ -49,19 +49,23 @@ class Work:
         self.is_given_up = False
         self._watch: asyncio.Task[None] | None = None
 
-    def may_be(self, epoch: int, started_at: datetime) -> bool:
+    def may_be(self, epoch: int, started_at: datetime, tasks: Iterable[TaskState]) -> bool:
         """Whether the run's execution of that number can be this one: it is the next, and no other has come between.
 
         A server that waits for this one and asks for the next all the same has done with it: the run was cancelled, and
-        goes on. So it does if the run was started again.
+        goes on. So it does if the run was started again. One whose database was restored from a backup has lost what
+        this execution counts on, and would refuse, or never know, what follows from it.
 
         Args:
             epoch: The number.
             started_at: When the run was started.
+            tasks: What the server has of the run.
         """
         is_attended = self._watch is None
         is_next = self.execution.epoch is not None and epoch == self.execution.epoch + 1
         if is_attended or self.is_given_up or not is_next or started_at != self._started_at:
+            return False
+        if not self.execution.is_in(tasks):
             return False
         result = self.result
         if not result.done():

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from perdure.config.settings import MAX_THREADS
+from perdure.errors import RunError
 from perdure.protocol.execution import Abandoned, ExecutionRequest, ExecutionResult, TaskState
 from perdure.protocol.ids import TASK_PREFIX, IdGenerator
 from perdure.sdk import recording
@@ -220,8 +221,8 @@ class Host(Declarations):
 
 
 async def _quietly(work: Any) -> None:
-    """Run work that ends the execution by itself if it fails."""
+    """Run work that ends the execution by itself if it fails; what is refused is refused again where the job waits."""
     try:
         await work
-    except Interrupt:
+    except (Interrupt, RunError):
         return

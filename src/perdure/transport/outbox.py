@@ -194,6 +194,10 @@ class Outbox:
                 if entry.execution.may_be_renewed:
                     self._hold(entry, entry.execution)
                     continue
+            if entry.execution is not None and (outcome is None or outcome.code is None):
+                entry.execution.is_known = True
+                if entry.item.record is not None:
+                    entry.execution.note_stored(entry.item.record)
             if not entry.done.done():
                 entry.done.set_result(outcome)
         if again:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import UNSET
 
 from perdure.errors import StaleExecutionError
+from perdure.protocol.execution import TaskRecord
 from perdure.protocol.messages.outcomes import (
     AutoYieldData,
     RunJobAutoYield,
@@ -16,10 +17,10 @@ from perdure.protocol.messages.outcomes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from perdure.protocol.execution import ErrorInfo, JsonText
+    from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.protocol.noop_filter import NoopFilter
 
@@ -50,6 +51,7 @@ class WireExecution:
         stop: Why it ends, if the platform or the time says so.
         doubt: Called when the platform does not know the execution any more; ``None``: then it has lost its run.
         on_change: Called once when it has another number, or can have none any more.
+        is_known: Whether the platform has taken anything of it: if there is no such run any more, that has gone.
         is_let_go: Whether it is not to be another execution of its run.
         problem: Why the platform takes nothing from this app at all.
         is_ending: Whether it is to end before its next task.
@@ -79,16 +81,35 @@ class WireExecution:
         self.problem: str | None = None
         self.is_ending = False
         self.doubt: Callable[[], None] | None = None
+        # The tasks that the platform has, and whether they are over there.
+        self._stored: dict[str, bool] = {}
         self._limit_ms = limit_ms
         self._monotonic = monotonic
         self._began = monotonic()
         self.on_change: Callable[[], None] | None = None
+        self.is_known = False
         self.is_let_go = False
 
     @property
     def may_be_renewed(self) -> bool:
         """Whether it may be another execution of its run yet, when the platform does not know it as this one."""
         return self.doubt is not None and not self.is_let_go
+
+    def note_stored(self, task: TaskState | TaskRecord) -> None:
+        """Note that the platform has a task, as it is given, and those around it."""
+        self._stored[task.id] = task.status.is_final
+        if isinstance(task, TaskRecord):
+            for ancestor in task.ancestors:
+                self.note_stored(ancestor)
+
+    def is_in(self, tasks: Iterable[TaskState]) -> bool:
+        """Whether all that the platform has taken of it is among these.
+
+        Args:
+            tasks: All that the platform has of the run.
+        """
+        found = {task.id: task.status.is_final for task in tasks}
+        return all(found.get(task_id) in (True, is_over) for task_id, is_over in self._stored.items())
 
     def renew(self, epoch: int, *, limit_ms: float | None) -> None:
         """Be the execution of that number from now on, with time of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.errors import NotConnectedError, PerdureError, RunError, StaleExecutionError
+from perdure.errors import NotConnectedError, NotFoundError, PerdureError, RunError, StaleExecutionError
 from perdure.protocol.failures import failure_of
 from perdure.protocol.state import StateOutcome
 from perdure.protocol.statuses import TaskStatus
@@ -175,6 +175,11 @@ class WireTasks:
             outcome = await self._outbox.put(item, execution)
         except NotConnectedError as error:
             raise lost(execution, error) from error
+        except NotFoundError as error:
+            if execution.is_known:
+                # Its server was put back to a backup that does not have the run, or not yet this task.
+                raise StaleExecutionError(error.message) from error
+            raise_refused(error, record.name)
         except PerdureError as error:
             raise_refused(error, record.name)
         if outcome is not None and outcome.ends:

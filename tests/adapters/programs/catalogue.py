@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,54 @@ async def patient(_payload: Any, io: IO) -> list[int]:
 
     first = await asyncio.gather(io.run_task("body", body), branch())
     return [*first, await io.run_task("after", lambda: count("after"))]
+
+
+async def _come(name: str, gate: str) -> str:
+    tell(f"{name} begins")
+    while not TOLD.with_name(gate).exists():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    tell(f"{name} ends")
+    return name
+
+
+@job
+async def gated(payload: dict[str, list[str]], io: IO) -> list[str]:
+    """Has a task inside another for each of its gates, and waits after the last."""
+
+    async def outer(_task: Any, io: IO, gate: str) -> str:
+        return await io.run_task("inner", lambda: _come(gate, gate))
+
+    try:
+        passed = [await io.run_task(gate, partial(outer, gate=gate)) for gate in payload["gates"]]
+    except RunError as error:
+        tell(f"refused: {error}")
+        raise
+    await io.wait("nap", 0.05)
+    return passed
+
+
+async def _told_of_failure(_told: Any) -> None:
+    await _come("hook", "hook")
+
+
+@job(on_failure=_told_of_failure)
+async def staying(payload: dict[str, Any], io: IO) -> str:
+    """Stays at a place of the way, between two bodies."""
+    how = payload["how"]
+    await io.run_task("before", lambda: tell(f"before {how}"))
+    match how:
+        case "timer":
+            await io.wait("nap", payload["seconds"])
+        case "event":
+            await io.wait_for_event("event", name="staying.goes", timeout=60)
+        case "request":
+            await io.wait_for_request("ask", lambda url: tell(url), timeout=60)
+        case "child":
+            await io.invoke_and_wait("child", staying, {"how": "timer", "seconds": payload["seconds"]})
+        case _:
+            raise PaymentDeclinedError("for good")
+    await io.run_task("after", lambda: tell(f"after {how}"))
+    return str(how)
 
 
 @job
