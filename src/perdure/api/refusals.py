@@ -16,6 +16,7 @@ from perdure.errors import (
     PerdureError,
     RunError,
     StorageError,
+    StorageFullError,
     ValueTooLargeError,
 )
 from perdure.protocol.messages.codec import MessageShapeError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _AGAIN: Final = {"Retry-After": "1"}
+_FULL: Final = "The disk of the server is full; nothing was stored. Ask again: it goes on once there is room."
+# Of a commit that failed nobody knows whether it was stored.
+_NOT_NOW: Final = "The database could not do it now. Ask again, with the same ids: nothing is done twice."
 _CONFLICTS: Final = (AlreadyDeliveredError, CannotContinueError, DuplicateJobError, ExecutionError)
 
 
@@ -91,7 +95,7 @@ def refusal_of(error: Exception, request_id: str) -> Refusal:
     if isinstance(error, StorageError):
         # Its own sentence may name a file.
         _log.warning("Request %s could not be done: %s", request_id, error)
-        return Refusal(503, error.code, "The database could not do it now; nothing was stored.", headers=_AGAIN)
+        return Refusal(503, error.code, _FULL if isinstance(error, StorageFullError) else _NOT_NOW, headers=_AGAIN)
     _log.error("Request %s failed.", request_id, exc_info=error)
     code = error.code if isinstance(error, PerdureError) else "internal_error"
     return Refusal(500, code, "Something went wrong here; it has been logged.")

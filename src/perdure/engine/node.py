@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from perdure.engine.measures import Measures
     from perdure.engine.services.service import Service
     from perdure.protocol.endpoint import Endpoint
-    from perdure.storage.interface import Session
 
 _TELLING = timedelta(seconds=1)
 """How long notifications at work may take once no execution is."""
@@ -33,11 +32,15 @@ _TELLING = timedelta(seconds=1)
 _UNWINDING = timedelta(seconds=1)
 """How long aborted executions may take to unwind."""
 
+_PROVEN_SECONDS = 1.0
+"""For how long a write shows that there can be others."""
+
 
 class Node(Parts):
     """Executes the runs of the environments that it serves; made by `opening.open_node`."""
 
     _loops: tuple[asyncio.Task[None], ...] = ()
+    _proven_until = 0.0
 
     def signing_key(self) -> str:
         """Give what notifications of its own environment are signed with."""
@@ -130,7 +133,11 @@ class Node(Parts):
         Raises:
             StorageError: It cannot, or is not there any more.
         """
-        await self._storage.write(_write_nothing)
+        # Anybody may ask, and a write costs a sync: one a second is enough.
+        now = self.clock.monotonic()
+        if now >= self._proven_until:
+            await self.lease.prove()
+            self._proven_until = now + _PROVEN_SECONDS
 
     async def measure(self) -> Measures:
         """Measure what this node is at, and what waits for it."""
@@ -192,7 +199,3 @@ async def _wait(holds: list[Hold], timeout: timedelta) -> set[asyncio.Task[None]
     """Wait for executions to end; those that have not."""
     at_work = [hold.task for hold in holds if hold.task is not None]
     return (await asyncio.wait(at_work, timeout=timeout.total_seconds()))[1] if at_work else set()
-
-
-async def _write_nothing(_tx: Session) -> None:
-    """Take part in a commit, and change nothing."""

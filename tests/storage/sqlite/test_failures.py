@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import apsw
 import pytest
@@ -18,13 +20,15 @@ from perdure.errors import (
     StorageReadOnlyError,
     StorageUnavailableError,
 )
-from perdure.storage.sqlite.failures import translate
+from perdure.storage.sqlite.failures import translate, translate_commit
 from perdure.storage.sqlite.limits import Limits
 from tests.storage.values import keys, open_values, pragma, put
 from tests.storage.watching import eventually, keys_in_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from perdure.storage.sqlite.connections import Connection
 
 
 class FailingFile(apsw.VFSFile):
@@ -149,3 +153,23 @@ def test_every_result_of_sqlite_becomes_one_of_our_errors(code: int, expected: t
     assert isinstance(error, apsw.Error)
 
     assert type(translate(error, None)) is expected
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EPERM, errno.EACCES])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (apsw.SQLITE_IOERR_WRITE, "cannot be written any more; nothing was stored"),
+        (apsw.SQLITE_IOERR_FSYNC, "whether it was stored is not known"),
+    ],
+)
+def test_a_file_that_may_not_be_written_any_more_is_named_as_that_and_what_was_synced_in_vain_is_not_known(
+    code: int, said: str, reason: int
+) -> None:
+    error = apsw.exception_for(code)
+    assert isinstance(error, apsw.Error)
+
+    told = translate_commit(error, cast("Connection", SimpleNamespace(system_errno=reason)))
+
+    assert type(told) is StorageUnavailableError
+    assert said in told.message

@@ -47,8 +47,14 @@ def translate(error: apsw.Error, connection: Connection | None) -> StorageError:
         error: What SQLite raised; a violated constraint is named in the message.
         connection: Where it did, unless that could not even be opened.
     """
-    if isinstance(error, apsw.IOError) and _is_for_want_of_space(error, connection):
+    if _is_for_want_of(_NO_SPACE, error, connection):
         return _say(StorageFullError, error)
+    if _is_for_want_of(_NO_RIGHT, error, connection):
+        # It can be read, and what runs may wait for it: that is not the error of a file that is opened.
+        return StorageUnavailableError(
+            f"The files of the database cannot be written any more; nothing was stored. Writing goes on by itself once "
+            f"they can. SQLite says: {error}."
+        )
     if isinstance(error, apsw.InterruptError):
         return StorageUnavailableError(
             "A read was stopped, since the log of the database grows as long as one lasts; ask for less at a time."
@@ -62,7 +68,7 @@ def translate(error: apsw.Error, connection: Connection | None) -> StorageError:
 def translate_commit(error: apsw.Error, connection: Connection) -> StorageError:
     """Turn an error of SQLite at a commit into ours: what was written may have reached the disk or not."""
     failure = translate(error, connection)
-    if type(failure) is not StorageUnavailableError:
+    if type(failure) is not StorageUnavailableError or _is_for_want_of(_NO_RIGHT, error, connection):
         return failure
     return StorageUnavailableError(
         f"A commit failed, and whether it was stored is not known; repeat it with the same ids. SQLite says: {error}."
@@ -78,12 +84,13 @@ def translate_os_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"{path} cannot be used for a database: {error.strerror}.")
 
 
-def _is_for_want_of_space(error: apsw.IOError, connection: Connection | None) -> bool:
-    # A limit on the size of files or a quota fails a write like a broken disk does. After a failed sync the frames may
-    # have arrived nevertheless, so that is not a "nothing was stored".
-    if connection is None or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_FSYNC:
+def _is_for_want_of(causes: frozenset[int], error: apsw.Error, connection: Connection | None) -> bool:
+    """Whether the system refused a write for one of these reasons."""
+    # A limit on the size of files, a quota, or a file system that has become read-only fails a write like a broken disk
+    # does. After a failed sync the frames may have arrived nevertheless, so that is not a "nothing was stored".
+    if not isinstance(error, apsw.IOError) or connection is None:
         return False
-    return connection.system_errno in _NO_SPACE
+    return getattr(error, "extendedresult", 0) != apsw.SQLITE_IOERR_FSYNC and connection.system_errno in causes
 
 
 def _say(cls: type[E], error: apsw.Error) -> E:
