@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -57,8 +57,7 @@ class Pair:
         self.start_app()
         if self.is_worker:
             return self
-        url = f"http://127.0.0.1:{self._ports[1]}/api/trigger"
-        answer = self.api.ask("POST", "/api/v1/endpoints", {"id": "catalogue", "url": url})
+        answer = self.api.ask("POST", "/api/v1/endpoints", {"id": "catalogue", "url": self.app_url})
         assert answer.status == 200, answer
         return self
 
@@ -74,6 +73,22 @@ class Pair:
                     process.wait()
                 assert process.stdout is not None
                 process.stdout.close()
+
+    @property
+    def app_url(self) -> str:
+        """Where the app is."""
+        return f"http://127.0.0.1:{self._ports[1]}/api/trigger"
+
+    @contextmanager
+    def moved(self, *, is_gone: bool) -> Iterator[None]:
+        """Start the app at another place; the one before is killed at the end, if it is not gone."""
+        before, self._ports[1] = self.app, 0
+        self.start_app()
+        try:
+            yield
+        finally:
+            if not is_gone:
+                self.kill(before)
 
     def start_server(self) -> None:
         """Start the server, where it was before."""
