@@ -14,7 +14,7 @@ from perdure.protocol.remote_requests import split_params
 from perdure.protocol.task_waits import Operation
 from tests.api.client import ApiClient, serving
 from tests.api.test_task_batches import executing, record, waiting
-from tests.api.test_v2_writes import UNDOABLE
+from tests.api.undoable import UNDOABLE
 
 EVENTS, BULK, STORE = "/api/v1/events", "/api/v1/events/bulk", "/api/v1/store/"
 ERRORS = {

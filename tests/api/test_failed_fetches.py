@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.protocol.json_text import load
-from tests.api.test_v2_writes import executing
+from tests.api.executing import executing
 from tests.transport.server import response, serving
 
 

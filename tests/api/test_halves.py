@@ -12,10 +12,10 @@ import pytest
 from perdure.protocol.json_text import load
 from perdure.transport.deliveries import response_of
 from tests.api.client import ApiClient, serving
+from tests.api.executing import KEY, executing
 from tests.api.remote_app import job, remote_app
 from tests.api.test_declared_names import SOURCE
 from tests.api.test_operators import DEV, keys, nobody
-from tests.api.test_v2_writes import KEY, executing
 from tests.transport.server import response
 from tests.transport.server import serving as vendor
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.api.client import Answer, ApiClient, serving
+from tests.api.executing import KEY, LAZY, OTHER
 from tests.api.remote_app import RemoteApp, job, remote_app
 from tests.api.test_operators import DEV, keys, nobody
 from tests.api.test_preprocessed_runs import end_of
 from tests.api.test_runs import invoke
-from tests.api.test_v2_writes import KEY, LAZY, OTHER
 
 __all__ = ["keys"]
 NO_TASK = {"status": "AUTO_YIELD_EXECUTION", "location": "failed_task_run", "timeRemaining": 4e4, "timeElapsed": 1e4}
