@@ -26,7 +26,7 @@ from perdure.protocol.signing import TOLERANCE_SECONDS, signing_secret
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 from perdure.transport.seen_requests import SeenRequests
-from tests.transport.test_http_endpoint import REQUEST
+from tests.transport.asking import REQUEST
 
 KEY = "tr_dev_signed0signed0signed"
 NOW = 1_767_323_045

@@ -9,8 +9,8 @@ import pytest
 
 from perdure.protocol.execution import Abandoned, Failed
 from perdure.transport.execution_verdict import FAILURE_LIMIT
+from tests.transport.asking import REQUEST, asking
 from tests.transport.server import Handler, Received, response
-from tests.transport.test_http_endpoint import REQUEST, asking
 
 
 def behind(proxy: str, *, ping: bool) -> Handler:

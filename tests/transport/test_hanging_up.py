@@ -11,9 +11,9 @@ from perdure.protocol.execution import Abandoned, Succeeded
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
+from tests.transport.asking import NOW, REQUEST
 from tests.transport.sending import sending
 from tests.transport.server import response
-from tests.transport.test_http_endpoint import NOW, REQUEST
 
 
 @pytest.mark.parametrize("is_native", [True, False], ids=["perdure", "v2"])

@@ -19,8 +19,8 @@ from perdure.protocol.endpoint import (
 )
 from perdure.protocol.execution import JsonText
 from perdure.protocol.schedules import CronTiming, IntervalTiming
+from tests.transport.asking import asking
 from tests.transport.server import response
-from tests.transport.test_http_endpoint import asking
 
 INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
 

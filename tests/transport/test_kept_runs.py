@@ -14,7 +14,7 @@ from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.transport import kept_runs
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
-from tests.transport.test_http_endpoint import REQUEST, STATES, TASK
+from tests.transport.asking import REQUEST, STATES, TASK
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SUSPENDED = {"status": "RESUME_WITH_TASK", "task": TASK}

@@ -27,9 +27,9 @@ from perdure.transport import preprocessing
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 from tests.api.remote_app import job
+from tests.transport.asking import NOW, REQUEST, STATES
 from tests.transport.sending import sending
 from tests.transport.server import Received, Server, response, serving
-from tests.transport.test_http_endpoint import NOW, REQUEST, STATES
 
 FIRST = replace(REQUEST, epoch=1, tasks=[], yielded=())
 DONE = response(b'{"status":"SUCCESS"}')

@@ -9,9 +9,9 @@ import pytest
 from perdure.protocol.messages.execution import RunMetadata
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
+from tests.transport.asking import NOW
 from tests.transport.sending import sending
 from tests.transport.server import response, serving
-from tests.transport.test_http_endpoint import NOW
 
 
 @pytest.mark.parametrize(
