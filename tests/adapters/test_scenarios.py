@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("test_waits", "test_yields", "test_timers_while_parked", "test_results")
+FILES = ("test_waits", "test_yields", "test_timers_while_parked", "test_unstorable_results")
 CHOSEN = "async and (test_waits or test_yields or test_timers or within_three_mebibytes)"
 
 

@@ -32,10 +32,13 @@ REASONS: dict[tuple[str, str | None], str] = {
     ("test_long_waits", None): MOVED_CLOCK,
     ("test_missing_code", "test_a_job_cannot_be_added_to_a_client_that_is_started"): NOT_STARTED,
     ("test_random_crashes", None): KILLS,
-    ("test_results", "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run"): ASKED,
+    (
+        "test_result_types",
+        "test_the_annotation_of_a_job_that_cannot_be_resolved_is_refused_before_its_tasks_run",
+    ): ASKED,
     ("test_schedules", "test_an_app_with_a_cron_that_fires_too_seldom_does_not_start"): WITHOUT,
     ("test_schedules", "test_a_job_without_its_schedule_any_more_is_not_started"): BEFORE_INDEX,
-    ("test_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
+    ("test_registering_schedules", "test_a_schedule_that_is_defined_twice_is_one"): NOT_STARTED,
     ("test_statuses", "test_the_statuses_of_a_run_without_an_id_are_not_found"): NO_PART,
     ("test_stopped_nodes", None): NOT_STOPPED,
 }

@@ -15,6 +15,15 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Photo:
+    """Something that JSON has no form for."""
+
+
+class Shot(BaseModel):
+    image: str
+    width: int = 1
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
