@@ -123,7 +123,7 @@ async def test_a_batch_that_cannot_be_stored_does_not_keep_the_others(storage: S
     async with world(failing, app.job("naps", naps)) as it:  # type: ignore[arg-type]
         await send_many(it, "naps", CANCEL_BATCH + 5)
         await it.until(lambda runs: set(runs.values()) == {RunStatus.WAITING_TO_CONTINUE})
-        failing.fail_next("claim_due", count=1)
+        failing.fail_next("wake_and_claim", count=1)
         result = await it.platform.cancel_runs_for_job("naps")
 
         assert len(result.failed_to_cancel_run_ids) == CANCEL_BATCH

@@ -31,6 +31,8 @@ TRANSITIONS = (
     "store_waiting_task",
     "apply_result",
     "claim_due",
+    "wake_and_claim",
+    "wake_only",
     "take_due",
     "delete_if_taken",
     "postpone_if_taken",

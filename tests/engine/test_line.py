@@ -214,7 +214,7 @@ async def test_a_doubt_that_cannot_be_cleared_at_once_stays(storage: Storage, ap
         assert (await it.ended(await it.only_run())).executions == 2
 
 
-@pytest.mark.parametrize("transition", ["store_events", "claim_due", "apply_result"])
+@pytest.mark.parametrize("transition", ["store_events", "wake_and_claim", "apply_result"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_commit_of_which_nobody_knows_costs_no_run(
     storage: Storage, app: ScriptedApp, transition: str, moment: str
@@ -247,14 +247,14 @@ async def test_a_commit_of_which_nobody_knows_costs_no_run(
         assert (await it.ended(await it.only_run())).status is RunStatus.SUCCESS
 
 
-@pytest.mark.parametrize("taking", ["store_events", "claim_due"])
+@pytest.mark.parametrize("taking", ["store_events", "wake_and_claim"])
 async def test_a_run_that_found_no_room_while_it_was_taken_for_nothing_is_executed_when_it_is_given_back(
     storage: Storage, app: ScriptedApp, taking: str
 ) -> None:
     interrupted = InterruptedStorage(storage)
     async with world(interrupted, app.job("goes", ends), settings=Settings(max_executions=1)) as it:  # type: ignore[arg-type]
         # Then what an event wakes is claimed in the commit that stores it.
-        it.node.directory.any_may_be_awaited = taking == "claim_due"
+        it.node.directory.any_may_be_awaited = taking == "wake_and_claim"
         await it.send("goes", event_id="known")
         # Its end is seen in the database before the node has its room back.
         await it.ended(await it.only_run())

@@ -300,7 +300,7 @@ async def test_what_comes_of_a_request_is_stored_once_the_database_can_and_the_r
         run_id = await started(it)
         await requester.arrived(1)
         await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
-        failing.before |= {"claim_due", "put_off"}
+        failing.before |= {"wake_and_claim", "put_off"}
         requester.let_go()
         await asyncio.wait_for(failing.failed.wait(), 10)
         failing.before.clear()

@@ -82,7 +82,7 @@ async def test_whoever_waits_for_a_run_since_it_was_at_work_learns_of_its_end_by
         waiting = await awaits(it, run_id)
         app.signal("go on")
         await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
-        failing.after.add("claim_due")
+        failing.after.add("wake_and_claim")
         with pytest.raises(StorageUnavailableError):
             await it.platform.cancel_run(run_id)
         failing.after.clear()
@@ -118,7 +118,7 @@ async def test_an_end_by_a_commit_of_which_nobody_knows_is_told_and_its_waits_ar
         await it.until(all_succeed(2))
 
 
-@pytest.mark.parametrize("transition", ["store_events", "store_awaited_events"])
+@pytest.mark.parametrize("transition", ["store_events", "wake_only"])
 @pytest.mark.parametrize("how", ["cancelled", "unknown"])
 async def test_a_run_whose_sender_does_not_know_of_its_commit_is_executed_as_soon_as_there_is_room(
     storage: Storage, app: ScriptedApp, transition: str, how: str
@@ -134,7 +134,7 @@ async def test_a_run_whose_sender_does_not_know_of_its_commit_is_executed_as_soo
     app.job("works", works)
     async with world(interrupted, app, settings=Settings(max_executions=1)) as it:  # type: ignore[arg-type]
         # Then an event may end waits, and what it wakes is claimed in the commit that stores it.
-        it.node.directory.any_may_be_awaited = transition == "store_awaited_events"
+        it.node.directory.any_may_be_awaited = transition == "wake_only"
         await it.send("works")
         await app.happened("execute works 1")
         if how == "cancelled":

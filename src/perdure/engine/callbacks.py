@@ -76,7 +76,7 @@ async def settle_callback(tx: Session, task_id: str, output: JsonText | None, *,
     """Complete a task if it still waits; the result says whether there is such a task."""
     task_no = await tasks.find_number(tx, task_id)
     if task_no is None:
-        return Waking(False, [])
+        return Waking(False)
     return Waking(True, await settle_waits(tx, [Settlement(task_no, output)], now=now))
 
 

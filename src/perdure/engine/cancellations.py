@@ -149,7 +149,7 @@ async def cancel_runs(tx: Session, batch: Sequence[tuple[int, str]], *, now: dat
             cancelled.append(Cancelled(run_id, ending))
             woken += ending.woken
             brought_back += ending.has_brought_back
-    return Waking(cancelled, woken, brought_back)
+    return Waking(cancelled, in_line=brought_back, woken=woken)
 
 
 async def cancel_run(tx: Session, run_no: int, *, now: datetime) -> Ending | None:

@@ -22,8 +22,6 @@ from perdure.storage import run_queue
 from perdure.storage.run_queue import ClaimedRun, DueRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from perdure.storage.interface import Session
 
 
@@ -54,9 +52,6 @@ class Claims(Struct, frozen=True):
     is_renewed: bool = True
     tried: tuple[Endpoint, ...] = ()
     next_turn: datetime | None = None
-
-
-_NOTHING = Claims(0, False, [], [], False)
 
 
 class Away(Struct, frozen=True):
@@ -105,26 +100,11 @@ class Look(Struct):
     next_turn: datetime
 
 
-async def claim_only(_tx: Session) -> bool:
-    """Put no runs in line first: those that are there are claimed."""
-    return True
-
-
-async def claim_due(
-    tx: Session,
-    claimant: Claimant,
-    first: Callable[[Session], Awaitable[bool]] = claim_only,
-    *,
-    limit: int,
-    now: datetime,
-) -> Claims:
+async def claim_due(tx: Session, claimant: Claimant, *, limit: int, now: datetime) -> Claims:
     """Let a node hold runs that are due, as far as they find places; put off those whose code it has not.
 
-    Those that have come to nothing too often, or have taken too many processes with them, are ended. All of it only if
-    ``first``, which puts runs in line, says so.
+    Those that have come to nothing too often, or have taken too many processes with them, are ended.
     """
-    if not await first(tx):
-        return _NOTHING
     await renew_in(tx, claimant.node_no, claimant.lease_until)
     share = claimant.environment_limit
     # A transition may be run again: what it changes is its own.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from perdure.engine.waits import Settlement, Waking, Woken, settle_waits
+from perdure.engine.waits import Resolved, Settlement, Waking, settle_waits
 from perdure.protocol.event_filter import CompiledFilter, compile_event_filter
 from perdure.protocol.filter_keys import NO_KEY, filter_key, values_at
 from perdure.protocol.json_text import JsonText, load
@@ -43,7 +43,7 @@ async def register_event_wait(
 
 async def end_waits(
     tx: Session, environment_no: int, event: NewEvent | EventRow, *, now: datetime
-) -> tuple[list[Woken], bool]:
+) -> tuple[list[Resolved], bool]:
     """End the waits for an event that has just been delivered; whether there are more, for later transactions."""
     ended = await find_ended(tx, environment_no, event, at=now)
     if len(ended) > BATCH:
@@ -59,7 +59,7 @@ async def end_more_waits(tx: Session, event_no: int, *, now: datetime) -> Waking
     found = await events.find_with_waits(tx, event_no)
     if found is None:
         await timers.delete_timer(tx, TimerKind.WAITS, subject_no=event_no)
-        return Waking(None, [])
+        return Waking(None)
     event, below = found
     # Waits whose time has come meanwhile were there when it was delivered.
     ended = await find_ended(tx, event.environment_no, event, at=event.delivered_at or now, below=below)

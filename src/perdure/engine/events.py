@@ -114,7 +114,7 @@ class Events:
             result, requests = await transition(tx)
             ingests = [self._plan(environment_no, request, None, now, now) for request in requests]
             stored = await store_awaited_events(tx, environment_no, ingests, now=now)
-            return Waking(result, stored.woken, stored.in_line, stored.next_timer)
+            return Waking(result, stored.resolved, stored.in_line, stored.next_timer)
 
         return await self._line.wake(1, store)
 

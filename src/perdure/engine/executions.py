@@ -139,6 +139,8 @@ class Executions:
 
     def begin(self, run: ClaimedRun, woken: Woken | None = None) -> None:
         """Execute a run that this node holds; ``woken``: what woke it, if that was in the commit that claimed it."""
+        if woken is not None and self._traced is not None:
+            self._traced.tell(woken)
         endpoint = self._directory.hosts.get(run.job_no)
         if endpoint is None or not self.is_open:
             # The code has just gone, or the node is about to: whoever is in doubt puts the run back in line.

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from perdure.engine.event_waits import end_waits
 from perdure.engine.starts import create_runs
-from perdure.engine.waits import Waking, Woken
+from perdure.engine.waits import Resolved, Waking
 from perdure.protocol.execution import SourceInfo
 from perdure.storage import environments, events, timers
 from perdure.storage.events import EventRow, NewEvent
@@ -85,16 +85,16 @@ async def store_awaited_events(
 ) -> Waking[list[EventRow | None]]:
     """Store events and the runs they start, and end the waits for them; the result is that of `store_events`."""
     rows, _ = await store_events(tx, None, environment_no, ingests, now=now)
-    woken: list[Woken] = []
+    resolved: list[Resolved] = []
     next_timer: datetime | None = None
     started = 0
     for ingest, row in zip(ingests, rows, strict=True):
         if row is None and ingest.event.delivered_at is not None:
             started += len(ingest.runs)
             ended, has_more = await end_waits(tx, environment_no, ingest.event, now=now)
-            woken += ended
+            resolved += ended
             next_timer = now if has_more else next_timer
-    return Waking(rows, woken, started, next_timer)
+    return Waking(rows, resolved, started, next_timer)
 
 
 async def cancel_event(tx: Session, environment_no: int, event_id: str, *, now: datetime) -> EventRow | None:
@@ -108,7 +108,7 @@ async def cancel_event(tx: Session, environment_no: int, event_id: str, *, now: 
 async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: datetime) -> Waking[int]:
     """Deliver events that are due and were matched; how many still were to be delivered."""
     delivered = started = 0
-    woken: list[Woken] = []
+    resolved: list[Resolved] = []
     next_timer: datetime | None = None
     for delivery in deliveries:
         event = delivery.event
@@ -122,9 +122,9 @@ async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: da
             )  # fmt: skip
             started += len(delivery.runs)
             ended, has_more = await end_waits(tx, event.environment_no, event, now=now)
-            woken += ended
+            resolved += ended
             next_timer = now if has_more else next_timer
-    return Waking(delivered, woken, started, next_timer)
+    return Waking(delivered, resolved, started, next_timer)
 
 
 async def find_account(

@@ -61,6 +61,7 @@ RUN_CHANGES: tuple[Change, ...] = (
     Change(RunStatus.EXECUTING, RunStatus.TIMED_OUT, "end_if_executing"),
     Change(RunStatus.EXECUTING, RunStatus.ABORTED, "end_if_executing"),
     Change(RunStatus.WAITING_TO_CONTINUE, RunStatus.WAITING_TO_EXECUTE, "wake, resume_unless_all_wait"),
+    Change(RunStatus.WAITING_TO_CONTINUE, RunStatus.EXECUTING, "claim_if_waiting"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.EXECUTING, "claim_if_in_line"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.TIMED_OUT, "end_if_in_line"),
     Change(RunStatus.WAITING_TO_EXECUTE, RunStatus.FAILURE, "end_if_in_line"),
@@ -101,7 +102,7 @@ EVENT_CHANGES: tuple[Change, ...] = (
 )
 
 EXECUTION_CHANGES: tuple[Change, ...] = (
-    Change(None, ExecutionStatus.EXECUTING, "insert_claimed, claim_if_in_line"),
+    Change(None, ExecutionStatus.EXECUTING, "insert_claimed, claim_if_in_line, claim_if_waiting"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.SUCCESS, "end_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.ERROR, "end_if_executing"),
     Change(ExecutionStatus.EXECUTING, ExecutionStatus.INVALID_PAYLOAD, "end_if_executing"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from perdure.engine.claims import Away, Claimant, Claims, claim_due, claim_only
+from perdure.engine.claims import Away, Claimant, Claims, claim_due
 from perdure.engine.places import fill_places
 from perdure.engine.quarantine import Probation
 from perdure.engine.recovery import release_orphans
+from perdure.engine.wakes import Wakes, wake_and_claim, wake_only
 from perdure.storage import concurrency, runs
 
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.holds import Holds
     from perdure.engine.lease import Lease
-    from perdure.engine.waits import Waking, Woken
+    from perdure.engine.waits import Waking
     from perdure.storage.interface import Session, Storage
     from perdure.storage.run_queue import ClaimedRun
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", bound="Claims | Wakes[Any]")
 
 
-_NOBODY: Mapping[int, Woken] = {}
 _NONE_AWAY: Mapping[int, Away] = {}
 
 
@@ -65,7 +66,7 @@ class Line:
         if not room:
             self._executions.has_backlog = True
             return False
-        claims = await self._claim_after(room, claim_only)
+        claims = await self._hold(room, self._clock.now(), claim_due)
         self._executions.has_backlog = claims.may_be_more
         return claims.seen > 0
 
@@ -88,42 +89,36 @@ class Line:
             The transition's result, when it is durable.
         """
         room = 0 if self._executions.has_backlog else self._executions.take_room(most)
-        claimed = 0
+        now = self._clock.now()
+
+        def ends_waits(tx: Session) -> Awaitable[Waking[R]]:
+            return transition(tx, *args, **kwargs)
+
         if room:
-            last: list[Waking[R]] = []
-            woken: dict[int, Woken] = {}
-
-            async def first(tx: Session) -> bool:
-                # A transition may be run again: only the last result counts.
-                last[:] = [await transition(tx, *args, **kwargs)]
-                woken.clear()
-                woken.update((one.run.run_no, one) for one in last[0].woken)
-                return last[0].count_in_line() > 0
-
-            claimed = len((await self._claim_after(room, first, woken)).claimed)
-            waking = last[0]
+            wakes: Wakes[R] = await self._hold(room, now, wake_and_claim, ends_waits)
         else:
             try:
-                waking = await self._storage.write(transition, *args, **kwargs)
+                wakes = await self._storage.write(wake_only, ends_waits, now=now)
             except BaseException:
                 self._executions.doubt()
                 raise
-        self._executions.resolve_all(waking.woken)
-        if waking.next_timer is not None:
-            self._hints.timer_is_set(waking.next_timer)
+        begun = {run.run_no for run in wakes.claims.claimed}
+        self._executions.resolve_all(one for one in wakes.woken if one.run.run_no not in begun)
+        if wakes.next_timer is not None:
+            self._hints.timer_is_set(wakes.next_timer)
         # Whoever came while the room was taken found none, and is told by nobody else.
-        if waking.count_in_line() > claimed or (room and self._executions.has_backlog):
+        if wakes.in_line > 0 or (room and self._executions.has_backlog):
             self._hints.run_is_in_line()
-        return waking.result
+        return wakes.result
 
-    async def _claim_after(
-        self, room: int, first: Callable[[Session], Awaitable[bool]], woken: Mapping[int, Woken] = _NOBODY
-    ) -> Claims:
-        """Do something, and if it says so claim what is due in the same commit; the room is given back.
-
-        ``woken`` are, by then, the runs that it woke.
-        """
-        now = self._clock.now()
+    async def _hold(
+        self,
+        room: int,
+        now: datetime,
+        transition: Callable[..., Awaitable[C]],
+        *args: Callable[[Session], Awaitable[Waking[Any]]],
+    ) -> C:
+        """Run a transition that claims runs, at most as many as there is room, and begin their executions."""
         renewal = self._lease.due_renewal(now)
         suspects = self._probation.ask()
         begun: list[ClaimedRun] = []
@@ -140,7 +135,8 @@ class Line:
             self._next_turn,
         )
         try:
-            claims = await self._storage.write(claim_due, claimant, first, limit=room, now=now)
+            outcome = await self._storage.write(transition, claimant, *args, limit=room, now=now)
+            claims, woken = (outcome, ()) if isinstance(outcome, Claims) else (outcome.claims, outcome.woken)
             begun = claims.claimed
         except BaseException:
             self._executions.doubt()
@@ -154,12 +150,13 @@ class Line:
             self._next_turn = max(self._next_turn, claims.next_turn)
         for app in claims.tried:
             self._directory.absences.tried(app, now)
-        for run in claims.claimed:
-            self._executions.begin(run, woken.get(run.run_no))
+        by_run = {one.run.run_no: one for one in woken}
+        for run in begun:
+            self._executions.begin(run, by_run.get(run.run_no))
         for run_id, ending in claims.ended:
             self._hints.run_has_ended(run_id)
             self._executions.follow(ending)
-        return claims
+        return outcome
 
     def _look_around(self, now: datetime) -> tuple[Container[int], Mapping[int, Away]]:
         """Give the jobs whose code is there, and those whose app is away."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def settle_operation(
     tx: Session, row: OperationRow, verdict: Verdict, *, spent: timedelta, now: datetime
 ) -> Waking[None]:
-    """Give a task the outcome of its last attempt, forget its secrets, and wake its run.
+    """Give a task the outcome of its last attempt, and forget its secrets.
 
     Args:
         tx: An open write transaction.
@@ -31,11 +31,11 @@ async def settle_operation(
     """
     await _keep_attempt(tx, row, verdict, now)
     error = None if verdict.error is None else failure_of(verdict.error)
-    woken = await settle_waits(tx, [Settlement(row.task_no, verdict.output, error)], now=now)
+    resolved = await settle_waits(tx, [Settlement(row.task_no, verdict.output, error)], now=now)
     await operations.delete_operation(tx, row.task_no)
-    if woken:
+    if resolved:
         await operations.add_execution_time(tx, row.run_no, spent=spent)
-    return Waking(None, woken)
+    return Waking(None, resolved)
 
 
 async def put_off(tx: Session, row: OperationRow, verdict: Verdict, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from perdure.engine.invocations import find_invoked, store_invocation
 from perdure.engine.notifications import describe_end
-from perdure.engine.waits import Settlement, Woken, settle_waits
+from perdure.engine.waits import Settlement, Woken, settle_waits, states_by_run, wake_runs
 from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.failures import failure_of
 from perdure.protocol.json_text import JsonText
@@ -81,9 +81,9 @@ async def start_awaited_runs(
 
 
 async def settle_runs_waits(tx: Session, task_nos: Sequence[int], *, now: datetime) -> list[Woken]:
-    """Complete tasks that wait for no further run: their output is what each run came to."""
+    """Complete tasks that wait for no further run, and wake their runs: their output is what each run came to."""
     settlements = [_settlement(task_no, await awaited_runs.list_notifications(tx, task_no)) for task_no in task_nos]
-    return await settle_waits(tx, settlements, now=now)
+    return await wake_runs(tx, states_by_run(await settle_waits(tx, settlements, now=now)), now=now)
 
 
 def _settlement(task_no: int, notifications: Sequence[JsonText]) -> Settlement:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.run_waits import start_awaited_runs
-from perdure.engine.waits import Settlement, Woken, settle_waits
+from perdure.engine.waits import Settlement, Woken, settle_waits, states_by_run, wake_runs
 from perdure.errors import (
     AlreadyCompletedError,
     IdempotencyConflictError,
@@ -110,7 +110,10 @@ async def store_failed_wait(
     """Store a task that is to wait, but for something that cannot be begun; its run, which goes on with the error."""
     await store_waiting_task(tx, environment_no, run_no, epoch, record, wait, now=now)
     task_no = await tasks.find_number(tx, record.id)
-    return [] if task_no is None else await settle_waits(tx, [Settlement(task_no, error=error)], now=now)
+    if task_no is None:
+        return []
+    resolved = await settle_waits(tx, [Settlement(task_no, error=error)], now=now)
+    return await wake_runs(tx, states_by_run(resolved), now=now)
 
 
 async def store_operation(

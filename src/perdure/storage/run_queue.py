@@ -61,6 +61,15 @@ class ClaimedRun(Struct, frozen=True, gc=False):
     losses: int = 0
 
 
+class WaitingRun(Struct, frozen=True, gc=False):
+    """A run that waits, as its next execution would begin with it; the rest is as in `DueRun`."""
+
+    next: ClaimedRun
+    fruitless: int
+    spent_ms: int
+    limit_no: int | None
+
+
 async def next_due(tx: Session) -> datetime | None:
     """When the first run in line is due."""
     row = await tx.one("next_run_due")
@@ -81,6 +90,28 @@ async def claim_if_in_line(tx: Session, run_nos: Sequence[int], *, node_no: int,
     for run_no in run_nos:
         await tx.run("claim_if_in_line", node_no, now_ms, run_no)
     return [_read_claimed(row) for row in await tx.all("list_claimed_runs", number_list(run_nos), node_no)]
+
+
+async def find_waiting(tx: Session, run_no: int, *, now: datetime) -> WaitingRun | None:
+    """Look up a run that waits, and need not wait for others of a block, as it would be executed now."""
+    row = await tx.one("find_waiting_run", to_ms(now), run_no)
+    if row is None:
+        return None
+    fruitless, spent_ms, limit_no = cast("tuple[int, int, int | None]", row[-3:])
+    return WaitingRun(_read_claimed(row[:-3]), fruitless, spent_ms, limit_no)
+
+
+async def claim_if_waiting(tx: Session, run_no: int, *, node_no: int, is_fruitful: bool, now: datetime) -> None:
+    """Let a node hold a run that waits, under its next epoch.
+
+    Args:
+        tx: An open write transaction, in which a wait of the run was resolved.
+        run_no: The run.
+        node_no: The node.
+        is_fruitful: Whether one of its tasks is now COMPLETED.
+        now: The engine clock's time.
+    """
+    await tx.run("claim_if_waiting", node_no, to_ms(now), is_fruitful, run_no)
 
 
 async def postpone_if_in_line(tx: Session, run_no: int, *, until: datetime, why: str, now: datetime) -> None:

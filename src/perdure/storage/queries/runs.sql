@@ -46,6 +46,23 @@ LEFT JOIN accounts a ON a.account_no = e.account_no
 WHERE r.run_no IN (SELECT value FROM json_each(:run_nos)) AND r.node_no = :node_no
 ORDER BY r.run_no;
 
+-- name: find_waiting_run
+-- What the next execution of a run begins with that waits, but not for others of a block, with what keeps it from being
+-- executed at once.
+SELECT r.run_no, r.id, r.epoch + 1, r.environment_no, r.job_no, j.id, v.version, :now, r.started_at, r.yielded,
+  e.id, e.name, e.payload, e.context, e.timestamp, e.is_test, a.id, a.metadata, e.source_id, e.source_metadata, r.is_retry,
+  r.losses, r.fruitless, r.execution_ms - r.earlier_ms, j.limit_no
+FROM runs r JOIN events e USING (event_no) JOIN jobs j USING (job_no) JOIN job_versions v USING (version_no)
+LEFT JOIN accounts a ON a.account_no = e.account_no
+WHERE r.run_no = :run_no AND r.status = 'WAITING_TO_CONTINUE' AND (r.awaited_block IS NULL OR NOT EXISTS (
+  SELECT 1 FROM tasks t WHERE t.run_no = r.run_no AND t.parent_id = r.awaited_block AND t.status = 'WAITING'));
+
+-- name: claim_if_waiting
+-- WAITING_TO_CONTINUE becomes EXECUTING.
+UPDATE runs SET status = 'EXECUTING', epoch = epoch + 1, node_no = :node_no, why = NULL, updated_at = :now,
+  executing_since = :now, fruitless = CASE WHEN :is_fruitful THEN 0 ELSE fruitless END
+WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE';
+
 -- name: postpone_if_in_line
 -- A run in line, but without code for it here, stays in line for later.
 UPDATE runs SET available_at = :available_at, failures = failures + 1, why = :why, updated_at = :now
