@@ -41,6 +41,7 @@ async def test_one_environment_neither_sees_nor_changes_the_other(storage: Stora
             prod.platform.get_run(run_id),
             prod.platform.cancel_run(run_id),
             prod.platform.wait_for_run(run_id),
+            prod.platform.wait_for_end(run_id),
             prod.platform.invoke_job(InvokeRequest("a")),
             prod.platform.record_task(run_id, 1, app.executions[0].record("x")),
         ):

@@ -25,6 +25,7 @@ from perdure.errors import (
 from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, JsonText, Succeeded, Suspended
 from perdure.protocol.json_text import dump
+from perdure.protocol.runs import RunEnd
 from perdure.protocol.sources import RegisterTrigger, UpdateSource
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
@@ -117,6 +118,20 @@ async def test_runs_are_started_awaited_and_looked_up(tmp_path: Path) -> None:
         assert await it.http.list_runs() == await it.direct.list_runs()
 
 
+async def test_what_a_run_came_to_is_the_same_on_both_ways_when_it_ends_and_later(tmp_path: Path) -> None:
+    async with both(tmp_path) as it:
+        for job_id in ("naps", "fails"):
+            run_id = await it.direct.invoke_job(InvokeRequest(job_id))
+            told, asked = await asyncio.gather(
+                it.direct.wait_for_end(run_id, timeout=PATIENCE), it.http.wait_for_end(run_id, timeout=PATIENCE)
+            )
+            assert told == asked == await it.direct.wait_for_end(run_id) == RunEnd.of(await it.direct.get_run(run_id))
+        asleep = await it.direct.invoke_job(InvokeRequest("sleeps"))
+        waiting = asyncio.create_task(it.direct.wait_for_end(asleep, timeout=PATIENCE))
+        await it.direct.cancel_run(asleep)
+        assert (await waiting).status is RunStatus.CANCELED
+
+
 async def test_an_idempotency_key_gives_the_same_run_on_both_ways(tmp_path: Path) -> None:
     async with both(tmp_path) as it:
         first = await it.http.invoke_job(InvokeRequest("naps", idempotency_key="k"))
@@ -167,6 +182,7 @@ REFUSED: list[tuple[type[PerdureError], Ask]] = [
     (NotFoundError, lambda desk: desk.rerun("run_none")),
     (NotFoundError, lambda desk: desk.continue_run("run_none")),
     (NotFoundError, lambda desk: desk.wait_for_run("run_none", timeout=1)),
+    (NotFoundError, lambda desk: desk.wait_for_end("run_none", timeout=1)),
     (NotFoundError, lambda desk: desk.invoke_job(InvokeRequest("nap"))),
     (NotFoundError, lambda desk: desk.cancel_runs_for_job("none")),
     (NotFoundError, lambda desk: desk.get_http_endpoint("none")),

@@ -18,7 +18,8 @@ from perdure.engine.results import apply_result
 from perdure.engine.run_ends import HeldRun
 from perdure.engine.settled_tasks import SettledTasks
 from perdure.errors import StorageUnavailableError, WriteRefusedError
-from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, TaskState
+from perdure.protocol.execution import Abandoned, AutoYielded, ErrorInfo, ExecutionResult, Failed, Succeeded, TaskState
+from perdure.protocol.runs import RunEnd
 from perdure.protocol.statuses import RunStatus, TaskStatus
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class Executions:
             if self._holds.find(hold.run_id) is hold:
                 # Its app may have put the job, and with it this execution, under another limit meanwhile.
                 hold.limit_no = self._directory.limits.get(run.job_no, hold.limit_no)
-                status = await self._settle(hold, result)
+                status = await self._settle(hold, run, result)
                 if self._tracing is not None and status is not None and status.is_final:
                     if self._traced is not None:
                         await self._traced.told()
@@ -177,14 +178,14 @@ class Executions:
             # Otherwise its run was cancelled, and the node may even have stopped before the code had ended.
         except Exception as error:
             _log.exception("The result of execution %d of run %s cannot be stored.", hold.epoch, hold.run_id)
-            await self._settle(hold, Abandoned(f"its result could not be stored: {error}"))
+            await self._settle(hold, run, Abandoned(f"its result could not be stored: {error}"))
         finally:
             # Cut short, by whomever: the database still says that this node holds the run.
             if self._holds.drop(hold):
                 self._hints.run_is_held_no_more(hold.run_id)
                 self.doubt()
 
-    async def _settle(self, hold: Hold, result: ExecutionResult | Unconnected) -> RunStatus | None:
+    async def _settle(self, hold: Hold, run: ClaimedRun, result: ExecutionResult | Unconnected) -> RunStatus | None:
         """Apply a result, however long the database cannot; the lease recovers the run if this node dies first.
 
         Returns:
@@ -216,7 +217,8 @@ class Executions:
             # It may have been stored before, in a commit of which nobody knows.
             self.doubt()
         if status is not None and status.is_final:
-            self._hints.run_has_ended(hold.run_id)
+            end = RunEnd(run.id, run.job_id, status, result.output, None) if isinstance(result, Succeeded) else None
+            self._hints.run_has_ended(run.id, end)
         else:
             self._hints.run_has_changed(hold.run_id)
             # It may have ended in a commit of which nobody knows.

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.engine.watches import RunsWatch, Watch
+    from perdure.protocol.runs import RunEnd
+
+
+class EndWatch(asyncio.Event):
+    """Set when a run has ended, or may have; ``end`` is what it came to, if that was told with it."""
+
+    end: RunEnd | None = None
 
 
 class Hints:
@@ -27,7 +34,7 @@ class Hints:
         self.next_timer: datetime | None = None
         self.next_operation: datetime | None = None
         self.on_run_ended: Callable[[str], None] | None = None
-        self._awaited: dict[str, set[asyncio.Event]] = {}
+        self._awaited: dict[str, set[EndWatch]] = {}
         self._watches = Watches()
         self.stopping = asyncio.Event()
         self.has_stopped = False
@@ -58,12 +65,13 @@ class Hints:
         if self._watches.are_any:
             self._watches.run_has_changed(run_id)
 
-    def run_has_ended(self, run_id: str) -> None:
-        """A run has reached a final status."""
+    def run_has_ended(self, run_id: str, end: RunEnd | None = None) -> None:
+        """A run has reached a final status; ``end``: what it came to, where that is known."""
         self.run_has_changed(run_id)
         if self.on_run_ended is not None:
             self.on_run_ended(run_id)
         for waiting in self._awaited.pop(run_id, ()):
+            waiting.end = end
             waiting.set()
 
     def run_is_held_no_more(self, run_id: str) -> None:
@@ -71,13 +79,13 @@ class Hints:
         for waiting in self._awaited.get(run_id, ()):
             waiting.set()
 
-    def await_end(self, run_id: str) -> asyncio.Event:
+    def await_end(self, run_id: str) -> EndWatch:
         """Ask to be told of a run's end: the event returned is set then."""
-        waiting = asyncio.Event()
+        waiting = EndWatch()
         self._awaited.setdefault(run_id, set()).add(waiting)
         return waiting
 
-    def forget_end(self, run_id: str, waiting: asyncio.Event) -> None:
+    def forget_end(self, run_id: str, waiting: EndWatch) -> None:
         """Ask no more."""
         others = self._awaited.get(run_id)
         if others is not None:

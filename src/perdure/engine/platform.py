@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perdure.engine.tasks import Tasks
     from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.execution import JsonText, TaskRecord
-    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunEnd, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
     from perdure.protocol.task_waits import InvokeRequest
@@ -119,6 +119,10 @@ class DirectPlatform:
     async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return the run, without tasks, when it has ended; see `Runs.wait`."""
         return await self._runs.wait(self._environment_no, run_id, timeout=timeout)
+
+    async def wait_for_end(self, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what the run came to when it has ended; see `Runs.wait_for_end`."""
+        return await self._runs.wait_for_end(self._environment_no, run_id, timeout=timeout)
 
     async def get_value(self, key: str) -> JsonText | None:
         """Look a value up; see `State.get_value`."""

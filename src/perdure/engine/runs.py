@@ -10,6 +10,7 @@ from perdure.engine.invocations import store_invocation
 from perdure.engine.lists import check_take
 from perdure.engine.run_views import RunView, answer_of, read_run, read_statuses
 from perdure.errors import NotConnectedError, NotFoundError
+from perdure.protocol.runs import RunAnswer, RunEnd
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from perdure.engine.holds import Holds
     from perdure.engine.invocations import Invocations
     from perdure.engine.starts import Starts
-    from perdure.protocol.runs import RunAnswer
     from perdure.protocol.task_waits import InvokeRequest
     from perdure.storage.interface import Storage
 
@@ -108,6 +108,15 @@ class Runs:
             TimeoutError: It had not after ``timeout`` seconds; the run goes on.
             NotConnectedError: The node has stopped.
         """
+        end = await self._wait(environment_no, run_id, timeout)
+        return end if isinstance(end, RunAnswer) else await self.get(environment_no, run_id, take=0)
+
+    async def wait_for_end(self, environment_no: int, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what a run came to when it has ended; otherwise as `wait`, but it need not be looked up again."""
+        end = await self._wait(environment_no, run_id, timeout)
+        return RunEnd.of(end) if isinstance(end, RunAnswer) else end
+
+    async def _wait(self, environment_no: int, run_id: str, timeout: float | None) -> RunAnswer | RunEnd:
         async with asyncio.timeout(timeout):
             while True:
                 if self._hints.has_stopped:
@@ -115,7 +124,8 @@ class Runs:
                 # Asked before looking, so that an end between the two is not missed.
                 ended = self._hints.await_end(run_id)
                 try:
-                    is_here = self._holds.find(run_id) is not None
+                    hold = self._holds.find(run_id)
+                    is_here = hold is not None and hold.environment_no == environment_no
                     if not is_here:
                         answer = await self.get(environment_no, run_id, take=0)
                         if answer.status.is_final:
@@ -123,5 +133,7 @@ class Runs:
                     # What this node holds can end only here, if the database is its own; then its end is told.
                     is_told = is_here and not self._shares_database
                     await self._clock.wait(ended, None if is_told else self._clock.now() + _RECHECK)
+                    if ended.end is not None:
+                        return ended.end
                 finally:
                     self._hints.forget_end(run_id, ended)

@@ -95,7 +95,10 @@ async def wake_and_claim(
 async def _claim(
     tx: Session, claimant: Claimant, run_no: int, states: Sequence[TaskState], now: datetime
 ) -> ClaimedRun | None:
-    """Hold a run that waits; ``None``: it does not, or it has to stand in line."""
+    """Hold a run that waits; ``None``: it does not, or it has to stand in line.
+
+    None that waits is suspect: its last execution came to its end.
+    """
     waiting = await run_queue.find_waiting(tx, run_no, now=now)
     if waiting is None:
         return None
@@ -105,7 +108,6 @@ async def _claim(
         waiting.limit_no is not None
         or run.job_no not in claimant.hosted
         or (waiting.fruitless >= claimant.fruitless_limit and not bears_fruit)
-        or run.losses >= claimant.suspects.first
         or (most is not None and waiting.spent_ms * _MS >= most)
     ):
         return None

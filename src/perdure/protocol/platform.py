@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.execution import JsonText, TaskRecord, TaskState
-    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunEnd, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
     from perdure.protocol.state import PutStatus, StateCall, StateOutcome, StatusAnswer
@@ -160,6 +160,10 @@ class RunsPlatform(Protocol):
         Raises:
             TimeoutError: It had not after ``timeout`` seconds; the run goes on.
         """
+        ...
+
+    async def wait_for_end(self, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what the run came to when it has ended; otherwise as `wait_for_run`."""
         ...
 
 

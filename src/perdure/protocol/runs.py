@@ -61,6 +61,21 @@ class RunAnswer(Struct, frozen=True, gc=False):
     properties: JsonText = JsonText("[]")
 
 
+class RunEnd(Struct, frozen=True, gc=False):
+    """What a run that has ended came to."""
+
+    id: str
+    job_id: str
+    status: RunStatus
+    output: JsonText | None
+    error: ErrorInfo | None
+
+    @staticmethod
+    def of(run: RunAnswer) -> RunEnd:
+        """Say of a run that has ended what it came to."""
+        return RunEnd(run.id, run.job_id, run.status, run.output, run.error)
+
+
 class RunPageAnswer(Struct, frozen=True, gc=False):
     """A page of runs, without their tasks."""
 

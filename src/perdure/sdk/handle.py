@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from perdure.protocol.platform import Platform
-    from perdure.protocol.runs import RunAnswer
+    from perdure.protocol.runs import RunAnswer, RunEnd
     from perdure.sdk.codec import Codec
 
 T = TypeVar("T")
@@ -63,8 +63,8 @@ class RunHandle(Generic[T]):
         """
         refuse_in_job("handle.result", "io.run_task with it as the body")
         seconds = None if timeout is None else seconds_of(timeout, what="timeout")
-        run: RunAnswer = await self._call(lambda platform: platform.wait_for_run(self.id, timeout=seconds))
-        output: T = output_of(run, self._codec)
+        end: RunEnd = await self._call(lambda platform: platform.wait_for_end(self.id, timeout=seconds))
+        output: T = output_of(end, self._codec)
         return output
 
     async def status(self) -> RunStatus:
@@ -79,7 +79,7 @@ class RunHandle(Generic[T]):
         await self._call(lambda platform: platform.cancel_run(self.id))
 
 
-def output_of(run: RunAnswer, codec: Codec | None) -> Any:
+def output_of(run: RunEnd, codec: Codec | None) -> Any:
     """Give an ended run's output.
 
     Raises:

@@ -52,6 +52,10 @@ async def insert_event_wait(
 
 async def list_paths(tx: Session, environment_no: int, *, name: str) -> list[str]:
     """List the places in the payload by which waits for events of this name can be found; ``""``: by none."""
+    first, last = cast("tuple[str | None, str]", await tx.one("find_event_wait_paths", environment_no, name))
+    if first is None or first == last:
+        # Mostly so, and found in less than half the time.
+        return [] if first is None else [first]
     return [cast("tuple[str]", row)[0] for row in await tx.all("list_event_wait_paths", environment_no, name)]
 
 

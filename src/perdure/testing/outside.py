@@ -13,10 +13,10 @@ from perdure.sdk.scope import current_scope
 from perdure.testing.env_host import EnvHost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from perdure.protocol.platform import Platform
-    from perdure.protocol.runs import RunAnswer
+    from perdure.protocol.runs import RunAnswer, RunEnd
     from perdure.sdk.client import Client
     from perdure.testing.life import Life
 
@@ -68,13 +68,23 @@ class SteadyPlatform:
             NotSettledError: The patience is at its end, which time that nobody lets pass would not change.
             TimeoutError: The run had not ended after ``timeout`` seconds.
         """
+        run: RunAnswer = await self._outlive("wait_for_run", run_id, timeout)
+        return run
+
+    async def wait_for_end(self, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what the run came to when it has ended; otherwise as `wait_for_run`."""
+        end: RunEnd = await self._outlive("wait_for_end", run_id, timeout)
+        return end
+
+    async def _outlive(self, call: str, run_id: str, timeout: float | None) -> Any:
+        """Wait for a run by this call of a platform, in one life after another."""
         _refuse_the_dead()
         patience = self._lives.patience()
         limit = asyncio.timeout(patience if timeout is None else timeout)
         try:
             async with limit:
                 while True:
-                    answer = await self._end_in(await self._lives.alive(), run_id)
+                    answer = await self._end_in(await self._lives.alive(), call, run_id)
                     if answer is not None:
                         return answer
         except TimeoutError:
@@ -85,9 +95,10 @@ class SteadyPlatform:
             "await env.advance(…) in place of waiting for the result, or before."
         )
 
-    async def _end_in(self, life: Life, run_id: str) -> RunAnswer | None:
-        """The run when it has ended; ``None`` if the life is over first."""
-        ended = asyncio.ensure_future(life.node.platform.wait_for_run(run_id))
+    async def _end_in(self, life: Life, call: str, run_id: str) -> Any:
+        """The answer when the run has ended; ``None`` if the life is over first."""
+        waits: Awaitable[Any] = getattr(life.node.platform, call)(run_id)
+        ended = asyncio.ensure_future(waits)
         over = asyncio.ensure_future(life.over.wait())
         try:
             await asyncio.wait({ended, over}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.protocol.api_bodies import InvokeJob, RunId
 from perdure.protocol.management import RunFilter
-from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
+from perdure.protocol.runs import CancelAnswer, RunAnswer, RunEnd, RunPageAnswer
 from perdure.transport.http_part import HttpPart
 from perdure.transport.node_link import path_of
 from perdure.transport.node_request import NodeRequest
@@ -98,6 +98,10 @@ class HttpRuns(HttpPart):
                 except TimeoutError:
                     if until is not None and loop.time() >= until:
                         raise
+
+    async def wait_for_end(self, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what the run came to when it has ended; otherwise as `wait_for_run`."""
+        return RunEnd.of(await self.wait_for_run(run_id, timeout=timeout))
 
     async def follow_run(self, run_id: str) -> AsyncIterator[RunAnswer]:
         """Follow a run until it has ended: first as it is, then at each change.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perdure.protocol.events import EventAnswer, EventDetailsAnswer, EventOptions, EventRequest
     from perdure.protocol.json_text import JsonText
     from perdure.protocol.platform import HttpEndpointAnswer, Platform
-    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunPageAnswer
+    from perdure.protocol.runs import CancelAnswer, RunAnswer, RunEnd, RunPageAnswer
     from perdure.protocol.schedules import RegisterSchedule, ScheduleAnswer, UnregisterSchedule
     from perdure.protocol.sources import RegisterTrigger, TriggerAnswer, UpdatedSource, UpdateSource
     from perdure.protocol.state import PutStatus, StatusAnswer
@@ -125,6 +125,10 @@ class WirePlatform(WireTasks):
     async def wait_for_run(self, run_id: str, *, timeout: float | None = None) -> RunAnswer:
         """Return a run when it has ended."""
         return await self._desk.wait_for_run(run_id, timeout=timeout)
+
+    async def wait_for_end(self, run_id: str, *, timeout: float | None = None) -> RunEnd:
+        """Return what a run came to when it has ended."""
+        return await self._desk.wait_for_end(run_id, timeout=timeout)
 
     async def get_value(self, key: str) -> JsonText | None:
         """Look a value up."""

@@ -2,6 +2,10 @@
 -- Every two statuses a run had one after the other; none before the first.
 SELECT lag(status) OVER (PARTITION BY run_no ORDER BY seq), status FROM run_log;
 
+-- name: list_logged_statuses
+-- The statuses that a run had, one after the other.
+SELECT status FROM run_log WHERE run_no = :run_no ORDER BY seq;
+
 -- name: find_gaps_in_logs
 -- Runs whose log is not gapless, does not end in the run's status, or whose epochs fall.
 SELECT r.run_no FROM runs r LEFT JOIN run_log l USING (run_no) WHERE r.environment_no > 0 GROUP BY r.run_no

@@ -5,6 +5,11 @@ SELECT task_no, :environment_no, :name, :path, :value, :source, :account_id, :fi
 FROM tasks WHERE id = :task_id
 ON CONFLICT DO NOTHING;
 
+-- name: find_event_wait_paths
+-- The first and the last of the places in the payload by which waits for events of this name can be found.
+SELECT (SELECT min(path) FROM event_waits WHERE environment_no = :environment_no AND name = :name),
+  (SELECT max(path) FROM event_waits WHERE environment_no = :environment_no AND name = :name);
+
 -- name: list_event_wait_paths
 -- The places in the payload by which waits for events of this name can be found. One step of the index for each place,
 -- not one for each wait.
