@@ -109,6 +109,21 @@ async def test_an_app_is_not_asked_where_its_url_is_from_time_to_time_while_work
         assert await lookout.list_stale(LATER) == ["shop"]
 
 
+async def test_forgetting_the_url_of_an_app_takes_no_job_of_its_workers_away() -> None:
+    async with serving() as node, behind_url(node, app("both", "url")):
+        endpoints = node.engine.own.remote.endpoints
+        worker = Dialled(app("both", "worker"))
+        await worker.dialled_in()
+
+        await endpoints.remove("shop")
+
+        assert await endpoints.list() == []
+        assert jobs_of(node) == ["both", "worker"]
+        handle = await Client(id="asker").invoke("worker", {})
+        assert await handle.result(timeout=60) is None
+        await worker.leave()
+
+
 async def test_an_app_without_a_url_is_not_looked_for_when_its_worker_has_gone() -> None:
     async with serving() as node:
         lookout = node.engine.own.remote.endpoints.lookout

@@ -174,6 +174,8 @@ class Endpoints:
     async def remove(self, endpoint_id: str) -> None:
         """Forget where an app is: its jobs start no more, and their runs wait until it is registered again.
 
+        Those of which workers have dialled in go on.
+
         Raises:
             NotFoundError: There is no such endpoint.
         """
@@ -182,7 +184,8 @@ class Endpoints:
             raise NotFoundError("Endpoint not found")
         self._indexings.forget(endpoint_id)
         self._apps.forget(endpoint_id)
-        await self._registration.forget(self._environment_no, endpoint_id)
+        if not self.lookout.dials_in(endpoint_id):
+            await self._registration.forget(self._environment_no, endpoint_id)
 
     def show(self, row: EndpointRow) -> EndpointAnswer:
         """Show an endpoint, with what it hosts now."""

@@ -132,7 +132,7 @@ class Lookout:
         return [
             row.id
             for row in await self._list_rows()
-            if row.id in stale and row.id not in self._finding and not self._is_elsewhere(row)
+            if row.id in stale and row.id not in self._finding and not self.dials_in(row.id)
         ]
 
     async def ask_anew(self, endpoint_id: str) -> None:
@@ -159,9 +159,10 @@ class Lookout:
             return
         await self._find(self._apps.reopen(row))
 
-    def _is_elsewhere(self, row: EndpointRow) -> bool:
-        app = self._directory.app(self._environment_no, row.id)
-        return isinstance(app, HttpEndpoint) and app.url != row.url
+    def dials_in(self, endpoint_id: str) -> bool:
+        """Whether workers have brought an app along since it was asked at its URL."""
+        app = self._directory.app(self._environment_no, endpoint_id)
+        return isinstance(app, HttpEndpoint) and app.dials_in
 
     async def _find(self, app: HttpEndpoint) -> None:
         failures = 0

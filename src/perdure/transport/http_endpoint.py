@@ -84,6 +84,11 @@ class HttpEndpoint(AskedApp):
         self.limit = ChunkLimit()
         self._presence = Presence(self.id)
 
+    @property
+    def dials_in(self) -> bool:
+        """Whether its runs are executed by workers, which have no URL."""
+        return self._kept is not None
+
     async def index(self) -> Index:
         """List what the app declares.
 
