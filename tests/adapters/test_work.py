@@ -19,6 +19,7 @@ from perdure.adapters.exchange import AppAnswer, AppRequest
 from perdure.adapters.handler import AppHandler
 from perdure.adapters.work import Work
 from perdure.errors import NotConnectedError, NotFoundError
+from perdure.protocol.epochs import epoch_of
 from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded, TaskRecord, TaskState
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.transport.wire_execution import WireExecution
@@ -172,6 +173,8 @@ async def test_it_is_the_next_execution_when_the_server_asks_for_that() -> None:
     async with working() as (work, _):
         work.watch(server.look, ends.append)
         assert [work.may_be(epoch, STARTED, ()) for epoch in (3, 4, 5)] == [False, True, False]
+        # A server that was started anew names its executions otherwise.
+        assert [work.may_be(epoch_of(count, 7), STARTED, ()) for count in (3, 4, 5)] == [False, True, False]
         work.go_on_as(4, limit_ms=None)
         asked = server.asked
         for _ in range(20):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from perdure.protocol.epochs import epoch_of
 from tests.api.client import Answer, ApiClient
 from tests.api.test_task_batches import Sender, executing
 
@@ -28,12 +29,16 @@ async def test_a_call_of_the_execution_that_has_the_run_is_done() -> None:
         assert len(await sent(sender.api)) == 1
 
 
-@pytest.mark.parametrize("which", ["another execution", "a run that nobody knows", "a cancelled run"])
+@pytest.mark.parametrize(
+    "which", ["another execution", "before a backup was put back", "a run that nobody knows", "a cancelled run"]
+)
 async def test_a_call_of_an_execution_that_has_not_the_run_is_refused_and_nothing_is_done(which: str) -> None:
     async with executing() as sender:
         run, epoch = sender.run, sender.epoch
         if which == "another execution":
             epoch += 1
+        elif which == "before a backup was put back":
+            epoch = epoch_of(epoch, sender.api.node.engine.holds.life ^ 1 or 2)
         elif which == "a run that nobody knows":
             run = "run_nobody"
         else:

@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from perdure.engine.clock import SystemClock
+from perdure.protocol.epochs import epoch_of
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, TaskRecord
 from perdure.protocol.state import GetValue, SetValue
 from perdure.protocol.statuses import TaskStatus
@@ -149,6 +150,17 @@ async def test_an_execution_that_only_says_that_it_is_at_work_stores_nothing() -
         assert (await sender.api.post(f"/api/v1/runs/{sender.run}/cancel")).status == 200
         assert await sender.codes(BatchItem(sender.run, sender.epoch)) == ["stale_execution"]
         assert await sender.tasks() == []
+
+
+async def test_an_execution_that_was_begun_before_the_server_was_put_back_to_a_backup_stores_nothing() -> None:
+    async with executing() as sender:
+        life = sender.api.node.engine.holds.life
+        lost, own = epoch_of(sender.epoch, life ^ 1 or 2), epoch_of(sender.epoch, life)
+        later = epoch_of(sender.epoch + 1, life)
+        said = await sender.codes(*(sender.item(record(n), epoch=epoch) for n, epoch in enumerate((lost, later, own))))
+        assert said == ["stale_execution", "stale_execution", None]
+        assert [name for name, _, _ in await sender.tasks()] == ["n2"]
+        assert await sender.codes(*(BatchItem(sender.run, epoch) for epoch in (lost, own))) == ["stale_execution", None]
 
 
 async def test_what_belongs_to_one_run_is_stored_in_its_order() -> None:

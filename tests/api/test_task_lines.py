@@ -15,6 +15,7 @@ from perdure.api.task_lines import TaskLine as AnsweredLine
 from perdure.config.settings import RateLimit, Settings
 from perdure.engine.clock import SystemClock
 from perdure.protocol.api_json import decode
+from perdure.protocol.epochs import count_of
 from perdure.protocol.execution import ExecutionResult, Succeeded, TaskRecord, TaskState
 from perdure.protocol.messages.codec import decode_message
 from perdure.protocol.messages.execution import KnownTask
@@ -148,7 +149,12 @@ async def test_who_listens_is_told_of_waits_that_end_by_the_line_that_the_run_wa
             assert (status, number) == (NOTICE, 0)
             over = decode(read_notice(told.secret, 0, signed), WorkerResolve)
             (known,) = decode_message(over.tasks.encode(), list[KnownTask])
-            assert (over.run, over.epoch, known.id, known.status) == (run_id, 1, "task_1", TaskStatus.COMPLETED)
+            assert (over.run, count_of(over.epoch), known.id, known.status) == (
+                run_id,
+                1,
+                "task_1",
+                TaskStatus.COMPLETED,
+            )
             told.send()
             assert (await told.next())[0] == 200
         if not listens:

@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from perdure.errors import NotFoundError, PerdureError
+from perdure.protocol.epochs import count_of
 from perdure.protocol.execution import Abandoned
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Work:
             tasks: What the server has of the run.
         """
         is_attended = self._watch is None
-        is_next = self.execution.epoch is not None and epoch == self.execution.epoch + 1
+        is_next = self.execution.epoch is not None and count_of(epoch) == count_of(self.execution.epoch) + 1
         if is_attended or self.is_given_up or not is_next or started_at != self._started_at:
             return False
         if not self.execution.is_in(tasks):
@@ -124,4 +125,4 @@ class Work:
             return 1
         except (PerdureError, TimeoutError):
             return 0
-        return _SURE if run.status.is_final else int(run.executions > (self.execution.epoch or 0))
+        return _SURE if run.status.is_final else int(run.executions > count_of(self.execution.epoch or 0))

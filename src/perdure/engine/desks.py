@@ -122,6 +122,7 @@ class Desks(Struct, frozen=True, kw_only=True):
             api_keys=lambda: self.signing_keys.of(number),
             requires_signatures=requires_signatures,
             trace_headers=no_headers if self.tracing is None else self.tracing.headers,
+            life=holds.life,
         )  # fmt: skip
         endpoints = Endpoints(
             storage, clock, self.registration, self.sources, self.directory, apps, environment_no=number,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.errors import StaleExecutionError
+from perdure.protocol.epochs import count_of, epoch_of, life_of
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
@@ -27,6 +30,7 @@ class Hold:
         run_id: Its id.
         environment_no: The environment that it is in.
         epoch: The number of this execution.
+        name: The epoch by which it is named where it is executed, if that is elsewhere.
         endpoint: Who executes.
         since: When it began.
         limit_no: The concurrency limit it takes a place of, or ``None``.
@@ -48,6 +52,7 @@ class Hold:
         "has_open_tasks",
         "is_fruitful",
         "limit_no",
+        "name",
         "refused",
         "run_id",
         "run_no",
@@ -63,7 +68,7 @@ class Hold:
         self.run_no = run_no
         self.run_id = run_id
         self.environment_no = environment_no
-        self.epoch = epoch
+        self.epoch = self.name = epoch
         self.endpoint = endpoint
         self.since = since
         # In its first execution a run has no tasks.
@@ -79,7 +84,7 @@ class Hold:
     def tell_or_keep(self, states: list[TaskState]) -> None:
         """Tell the process that executes of waits that are over, or keep that until there is a way to tell it."""
         if self.tell is not None:
-            self.tell(self.run_id, self.epoch, states)
+            self.tell(self.run_id, self.name, states)
         elif len(self.untold) < _MOST_UNTOLD:
             self.untold = [*self.untold, *states]
 
@@ -88,13 +93,18 @@ class Hold:
         self.tell = tell
         if self.untold:
             untold, self.untold = self.untold, ()
-            tell(self.run_id, self.epoch, [*untold])
+            tell(self.run_id, self.name, [*untold])
 
 
 class Holds:
-    """The executions of a node by run id."""
+    """The executions of a node by run id.
 
-    def __init__(self) -> None:
+    Args:
+        life: Which start of the server this is (`perdure.protocol.epochs`); 0: it is not told from others.
+    """
+
+    def __init__(self, life: int = 0) -> None:
+        self.life = life
         self._by_run: dict[str, Hold] = {}
 
     def __len__(self) -> int:
@@ -102,7 +112,18 @@ class Holds:
 
     def add(self, hold: Hold) -> None:
         """Begin to hold."""
+        hold.name = epoch_of(hold.epoch, self.life)
         self._by_run[hold.run_id] = hold
+
+    def number(self, name: int) -> int:
+        """Read the number of an execution from what is said to be its epoch.
+
+        Raises:
+            StaleExecutionError: It was begun in another life of this server.
+        """
+        if life_of(name) not in (0, self.life):
+            raise StaleExecutionError
+        return count_of(name)
 
     def find(self, run_id: str) -> Hold | None:
         """The execution of a run that this node holds."""

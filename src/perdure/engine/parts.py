@@ -39,6 +39,7 @@ from perdure.engine.sources import Sources
 from perdure.engine.starts import Starts
 from perdure.engine.tasks import Tasks
 from perdure.engine.unreadable import UnreadableSecrets
+from perdure.protocol.epochs import LIVES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,8 @@ class Parts:
         requesters = Requesters(make_requester, directory)
         keys = self.keys = KeyRing(clock, secrets)
         self._signing_keys = SigningKeys(keys, directory, secrets, own_no=own_no, serves_all=serves_all)
-        holds = self.holds = Holds()
+        # Nodes that share a database execute each other's runs, and ask of each other's executions.
+        holds = self.holds = Holds(0 if shares_database else 1 + int.from_bytes(random_bytes(4)) % (LIVES - 1))
         hints = self.hints = Hints()
         self.lease = Lease(storage, clock, node_no=node_no, ttl=settings.lease_ttl, renewal=settings.lease_renewal)
         self.connections = Connections(storage, clock, ids, secrets, hints)

@@ -40,6 +40,7 @@ class RemoteApps:
         api_keys: Gives what they may know the server by, likeliest first.
         requires_signatures: Whether no app is shown a key.
         trace_headers: Gives the headers that continue a trace there.
+        life: Which start of the server this is (`perdure.protocol.epochs`).
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class RemoteApps:
         api_keys: Callable[[], Sequence[str]],
         requires_signatures: bool,
         trace_headers: Callable[[], Headers],
+        life: int,
     ) -> None:
         self._storage = storage
+        self._life = life
         self._clock = clock
         self._hints = hints
         self._requesters = requesters
@@ -123,6 +126,7 @@ class RemoteApps:
             is_bounded=is_bounded,
             keepers=keepers,
             keeps=self._keep_properties,
+            life=self._life,
         )
 
     async def _keep_limit(self, endpoint_id: str, chunk_ms: int) -> None:

@@ -219,12 +219,12 @@ class RemoteTasks:
     def _hold(self, environment_no: int, run_id: str, epoch: int | None) -> Hold | None:
         """Give the execution that asks, if it is one of this node."""
         hold = self._holds.find(run_id)
-        is_it = hold is not None and hold.environment_no == environment_no and epoch in (None, hold.epoch)
+        is_it = hold is not None and hold.environment_no == environment_no and epoch in (None, hold.name, hold.epoch)
         return hold if is_it else None
 
     def _epoch(self, run_id: str, epoch: int | None) -> int:
         hold = self._holds.find(run_id)
-        if hold is None or epoch not in (None, hold.epoch):
+        if hold is None or epoch not in (None, hold.name, hold.epoch):
             raise StaleExecutionError
         return hold.epoch
 

@@ -101,8 +101,10 @@ class TaskBatches:
         """See to it that a run is that execution's; another node may hold it.
 
         Raises:
-            StaleExecutionError: It is not: the run has ended, waits, or another execution has it.
+            StaleExecutionError: It is not: the run has ended, waits, or another execution has it, or had it before the
+                server was put back to a backup.
         """
+        epoch = self._holds.number(epoch)
         hold = self._holds.find(run_id)
         if hold is not None and (hold.environment_no, hold.epoch) == (self._environment_no, epoch):
             return
@@ -121,6 +123,7 @@ class TaskBatches:
     def _check(self, item: BatchItem, tell: Tell | None) -> Hold | None:
         if not 0 <= item.epoch < _LARGEST_EPOCH:
             raise InvalidArgumentError("The number of an execution is a whole number.")
+        item.epoch = self._holds.number(item.epoch)
         if item.url_of is not None:
             check_task_id(item.url_of)
             return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from perdure.errors import FetchFailedError, JsonError, RunError
+from perdure.protocol.epochs import epoch_of
 from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult, Suspended
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.endpoints import ProbeBody
@@ -55,6 +58,7 @@ class HttpEndpoint(AskedApp):
         is_bounded: Whether an execution may take only so long.
         keepers: The workers that keep suspended runs of the app; ``None``: nobody does.
         keeps: Stores what is to be shown of a run; ``None``: the app is not asked for that.
+        life: Which start of the server this is (`perdure.protocol.epochs`); 0: it is not told from others.
 
     Attributes:
         id: The app's id.
@@ -71,6 +75,7 @@ class HttpEndpoint(AskedApp):
         is_bounded: bool = True,
         keepers: Keepers | None = None,
         keeps: Keeps | None = None,
+        life: int = 0,
     ) -> None:
         super().__init__(link)
         self._now = now
@@ -83,6 +88,7 @@ class HttpEndpoint(AskedApp):
         self._at_work: dict[str, AtWork] = {}
         self.limit = ChunkLimit()
         self._presence = Presence(self.id)
+        self._life = life
 
     @property
     def dials_in(self) -> bool:
@@ -217,6 +223,7 @@ class HttpEndpoint(AskedApp):
         return not is_foreign or (200 <= answer.status < 300 and not self.is_signed)
 
     def _body(self, request: ExecutionRequest) -> bytes:
+        request = replace(request, epoch=epoch_of(request.epoch, self._life))
         if not request.is_complete:
             return encode_message(resumed_body(request, now=self._now(), is_native=self._link.is_native))
         limit_ms = self.limit.told_ms if self._is_bounded else None
@@ -247,7 +254,7 @@ class HttpEndpoint(AskedApp):
         at_work = self._at_work.get(run_id)
         if self._kept is None or at_work is None or at_work.epoch != epoch:
             return False
-        return self._kept.resolve(run_id, epoch, [known_task(task) for task in tasks])
+        return self._kept.resolve(run_id, epoch_of(epoch, self._life), [known_task(task) for task in tasks])
 
     def abort(self, run_id: str, reason: str) -> None:
         """Have workers stop a run, or forget it; hang up on an app of perdure's behind a URL, which looks why then.
