@@ -13,6 +13,7 @@ from perdure.engine.lifecycle import RUN_CHANGES, is_allowed
 from perdure.engine.node import Node
 from perdure.engine.opening import open_node
 from perdure.engine.requesters import Requester
+from perdure.engine.tracing import Tracing
 from perdure.protocol.events import EventAnswer, EventOptions, EventRequest
 from perdure.protocol.execution import JsonText
 from perdure.protocol.runs import RunAnswer
@@ -97,6 +98,7 @@ async def world(
     grace: float = 10,
     requester: Requester | None = None,
     serves_all: bool = False,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[World]:
     """Start a node for an app; when the block ends it stops, and what is stored is checked."""
     clock = app.clock
@@ -109,6 +111,7 @@ async def world(
         shares_database=shares_database,
         requester=requester,
         serves_all=serves_all,
+        tracing=tracing,
     )
     app.platform = node.platform
     await node.add(app)

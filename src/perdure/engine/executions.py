@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.lease import Lease
     from perdure.engine.tracing import Tracing
-    from perdure.engine.waits import Woken
+    from perdure.engine.waits import Resolved, Woken
     from perdure.storage.interface import Storage
     from perdure.storage.run_queue import ClaimedRun
 
@@ -255,6 +255,11 @@ class Executions:
                 self._traced.tell(one)
             if one.run.status is RunStatus.EXECUTING:
                 self.resolve(one.run.id, one.run.epoch, one.states)
+
+    def tell_of_others(self, resolved: Sequence[Resolved]) -> None:
+        """Have tasks traced that wait no longer though their runs were not woken."""
+        if resolved and self._traced is not None:
+            self._traced.tell_of_others(resolved)
 
     def resolve(self, run_id: str, epoch: int, states: list[TaskState]) -> None:
         """Tell an execution at work here that waits of it are over."""

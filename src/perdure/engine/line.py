@@ -104,6 +104,7 @@ class Line:
                 raise
         begun = {run.run_no for run in wakes.claims.claimed}
         self._executions.resolve_all(one for one in wakes.woken if one.run.run_no not in begun)
+        self._executions.tell_of_others(wakes.others)
         if wakes.next_timer is not None:
             self._hints.timer_is_set(wakes.next_timer)
         # Whoever came while the room was taken found none, and is told by nobody else.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from perdure.engine.held_tasks import record_of
+from perdure.engine.waits import states_by_run
 from perdure.errors import StorageError
-from perdure.storage import remote_tasks
+from perdure.storage import remote_tasks, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from perdure.engine.tracing import Tracing
-    from perdure.engine.waits import Woken
+    from perdure.engine.waits import Resolved, Woken
+    from perdure.protocol.execution import TaskState
     from perdure.storage.interface import Storage
 
 
@@ -30,9 +35,17 @@ class SettledTasks:
 
     def tell(self, woken: Woken) -> None:
         """Tell of those that have their outcome; whoever has stored it does not wait for that."""
-        task_ids = [state.id for state in woken.states if state.status.is_final and not state.noop]
+        self._begin(woken.run.run_no, woken.run.id, woken.states)
+
+    def tell_of_others(self, resolved: Iterable[Resolved]) -> None:
+        """Tell likewise of tasks whose runs were not woken: they were in line already, or wait for others."""
+        for run_no, states in states_by_run(resolved).items():
+            self._begin(run_no, None, states)
+
+    def _begin(self, run_no: int, run_id: str | None, states: Sequence[TaskState]) -> None:
+        task_ids = [state.id for state in states if state.status.is_final and not state.noop]
         if task_ids:
-            telling = asyncio.get_running_loop().create_task(self._tell(woken.run.run_no, woken.run.id, task_ids))
+            telling = asyncio.get_running_loop().create_task(self._tell(run_no, run_id, task_ids))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 
@@ -41,12 +54,11 @@ class SettledTasks:
         if self._telling:
             await asyncio.wait(self._telling)
 
-    async def _tell(self, run_no: int, run_id: str, task_ids: list[str]) -> None:
-        for task_id in task_ids:
-            try:
+    async def _tell(self, run_no: int, run_id: str | None, task_ids: list[str]) -> None:
+        # A trace is not worth more.
+        with suppress(StorageError):
+            known = await self._storage.read(runs.find_id, run_no) if run_id is None else run_id
+            for task_id in task_ids:
                 task = await self._storage.read(remote_tasks.find_by_id, run_no, task_id=task_id)
-            except StorageError:
-                # A trace is not worth more.
-                return
-            if task is not None:
-                self._tracing.task_has_ended(run_id, record_of(task))
+                if task is not None and known is not None:
+                    self._tracing.task_has_ended(known, record_of(task))

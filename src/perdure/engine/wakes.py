@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from perdure.engine.claims import Claims, claim_due
 from perdure.engine.lease import renew_in
-from perdure.engine.waits import Waking, Woken, is_fruitful, states_by_run, wake_runs
+from perdure.engine.waits import Resolved, Waking, Woken, is_fruitful, states_by_run, wake_runs
 from perdure.protocol.statuses import RunStatus
 from perdure.storage import run_queue
 from perdure.storage.runs import WokenRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from perdure.engine.claims import Claimant
     from perdure.protocol.execution import TaskState
@@ -40,6 +40,7 @@ class Wakes(Struct, Generic[R], frozen=True):
         in_line: How many runs are in line now that were not before.
         next_timer: When a timer that was set is due.
         claims: The runs that this node holds now.
+        others: The tasks that wait no longer though their runs were not woken: those were in line, or wait on.
     """
 
     result: R
@@ -47,13 +48,17 @@ class Wakes(Struct, Generic[R], frozen=True):
     in_line: int
     next_timer: datetime | None
     claims: Claims = _NONE
+    others: Sequence[Resolved] = ()
 
 
 async def wake_only(tx: Session, transition: Callable[[Session], Awaitable[Waking[R]]], *, now: datetime) -> Wakes[R]:
     """Run a transition and put the runs in line that it wakes."""
     waking = await transition(tx)
-    woken = [*waking.woken, *await wake_runs(tx, states_by_run(waking.resolved), now=now)]
-    return Wakes(waking.result, woken, waking.in_line + _count_in_line(woken), waking.next_timer)
+    states_of = states_by_run(waking.resolved)
+    put_in_line = await wake_runs(tx, states_of, now=now)
+    woken = [*waking.woken, *put_in_line]
+    in_line = waking.in_line + _count_in_line(woken)
+    return Wakes(waking.result, woken, in_line, waking.next_timer, others=_others(states_of, put_in_line))
 
 
 async def wake_and_claim(
@@ -80,8 +85,9 @@ async def wake_and_claim(
                 claimed.append(run)
                 woken.append(Woken(WokenRun(run_no, run.id, RunStatus.EXECUTING, run.epoch, claimant.node_no), states))
                 del states_of[run_no]
-    others = [*waking.woken, *await wake_runs(tx, states_of, now=now)]
-    in_line = waking.in_line + _count_in_line(others)
+    put_in_line = await wake_runs(tx, states_of, now=now)
+    not_claimed = [*waking.woken, *put_in_line]
+    in_line = waking.in_line + _count_in_line(not_claimed)
     claims = Claims(0, False, claimed, [], bool(claimed))
     if in_line and len(claimed) < limit:
         due = await claim_due(tx, claimant, limit=limit - len(claimed), now=now)
@@ -89,7 +95,8 @@ async def wake_and_claim(
         claims = replace(due, claimed=claimed + due.claimed)
     elif claimed:
         await renew_in(tx, claimant.node_no, claimant.lease_until)
-    return Wakes(waking.result, woken + others, in_line, waking.next_timer, claims)
+    others = _others(states_of, put_in_line)
+    return Wakes(waking.result, woken + not_claimed, in_line, waking.next_timer, claims, others)
 
 
 async def _claim(
@@ -113,6 +120,13 @@ async def _claim(
         return None
     await run_queue.claim_if_waiting(tx, run_no, node_no=claimant.node_no, is_fruitful=bears_fruit, now=now)
     return run
+
+
+def _others(states_of: Mapping[int, Sequence[TaskState]], woken: Sequence[Woken]) -> Sequence[Resolved]:
+    if len(woken) == len(states_of):
+        return ()
+    known = {one.run.run_no for one in woken}
+    return [(run_no, state) for run_no, states in states_of.items() if run_no not in known for state in states]
 
 
 def _count_in_line(woken: Sequence[Woken]) -> int:

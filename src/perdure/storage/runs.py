@@ -116,6 +116,12 @@ async def find_number(tx: Session, environment_no: int, *, run_id: str) -> int |
     return None if row is None else cast("tuple[int]", row)[0]
 
 
+async def find_id(tx: Session, run_no: int) -> str | None:
+    """Look up the id of a run."""
+    row = await tx.one("find_run_id", run_no)
+    return None if row is None else cast("tuple[str]", row)[0]
+
+
 async def list_states(tx: Session, environment_no: int) -> list[RunState]:
     """List all runs of an environment in the order of their creation."""
     return [

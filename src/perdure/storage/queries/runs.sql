@@ -212,6 +212,10 @@ SELECT r.id, j.id, r.status, r.epoch FROM runs r JOIN jobs j USING (job_no) WHER
 -- The number of a run.
 SELECT run_no FROM runs WHERE id = :id AND environment_no = :environment_no;
 
+-- name: find_run_id
+-- The id of a run.
+SELECT id FROM runs WHERE run_no = :run_no;
+
 -- name: find_run_writer
 -- The number of a run, and who may write to it.
 SELECT run_no, status, epoch FROM runs WHERE id = :id AND environment_no = :environment_no;
