@@ -556,8 +556,8 @@ CREATE TRIGGER runs_created AFTER INSERT ON runs BEGIN
 END;
 
 CREATE TRIGGER runs_moved AFTER UPDATE OF status ON runs WHEN new.status <> old.status BEGIN
-  INSERT INTO run_log
-  SELECT new.run_no, max(seq) + 1, new.updated_at, new.status, new.epoch FROM run_log WHERE run_no = new.run_no;
+  INSERT INTO run_log VALUES (new.run_no, (SELECT max(seq) + 1 FROM run_log WHERE run_no = new.run_no),
+    new.updated_at, new.status, new.epoch);
 END;
 
 CREATE TRIGGER runs_ended AFTER UPDATE OF status ON runs WHEN new.completed_at IS NOT NULL AND old.completed_at IS NULL BEGIN
