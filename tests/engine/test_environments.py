@@ -7,7 +7,7 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.errors import InvalidArgumentError, NotFoundError
 from perdure.protocol.endpoint import ScheduleTriggerSpec
-from perdure.protocol.execution import Abandoned, ExecutionResult, Succeeded, Suspended
+from perdure.protocol.execution import Abandoned, ExecutionResult, JsonText, Succeeded, Suspended
 from perdure.protocol.schedules import IntervalTiming
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import EventWait, InvokeRequest
@@ -48,6 +48,24 @@ async def test_one_environment_neither_sees_nor_changes_the_other(storage: Stora
             with pytest.raises(NotFoundError):
                 await call
         assert (await dev.platform.get_run(run_id)).status is RunStatus.SUCCESS
+
+
+async def test_nobody_is_told_how_a_run_of_another_environment_ends_that_is_at_work_here(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def works(execution: Execution) -> ExecutionResult:
+        await app.happened("go on")
+        return Succeeded(JsonText('"secret"'))
+
+    async with world(storage, app.job("works", works), serves_all=True) as it:
+        await it.send("works")
+        await app.happened("execute works 1")
+        run_id, runs = await it.only_run(), it.platform._runs
+        for wait in (runs.wait, runs.wait_for_end):
+            with pytest.raises(NotFoundError):
+                await wait(it.node.own.number + 1, run_id, timeout=20)
+        app.signal("go on")
+        assert (await runs.wait_for_end(it.node.own.number, run_id)).output == '"secret"'
 
 
 async def test_a_run_of_another_environment_is_left_to_its_own_node(storage: Storage, app: ScriptedApp) -> None:

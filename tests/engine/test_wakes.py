@@ -15,7 +15,7 @@ from perdure.engine.wakes import Wakes, wake_and_claim
 from perdure.protocol.endpoint import LimitSpec
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, JsonText, Succeeded, Suspended
 from perdure.protocol.statuses import RunStatus, TaskStatus
-from perdure.storage import run_outcomes, runs, tasks
+from perdure.storage import nodes, run_outcomes, runs, tasks
 from perdure.storage.interface import Session, Storage
 from tests.engine.app import Execution, ScriptedApp
 from tests.engine.world import world
@@ -116,6 +116,15 @@ async def test_what_a_run_goes_on_with_is_as_if_it_had_stood_in_line(storage: St
     assert (wakes.in_line, [one.run.node_no for one in wakes.woken]) == (0, [seed.node_no])
     assert await storage.write(runs.list_held, seed.node_no) == [(seed.run_no, "run_1", 2)]
     assert await history(storage, seed) == ["EXECUTING"]
+
+
+async def test_a_lease_that_is_due_is_renewed_in_the_commit_that_lets_a_run_go_on(storage: Storage) -> None:
+    seed = await asleep(storage)
+    until = LATER + timedelta(hours=1)
+    wakes = await end_wait(storage, seed, lease_until=until)
+    assert (len(wakes.claims.claimed), wakes.claims.is_renewed) == (1, True)
+    for now, expired in ((until - timedelta(seconds=1), []), (until + timedelta(seconds=1), [seed.node_no])):
+        assert await storage.read(nodes.list_expired, own_node_no=seed.other_node_no, now=now) == expired
 
 
 @pytest.mark.parametrize(
