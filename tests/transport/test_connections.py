@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import sys
+from typing import Any
 
 import pytest
 
 from perdure.errors import FetchFailedError, FetchTimeoutError
 from perdure.protocol.outbound import OutboundRequest
+from perdure.transport.connector import GuardedConnector
 from tests.transport.hostile import PEERS, never
 from tests.transport.sending import sending
 from tests.transport.server import Handler, Received, response, serving
@@ -46,6 +50,24 @@ async def test_no_more_connections_than_allowed_are_open(limits: dict[str, int])
         bodies = [answered.body for answered in await asyncio.gather(*tasks)]
     assert bodies == [f"/{n}".encode() for n in range(20)]
     assert (gate.most <= 3, server.connections) == (True, 3)
+
+
+async def test_a_host_that_says_nothing_for_long_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+    connect = GuardedConnector._make_socket
+
+    def noting(self: GuardedConnector, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+        made.append(connect(self, info))
+        return made[-1]
+
+    monkeypatch.setattr(GuardedConnector, "_make_socket", noting)
+    async with serving(response(b"here")) as server, sending() as outbound:
+        await outbound.request(OutboundRequest("GET", server.origin))
+        (connection,) = made
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+        if sys.platform == "linux":
+            asked = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            assert [connection.getsockopt(socket.IPPROTO_TCP, option) for option in asked] == [30, 10, 3]
 
 
 async def test_a_slow_host_leaves_connections_to_others() -> None:

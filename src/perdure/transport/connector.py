@@ -31,6 +31,32 @@ if TYPE_CHECKING:
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 _MOST_TRIED: Final = 8
 
+_SILENT_SECONDS: Final = 30
+_ASKED_SECONDS: Final = 10
+_ASKED_TIMES: Final = 3
+"""When the other side of a connection is asked whether it is there, after how long, and how many times."""
+
+
+def _ask_for_life(connection: socket.socket) -> None:
+    """Have the system end a connection whose other side has vanished without a word.
+
+    An execution may take an hour, and nothing comes meanwhile: that a machine has lost its power, or its network, would
+    be noticed no sooner.
+
+    Args:
+        connection: The socket.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Systems name these differently, and some have none of them.
+    for names, value in (
+        (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), _SILENT_SECONDS),
+        (("TCP_KEEPINTVL",), _ASKED_SECONDS),
+        (("TCP_KEEPCNT",), _ASKED_TIMES),
+    ):
+        option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
 
 class _Attempt:
     """A request for a connection, and the refusal it met at a socket."""
@@ -140,7 +166,9 @@ class GuardedConnector(TCPConnector):
                 attempt.refusal = error
             # Whoever races several addresses expects a failed connection, and loses any other error.
             raise OSError(EACCES, "blocked") from None
-        return socket.socket(family, kind, protocol)
+        made = socket.socket(family, kind, protocol)
+        _ask_for_life(made)
+        return made
 
     def _check_peer(self, attempt: _Attempt, connection: Connection) -> None:
         transport = connection.transport
