@@ -15,6 +15,7 @@ from perdure.engine.clock import SystemClock
 from perdure.protocol.execution import ExecutionResult, Succeeded
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
+from perdure.server.announcement import find_node
 from perdure.server.embedded import start_embedded
 from tests.engine.app import Execution, ScriptedApp
 
@@ -82,3 +83,15 @@ async def test_runs_of_jobs_whose_app_is_away_wait_for_it(tmp_path: Path) -> Non
     app.platform = node.platform
     assert (await node.platform.wait_for_run(run_id, timeout=60)).status is RunStatus.SUCCESS
     await node.stop()
+
+
+@pytest.mark.parametrize(("address", "reached_at"), [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "127.0.0.1")])
+async def test_a_node_is_where_its_socket_listens(tmp_path: Path, address: str, reached_at: str) -> None:
+    with socket.create_server((address, 0)) as held:
+        url = f"http://{reached_at}:{held.getsockname()[1]}"
+        node = await start_embedded(None, database_url=f"sqlite:///{tmp_path}/perdure.db", inherited=held.dup())
+        announced = find_node(tmp_path / "perdure.db")
+        assert announced is not None
+        assert (node.url, announced.url) == (url, url)
+        assert await answers(url) == 404
+        await node.stop()

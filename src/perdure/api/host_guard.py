@@ -25,12 +25,14 @@ class HostGuard:
     Args:
         app: What answers the rest.
         public_url: The URL under which the app is known beside its loopback ones, if there is one.
+        address: The loopback address it listens on.
     """
 
-    def __init__(self, app: ASGIApp, *, public_url: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, public_url: str | None = None, address: str = "127.0.0.1") -> None:
         self._app = app
         self._passed: set[bytes] = set()
-        self._hosts = LOOPBACK_HOSTS if public_url is None else LOOPBACK_HOSTS | {urlsplit(public_url).hostname or ""}
+        public = frozenset[str]() if public_url is None else {urlsplit(public_url).hostname or ""}
+        self._hosts = LOOPBACK_HOSTS | {address} | public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or refuse it."""

@@ -28,7 +28,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """Where a node is.
 
     Attributes:
-        url: Its loopback URL, without a slash at the end.
+        url: Where its machine reaches it, without a slash at the end.
         pid: Its process.
         api_key: What it is to be asked with.
         version: The version of perdure that it runs.
@@ -50,7 +50,7 @@ def announce(database: Path, *, url: str, api_key: str, started: datetime) -> An
 
     Args:
         database: The database file.
-        url: Its loopback URL.
+        url: Where its machine reaches it.
         api_key: What it is to be asked with.
         started: When it was started.
 

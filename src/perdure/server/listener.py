@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _KEEP_ALIVE_SECONDS = 5
+_EVERYWHERE = "0.0.0.0"
 
 
 class Listener:
@@ -50,8 +51,13 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """Its URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        """Its URL, as this machine reaches it, without a slash at the end."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def _host(self) -> str:
+        host = str(self._socket.getsockname()[0])
+        return "127.0.0.1" if host == _EVERYWHERE else host
 
     def _begin(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
@@ -65,8 +71,9 @@ class Listener:
         assert self._make_app is not None
         app = self._make_app()
         # What listens for other machines is known to them by whatever name.
-        if str(self._socket.getsockname()[0]).startswith("127."):
-            app = HostGuard(app, public_url=self._public_url)
+        host = str(self._socket.getsockname()[0])
+        if host.startswith("127."):
+            app = HostGuard(app, public_url=self._public_url, address=host)
         self._server = make_server(app, keep_alive=_KEEP_ALIVE_SECONDS)
         try:
             await self._server.startup(sockets=[self._socket])
