@@ -164,6 +164,10 @@ class Lane:
         self.seating.leave()
         if self.joined is not None:
             self.joined.cancel()
+        asked = self._request
+        if asked.done() and not asked.cancelled() and asked.exception() is None and asked.result()[0] is not None:
+            # Cancelled after the thread had asked for something, and before it was heard: it would wait for ever.
+            self._reply(None, Interrupt())
 
     # On the loop: lending the thread, while it has nothing to do, to other code of its run.
 

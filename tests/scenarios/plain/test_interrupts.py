@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from perdure import IO, SyncIO
+from perdure.sdk.lane import Lane
 from tests.scenarios.app import PATIENCE, SUSPENDS, App, all_tasks
 from tests.scenarios.plain.threads import PlainGate
 
@@ -234,6 +235,31 @@ async def test_a_thread_of_a_cancelled_run_goes_on_and_its_result_is_discarded(a
     assert cancelled.status == run.status == "CANCELED"
     assert log == []
     assert [task.output for task in all_tasks(run)] in ([], [None])
+
+
+async def test_a_thread_that_asks_for_something_in_the_moment_of_its_cancellation_leaves(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = threading.Event()
+    begin_hop = Lane._begin_hop
+
+    def begin_and_cancel(lane: Lane, work: Any) -> None:
+        begin_hop(lane, work)
+        lane.branch.task.cancel()
+
+    @app.job
+    def working(payload: Any, io: SyncIO) -> None:
+        try:
+            io.run_task("k", lambda: None)
+        finally:
+            left.set()
+
+    async with app.start():
+        monkeypatch.setattr(Lane, "_begin_hop", begin_and_cancel)
+        handle = await app.client.invoke(working)
+        assert await asyncio.to_thread(left.wait, PATIENCE)
+        monkeypatch.undo()
+        await app.client.cancel_run(handle.id)
 
 
 async def test_an_async_body_of_a_cancelled_plain_job_is_cancelled(app: App) -> None:
