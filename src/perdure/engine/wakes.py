@@ -71,8 +71,8 @@ async def wake_and_claim(
 ) -> Wakes[R]:
     """Run a transition and let a node hold the runs that it wakes, and what else is due, at most so many.
 
-    A run whose job has its code here and is under no limit does not stand in line first; whoever is there already comes
-    before any other.
+    A run whose job has its code here and is under no limit does not stand in line first. It may overtake one that
+    became due a moment ago; while the node knows of others in line, none is claimed like this.
     """
     waking = await transition(tx)
     states_of = states_by_run(waking.resolved)
