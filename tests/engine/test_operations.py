@@ -55,14 +55,22 @@ async def at_rest(it: World) -> None:
             await asyncio.sleep(0)
 
 
-async def start(storage: Storage, app: ScriptedApp, requester: Answers, *, seed: int, shared: bool = False) -> World:
+async def start(
+    storage: Storage,
+    app: ScriptedApp,
+    requester: Answers,
+    *,
+    seed: int,
+    shared: bool = False,
+    settings: Settings | None = None,
+) -> World:
     """Start a node that the test does not stop: its process might die at any moment."""
     assert isinstance(app.clock, ManualClock)
     node = await open_node(
         storage,
         clock=app.clock,
         random_bytes=random.Random(seed).randbytes,
-        settings=Settings(),
+        settings=Settings() if settings is None else settings,
         shares_database=shared,
         secret_key=lambda: bytes(32),
         requester=requester,
@@ -265,7 +273,9 @@ async def test_on_a_shared_database_another_node_takes_over_when_the_first_count
     app.job("job", fetches(timeout={"durationInMs": 30_000}))
     hanging = Answers(answer())
     hanging.hangs = True
-    first = await start(storage, app, hanging, seed=1, shared=True)
+    # One that sweeps might find its own request first, and would then keep it.
+    never = Settings(sweep_interval=timedelta(days=1))
+    first = await start(storage, app, hanging, seed=1, shared=True, settings=never)
     run_id = await started(first)
     await hanging.arrived(1)
     await first.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
