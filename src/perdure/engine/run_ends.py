@@ -56,27 +56,28 @@ async def end_run(
 ) -> Applied:
     """End the run; the task that it failed with, if one is named, gets the run's error."""
     ended = await run_outcomes.end_if_executing(
-        tx, held.run_no, epoch=held.epoch, status=status, output=output, error=error, now=now
-    )
+        tx, held.run_no, epoch=held.epoch, status=status, output=output, error=error,
+        may_have_open_tasks=held.has_open_tasks or status is not RunStatus.SUCCESS, now=now,
+    )  # fmt: skip
     if ended is None:
         return REFUSED
     await record_execution(tx, held, execution_status, now)
     if task_id is not None and error is not None:
         await tasks.fail_if_open(tx, task_id, run_no=held.run_no, error=error, now=now)
-    if status is RunStatus.TIMED_OUT:
-        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
-    elif status is not RunStatus.SUCCESS:
-        await close_tasks(tx, held.run_no, TaskStatus.ERRORED, now)
-    elif held.has_open_tasks:
-        await close_tasks(tx, held.run_no, TaskStatus.CANCELED, now)
+    if ended.has_open_tasks:
+        is_canceled = status is RunStatus.SUCCESS or status is RunStatus.TIMED_OUT
+        await _close(tx, held.run_no, TaskStatus.CANCELED if is_canceled else TaskStatus.ERRORED, now)
     return Applied(status, await tell_end(tx, held.run_no, now=now)) if ended.is_heard else Applied(status)
 
 
 async def close_tasks(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
     """Give the tasks of a run that ends, and have no outcome, this one; nothing of them is due any more."""
     # Most runs have none, and to see that costs a fifth of what it costs to look for all that may hang on them.
-    if not await tasks.has_open(tx, run_no):
-        return
+    if await tasks.has_open(tx, run_no):
+        await _close(tx, run_no, status, now)
+
+
+async def _close(tx: Session, run_no: int, status: TaskStatus, now: datetime) -> None:
     await tasks.forget_waits(tx, run_no=run_no)
     await tasks.close_open(tx, run_no=run_no, status=status, now=now)
 

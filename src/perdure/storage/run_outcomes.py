@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 class EndedRun(Struct, frozen=True, gc=False):
-    """A run that has just ended; ``is_heard``: somebody is to be told of it."""
+    """A run that has just ended.
+
+    ``is_heard``: somebody is to be told of it; ``has_open_tasks``: tasks of it have no outcome.
+    """
 
     is_heard: bool
-
-
-_HEARD, _UNHEARD = EndedRun(True), EndedRun(False)
+    has_open_tasks: bool
 
 
 async def end_if_executing(
@@ -35,14 +36,16 @@ async def end_if_executing(
     status: RunStatus,
     output: JsonText | None = None,
     error: ErrorInfo | None = None,
+    may_have_open_tasks: bool = True,
     now: datetime,
 ) -> EndedRun | None:
     """End a run with a final status; ``None`` if the execution no longer holds it."""
     text = None if error is None else error_text(error)
-    row = await tx.one("end_if_executing", status, to_ms(now), output, text, run_no, epoch)
+    row = await tx.one("end_if_executing", status, to_ms(now), output, text, run_no, epoch, may_have_open_tasks)
     if row is None:
         return None
-    return _HEARD if cast("tuple[int]", row)[0] else _UNHEARD
+    is_heard, has_open_tasks = cast("tuple[int, int]", row)
+    return EndedRun(bool(is_heard), bool(has_open_tasks))
 
 
 async def suspend_if_executing(

@@ -53,14 +53,14 @@ RETURNING id, idempotency_key, parent_id, operation, name, display_key, status, 
 -- name: retry_if_open
 -- A task without outcome waits for its next attempt; the number of the attempt that failed.
 UPDATE tasks SET status = 'WAITING', attempts = attempts + 1, delay_until = :delay_until
-WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING')
+WHERE id = :id AND run_no = :run_no AND completed_at IS NULL
 RETURNING attempts - 1;
 
 -- name: complete_if_open
 -- A task without outcome becomes COMPLETED.
 UPDATE tasks SET status = 'COMPLETED', completed_at = :now, output = :output,
   output_properties = coalesce(:output_properties, output_properties)
-WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+WHERE id = :id AND run_no = :run_no AND completed_at IS NULL;
 
 -- name: keep_properties
 -- What is shown of a task's output.

@@ -92,14 +92,16 @@ WHERE run_no = :run_no AND available_at IS NOT NULL
 RETURNING id;
 
 -- name: end_if_executing
--- EXECUTING becomes one of the final statuses; whether somebody is to be told.
+-- EXECUTING becomes one of the final statuses; whether somebody is to be told, and, if that is asked, whether the run has
+-- tasks without outcome.
 UPDATE runs SET status = :status, node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
   completed_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), output = :output, error = :error
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING'
 RETURNING (SELECT CASE WHEN :status = 'SUCCESS' THEN j.notify_success ELSE j.notify_failure END
     FROM jobs j WHERE j.job_no = runs.job_no)
   OR EXISTS (SELECT 1 FROM awaited_runs a WHERE a.run_no = runs.run_no AND a.notification IS NULL)
-  OR EXISTS (SELECT 1 FROM run_callbacks c WHERE c.run_no = runs.run_no);
+  OR EXISTS (SELECT 1 FROM run_callbacks c WHERE c.run_no = runs.run_no),
+  :may_have_open AND EXISTS (SELECT 1 FROM tasks t WHERE t.run_no = runs.run_no AND t.completed_at IS NULL);
 
 -- name: suspend_if_executing
 -- EXECUTING becomes WAITING_TO_CONTINUE.

@@ -23,7 +23,7 @@ ON CONFLICT DO NOTHING;
 UPDATE tasks SET status = :status, noop = :noop, attempts = :attempts, completed_at = :completed_at, delay_until = :delay_until,
   output = :output, error = :error, output_properties = coalesce(:output_properties, output_properties),
   details = coalesce(:details, details)
-WHERE run_no = :run_no AND idempotency_key = :idempotency_key AND status IN ('PENDING', 'WAITING', 'RUNNING')
+WHERE run_no = :run_no AND idempotency_key = :idempotency_key AND completed_at IS NULL
   AND EXISTS (SELECT 1 FROM runs WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING');
 
 -- name: find_task_by_key
@@ -86,17 +86,17 @@ SELECT 1 FROM tasks WHERE run_no = :run_no AND started_at >= :since LIMIT 1;
 
 -- name: has_open_tasks
 -- Whether a run has tasks without outcome.
-SELECT 1 FROM tasks WHERE run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING') LIMIT 1;
+SELECT 1 FROM tasks WHERE run_no = :run_no AND completed_at IS NULL LIMIT 1;
 
 -- name: close_open_tasks
 -- The tasks of a run that have no outcome yet get one.
 UPDATE tasks SET status = :status, completed_at = :now
-WHERE run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+WHERE run_no = :run_no AND completed_at IS NULL;
 
 -- name: fail_if_open
 -- A task that has no outcome yet becomes ERRORED.
 UPDATE tasks SET status = 'ERRORED', completed_at = :now, error = :error
-WHERE id = :id AND run_no = :run_no AND status IN ('PENDING', 'WAITING', 'RUNNING');
+WHERE id = :id AND run_no = :run_no AND completed_at IS NULL;
 
 -- name: list_tasks_of_runs
 -- What replay needs of the tasks of these runs (:run_nos, a JSON array), in the order of their ids.
