@@ -52,11 +52,13 @@ class Address:
 
     def hand_out(self) -> str:
         """Give the URL to somebody outside; the first time, warn if nobody on another machine can reach it."""
-        if self._public_url is None and not self._has_warned:
+        is_local = self._public_url is None and self._listener is not None and self._listener.is_local
+        if is_local and not self._has_warned:
             self._has_warned = True
             _log.warning(
-                "Callback URLs begin with %s, which only this machine reaches. If others are to call back, mount "
-                "node.asgi() and set PERDURE_PUBLIC_URL (or public_url=) to its URL.",
+                "Callback URLs begin with %s, which only this machine reaches. If others are to call back, set "
+                "PERDURE_PUBLIC_URL (or public_url=) to the URL under which they reach this node: a server's own, or "
+                "that of node.asgi() where an app has mounted it.",
                 self.url,
             )
         return self.url

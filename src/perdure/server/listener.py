@@ -55,6 +55,11 @@ class Listener:
         return f"http://{self._host}:{self.port}"
 
     @property
+    def is_local(self) -> bool:
+        """Whether that URL is of use on this machine only."""
+        return self._host.startswith("127.")
+
+    @property
     def _host(self) -> str:
         host = str(self._socket.getsockname()[0])
         return "127.0.0.1" if host == _EVERYWHERE else host
