@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from perdure.errors import FetchFailedError, JsonError
+from perdure.errors import FetchFailedError, JsonError, RunError
 from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
@@ -114,9 +114,8 @@ class AppLink:
         headers: tuple[tuple[str, str], ...] = (),
         timeout: float = ACTION_SECONDS,
         kind: str | None = "application/json",
-        follows: bool = True,
     ) -> OutboundResponse:
-        """Send a request for an action; what the app answers, whatever it is.
+        """Send a request for an action; what the app answers, whatever it is: a redirect is not followed.
 
         Args:
             action: What is asked for.
@@ -124,7 +123,6 @@ class AppLink:
             headers: Headers beside those of every request.
             timeout: How many seconds the app may take.
             kind: The type of the body; ``None``: the headers say it.
-            follows: Whether redirects are followed, and not the answer.
 
         Raises:
             RunError: Nobody answers.
@@ -132,13 +130,11 @@ class AppLink:
         # The key of an environment may have been exchanged, and the app not know it yet.
         *others, last = sorted(self._api_keys()[:KEYS_TRIED], key=lambda key: key != self._accepted)
         for key in others:
-            answer = await self._send(
-                action, key, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows
-            )
+            answer = await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
             if answer.status != WRONG_KEY:
                 self._accepted = key
                 return answer
-        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows)
+        answer = await self._send(action, last, body=body, headers=headers, timeout=timeout, kind=kind)
         self._accepted = last if answer.status != WRONG_KEY else None
         return answer
 
@@ -151,7 +147,6 @@ class AppLink:
         headers: tuple[tuple[str, str], ...],
         timeout: float,
         kind: str | None,
-        follows: bool,
     ) -> OutboundResponse:
         data = b"" if body is None else body
         sent = [
@@ -168,16 +163,14 @@ class AppLink:
         if self.is_native:
             sent.append((NATIVE_HEADER, perdure_version()))
         request = OutboundRequest(
-            "POST", self.url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS, follows
+            "POST", self.url, tuple(sent), data, timeout, (API_KEY_HEADER, SIGNATURE_HEADER), _BOUNDS, follows=False
         )
         answer = await self._requester.request(request)
         is_native = any(name == NATIVE_HEADER for name, _ in answer.headers)
         if answer.status == WRONG_KEY and is_native and not self.is_signed:
             # It takes signed requests only.
             self.is_signed = True
-            return await self._send(
-                action, key, body=body, headers=headers, timeout=timeout, kind=kind, follows=follows
-            )
+            return await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
         # An app may be written anew in another language; a failure of what stands before it says nothing of it.
         if 200 <= answer.status < 300:
             self.is_native = is_native
@@ -206,7 +199,7 @@ class AppLink:
             RunError: Nobody answers, or it leads on and on.
         """
         for _ in range(REDIRECT_LIMIT + 1):
-            answer = await self.post(action, headers=headers, follows=False)
+            answer = await self.post(action, headers=headers)
             location = redirect_location(answer.status, answer.headers)
             if location is None:
                 return answer
@@ -233,8 +226,21 @@ class AppLink:
             return
         if answer.status == WRONG_KEY:
             raise FetchFailedError(self.wrong_key(answer), status=WRONG_KEY)
-        raise FetchFailedError(
-            f"Could not connect to endpoint {self.url}. Status code: {answer.status}", status=answer.status
+        said = self.redirected(answer) or f"Status code: {answer.status}"
+        raise FetchFailedError(f"Could not connect to endpoint {self.url}. {said}", status=answer.status)
+
+    def redirected(self, answer: OutboundResponse) -> str | None:
+        """Say what to do about an answer that is a redirect; ``None``: it is none."""
+        location = redirect_location(answer.status, answer.headers)
+        if location is None:
+            return None
+        try:
+            there = join_url(parse_url(self.url), location).origin
+        except RunError:
+            there = "somewhere else than a URL"
+        return (
+            f"Status code: {answer.status}. It redirects to {there}; only an index is asked for there. If the app has "
+            "moved, have it asked for its index: perdure endpoints index."
         )
 
     def wrong_key(self, answer: OutboundResponse) -> str:

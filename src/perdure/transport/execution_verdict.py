@@ -76,7 +76,7 @@ def verdict_on_refusal(answer: OutboundResponse, link: AppLink, *, took_ms: floa
         took_ms: How long it took; `AutoYielded` means that the app's platform allows no more.
     """
     message = message_of(answer)
-    said = message or f"Endpoint responded with {answer.status} status code"
+    said = message or link.redirected(answer) or f"Endpoint responded with {answer.status} status code"
     is_foreign = is_bystander(answer, is_native=link.is_signed)
     if is_foreign and answer.status == TOO_LARGE:
         return _endpoint_error(too_large(link.url))

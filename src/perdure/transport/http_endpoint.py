@@ -216,7 +216,7 @@ class HttpEndpoint(AskedApp):
         """Whether the app answers, and not only what stands before it."""
         headers = ((ENDPOINT_ID_HEADER, self.id),)
         try:
-            answer = await self._link.post(Action.PING, headers=headers, follows=False)
+            answer = await self._link.post(Action.PING, headers=headers)
         except RunError:
             return False
         is_foreign = is_bystander(answer, is_native=self.is_signed)
