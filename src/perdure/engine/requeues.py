@@ -16,6 +16,7 @@ from perdure.protocol.execution import (
     Yielded,
 )
 from perdure.protocol.failures import failure_of
+from perdure.protocol.retry_strategies import LONGEST_RESET
 from perdure.protocol.statuses import ExecutionStatus, RunStatus
 from perdure.storage import connections, executions, missing_connections, run_outcomes, tasks
 
@@ -89,7 +90,8 @@ async def go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime) 
         tx,
         held.run_no,
         epoch=held.epoch,
-        available_at=now if result.at is None else max(now, result.at),
+        # What lies further away is taken for a mistake, and the app may say so again.
+        available_at=now if result.at is None else max(now, min(result.at, now + LONGEST_RESET)),
         why=None if result.at is None else result.reason,
         failures=cuts,
         was_fruitful=held.was_fruitful,
