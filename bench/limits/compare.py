@@ -1,7 +1,7 @@
 """How fast this machine is beside the one on which the targets were set.
 
 Pipe into it what other modules here print: ``(python -m bench.limits.disk; python -m bench.limits.loops) | python -m
-bench.limits.compare``. A figure that was measured in the same minutes, times the last line's ratio or divided by it, is
+bench.limits.compare``. A rate of the same minutes divided by the share in the last line, or a duration times it, is
 roughly what that machine would have made.
 """
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from datetime import timedelta
 
 import pytest
 
 from perdure.config.settings import Settings
 from perdure.engine.attempts import MAX_BEGUN
-from perdure.engine.opening import open_node
 from perdure.engine.operations import LEASE_MARGIN
 from perdure.errors import FetchFailedError, FetchTimeoutError, InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, ExecutionResult, Failed, Succeeded, Suspended
@@ -20,11 +18,10 @@ from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
-from tests.engine.clock import ManualClock
 from tests.engine.fetching import ask, fetches
 from tests.engine.requester import Answers, answer
 from tests.engine.storages import FailingStorage
-from tests.engine.world import World, check_invariants, world
+from tests.engine.world import World, check_invariants, kill, start, world
 
 
 async def started(it: World) -> str:
@@ -53,45 +50,6 @@ async def at_rest(it: World) -> None:
             if not it.node.operations.at_work():
                 return
             await asyncio.sleep(0)
-
-
-async def start(
-    storage: Storage,
-    app: ScriptedApp,
-    requester: Answers,
-    *,
-    seed: int,
-    shared: bool = False,
-    settings: Settings | None = None,
-) -> World:
-    """Start a node that the test does not stop: its process might die at any moment."""
-    assert isinstance(app.clock, ManualClock)
-    node = await open_node(
-        storage,
-        clock=app.clock,
-        random_bytes=random.Random(seed).randbytes,
-        settings=Settings() if settings is None else settings,
-        shares_database=shared,
-        secret_key=lambda: bytes(32),
-        requester=requester,
-    )
-    app.platform = node.platform
-    await node.add(app)
-    node.begin()
-    return World(storage, app.clock, app, node)
-
-
-async def kill(it: World) -> None:
-    """End a node as SIGKILL does: nothing of it says goodbye."""
-    it.node.executions.is_open = False
-    tasks = [
-        *it.node._loops,
-        *(hold.task for hold in it.node.holds.all() if hold.task is not None),
-        *it.node.operations._at_work.values(),
-    ]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_the_body_of_the_answer_is_the_output_of_the_task(storage: Storage, app: ScriptedApp) -> None:
@@ -241,7 +199,7 @@ async def test_what_a_dead_node_was_at_is_done_again_at_once(storage: Storage, a
     app.job("job", fetches("a", "b"))
     hanging = Answers(answer())
     hanging.hangs = True
-    it = await start(storage, app, hanging, seed=1)
+    it = await start(storage, app, requester=hanging, seed=1)
     run_id = await started(it)
     await hanging.arrived(2)
     await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
@@ -256,7 +214,7 @@ async def test_an_answer_that_kills_each_node_is_given_up(storage: Storage, app:
     for seed in range(MAX_BEGUN):
         deadly = Answers(answer())
         deadly.hangs = True
-        it = await start(storage, app, deadly, seed=seed)
+        it = await start(storage, app, requester=deadly, seed=seed)
         if seed == 0:
             await it.send("job")
         await deadly.arrived(1)
@@ -275,11 +233,12 @@ async def test_on_a_shared_database_another_node_takes_over_when_the_first_count
     hanging.hangs = True
     # One that sweeps might find its own request first, and would then keep it.
     never = Settings(sweep_interval=timedelta(days=1))
-    first = await start(storage, app, hanging, seed=1, shared=True, settings=never)
+    first = await start(storage, app, requester=hanging, seed=1, shares_database=True, settings=never)
     run_id = await started(first)
     await hanging.arrived(1)
     await first.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
-    second = await start(storage, app, other := Answers(answer("7")), seed=2, shared=True)
+    other = Answers(answer("7"))
+    second = await start(storage, app, requester=other, seed=2, shares_database=True)
     first.clock.advance(30 + LEASE_MARGIN.total_seconds() - 0.001)
     for _ in range(50):
         await asyncio.sleep(0)
@@ -368,7 +327,7 @@ async def test_secrets_that_another_key_has_encrypted_fail_the_task(storage: Sto
     hanging = Answers(answer())
     hanging.hangs = True
     app.job("job", fetches(secrets='{"headers": {"A": "hush"}}'))
-    it = await start(storage, app, hanging, seed=1)
+    it = await start(storage, app, requester=hanging, seed=1)
     run_id = await started(it)
     await hanging.arrived(1)
     await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)

@@ -130,6 +130,7 @@ async def start(
     seed: int,
     shares_database: bool = False,
     settings: Settings | None = None,
+    requester: Requester | None = None,
 ) -> World:
     """Start a node that the test does not stop: its process might die at any moment."""
     assert isinstance(app.clock, ManualClock)
@@ -139,6 +140,7 @@ async def start(
         random_bytes=random.Random(seed).randbytes,
         settings=FOR_EVER if settings is None else settings,
         shares_database=shares_database,
+        requester=requester,
     )
     app.platform = node.platform
     await node.add(app)
@@ -149,8 +151,7 @@ async def start(
 async def kill(it: World) -> None:
     """End a node as SIGKILL does: nothing of it says goodbye."""
     it.node.executions.is_open = False
-    tasks = [*it.node._loops, *(hold.task for hold in it.node.holds.all() if hold.task is not None)]
-    tasks += it.node.deliveries._at_work
+    tasks = [*it.node.services, *it.node.at_work()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,8 +11,9 @@ from msgspec import Raw
 from perdure.errors import FetchFailedError
 from perdure.protocol.execution import Abandoned, JsonText
 from perdure.protocol.messages.triggers import InitializeTriggerBody
+from perdure.protocol.received import ReceivedRequest
 from perdure.transport.http_endpoint import HttpEndpoint
-from tests.transport.asking import REQUEST, asking
+from tests.transport.asking import NOW, REQUEST, asking
 from tests.transport.server import redirect, response, serving
 
 STATUSES = ("301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect")
@@ -41,6 +42,9 @@ async def test_a_redirect_to_nowhere_does_not_make_the_app_one_that_is_away(loca
 
 ASKED: dict[str, Callable[[HttpEndpoint], Awaitable[Any]]] = {
     "RUN_NOTIFICATION": lambda app: app.notify("job", JsonText("{}")),
+    "DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE": lambda app: app.respond(
+        "key", ReceivedRequest("POST", "http://h/p", {}, b"secret", NOW)
+    ),
     "INITIALIZE_TRIGGER": lambda app: app.initialize_trigger(InitializeTriggerBody(id="trigger", params=Raw(b"{}"))),
 }
 
