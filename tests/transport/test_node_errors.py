@@ -15,8 +15,10 @@ from perdure.errors import (
     PayloadValidationError,
     PerdureError,
     ValueTooLargeError,
+    WriteRefusedError,
 )
 from perdure.transport.node_errors import Refused, error_of, read_refusal
+from perdure.transport.wire_refusals import raise_refused
 
 KINDS = [
     kind
@@ -70,6 +72,11 @@ def test_what_no_node_has_written_is_told_so(body: bytes) -> None:
     error = error_of(502, None, url=URL)
     assert type(error) is PerdureError
     assert URL in str(error)
+
+
+def test_json_that_a_server_refuses_is_no_fault_that_job_code_is_told_as_its_own() -> None:
+    with pytest.raises(WriteRefusedError, match=r"task 'load'\. Too deep\."):
+        raise_refused(JsonError("Too deep.", code="json_too_deep"), "load")
 
 
 def test_an_error_of_users_below_ours_is_not_taken_for_ours() -> None:

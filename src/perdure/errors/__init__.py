@@ -14,6 +14,7 @@ PerdureError
 │   ├── CacheKeyMismatchError
 │   ├── DuplicateCacheKeyError
 │   ├── AmbiguousCacheKeyError
+│   ├── JsonError                   also a ValueError
 │   ├── UnserializableOutputError
 │   ├── ValueTooLargeError
 │   ├── TaskFailedError
@@ -35,7 +36,6 @@ PerdureError
 │   ├── RunTimedOutError
 │   ├── UseIoError
 │   └── NotInRunError
-├── JsonError                       text that is no acceptable JSON
 ├── DuplicateJobError
 ├── NotConnectedError
 ├── SyncInAsyncError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perdure.errors.base import PerdureError, RunError
+from perdure.errors.base import RunError
 
 
 class Issue:
@@ -54,11 +54,12 @@ class ValueTooLargeError(RunError):
     code = "value_too_large"
 
 
-class JsonError(PerdureError):
+class JsonError(RunError, ValueError):
     """The text is not JSON that perdure accepts.
 
-    ``code`` is one of ``invalid_json``, ``invalid_encoding``, ``json_too_deep``,
-    ``json_too_large``, ``number_out_of_range``, ``duplicate_key``; it is set on each instance.
+    Attributes:
+        reason: ``invalid_json``, ``invalid_encoding``, ``json_too_deep``, ``json_too_large``,
+            ``number_out_of_range`` or ``duplicate_key``.
     """
 
     code = "invalid_json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from perdure.errors import JsonError
+from perdure.protocol.json_text import parse
 from perdure.protocol.received import ReceivedRequest, request_payload
 
 
@@ -59,10 +60,20 @@ class HttpRequest(Struct, frozen=True, rename="camel"):
     def json(self) -> Any:
         """Give the body as the JSON that it is.
 
+        It comes from outside, so it is held to the limits that all such JSON has: UTF-8, 64 arrays and objects within
+        one another, 100,000 values, no ``NaN``, no key twice in an object.
+
         Raises:
-            json.JSONDecodeError: It is none.
+            JsonError: It is none, or not within them; also a `RunError` and a ``ValueError``. ``reason`` says which.
         """
-        return json.loads(self.body)
+        try:
+            return parse(self.body)
+        except JsonError as error:
+            raise JsonError(
+                f"The body of this request is not JSON that perdure accepts: {error.message} "
+                "Catch JsonError where such bodies may come; .body has the bytes.",
+                code=error.reason,
+            ) from error
 
 
 class HttpResponse(Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 from perdure.errors import (
     ExecutionError,
     InvalidArgumentError,
+    JsonError,
     NotConnectedError,
     NotFoundError,
     PerdureError,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from perdure.transport.wire_execution import WireExecution
     from perdure.transport.wire_request import WireReply, WireRequest
 
-_UNSPECIFIC: Final = (RunError, InvalidArgumentError, NotFoundError)
+_UNSPECIFIC: Final = (RunError, InvalidArgumentError, JsonError, NotFoundError)
 """What a server says of a request, and not of what the job does."""
 
 
