@@ -18,7 +18,8 @@ from perdure.errors import (
     WriteRefusedError,
 )
 from perdure.transport.node_errors import Refused, error_of, read_refusal
-from perdure.transport.wire_refusals import raise_refused
+from perdure.transport.wire_refusals import raise_refused, refuse
+from perdure.transport.wire_request import WireReply, WireRequest
 
 KINDS = [
     kind
@@ -26,6 +27,7 @@ KINDS = [
     if inspect.isclass(kind) and issubclass(kind, PerdureError) and kind is not JsonError
 ]
 URL = "http://127.0.0.1:1"
+DEEP = b'{"x": ' * 100_000
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -72,6 +74,13 @@ def test_what_no_node_has_written_is_told_so(body: bytes) -> None:
     error = error_of(502, None, url=URL)
     assert type(error) is PerdureError
     assert URL in str(error)
+
+
+@pytest.mark.parametrize("body", [DEEP, b'{"error": "No.", "code": "bad", "more": ' + DEEP], ids=["all", "a member"])
+def test_an_answer_that_is_nested_without_end_is_one_that_no_node_has_written(body: bytes) -> None:
+    assert read_refusal(body) is None
+    with pytest.raises(InvalidArgumentError, match="400"):
+        refuse(WireReply(400, body, is_native=False), URL, WireRequest("GET", "/api/v1/store/k"))
 
 
 def test_json_that_a_server_refuses_is_no_fault_that_job_code_is_told_as_its_own() -> None:

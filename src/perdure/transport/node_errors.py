@@ -42,7 +42,7 @@ def read_refusal(body: bytes) -> Refused | None:
     """Read the body of an answer that is an error; ``None``: no node has written it."""
     try:
         return msgspec.json.decode(body, type=Refused)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

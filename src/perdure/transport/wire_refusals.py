@@ -86,7 +86,7 @@ def refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
 def _sentence(body: bytes) -> str | None:
     try:
         members: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(members, dict):
         return None
