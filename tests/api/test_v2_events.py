@@ -10,7 +10,7 @@ from perdure.engine.clock import SystemClock
 from perdure.protocol.endpoint import EventTriggerSpec
 from perdure.protocol.execution import JsonText
 from tests.api.client import serving
-from tests.api.executing import done, executing
+from tests.api.executing import Endpoint, done, executing
 from tests.engine.app import ScriptedApp
 
 
@@ -106,6 +106,47 @@ async def test_a_wait_until_no_date_is_over_at_once() -> None:
     async with executing() as endpoint:
         task = (await endpoint.create(name="wait", icon="clock", noop=True, delayUntil=None)).body["task"]
     assert (task["status"], task["delayUntil"]) == ("COMPLETED", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (None, {}),
+        (b"", {}),
+        (b" \r\n", {}),
+        (b"null", {"output": None}),
+        (b"false", {"output": False}),
+        (b"0", {"output": 0}),
+        (b'""', {"output": ""}),
+    ],
+    ids=["none", "empty", "blank", "null", "false", "zero", "no text"],
+)
+async def test_a_callback_without_a_body_completes_its_task_without_output_and_any_json_is_its_output(
+    body: bytes | None, said: dict[str, Any]
+) -> None:
+    async with executing() as endpoint:
+        task = (await endpoint.create(callback={"enabled": True})).body["task"]
+        answer = await endpoint.api.with_key(None).ask("POST", callback_path(endpoint, task), body=body)
+        assert (answer.status, answer.body) == (200, {"success": True})
+        done = (await endpoint.create()).body["task"]
+    assert done["status"] == "COMPLETED"
+    assert {name: value for name, value in done.items() if name == "output"} == said
+
+
+@pytest.mark.parametrize("body", [b"done", b"{", b"\x00", b"NaN"])
+async def test_a_callback_whose_body_is_no_json_is_refused_and_its_task_waits_on(body: bytes) -> None:
+    async with executing() as endpoint:
+        task = (await endpoint.create(callback={"enabled": True})).body["task"]
+        refused = await endpoint.api.with_key(None).ask("POST", callback_path(endpoint, task), body=body)
+        assert (refused.status, refused.code) == (400, "invalid_json")
+        assert set(refused.body) == {"error", "code", "request_id"}
+        assert (await endpoint.create()).body["task"] == task
+
+
+def callback_path(endpoint: Endpoint, task: Any) -> str:
+    """The path under which the npm package's own servers took callbacks, too."""
+    token = task["callbackUrl"].rpartition("/")[2]
+    return f"/api/v1/runs/{endpoint.run_id}/tasks/{task['id']}/callback/{token}"
 
 
 async def test_a_callback_that_is_not_enabled_is_none() -> None:
