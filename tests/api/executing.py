@@ -42,6 +42,9 @@ class Endpoint:
         headers = headers or {"Trigger-Version": "2023-11-01"}
         return await self.api.post(f"/api/v1/runs/{self.run_id}/tasks/{task_id}/complete", body, **headers)
 
+    async def fail(self, task_id: str, error: Any) -> Answer:
+        return await self.api.post(f"/api/v1/runs/{self.run_id}/tasks/{task_id}/fail", {"error": error})
+
 
 @asynccontextmanager
 async def executing() -> AsyncIterator[Endpoint]:

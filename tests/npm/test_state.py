@@ -47,10 +47,17 @@ def test_a_fetch_that_is_answered_with_a_failure_fails(api: Api) -> None:
 
 
 def test_a_failed_fetch_gives_the_code_the_body_of_the_answer(api: Api) -> None:
-    run = api.run("catches-fetch", {"url": api.app_url})
-    output = run["output"]
-    assert (output["reason"], output["name"]) == ("none", "FetchFailedError")
-    assert "status 404" in output["message"]
+    assert api.run("catches-fetch", {"url": api.app_url})["output"] == {"reason": "none"}
+
+
+def test_a_task_around_a_failed_fetch_fails_with_the_body_of_the_answer_again_and_again(api: Api) -> None:
+    output = api.run("catches-fetch-again", {"url": api.app_url})["output"]
+    assert output == {"reason": "none"}
+
+
+def test_a_fetch_without_a_body_that_says_anything_fails_in_the_words_of_v2(api: Api) -> None:
+    run = api.run("fetch-fails-silently", {"url": api.app_url})
+    assert run["error"]["message"] == "Fetch failed with status 404"
 
 
 def test_a_fetch_gives_the_whole_answer(api: Api) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from perdure.engine.verdicts import Verdict, about, answer_output, plain_headers, read_body, status_error
 from perdure.errors import FetchFailedError, FetchTimeoutError, RunError
+from perdure.protocol.request_filter import NOT_JSON
 from perdure.protocol.retries import RetryOptions, retry_delay
 from perdure.protocol.retry_strategies import choose_strategy
 
@@ -49,10 +50,9 @@ def judge_fetch(
     failure = about(row, status_error(got, body))
     strategy = choose_strategy(fetch.strategies, got.status, body.value)
     if strategy is None:
-        return Verdict(error=failure)
-    return Verdict(
-        error=failure, again_at=strategy.next_attempt(row.attempts, plain_headers(got), now=now, random=random)
-    )
+        return Verdict(error=failure, has_text_body=body.value is NOT_JSON)
+    again_at = strategy.next_attempt(row.attempts, plain_headers(got), now=now, random=random)
+    return Verdict(error=failure, again_at=again_at, has_text_body=body.value is NOT_JSON)
 
 
 def _judge_silence(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from perdure.engine.polls import KEPT_ATTEMPTS, attempt_key
+from perdure.engine.task_outputs import TEXT_BODY
 from perdure.engine.waits import Settlement, Waking, settle_waits
 from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.failures import failure_of
@@ -30,7 +31,11 @@ async def settle_operation(
         now: The engine clock's time.
     """
     await _keep_attempt(tx, row, verdict, now)
-    error = None if verdict.error is None else failure_of(verdict.error)
+    error = (
+        None
+        if verdict.error is None
+        else failure_of(verdict.error, notes={TEXT_BODY: True} if verdict.has_text_body else None)
+    )
     resolved = await settle_waits(tx, [Settlement(row.task_no, verdict.output, error)], now=now)
     await operations.delete_operation(tx, row.task_no)
     if resolved:

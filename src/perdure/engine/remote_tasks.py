@@ -159,6 +159,10 @@ class RemoteTasks:
         """Fail a task; errors are those of `complete`."""
         return await self._settle(environment_no, run_id, task_id, status=TaskStatus.ERRORED, error=error, epoch=epoch)
 
+    async def has_failed_task(self, environment_no: int, run_id: str) -> bool:
+        """Whether the environment has such a run, and a task of it has failed."""
+        return await self._storage.read(remote_tasks.has_failed_task, environment_no, run_id=run_id)
+
     async def list_completed(
         self, environment_no: int, run_id: str, *, cursor: str
     ) -> tuple[list[RemoteTask], str | None]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Raw, UnsetType
 
-from perdure import errors
-from perdure.errors import WaitTimeoutError
+from perdure.engine.task_outputs import task_output
 from perdure.protocol.json_text import JsonText, dump, load
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.tasks import CachedTask, ServerTask
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from perdure.protocol.execution import ErrorInfo
     from perdure.protocol.messages.tasks import CreateTaskBody
     from perdure.protocol.runs import RunTaskAnswer
     from perdure.storage.remote_tasks import RemoteTask
@@ -31,7 +29,6 @@ WAIT = "wait"
 
 _OPERATIONS = {"fetch": FETCH, "fetch-response": FETCH_RESPONSE, "fetch-poll": POLL}
 _WIRE_OPERATIONS = {ours: theirs for theirs, ours in _OPERATIONS.items()}
-_NOTHING_CAME = b'"Remote callback timeout - no requests received"'
 
 
 def operation_of(body: CreateTaskBody) -> str:
@@ -59,32 +56,6 @@ def details_of(body: CreateTaskBody, properties: object) -> JsonText | None:
     if body.callback is not UNSET and body.callback.enabled:
         shown["callback"] = True
     return JsonText(dump(shown)) if shown else None
-
-
-def error_output(error: ErrorInfo, *, is_native: bool = False) -> bytes:
-    """Write what an ERRORED task came to: never nothing (v2 protocol, section 18, row 12)."""
-    shown = {"message": error.message, "name": error.name}
-    if error.stack is not None:
-        shown["stack"] = error.stack
-    if is_native and error.data is not None:
-        shown["data"] = error.data
-    return dump(shown).encode()
-
-
-def _fetch_output(error: ErrorInfo) -> bytes:
-    """Write what a request came to that failed: the JSON body of the answer, as v2 has it, and what clients read of it.
-
-    A client that finds no ``message`` there tells the code nothing but the text of the whole.
-    """
-    body: Any = None if error.data is None else load(error.data).get("members", {}).get("body")
-    # A text may have been no JSON.
-    if body and not isinstance(body, (dict, str)):
-        return dump(body).encode()
-    shown: dict[str, Any] = {"message": error.message, "name": error.name}
-    kind = getattr(errors, error.name, None)
-    if isinstance(kind, type) and issubclass(kind, errors.PerdureError):
-        shown["code"] = kind.code
-    return dump(shown | cast("dict[str, Any]", body) if isinstance(body, dict) else shown).encode()
 
 
 def server_task(
@@ -137,22 +108,6 @@ def cached_task(task: RemoteTask) -> CachedTask:
         output=task_output(task),
         parent_id=task.parent_id,
     )
-
-
-def task_output(task: RemoteTask | RunTaskAnswer, *, is_native: bool = False) -> Raw | UnsetType:
-    """Write what a task came to: of one that failed its error."""
-    error = task.error
-    if task.status is not TaskStatus.ERRORED or error is None:
-        return _raw(task.output)
-    if is_native:
-        return Raw(error_output(error, is_native=True))
-    if error.name == WaitTimeoutError.__name__ and _has_callback(task.details):
-        return Raw(_NOTHING_CAME)
-    return Raw(_fetch_output(error) if task.operation in _WIRE_OPERATIONS else error_output(error))
-
-
-def _has_callback(details: JsonText | None) -> bool:
-    return details is not None and load(details).get("callback") is True
 
 
 def _raw(text: str | None) -> Raw | UnsetType:

@@ -39,6 +39,7 @@ class Verdict(Struct, frozen=True):
         again_at: When the next attempt is due.
         failures: How many requests in a row have not been answered now.
         attempt: What is kept of the attempt as a task of its own.
+        has_text_body: Whether the body in the error is no JSON.
     """
 
     output: JsonText | None = None
@@ -46,6 +47,7 @@ class Verdict(Struct, frozen=True):
     again_at: datetime | None = None
     failures: int = 0
     attempt: PollAttempt | None = None
+    has_text_body: bool = False
 
 
 class Body(Struct, frozen=True):

@@ -31,6 +31,8 @@ from perdure.protocol.value_paths import type_name
 from perdure.protocol.web_requests import join_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from perdure.protocol.json_text import JsonText
 
 
@@ -92,6 +94,26 @@ def read_operation(operation: str, params: JsonText | None, secrets: JsonText | 
     raise InvalidArgumentError(f"Unknown operation: {operation}")
 
 
+def request_timeout(operation: str, params: Mapping[str, Any]) -> float:
+    """Give how many seconds one request of a task may take, as its params say.
+
+    Raises:
+        InvalidArgumentError: They are wrong there.
+    """
+    if operation == POLL:
+        return _read_timeout(params.get("requestTimeout"), DEFAULT_POLL_REQUEST, longest=LONGEST_POLL_REQUEST)[0]
+    return _read_timeout(params.get("timeout"), DEFAULT_FETCH_TIMEOUT, longest=LONGEST_FETCH)[0]
+
+
+def poll_timeout(params: Mapping[str, Any]) -> float:
+    """Give how many seconds a poll goes on, as its params say.
+
+    Raises:
+        InvalidArgumentError: They are wrong there.
+    """
+    return _seconds(params.get("timeout", DEFAULT_POLL_TIMEOUT), "timeout", SHORTEST_TIMEOUT, LONGEST_POLL)
+
+
 def _read_fetch(params: dict[str, Any], secrets: JsonText | None, *, whole: bool) -> Fetch:
     seconds, retry = _read_timeout(params.get("timeout"), DEFAULT_FETCH_TIMEOUT, longest=LONGEST_FETCH)
     return Fetch(
@@ -109,7 +131,7 @@ def _read_poll(params: dict[str, Any], secrets: JsonText | None) -> Poll:
         join_request(params, secrets, timeout=seconds),
         params["url"],
         _seconds(params.get("interval", DEFAULT_INTERVAL), "interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
-        _seconds(params.get("timeout", DEFAULT_POLL_TIMEOUT), "timeout", SHORTEST_TIMEOUT, LONGEST_POLL),
+        poll_timeout(params),
         None if filter is None else compile_response_filter(filter, lenient=True, path="response_filter"),
         retry,
     )

@@ -67,6 +67,11 @@ async def exists(tx: Session, run_no: int, *, task_id: str) -> bool:
     return await tx.one("has_task", task_id, run_no) is not None
 
 
+async def has_failed_task(tx: Session, environment_no: int, *, run_id: str) -> bool:
+    """Whether a run has a task that has failed."""
+    return await tx.one("has_failed_task", run_id, environment_no) is not None
+
+
 async def settle_if_running(
     tx: Session, task_id: str, *, run_no: int, epoch: int, settling: Settling
 ) -> RemoteTask | None:

@@ -23,6 +23,7 @@ async function echo(request, response, body) {
   }
   if (request.url.startsWith("/echo/404")) {
     response.statusCode = 404;
+    if (request.url.endsWith("/silent")) return void response.end();
     response.end(JSON.stringify(request.url.endsWith("/plain") ? { reason: "none" } : { message: "not here" }));
     return;
   }

@@ -14,7 +14,7 @@ from perdure.api.refusals import Refusal
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.api.v2.shapes import instant, message_answer, not_found, raw, shown_status, status_records
 from perdure.engine.server_tasks import shown_status as shown_task_status
-from perdure.engine.server_tasks import task_output
+from perdure.engine.task_outputs import task_output
 from perdure.errors import JsonError, NotFoundError
 from perdure.protocol.json_text import load
 from perdure.protocol.messages.jobs import JobRunsPage

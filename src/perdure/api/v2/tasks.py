@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import UNSET
 
@@ -12,8 +12,9 @@ from perdure.api.refusals import Refusal, refusal_of, unfit
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import message_answer, not_found
 from perdure.engine.asked_tasks import check_key
+from perdure.engine.task_outputs import given_error
 from perdure.errors import InvalidArgumentError, JsonError, NotFoundError, RunError, ValueTooLargeError
-from perdure.protocol.json_text import MAX_NODES, JsonText, check, check_part
+from perdure.protocol.json_text import MAX_NODES, JsonText, check, check_part, load
 from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from perdure.api.calls import Call
     from perdure.engine.remote_desk import RemoteDesk
+    from perdure.protocol.execution import ErrorInfo
 
 T = TypeVar("T")
 
@@ -120,14 +122,34 @@ async def complete_task(call: Call) -> Response:
 async def fail_task(call: Call) -> Response:
     """Fail a task; one that has its outcome is answered unchanged."""
     remote = call.remote
-    given = (await read_message(call, FailTaskBody)).error
+    error = await _read_failure(call)
     return await _settled(
         call,
         remote.tasks.fail(
-            remote.environment_no, call.part("run_id"), call.part("task_id"), error=error_info(given),
+            remote.environment_no, call.part("run_id"), call.part("task_id"), error=error,
             epoch=read_epoch(call.request),
         ),
     )  # fmt: skip
+
+
+async def _read_failure(call: Call) -> ErrorInfo:
+    """Read what a task failed with.
+
+    An endpoint of the v2 protocol hands on what another task of the run has failed with, and that may be any JSON: the
+    body that a request was refused with.
+    """
+    data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH)
+    try:
+        return error_info(decode_message(data, FailTaskBody).error)
+    except (MessageShapeError, JsonError):
+        body: Any = load(data.decode())
+        given = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
+        is_handed_on = given is not None and not _is_native(call)
+        if not is_handed_on or not await call.remote.tasks.has_failed_task(
+            call.remote.environment_no, call.part("run_id")
+        ):
+            raise
+        return given_error(given)
 
 
 async def read_message(call: Call, kind: type[T], *, max_nodes: int = MAX_NODES) -> T:

@@ -20,6 +20,11 @@ FROM tasks WHERE run_no = :run_no AND id >= :cursor AND status = 'COMPLETED' AND
 -- Whether a run has a task of this id.
 SELECT 1 FROM tasks WHERE id = :id AND run_no = :run_no;
 
+-- name: has_failed_task
+-- Whether a run has a task that has failed.
+SELECT 1 FROM tasks WHERE run_no = (SELECT run_no FROM runs WHERE id = :id AND environment_no = :environment_no)
+  AND status = 'ERRORED' LIMIT 1;
+
 -- name: settle_if_running
 -- A task whose body is at work gets its outcome, if the execution of this epoch holds the run. No timer is set for it.
 UPDATE tasks SET status = :status, completed_at = :now, output = :output, error = :error, delay_until = NULL,

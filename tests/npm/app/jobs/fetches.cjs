@@ -25,6 +25,17 @@ module.exports = (client) => {
       return error.cause.output;
     }
   });
+  job("catches-fetch-again", async (payload, io) => {
+    try {
+      return await io.runTask("outer", async (task) =>
+        io.backgroundFetch("fetch", `${payload.url}/echo/404/plain`));
+    } catch (error) {
+      if (!error.cause) throw error;
+      await io.wait("for another execution", 1);
+      return error.cause.output;
+    }
+  });
+  job("fetch-fails-silently", async (payload, io) => io.backgroundFetch("fetch", `${payload.url}/echo/404/silent`));
   job("fetches-response", async (payload, io) => {
     const answer = await io.backgroundFetchResponse("fetch", `${payload.url}/echo`);
     return { status: answer.status, method: answer.data.method };
