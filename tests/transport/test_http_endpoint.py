@@ -143,23 +143,6 @@ async def test_it_is_noted_once_which_ends_the_app_listens_for() -> None:
     assert told == [("job", RunMetadata(success_subscription=True))]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"ok":1}'])
-async def test_what_is_no_app_at_all_is_said_to_be_none(body: bytes) -> None:
-    async with asking(response(body)) as (endpoint, _, _):
-        with pytest.raises(FetchFailedError, match="Could not parse response from endpoint"):
-            await endpoint.ping()
-
-
-async def test_an_app_says_its_id() -> None:
-    async with asking(response(b'{"ok":true,"endpointId":"shop"}')) as (endpoint, server, _):
-        assert await endpoint.validate() == "shop"
-    assert [one.headers["x-trigger-action"] for one in server.requests] == ["VALIDATE"]
-    for body in (b"<html>", b'{"ok":true}'):
-        async with asking(response(body)) as (endpoint, _, _):
-            with pytest.raises(FetchFailedError, match="Could not parse response from endpoint"):
-                await endpoint.validate()
-
-
 async def test_an_app_that_leads_on_and_on_is_not_followed_for_ever() -> None:
     async with asking(response(b"", status="307 Elsewhere", headers={"Location": "/again"})) as (endpoint, server, _):
         with pytest.raises(FetchFailedError, match="redirected more than 5 times"):

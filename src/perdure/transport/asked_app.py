@@ -16,8 +16,9 @@ from perdure.protocol.messages.delivery import (
 )
 from perdure.protocol.messages.headers import ENDPOINT_ID_HEADER, Action
 from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
-from perdure.transport.app_link import ACTION_SECONDS, AppLink, decode_object, message_of
+from perdure.transport.app_link import ACTION_SECONDS, AppLink, message_of
 from perdure.transport.deliveries import delivered, response_of
+from perdure.transport.greetings import check_pong, read_endpoint_id
 
 if TYPE_CHECKING:
     from perdure.protocol.execution import JsonText
@@ -28,9 +29,6 @@ T = TypeVar("T")
 WEBHOOK_SECONDS: Final = 120.0
 """How long it may take to answer to a request of a webhook: meanwhile it sends events."""
 
-_NO_PING: Final = (
-    "Could not parse response from endpoint. Make sure it points to the correct URL (you might be missing /api/trigger)"
-)
 _NOT_FOUND: Final = 404
 
 
@@ -85,11 +83,7 @@ class AskedApp:
             # Clients ask again as long as they read this.
             raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
         self._link.check(answer)
-        said = decode_object(answer.body)
-        if not isinstance(said.get("ok"), bool):
-            raise FetchFailedError(_NO_PING)
-        if not said["ok"]:
-            raise FetchFailedError(f"Endpoint {self.url} responded with error: {said.get('error')}")
+        check_pong(answer, self.url)
 
     async def validate(self) -> str:
         """Ask the app for its id.
@@ -102,10 +96,7 @@ class AskedApp:
         except (FetchFailedError, FetchTimeoutError) as error:
             raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
         self._link.check(answer)
-        said = decode_object(answer.body).get("endpointId")
-        if not isinstance(said, str):
-            raise FetchFailedError(_NO_PING)
-        return said
+        return read_endpoint_id(answer, self.url)
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
         """Tell the app that a run of a job has ended (v2 protocol, section 3.13).
