@@ -103,9 +103,7 @@ class Desks(Struct, frozen=True, kw_only=True):
             pruning=Pruning(storage, clock),
             callbacks=self.callbacks,
             events=self.events,
-            runs=Runs(
-                storage, clock, self.invocations, self.starts, holds, hints, shares_database=self.shares_database
-            ),
+            runs=self._make_runs(),
             cancellations=Cancellations(storage, clock, self.invocations, self.directory, self.line, holds, hints),
             repeats=Repeats(storage, clock, self.ids, hints),
             tasks=self.tasks,
@@ -133,6 +131,7 @@ class Desks(Struct, frozen=True, kw_only=True):
             storage,
             self.directory,
             clock,
+            runs=self._make_runs(),
             tasks=RemoteTasks(
                 storage,
                 clock,
@@ -160,6 +159,12 @@ class Desks(Struct, frozen=True, kw_only=True):
             ),
             texts=StoredTexts(storage, clock, number),
             hints=hints,
+        )  # fmt: skip
+
+    def _make_runs(self) -> Runs:
+        return Runs(
+            self.storage, self.clock, self.invocations, self.starts, self.holds, self.hints,
+            shares_database=self.shares_database,
         )  # fmt: skip
 
     def _make_state(self) -> State:

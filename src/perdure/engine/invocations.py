@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,10 +11,9 @@ from perdure.engine.event_limits import check_account, check_size
 from perdure.engine.ingests import find_account
 from perdure.engine.notifications import describe_end
 from perdure.engine.starts import create_runs
-from perdure.errors import InvalidArgumentError, NotFoundError
+from perdure.errors import NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
-from perdure.protocol.limits import ID_LIMIT
-from perdure.protocol.task_waits import INVOKED
+from perdure.protocol.task_waits import INVOKED, scoped_key
 from perdure.storage import events, jobs, notifications, runs
 from perdure.storage.events import NewEvent
 from perdure.storage.runs import NewRun
@@ -68,8 +66,13 @@ class Invocations:
         self._directory = directory
         self._check_url = check_url
 
-    async def plan(self, environment_no: int, request: InvokeRequest) -> Invocation:
+    async def plan(self, environment_no: int, request: InvokeRequest, *, event_id: str | None = None) -> Invocation:
         """Check an invocation and give it its ids.
+
+        Args:
+            environment_no: The environment.
+            request: The invocation.
+            event_id: The id of its event; ``None``: it is made of the idempotency key, or a new one.
 
         Raises:
             NotFoundError: The environment has never seen the job.
@@ -87,7 +90,7 @@ class Invocations:
         if job is None:
             job = await self.find_job(environment_no, request.job_id)
         event = NewEvent(
-            self._event_id(request),
+            self._event_id(request) if event_id is None else event_id,
             INVOKED,
             "trigger.dev",
             request.payload,
@@ -103,13 +106,7 @@ class Invocations:
 
     def _event_id(self, request: InvokeRequest) -> str:
         key = request.idempotency_key
-        if key is None:
-            return self._ids.ulid()
-        if not 1 <= len(key) <= ID_LIMIT:
-            raise InvalidArgumentError(f"An idempotency key has 1 to {ID_LIMIT} characters; this one has {len(key)}.")
-        # Hashed with the job's id, the key is scoped to the job and cannot meet the id of an event that was sent.
-        scoped = f"{len(request.job_id)}:{request.job_id}:{key}"
-        return f"invoke:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
+        return self._ids.ulid() if key is None else scoped_key(request.job_id, key)
 
     async def find_job(self, environment_no: int, job_id: str) -> JobRow:
         """Look a job up.
@@ -152,10 +149,21 @@ async def store_invocation(
         )
         if invocation.callback_url is None:
             return run.id, held
-    first = await find_invoked(tx, environment_no, event.id)
-    if invocation.callback_url is not None:
-        await _add_callback(tx, first, invocation.callback_url, now)
-    return first.id, held
+    return await join_first(tx, environment_no, event.id, invocation.callback_url, now=now), held
+
+
+async def join_first(
+    tx: Session, environment_no: int, event_id: str, callback_url: str | None, *, now: datetime
+) -> str:
+    """Give the id of the run that an event started first, whose end is told to the URL, too.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    first = await find_invoked(tx, environment_no, event_id)
+    if callback_url is not None:
+        await _add_callback(tx, first, callback_url, now)
+    return first.id
 
 
 async def find_invoked(tx: Session, environment_no: int, event_id: str) -> EventRun:

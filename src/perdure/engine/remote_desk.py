@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from perdure.engine.hints import Hints
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
+    from perdure.engine.runs import Runs
     from perdure.engine.sources import Sources
     from perdure.engine.stored_texts import StoredTexts
     from perdure.engine.task_batches import TaskBatches
@@ -43,6 +44,7 @@ class RemoteDesk:
 
     Attributes:
         environment_no: That environment.
+        runs: Starts and shows runs.
         tasks: Creates, completes and fails tasks.
         batches: Stores what executions of perdure's own apps ask for.
         endpoints: Registers them.
@@ -61,6 +63,7 @@ class RemoteDesk:
         directory: Directory,
         clock: Clock,
         *,
+        runs: Runs,
         tasks: RemoteTasks,
         batches: TaskBatches,
         callbacks: Callbacks,
@@ -77,6 +80,7 @@ class RemoteDesk:
         self._storage = storage
         self._directory = directory
         self._clock = clock
+        self.runs = runs
         self.tasks = tasks
         self.batches = batches
         self._callbacks = callbacks

@@ -6,11 +6,14 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from perdure.engine.invocations import store_invocation
+from perdure.engine.invocations import join_first, store_invocation
 from perdure.engine.lists import check_take
+from perdure.engine.names import check_text
 from perdure.engine.run_views import RunView, answer_of, read_run, read_statuses
-from perdure.errors import NotConnectedError, NotFoundError
+from perdure.errors import IdempotencyConflictError, NotConnectedError, NotFoundError
+from perdure.protocol.limits import ID_LIMIT
 from perdure.protocol.runs import RunAnswer, RunEnd
+from perdure.storage import events
 
 if TYPE_CHECKING:
     from perdure.engine.clock import Clock
@@ -59,10 +62,50 @@ class Runs:
         run_id = await self._starts.write(
             [invocation.run], store_invocation, environment_no, invocation, now=self._clock.now()
         )
+        self._tell_ends(request)
+        return run_id
+
+    async def invoke_by_event(self, environment_no: int, request: InvokeRequest, event_id: str) -> str:
+        """Create a run and return its id; if the environment has an event of that id, of its first run, whatever it is.
+
+        So it is in the v2 protocol (section 8.4), where the idempotency key of an invocation is the id of its event.
+
+        Args:
+            environment_no: The environment.
+            request: The invocation; its own idempotency key is not looked at.
+            event_id: The id of its event.
+
+        Raises:
+            NotFoundError: The environment has neither seen the job nor such an event.
+            IdempotencyConflictError: The event has started no run, or its run was deleted.
+            InvalidArgumentError: The id cannot be one of an event, or the callback URL is none.
+            BlockedAddressError: The callback URL is one of a closed address.
+            ValueTooLargeError: Payload or context have more than 512 KiB.
+        """
+        check_text(event_id, "An idempotency key", limit=ID_LIMIT)
+        now = self._clock.now()
+        try:
+            invocation = await self._invocations.plan(environment_no, request, event_id=event_id)
+        except NotFoundError:
+            # What has been invoked before needs no job any more.
+            if await self._storage.read(events.find_event, environment_no, event_id=event_id) is None:
+                raise
+            work = self._storage.write(join_first, environment_no, event_id, request.callback_url, now=now)
+        else:
+            work = self._starts.write([invocation.run], store_invocation, environment_no, invocation, now=now)
+        try:
+            run_id = await work
+        except NotFoundError as error:
+            raise IdempotencyConflictError(
+                f"The idempotency key {event_id!r} is the id of an event of which there is no run; use another key."
+            ) from error
+        self._tell_ends(request)
+        return run_id
+
+    def _tell_ends(self, request: InvokeRequest) -> None:
         if request.callback_url is not None:
             # The run of a known key may have ended already.
             self._hints.notifications.set()
-        return run_id
 
     async def get(
         self, environment_no: int, run_id: str, *, cursor: str | None = None, take: int = 20, subtasks: bool = False

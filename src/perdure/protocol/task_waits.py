@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
+from perdure.errors import InvalidArgumentError
 from perdure.protocol.json_text import JsonText
+from perdure.protocol.limits import ID_LIMIT
 
 INVOKED: Final = "invoke"
 """The name of the event that each invocation makes."""
@@ -47,6 +50,20 @@ class InvokeRequest(Struct, frozen=True, gc=False):
     idempotency_key: str | None = None
     account_id: str | None = None
     callback_url: str | None = None
+
+
+def scoped_key(job_id: str, key: str) -> str:
+    """Give what an idempotency key of a job is in the whole environment: the id of the invocation's event.
+
+    It is hashed with the job's id, so that it meets neither a key of another job nor the id of an event that was sent.
+
+    Raises:
+        InvalidArgumentError: The key is empty or too long.
+    """
+    if not 1 <= len(key) <= ID_LIMIT:
+        raise InvalidArgumentError(f"An idempotency key has 1 to {ID_LIMIT} characters; this one has {len(key)}.")
+    scoped = f"{len(job_id)}:{job_id}:{key}"
+    return f"{INVOKED}:{sha256(scoped.encode(errors='surrogatepass')).hexdigest()}"
 
 
 class RunsWait(Struct, frozen=True, gc=False, tag=True, omit_defaults=True):

@@ -27,6 +27,7 @@ from perdure.protocol.messages.schedules import (
 from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer
 from perdure.protocol.schedules import IntervalTiming, RegisterSchedule, ScheduleAnswer, UnregisterSchedule
 from perdure.protocol.state import StatusAnswer
+from perdure.protocol.task_waits import scoped_key
 from perdure.transport.wire_request import WireRequest, quoted
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class WireCalls:
             ),
         )
         key = request.idempotency_key
-        headers = () if key is None else ((IDEMPOTENCY_KEY_HEADER, key),)
+        # A platform has one room for the keys of all jobs and for ids of events.
+        headers = () if key is None else ((IDEMPOTENCY_KEY_HEADER, scoped_key(request.job_id, key)),)
         return (await self._post(f"/api/v1/jobs/{quoted(request.job_id)}/invoke", body, IdAnswer, headers)).id
 
     # State.

@@ -47,12 +47,18 @@ async def invoke_job(call: Call) -> Response:
         call.part("job_id"),
         _json(body.payload),
         _json(body.context),
-        call.request.headers.get(IDEMPOTENCY_KEY_HEADER) or None,
+        None,
         None if options.account_id is UNSET else options.account_id,
         None if options.callback_url is UNSET else options.callback_url,
     )
+    # Of the environment it is, and not of the job, as perdure's own keys are.
+    key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER)
     try:
-        return message_answer(IdAnswer(id=await call.desk.invoke_job(request)))
+        if key:
+            run_id = await call.remote.runs.invoke_by_event(call.remote.environment_no, request, key)
+        else:
+            run_id = await call.desk.invoke_job(request)
+        return message_answer(IdAnswer(id=run_id))
     except NotFoundError:
         raise not_found("Job not found") from None
 
@@ -122,7 +128,7 @@ _SCHEDULES = "/api/v1/{endpoint_id}/schedules/{dynamic_id}/registrations"
 ROUTES = (
     Route(
         method="POST", path="/api/v1/jobs/{job_id}/invoke", handler=invoke_job, summary="Start a run of a job",
-        body=InvokeJobBody, answer=IdAnswer, errors=(404,), has_v2_form=True,
+        body=InvokeJobBody, answer=IdAnswer, errors=(404, 409), has_v2_form=True,
     ),
     Route(
         method="POST", path="/api/v1/jobs/{job_id}/cancel-runs", handler=cancel_runs,
