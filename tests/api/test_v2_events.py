@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -53,13 +54,75 @@ async def test_of_a_bulk_all_are_stored_or_none() -> None:
         assert len((await api.get("/api/events")).body["events"]) == 3
 
 
+def listening() -> ScriptedApp:
+    return ScriptedApp(SystemClock()).job("hears", done, EventTriggerSpec(("heard",)))
+
+
 async def test_a_delivered_event_is_answered_when_it_is_cancelled() -> None:
-    async with serving() as api:
-        await api.post("/api/v1/events", {"event": {"name": "n", "id": "e"}})
+    async with serving(listening()) as api:
+        sent = await api.post("/api/v1/events", {"event": {"name": "heard", "id": "e"}})
         answer = await api.post("/api/v1/events/e/cancel")
-        assert (answer.status, answer.body["cancelledAt"]) == (200, None)
+        assert (answer.status, answer.body["cancelledAt"], answer.body) == (200, None, sent.body)
         assert answer.body["deliveredAt"] is not None
         assert (await api.post("/api/v1/events/nobody/cancel")).body["error"] == "Event not found"
+
+
+async def test_v2_clients_are_not_told_that_an_event_was_delivered_which_nothing_matched() -> None:
+    async with serving(listening()) as api:
+        events = [{"name": name, "id": name} for name in ("heard", "unheard")]
+        for _ in range(2):
+            single = [(await api.post("/api/v1/events", {"event": event})).body for event in events]
+            bulk = (await api.post("/api/v1/events/bulk", {"events": events})).body
+            assert [event["deliveredAt"] is None for event in (*single, *bulk)] == [False, True, False, True]
+        own = [(await api.post("/api/events", {"events": [event]})).body[0] for event in events]
+        listed = (await api.get("/api/events")).body["events"]
+        looked_up = (await api.get("/api/events/unheard")).body["event"]
+    assert None not in [event["delivered_at"] for event in (*own, *listed, looked_up)]
+
+
+async def test_an_event_that_was_due_later_and_that_nothing_matched_then_was_not_delivered_for_v2_clients() -> None:
+    async with serving(listening()) as api:
+        event = {"event": {"name": "unheard", "id": "e"}, "options": {"deliverAfter": 1}}
+        assert (await api.post("/api/v1/events", event)).body["deliveredAt"] is None
+        async with asyncio.timeout(60):
+            while (await api.get("/api/events/e")).body["event"]["delivered_at"] is None:
+                continue
+        assert (await api.post("/api/v1/events", event)).body["deliveredAt"] is None
+
+
+async def test_an_event_that_only_ended_a_wait_was_delivered() -> None:
+    async with executing() as endpoint:
+        made = await endpoint.create(callback={"enabled": True})
+        body = {"url": made.body["task"]["callbackUrl"], "name": "n", "filter": {"a": [1]}}
+        await endpoint.api.post("/api/v1/event-dispatchers/ephemeral", body)
+        unheard = await endpoint.api.post("/api/v1/events", {"event": {"name": "n", "id": "e", "payload": {"a": 2}}})
+        heard = await endpoint.api.post("/api/v1/events", {"event": {"name": "n", "payload": {"a": 1}}})
+        assert (unheard.body["deliveredAt"], heard.body["deliveredAt"] is None) == (None, False)
+        assert (await endpoint.create()).body["task"]["status"] == "COMPLETED"
+        again = await endpoint.api.post("/api/v1/events", {"event": {"name": "n", "id": heard.body["id"]}})
+        assert again.body["deliveredAt"] is not None
+
+
+async def test_an_event_that_nothing_matched_is_cancelled_by_a_v2_client_once_and_never_by_the_api() -> None:
+    async with serving(listening()) as api:
+        await api.post("/api/v1/events", {"event": {"name": "unheard", "id": "e"}})
+        refused = await api.post("/api/events/e/cancel")
+        assert (refused.status, refused.code) == (409, "already_delivered")
+        cancelled = [(await api.post("/api/v1/events/e/cancel")).body for _ in range(2)]
+        assert cancelled[0] == cancelled[1]
+        assert (cancelled[0]["deliveredAt"], cancelled[0]["cancelledAt"] is None) == (None, False)
+        assert (await api.post("/api/v1/events", {"event": {"name": "unheard", "id": "e"}})).body == cancelled[0]
+        own = (await api.post("/api/events/e/cancel")).body
+        assert (own["delivered_at"], own["cancelled_at"]) == (None, cancelled[0]["cancelledAt"])
+
+
+async def test_apps_of_perdures_are_told_so_by_the_routes_of_v2_too() -> None:
+    async with serving(listening()) as api:
+        native = {"Perdure-Version": "0.1.0"}
+        sent = await api.post("/api/v1/events", {"event": {"name": "unheard", "id": "e"}}, **native)
+        refused = await api.post("/api/v1/events/e/cancel", **native)
+        assert sent.body["deliveredAt"] is not None
+        assert (refused.status, refused.code) == (409, "already_delivered")
 
 
 async def test_dates_without_an_offset_are_in_utc_wherever_they_are_sent() -> None:

@@ -65,6 +65,32 @@ async def test_a_delivered_event_cannot_be_cancelled_and_stays_as_it_is(storage:
             assert (await it.platform.get_event(event_id)).event == sent
 
 
+async def test_an_event_that_nothing_matched_is_done_and_is_still_so_when_a_v2_client_has_cancelled_it(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, app.job("go", ends)) as it:
+        await it.send("unheard", event_id="now")
+        await it.send("unheard", event_id="later", deliver_after=60)
+        await it.send("go", event_id="probe", deliver_after=60)
+        it.clock.advance(60)
+        await app.happened("execute go 1")
+        assert [(await it.platform.get_event(id)).event.delivered_at for id in ("now", "later")] == [
+            START,
+            START + timedelta(seconds=60),
+        ]
+
+        (environment,) = it.node.environments.all()
+        remote = environment.remote
+        cancelled = [await remote.events.cancel(remote.environment_no, id, as_v2=True) for id in ("now", "later")]
+        assert [one.delivered_at for one in cancelled] == [None, None]
+        assert {one.cancelled_at for one in cancelled} == {it.clock.now()}
+        for one in cancelled:
+            assert (await it.platform.get_event(one.id)).event == one
+            assert await it.send("unheard", event_id=one.id) == one
+        assert await it.query("list_timers") == []
+        assert len(await it.run_ids()) == 1
+
+
 async def test_an_event_that_does_not_exist_is_not_found(storage: Storage, app: ScriptedApp) -> None:
     other = ScriptedApp(app.clock, endpoint_id="other")
     async with (

@@ -131,6 +131,7 @@ class Desks(Struct, frozen=True, kw_only=True):
             storage,
             self.directory,
             clock,
+            events=self.events,
             runs=self._make_runs(),
             tasks=RemoteTasks(
                 storage,

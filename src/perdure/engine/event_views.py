@@ -21,8 +21,8 @@ async def read_event(tx: Session, environment_no: int, event_id: str) -> tuple[E
     return None if event is None else (event, await events.list_runs(tx, event.event_no))
 
 
-def answer_of_event(event: NewEvent | EventRow) -> EventAnswer:
-    """Show an event."""
+def answer_of_event(event: NewEvent | EventRow, *, as_v2: bool = False) -> EventAnswer:
+    """Show an event; for clients of the v2 protocol (section 9) one that nothing matched was not delivered."""
     return EventAnswer(
         event.id,
         event.name,
@@ -31,7 +31,7 @@ def answer_of_event(event: NewEvent | EventRow) -> EventAnswer:
         event.source,
         event.timestamp,
         event.deliver_at,
-        event.delivered_at,
+        None if as_v2 and event.is_unmatched else event.delivered_at,
         event.cancelled_at if isinstance(event, EventRow) else None,
         event.account_id,
     )

@@ -70,6 +70,7 @@ class Events:
         *,
         source: SourceInfo | None = None,
         is_internal: bool = False,
+        as_v2: bool = False,
     ) -> list[EventAnswer]:
         """Store events, all or none, and deliver those that are due; returns when that is durable.
 
@@ -79,6 +80,7 @@ class Events:
             options: What holds for all of them.
             source: What runs are told as ``ctx.source``.
             is_internal: Whether the platform itself makes them.
+            as_v2: Whether one that nothing matched is shown as not delivered.
 
         Raises:
             InvalidArgumentError: There are too many, or a name, id or time is not acceptable.
@@ -94,7 +96,7 @@ class Events:
                 Ingest(structs.replace(ingest.event, is_internal=is_internal), ingest.runs, source)
                 for ingest in ingests
             ]
-        return await self._take_in(environment_no, ingests, now)
+        return [answer_of_event(one, as_v2=as_v2) for one in await self._take_in(environment_no, ingests, now)]
 
     async def store_with(
         self, environment_no: int, transition: Callable[[Session], Awaitable[tuple[R, Sequence[EventRequest]]]]
@@ -140,7 +142,8 @@ class Events:
         event = self.event_of(request, name=name, source=source, event_id=event_id, now=now)
         subscriptions = self._directory.subscriptions(environment_no)
         matches = subscriptions.match_request(name, source=source, view=request_view(request))
-        return (await self._take_in(environment_no, [Ingest(event, self._new_runs(matches))], now))[0]
+        stored = await self._take_in(environment_no, [Ingest(event, self._new_runs(matches))], now)
+        return answer_of_event(stored[0])
 
     def event_of(
         self, request: ReceivedRequest, *, name: str, source: str, event_id: str | None, now: datetime
@@ -160,7 +163,9 @@ class Events:
             payload_type=REQUEST,
         )  # fmt: skip
 
-    async def _take_in(self, environment_no: int, ingests: Sequence[Ingest], now: datetime) -> list[EventAnswer]:
+    async def _take_in(
+        self, environment_no: int, ingests: Sequence[Ingest], now: datetime
+    ) -> Sequence[NewEvent | EventRow]:
         if self._directory.may_be_awaited(environment_no, [ingest.event.name for ingest in ingests]):
             # Waits end in the commit that stores the event, and what they wake is claimed in it.
             count = sum(len(ingest.runs) + 1 for ingest in ingests)
@@ -168,13 +173,10 @@ class Events:
         else:
             planned = [run for ingest in ingests for run in ingest.runs]
             stored = await self._starts.write(planned, store_events, environment_no, ingests, now=now)
-        for ingest, row in zip(ingests, stored, strict=True):
-            event = ingest.event if row is None else row
+        for event in stored:
             if event.delivered_at is None:
                 self._hints.timer_is_set(event.deliver_at)
-        return [
-            answer_of_event(ingest.event if row is None else row) for ingest, row in zip(ingests, stored, strict=True)
-        ]
+        return stored
 
     def _plan(
         self, environment_no: int, request: EventRequest, account_id: str | None, deliver_at: datetime, now: datetime
@@ -232,14 +234,21 @@ class Events:
             raise NotFoundError(_UNKNOWN.format(event_id))
         return details_of_event(*found)
 
-    async def cancel(self, environment_no: int, event_id: str) -> EventAnswer:
+    async def cancel(self, environment_no: int, event_id: str, *, as_v2: bool = False) -> EventAnswer:
         """Cancel an event whose delivery lies ahead; one that was cancelled stays as it is.
+
+        Args:
+            environment_no: The environment.
+            event_id: The event.
+            as_v2: Whether one that nothing matched counts as not delivered.
 
         Raises:
             NotFoundError: The environment has no such event.
             AlreadyDeliveredError: It was delivered.
         """
-        event = await self._storage.write(cancel_event, environment_no, event_id, now=self._clock.now())
+        event = await self._storage.write(
+            cancel_event, environment_no, event_id, now=self._clock.now(), may_be_unmatched=as_v2
+        )
         if event is None:
             raise NotFoundError(_UNKNOWN.format(event_id))
         if event.delivered_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from perdure.engine.event_waits import end_waits
 from perdure.engine.starts import create_runs
@@ -46,18 +46,29 @@ class Delivery(Struct, frozen=True, gc=False):
 
 async def store_events(
     tx: Session, reservation: Reservation | None, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
-) -> tuple[list[EventRow | None], list[ClaimedRun]]:
-    """Store events and the runs they start; for each the stored row if its id was known, else ``None``."""
-    rows: list[EventRow | None] = []
+) -> tuple[list[NewEvent | EventRow], list[ClaimedRun]]:
+    """Store events and the runs they start; each as it is stored: as a row if its id was known."""
+    stored, held = await _store_events(tx, reservation, environment_no, ingests, now=now)
+    for position, ingest in enumerate(ingests):
+        event = stored[position]
+        if isinstance(event, NewEvent) and event.delivered_at is not None and not ingest.runs:
+            stored[position] = await _note_unmatched(tx, environment_no, event)
+    return stored, held
+
+
+async def _store_events(
+    tx: Session, reservation: Reservation | None, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
+) -> tuple[list[NewEvent | EventRow], list[ClaimedRun]]:
+    stored: list[NewEvent | EventRow] = []
     held: list[ClaimedRun] = []
     for ingest in ingests:
         event = ingest.event
         account_no, account = await find_account(tx, environment_no, event.account_id)
         event_no = await events.insert_event(tx, environment_no, event=event, account_no=account_no, now=now)
         if event_no is None:
-            rows.append(await _replace_event(tx, environment_no, event, now))
+            stored.append(await _replace_event(tx, environment_no, event, now))
             continue
-        rows.append(None)
+        stored.append(event)
         if ingest.source is not None:
             await events.keep_source(tx, event_no, ingest.source)
         if event.delivered_at is None:
@@ -67,41 +78,61 @@ async def store_events(
                 tx, environment_no, event, event_no=event_no, account=account, planned=ingest.runs,
                 reservation=reservation, now=now, source=ingest.source,
             )  # fmt: skip
-    return rows, held
+    return stored, held
 
 
-async def _replace_event(tx: Session, environment_no: int, event: NewEvent, now: datetime) -> EventRow | None:
+async def _note_unmatched(tx: Session, environment_no: int, event: NewEvent) -> NewEvent:
+    await events.note_unmatched(tx, environment_no, event_id=event.id)
+    return structs.replace(event, is_unmatched=True)
+
+
+async def _replace_event(tx: Session, environment_no: int, event: NewEvent, now: datetime) -> NewEvent | EventRow:
     """Meet an id that is known: replace what is far away, leave the rest; the stored row."""
     far = now + UPDATE_WINDOW
     event_no = await events.replace_if_far(tx, environment_no, event=event, far=far, now=now)
     if event_no is not None:
         # If it is due now, too: it has to be matched under the name it was stored with.
         await timers.set_timer(tx, TimerKind.EVENT, subject_no=event_no, due_at=event.deliver_at)
-    return await events.find_event(tx, environment_no, event_id=event.id)
+    return await events.find_event(tx, environment_no, event_id=event.id) or event
 
 
 async def store_awaited_events(
     tx: Session, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
-) -> Waking[list[EventRow | None]]:
+) -> Waking[list[NewEvent | EventRow]]:
     """Store events and the runs they start, and end the waits for them; the result is that of `store_events`."""
-    rows, _ = await store_events(tx, None, environment_no, ingests, now=now)
+    stored, _ = await _store_events(tx, None, environment_no, ingests, now=now)
     resolved: list[Resolved] = []
     next_timer: datetime | None = None
     started = 0
-    for ingest, row in zip(ingests, rows, strict=True):
-        if row is None and ingest.event.delivered_at is not None:
+    for position, ingest in enumerate(ingests):
+        event = stored[position]
+        if isinstance(event, NewEvent) and event.delivered_at is not None:
             started += len(ingest.runs)
-            ended, has_more = await end_waits(tx, environment_no, ingest.event, now=now)
+            ended, has_more = await end_waits(tx, environment_no, event, now=now)
             resolved += ended
             next_timer = now if has_more else next_timer
-    return Waking(rows, resolved, started, next_timer)
+            if not ended and not ingest.runs:
+                stored[position] = await _note_unmatched(tx, environment_no, event)
+    return Waking(stored, resolved, started, next_timer)
 
 
-async def cancel_event(tx: Session, environment_no: int, event_id: str, *, now: datetime) -> EventRow | None:
-    """Cancel an event unless it was delivered; the event as it then is, or ``None`` if there is none."""
+async def cancel_event(
+    tx: Session, environment_no: int, event_id: str, *, now: datetime, may_be_unmatched: bool = False
+) -> EventRow | None:
+    """Cancel an event unless it was delivered; the event as it then is, or ``None`` if there is none.
+
+    Args:
+        tx: The transaction.
+        environment_no: The environment.
+        event_id: The event.
+        now: The time.
+        may_be_unmatched: Whether one that was delivered to nobody counts as not delivered.
+    """
     event_no = await events.cancel_if_pending(tx, environment_no, event_id=event_id, now=now)
     if event_no is not None:
         await timers.delete_timer(tx, TimerKind.EVENT, subject_no=event_no)
+    elif may_be_unmatched:
+        await events.cancel_if_unmatched(tx, environment_no, event_id=event_id, now=now)
     return await events.find_event(tx, environment_no, event_id=event_id)
 
 
@@ -124,6 +155,8 @@ async def deliver_events(tx: Session, deliveries: Sequence[Delivery], *, now: da
             ended, has_more = await end_waits(tx, event.environment_no, event, now=now)
             resolved += ended
             next_timer = now if has_more else next_timer
+            if not ended and not delivery.runs:
+                await events.note_unmatched(tx, event.environment_no, event_id=event.id)
     return Waking(delivered, resolved, started, next_timer)
 
 

@@ -99,6 +99,7 @@ EVENT_CHANGES: tuple[Change, ...] = (
     Change(EventStatus.PENDING, EventStatus.PENDING, "replace_if_far"),
     Change(EventStatus.PENDING, EventStatus.DELIVERED, "deliver_if_pending"),
     Change(EventStatus.PENDING, EventStatus.CANCELLED, "cancel_if_pending"),
+    Change(EventStatus.DELIVERED, EventStatus.CANCELLED, "cancel_if_unmatched"),
 )
 
 EXECUTION_CHANGES: tuple[Change, ...] = (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from perdure.engine.connections import Connections
     from perdure.engine.directory import Directory
     from perdure.engine.endpoints import Endpoints
+    from perdure.engine.events import Events
     from perdure.engine.hints import Hints
     from perdure.engine.http_endpoints import HttpEndpoints
     from perdure.engine.remote_tasks import RemoteTasks
@@ -44,6 +45,7 @@ class RemoteDesk:
 
     Attributes:
         environment_no: That environment.
+        events: Takes events in.
         runs: Starts and shows runs.
         tasks: Creates, completes and fails tasks.
         batches: Stores what executions of perdure's own apps ask for.
@@ -63,6 +65,7 @@ class RemoteDesk:
         directory: Directory,
         clock: Clock,
         *,
+        events: Events,
         runs: Runs,
         tasks: RemoteTasks,
         batches: TaskBatches,
@@ -80,6 +83,7 @@ class RemoteDesk:
         self._storage = storage
         self._directory = directory
         self._clock = clock
+        self.events = events
         self.runs = runs
         self.tasks = tasks
         self.batches = batches

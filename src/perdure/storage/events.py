@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class NewEvent(Struct, frozen=True, gc=False):
     """An event about to be stored; ``delivered_at`` is set if it is delivered in the same transaction.
 
-    ``payload_type`` is ``REQUEST`` if it is an HTTP request.
+    ``payload_type`` is ``REQUEST`` if it is an HTTP request. ``is_unmatched``: it is delivered to nobody.
     """
 
     id: str
@@ -36,10 +36,14 @@ class NewEvent(Struct, frozen=True, gc=False):
     account_id: str | None = None
     is_internal: bool = False
     payload_type: str | None = None
+    is_unmatched: bool = False
 
 
 class EventRow(Struct, frozen=True, gc=False):
-    """A stored event; ``seen_at`` tells whether it was replaced since it was read."""
+    """A stored event; ``seen_at`` tells whether it was replaced since it was read.
+
+    ``is_unmatched``: it was delivered to nobody.
+    """
 
     event_no: int
     environment_no: int
@@ -55,6 +59,7 @@ class EventRow(Struct, frozen=True, gc=False):
     created_at: datetime
     seen_at: int
     account_id: str | None
+    is_unmatched: bool
 
 
 class EventRunRow(Struct, frozen=True, gc=False):
@@ -70,10 +75,11 @@ class EventRunRow(Struct, frozen=True, gc=False):
 def read_event_row(row: Any) -> EventRow:
     """Read an event from the columns that a query gives in the order of `find_event`."""
     (no, eid, name, source, payload, context, timestamp, deliver, delivered, cancelled, created, updated, environment,
-     account) = row  # fmt: skip
+     account, is_unmatched) = row  # fmt: skip
     return EventRow(
         no, environment, eid, name, source, payload, context, from_ms(timestamp), from_ms(deliver),
         from_ms_or_none(delivered), from_ms_or_none(cancelled), from_ms(created), updated, account,
+        is_unmatched == 1,
     )  # fmt: skip
 
 
@@ -121,6 +127,17 @@ async def list_due_events(tx: Session, environment_nos: Iterable[int], *, now: d
 async def deliver_if_pending(tx: Session, event: EventRow, *, now: datetime) -> bool:
     """Mark an event delivered, unless it was delivered, cancelled or replaced since it was read."""
     return await tx.run("deliver_if_pending", to_ms(now), event.event_no, event.seen_at) == 1
+
+
+async def note_unmatched(tx: Session, environment_no: int, *, event_id: str) -> None:
+    """Remember that an event was delivered to nobody."""
+    await tx.run("note_unmatched", environment_no, event_id)
+
+
+async def cancel_if_unmatched(tx: Session, environment_no: int, *, event_id: str, now: datetime) -> int | None:
+    """Cancel an event that was delivered, if that was to nobody; its number, or ``None``."""
+    row = await tx.one("cancel_event_if_unmatched", to_ms(now), environment_no, event_id)
+    return None if row is None else cast("tuple[int]", row)[0]
 
 
 async def cancel_if_pending(tx: Session, environment_no: int, *, event_id: str, now: datetime) -> int | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from perdure.errors import StorageError
 from perdure.storage import events
 from perdure.storage.interface import Storage
 from tests.storage.nouns.rows import NOW, new_event, sow
@@ -68,6 +71,34 @@ async def test_an_event_is_cancelled_once_and_only_if_it_was_not_delivered(stora
     assert not await storage.write(events.deliver_if_pending, row, now=FAR)
     far = new_event("far", deliver_at=FAR)
     assert await storage.write(events.replace_if_far, seed.environment_no, event=far, far=FAR, now=at) is None
+
+
+async def test_only_an_event_that_was_delivered_to_nobody_is_cancelled_as_if_it_had_not_been_delivered(
+    storage: Storage,
+) -> None:
+    seed = await sow(storage)
+    for event_id, at in (("unheard", NOW), ("heard", NOW), ("far", FAR)):
+        event = new_event(event_id, deliver_at=at)
+        await storage.write(events.insert_event, seed.environment_no, event=event, account_no=None, now=NOW)
+    await storage.write(events.note_unmatched, seed.environment_no, event_id="unheard")
+    cancel, at = events.cancel_if_unmatched, NOW + timedelta(milliseconds=1)
+
+    assert await storage.write(cancel, seed.environment_no + 1, event_id="unheard", now=at) is None
+    for event_id, is_cancelled in (("heard", False), ("far", False), ("unheard", True), ("unheard", False)):
+        done = await storage.write(cancel, seed.environment_no, event_id=event_id, now=at)
+        assert (done is not None) is is_cancelled
+    row = await storage.read(events.find_event, seed.environment_no, event_id="unheard")
+    assert row is not None
+    assert (row.delivered_at, row.cancelled_at, row.is_unmatched) == (None, at, False)
+    assert not await storage.write(events.deliver_if_pending, row, now=FAR)
+
+
+async def test_an_event_that_was_not_delivered_was_not_delivered_to_nobody_either(storage: Storage) -> None:
+    seed = await sow(storage)
+    far = new_event("far", deliver_at=FAR)
+    await storage.write(events.insert_event, seed.environment_no, event=far, account_no=None, now=NOW)
+    with pytest.raises(StorageError):
+        await storage.write(events.note_unmatched, seed.environment_no, event_id="far")
 
 
 async def test_an_event_knows_the_runs_it_started(storage: Storage) -> None:

@@ -11,7 +11,7 @@ from perdure.api.answers import JsonAnswer
 from perdure.api.refusals import Refusal, unfit, unfit_at
 from perdure.api.routes import Route
 from perdure.api.v2.shapes import cancelled_runs, instant, message_answer, not_found
-from perdure.api.v2.tasks import BODY_LIMIT, DEPTH, read_message
+from perdure.api.v2.tasks import BODY_LIMIT, DEPTH, is_native, read_message
 from perdure.engine.event_limits import NAMED, check_member
 from perdure.errors import AlreadyDeliveredError, InvalidArgumentError, NotFoundError, ValueTooLargeError
 from perdure.protocol.events import EventOptions, EventRequest
@@ -65,12 +65,15 @@ async def send_events(call: Call) -> Response:
 
 async def cancel_event(call: Call) -> Response:
     """Cancel an event; one that was delivered is answered as it is, for clients that would ask again after a 4xx."""
-    event_id = call.part("event_id")
+    event_id, remote = call.part("event_id"), call.remote
+    as_v2 = not is_native(call)
     try:
-        return message_answer(event_log(await call.desk.cancel_event(event_id)))
+        return message_answer(event_log(await remote.events.cancel(remote.environment_no, event_id, as_v2=as_v2)))
     except NotFoundError:
         raise not_found("Event not found") from None
     except AlreadyDeliveredError:
+        if not as_v2:
+            raise
         return message_answer(event_log((await call.desk.get_event(event_id)).event))
 
 
@@ -124,7 +127,8 @@ async def _send(call: Call, requests: list[EventRequest], options: EventOptions)
     if any(one.is_request for one in requests) and (options.deliver_at is not None or options.deliver_after):
         raise Refusal(422, "conflicting_fields", "Events that are requests are delivered at once.")
     try:
-        return await call.desk.send_events(requests, options)
+        remote = call.remote
+        return await remote.events.send(remote.environment_no, requests, options, as_v2=not is_native(call))
     except ValueTooLargeError as error:
         raise Refusal(413, "payload_too_large", error.message) from error
 

@@ -89,7 +89,7 @@ async def _create_task(call: Call) -> Response:
         raise unfit("parentId", error.message) from error
     except NotFoundError as error:
         raise not_found(error.message) from error
-    shown = remote.show(task, is_native=_is_native(call))
+    shown = remote.show(task, is_native=is_native(call))
     if call.request.headers.get(VERSION_HEADER) != LAZY_CACHED_TASKS_VERSION:
         return message_answer(shown)
     cursor = call.request.headers.get(CACHED_TASKS_CURSOR_HEADER, "")
@@ -144,7 +144,7 @@ async def _read_failure(call: Call) -> ErrorInfo:
     except (MessageShapeError, JsonError):
         body: Any = load(data.decode())
         given = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
-        is_handed_on = given is not None and not _is_native(call)
+        is_handed_on = given is not None and not is_native(call)
         if not is_handed_on or not await call.remote.tasks.has_failed_task(
             call.remote.environment_no, call.part("run_id")
         ):
@@ -159,7 +159,7 @@ async def read_message(call: Call, kind: type[T], *, max_nodes: int = MAX_NODES)
 
 async def _settled(call: Call, settling: Any) -> Response:
     try:
-        return message_answer(call.remote.show(await settling, is_native=_is_native(call)))
+        return message_answer(call.remote.show(await settling, is_native=is_native(call)))
     except ValueTooLargeError as error:
         raise Refusal(413, "output_too_large", error.message) from error
     except NotFoundError as error:
@@ -173,7 +173,8 @@ async def _page(remote: RemoteDesk, run_id: str, cursor: str) -> CachedTasksPage
     return CachedTasksPage(tasks=[cached_task(task) for task in tasks], cursor=UNSET if beyond is None else beyond)
 
 
-def _is_native(call: Call) -> bool:
+def is_native(call: Call) -> bool:
+    """Say whether an app of perdure's asks, and no client of the v2 protocol."""
     return NATIVE_HEADER in call.request.headers
 
 

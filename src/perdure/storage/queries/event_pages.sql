@@ -22,6 +22,6 @@ WHERE event_no IN (SELECT value FROM json_each(:event_nos)) ORDER BY event_no DE
 -- name: list_events_by_number
 -- Events by their numbers (:event_nos, a JSON array), newest first.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.created_at, e.updated_at, e.environment_no, a.id
+  e.created_at, e.updated_at, e.environment_no, a.id, e.is_unmatched
 FROM json_each(:event_nos) n JOIN events e ON e.event_no = n.value LEFT JOIN accounts a USING (account_no)
 ORDER BY e.event_no DESC;

@@ -25,7 +25,7 @@ RETURNING event_no;
 -- name: find_event
 -- An event by the sender's id.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.created_at, e.updated_at, e.environment_no, a.id
+  e.created_at, e.updated_at, e.environment_no, a.id, e.is_unmatched
 FROM events e LEFT JOIN accounts a USING (account_no)
 WHERE e.environment_no = :environment_no AND e.id = :id;
 
@@ -33,7 +33,7 @@ WHERE e.environment_no = :environment_no AND e.id = :id;
 -- Events whose timer is due, first due first, of these environments (a JSON array of numbers). The plus keeps SQLite
 -- from walking through every timer of this kind.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.created_at, e.updated_at, e.environment_no, a.id
+  e.created_at, e.updated_at, e.environment_no, a.id, e.is_unmatched
 FROM timers t JOIN events e ON e.event_no = t.subject_no LEFT JOIN accounts a USING (account_no)
 WHERE t.due_at <= :now AND +t.kind = 'EVENT' AND e.environment_no IN (SELECT value FROM json_each(:environment_nos))
 ORDER BY t.due_at, t.subject_no LIMIT :limit;
@@ -42,6 +42,16 @@ ORDER BY t.due_at, t.subject_no LIMIT :limit;
 -- Mark an event delivered, if it is still the one that was matched (:seen_at).
 UPDATE events SET delivered_at = :now, updated_at = :now
 WHERE event_no = :event_no AND delivered_at IS NULL AND cancelled_at IS NULL AND updated_at = :seen_at;
+
+-- name: note_unmatched
+-- An event that was delivered was so to nobody.
+UPDATE events SET is_unmatched = 1 WHERE environment_no = :environment_no AND id = :id;
+
+-- name: cancel_event_if_unmatched
+-- An event that was delivered to nobody counts as one that was not delivered; its number.
+UPDATE events SET cancelled_at = :now, delivered_at = NULL, is_unmatched = 0, updated_at = :now
+WHERE environment_no = :environment_no AND id = :id AND is_unmatched
+RETURNING event_no;
 
 -- name: cancel_event_if_pending
 -- An event that was not delivered never will be; its number.
@@ -62,6 +72,6 @@ RETURNING event_no;
 -- name: find_event_with_waits
 -- An event that still ends waits.
 SELECT e.event_no, e.id, e.name, e.source, e.payload, e.context, e.timestamp, e.deliver_at, e.delivered_at, e.cancelled_at,
-  e.created_at, e.updated_at, e.environment_no, a.id, e.waits_below
+  e.created_at, e.updated_at, e.environment_no, a.id, e.is_unmatched, e.waits_below
 FROM events e LEFT JOIN accounts a USING (account_no)
 WHERE e.event_no = :event_no AND e.waits_below IS NOT NULL;

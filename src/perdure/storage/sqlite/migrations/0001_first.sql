@@ -128,6 +128,7 @@ CREATE TABLE dispatchers (
 );
 
 -- UNIQUE (environment_no, id): an event sent twice is one event.
+-- `is_unmatched` is set if it was delivered to nobody: it started no run and ended no wait.
 -- `waits_below` is set if the event ends more waits than one transaction could: those of tasks before that number.
 -- The last CHECK: an event that was cancelled is never delivered, and the other way round.
 CREATE TABLE events (
@@ -150,8 +151,10 @@ CREATE TABLE events (
   deliver_at   INTEGER NOT NULL,
   delivered_at INTEGER,
   cancelled_at INTEGER,
+  is_unmatched INTEGER NOT NULL DEFAULT 0,
   waits_below  INTEGER,
   UNIQUE (environment_no, id),
+  CHECK (NOT is_unmatched OR delivered_at IS NOT NULL),
   CHECK (delivered_at IS NULL OR cancelled_at IS NULL)
 );
 
