@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.received import ReceivedRequest
 from perdure.transport.http_endpoint import HttpEndpoint
 from tests.transport.asking import NOW, REQUEST, asking
-from tests.transport.server import redirect, response, serving
+from tests.transport.server import Handler, Received, redirect, response, serving
 
 STATUSES = ("301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect")
 
@@ -57,3 +59,63 @@ async def test_nothing_else_that_an_app_is_told_follows_a_redirect(action: str) 
                 await ASKED[action](endpoint)
         assert [one.headers["x-trigger-action"] for one in server.requests] == [action]
         assert elsewhere.requests == []
+
+
+def app_of(*, native: bool = False) -> Handler:
+    """Answer as an app does that wants to know who asks."""
+
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        headers = {"Perdure-Version": "0.1.0"} if native else {}
+        has_key = "webhook-signature" in received.headers if native else "x-trigger-api-key" in received.headers
+        said = {"ok": True} if has_key else {"message": "Unauthorized: missing x-trigger-api-key header"}
+        status = "200 OK" if has_key else "401 Unauthorized"
+        writer.write(response(json.dumps(said).encode(), status=status, headers=headers))
+        await writer.drain()
+
+    return answer
+
+
+@pytest.mark.parametrize("answer", [response(b"<html>Sign in"), response(b"Sign in", status="401 Unauthorized")])
+async def test_who_an_app_redirects_to_is_not_shown_the_key_unless_it_answers_as_an_app(answer: bytes) -> None:
+    async with serving(answer) as elsewhere:
+        async with asking(redirect(f"{elsewhere.origin}/sign-in")) as (endpoint, _, _):
+            with pytest.raises(FetchFailedError):
+                await endpoint.ping()
+        assert len(elsewhere.requests) == 1
+        assert b"tr_dev_key" not in elsewhere.requests[0].raw
+
+
+async def test_an_app_that_has_moved_is_shown_the_key_once_it_has_asked_for_it() -> None:
+    async with serving(app_of()) as there:
+        async with asking(redirect(f"{there.origin}/api/trigger")) as (endpoint, _, _):
+            await endpoint.ping()
+            assert (endpoint.url, endpoint.has_moved) == (f"{there.origin}/api/trigger", True)
+        keys = [one.headers.get("x-trigger-api-key") for one in there.requests]
+        assert keys == [None, "tr_dev_key"]
+
+
+async def test_an_app_of_perdures_that_has_moved_is_not_shown_the_key_at_all() -> None:
+    async with serving(app_of(native=True)) as there:
+        async with asking(redirect(f"{there.origin}/api/trigger")) as (endpoint, _, _):
+            await endpoint.ping()
+        assert [b"tr_dev_key" in one.raw for one in there.requests] == [False, False]
+
+
+async def test_a_redirect_within_an_origin_keeps_the_key() -> None:
+    answers = {"/api/trigger": redirect("/api/trigger/"), "/api/trigger/": response(b'{"ok":true}')}
+    async with asking(lambda received, writer: _write(writer, answers[received.target])) as (endpoint, server, _):
+        await endpoint.ping()
+    assert [one.headers["x-trigger-api-key"] for one in server.requests] == ["tr_dev_key"] * 2
+
+
+@pytest.mark.parametrize("location", ["ftp://example.com/", "http://u:hunter2@example.com/", "http://["])
+async def test_where_an_app_redirects_to_no_url_the_redirect_is_blamed(location: str) -> None:
+    async with asking(redirect(location)) as (endpoint, server, _):
+        with pytest.raises(FetchFailedError, match=f"{server.origin} redirects to somewhere else than a URL") as caught:
+            await endpoint.ping()
+    assert "hunter2" not in str(caught.value)
+
+
+async def _write(writer: asyncio.StreamWriter, answer: bytes) -> None:
+    writer.write(answer)
+    await writer.drain()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from perdure.errors import FetchFailedError, JsonError, RunError
+from perdure.errors import FetchFailedError, InvalidUrlError, JsonError, RunError
 from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.headers import (
     ACTION_HEADER,
@@ -19,7 +19,7 @@ from perdure.protocol.messages.headers import (
 )
 from perdure.protocol.outbound import REDIRECT_LIMIT, Bounds, OutboundRequest, OutboundResponse
 from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
-from perdure.protocol.web_url import join_url, parse_url
+from perdure.protocol.web_url import WebUrl, join_url, parse_url
 from perdure.transport.node_link import perdure_version
 from perdure.transport.redirects import redirect_location
 from perdure.transport.signatures import sign
@@ -104,6 +104,8 @@ class AppLink:
         self._api_keys = api_keys
         self._trace_headers = trace_headers
         self._accepted: str | None = None
+        # Whether it has led to another origin, which has not asked for the key yet.
+        self._is_elsewhere = False
         self._requester = requester
 
     async def post(
@@ -141,16 +143,16 @@ class AppLink:
     async def _send(
         self,
         action: Action,
-        key: str,
+        key: str | None,
         *,
-        body: bytes | None,
+        body: bytes | None = None,
         headers: tuple[tuple[str, str], ...],
-        timeout: float,
-        kind: str | None,
+        timeout: float = ACTION_SECONDS,
+        kind: str | None = None,
     ) -> OutboundResponse:
         data = b"" if body is None else body
         sent = [
-            *(self._signed(action, key, data, headers) if self.is_signed else ((API_KEY_HEADER, key),)),
+            *(() if key is None else self._credentials(action, key, data, headers)),
             (ACTION_HEADER, action.value),
             (ACTION_VERSION_HEADER, LAZY_CACHED_TASKS_VERSION),
             ("User-Agent", SERVER_USER_AGENT),
@@ -170,6 +172,8 @@ class AppLink:
         if answer.status == WRONG_KEY and is_native and not self.is_signed:
             # It takes signed requests only.
             self.is_signed = True
+            if key is None:
+                return answer
             return await self._send(action, key, body=body, headers=headers, timeout=timeout, kind=kind)
         # An app may be written anew in another language; a failure of what stands before it says nothing of it.
         if 200 <= answer.status < 300:
@@ -195,24 +199,45 @@ class AppLink:
     async def find(self, action: Action, *, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
         """Ask as `post` does; where that leads elsewhere the app is there from now on, and is asked there.
 
+        Another origin is asked without the key first, and shown it if it answers as an app does that misses it: what
+        stands before an app may lead to where somebody is to sign in.
+
         Raises:
             RunError: Nobody answers, or it leads on and on.
         """
         for _ in range(REDIRECT_LIMIT + 1):
-            answer = await self.post(action, headers=headers)
+            may_show = self.is_signed or not self._is_elsewhere
+            answer = await (self.post(action, headers=headers) if may_show else self._knock(action, headers))
             location = redirect_location(answer.status, answer.headers)
             if location is None:
                 return answer
             here = parse_url(self.url)
-            there = join_url(here, location)
+            there = _led_to(here, location)
             if here.scheme == "https" and there.scheme != "https":
                 raise FetchFailedError(f"{here.origin} redirects to {there.origin}, where all could read the key.")
+            self._is_elsewhere = self._is_elsewhere or here.origin != there.origin
             self.url, self.has_moved = there.text, True
         raise FetchFailedError(f"{self.url} redirected more than {REDIRECT_LIMIT} times.")
 
-    def _signed(
+    async def _knock(self, action: Action, headers: tuple[tuple[str, str], ...]) -> OutboundResponse:
+        """Ask who has not been shown the key yet."""
+        answer = await self._send(action, None, headers=headers)
+        if answer.status != WRONG_KEY:
+            return answer
+        if not self.is_signed and message_of(answer) != _NO_KEY:
+            raise FetchFailedError(
+                f"{self.url}, where the app redirects to, does not answer as an app: it is not shown the key. If the "
+                "app is there, register it there: perdure endpoints add.",
+                status=WRONG_KEY,
+            )
+        self._is_elsewhere = False
+        return await self.post(action, headers=headers)
+
+    def _credentials(
         self, action: Action, key: str, body: bytes, headers: tuple[tuple[str, str], ...]
     ) -> tuple[tuple[str, str], ...]:
+        if not self.is_signed:
+            return ((API_KEY_HEADER, key),)
         secret = signing_secret(key, action=action.value, endpoint_id=self.endpoint_id, headers=headers)
         return tuple(sign(secret, body, self._unix_time).items())
 
@@ -252,6 +277,13 @@ class AppLink:
                 "is there now, register it anew: perdure endpoints add."
             )
         return said
+
+
+def _led_to(here: WebUrl, location: str) -> WebUrl:
+    try:
+        return join_url(here, location)
+    except InvalidUrlError as error:
+        raise FetchFailedError(f"{here.origin} redirects to somewhere else than a URL. {error.message}") from error
 
 
 def message_of(answer: OutboundResponse) -> str | None:
