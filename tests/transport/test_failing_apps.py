@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from perdure.protocol.execution import Abandoned, AutoYielded, Failed
 from perdure.transport.execution_verdict import FAILURE_LIMIT
 from tests.transport.asking import REQUEST, asking, execute
+from tests.transport.hostile import encoded
 from tests.transport.server import Received, response
 
 
@@ -108,6 +110,11 @@ async def test_a_node_that_stops_lays_nothing_to_the_runs_that_it_cuts_off() -> 
         b"this is no HTTP at all\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
         response(headers={"X-Long": "x" * 100_000}),
+        encoded(b'{"status":"SUCCESS"}', "br"),
+        encoded(b'{"status":"SUCCESS"}', "gzip"),
+        encoded(b'{"status":"SUCCESS"}', "deflate"),
+        encoded(gzip.compress(b'{"status":"SUCCESS"}')[:-9], "gzip"),
+        encoded(gzip.compress(b"") * 1000, "gzip"),
     ],
 )
 async def test_an_app_that_never_answers_in_a_form_that_is_read_is_not_asked_for_ever(sent: bytes) -> None:

@@ -24,6 +24,10 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _ENCODINGS: Final = {"": "identity", "identity": "identity", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
 
+class UnreadableBody(Exception):
+    """Why an answer that has come is none; it holds nothing of what has come."""
+
+
 class BodyReader:
     """Takes the bytes of a body as they come in, and keeps them decompressed.
 
@@ -41,7 +45,7 @@ class BodyReader:
         if name is None:
             raise FetchFailedError(
                 f"The answer has the encoding {encoding[:40]!r}; gzip, deflate and none at all can be read."
-            )
+            ) from UnreadableBody()
         self._inflater = None if name == "identity" else _Inflater(name)
         self._body = bytearray()
         self._received = 0
@@ -99,12 +103,13 @@ class _Inflater:
         try:
             yield from self._inflate(data)
         except zlib.error:
-            raise FetchFailedError(f"The answer's body is not valid {self._encoding}.") from None
+            raise FetchFailedError(f"The answer's body is not valid {self._encoding}.") from UnreadableBody()
 
     def finish(self) -> None:
         """Raise unless the compressed data is complete."""
         if self._stream is None or not self._stream.eof:
-            raise FetchFailedError(f"The answer's body is cut off: its {self._encoding} data does not end.")
+            sentence = f"The answer's body is cut off: its {self._encoding} data does not end."
+            raise FetchFailedError(sentence) from UnreadableBody()
 
     def _inflate(self, data: bytes) -> Iterator[bytes]:
         stream = self._stream = self._stream or _deflate_stream(data)
@@ -126,7 +131,8 @@ class _Inflater:
     def _next_member(self) -> _Decompress:
         self._members += 1
         if self._members > _MEMBER_LIMIT:
-            raise FetchFailedError(f"The answer's body consists of more than {_MEMBER_LIMIT} gzip members.")
+            sentence = f"The answer's body consists of more than {_MEMBER_LIMIT} gzip members."
+            raise FetchFailedError(sentence) from UnreadableBody()
         self._stream = zlib.decompressobj(_GZIP)
         return self._stream
 

@@ -17,6 +17,7 @@ from aiohttp import (
 from aiohttp.http_exceptions import LineTooLong
 
 from perdure.errors import FetchFailedError, ResponseTooLargeError
+from perdure.transport.body import UnreadableBody
 from perdure.transport.reasons import certificate_reason, reason_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def was_cut_off(error: FetchFailedError) -> bool:
 
 def is_no_answer(error: FetchFailedError) -> bool:
     """Say whether something has come that is not read as an answer; the error is one as for `was_cut_off`."""
-    return isinstance(error, ResponseTooLargeError) or isinstance(error.__context__, ClientResponseError)
+    if isinstance(error, ResponseTooLargeError) or isinstance(error.__cause__, UnreadableBody):
+        return True
+    return isinstance(error.__context__, ClientResponseError)
 
 
 def _is_flood(error: BaseException | None) -> bool:
