@@ -19,6 +19,9 @@ from perdure.protocol.execution import (
     UnresolvedAuth,
     Yielded,
 )
+from perdure.protocol.limits import OUTPUT_LIMIT
+from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.headers import RESULT_HEADER
 from tests.transport.asking import TASK, execute
 
 TASK_2 = {**TASK, "id": "task_2"}
@@ -137,3 +140,33 @@ async def test_one_failed_branch_fails_the_run() -> None:
     children = [{"status": "RESUME_WITH_TASK", "task": TASK}, {"status": "ERROR", "error": {"message": "boom"}}]
     result = await execute({"status": "RESUME_WITH_PARALLEL_TASK", "task": TASK, "childErrors": children})
     assert isinstance(result, Failed)
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize(("excess", "character"), [(0, "x"), (1, "x"), (1, "€")])
+async def test_an_output_that_is_larger_than_what_is_stored_fails_the_run(
+    is_native: bool, excess: int, character: str
+) -> None:
+    rest = (OUTPUT_LIMIT - 2) % len(character.encode())
+    text = character * ((OUTPUT_LIMIT - 2) // len(character.encode())) + "x" * (rest + excess)
+    output = JsonText(f'"{text}"')
+    v2 = f'{{"status":"SUCCESS","output":{output}}}'.encode()
+    body, headers = (encode_message(Succeeded(output)), {RESULT_HEADER: "1"}) if is_native else (v2, {})
+    result = await execute(body, headers=headers)
+    if not excess:
+        assert result == Succeeded(output)
+        return
+    assert isinstance(result, Failed)
+    assert result.error.name == "ValueTooLargeError"
+    assert f"The output of the run is {OUTPUT_LIMIT + 1:,} bytes of JSON" in result.error.message
+
+
+async def test_an_output_of_a_task_that_is_larger_than_what_is_stored_fails_the_task_and_the_run() -> None:
+    data = {"location": "before_complete_task", "timeRemaining": 1, "timeElapsed": 2}
+    output = f'"{"x" * OUTPUT_LIMIT}"'
+    result = await execute(
+        {"status": "AUTO_YIELD_EXECUTION_WITH_COMPLETED_TASK", "id": "task_1", "output": output, "data": data}
+    )
+    assert isinstance(result, Failed)
+    assert (result.error.name, result.task_id, result.completed) == ("ValueTooLargeError", "task_1", ())
+    assert "The output of the task" in result.error.message

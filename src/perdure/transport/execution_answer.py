@@ -42,6 +42,7 @@ from perdure.protocol.messages.outcomes import (
     RunJobYield,
     decode_run_job_response,
 )
+from perdure.transport.given_outputs import excess_of
 from perdure.transport.nested_blocks import nested_block
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def result_of(body: bytes) -> ExecutionResult:
     answer = decode_run_job_response(body)
     if isinstance(answer, RunJobSuccess):
         output = None if answer.output is UNSET else _checked(bytes(answer.output))
+        excess = excess_of(output, of="run")
+        if excess is not None:
+            return Failed(excess, warnings=_warnings(answer))
         return Succeeded(output=output, warnings=_warnings(answer))
     stops = _Stops()
     stops.add(answer)
@@ -134,6 +138,10 @@ class _Stops:
 
     def _complete(self, stop: RunJobAutoYieldWithTask) -> None:
         output = None if stop.output is UNSET else _checked(stop.output)
+        excess = excess_of(output, of="task")
+        if excess is not None:
+            self._ends.append(Failed(excess, task_id=stop.id))
+            return
         properties = None if stop.properties is UNSET else JsonText(_encode(stop.properties).decode())
         self._completed.append(TaskCompletion(stop.id, output, properties))
         self._yields.append(AutoYielded(f"ran out of its time at {stop.data.location}"))

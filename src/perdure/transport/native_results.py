@@ -18,6 +18,7 @@ from perdure.protocol.execution import (
 from perdure.protocol.json_text import check_dumped
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.outcomes import RunJobRateLimited
+from perdure.transport.given_outputs import excess_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,10 @@ def read_result(body: bytes) -> ExecutionResult:
             check_dumped(text)
     if isinstance(result, Abandoned):
         return result
+    if isinstance(result, Succeeded):
+        excess = excess_of(result.output, of="run")
+        if excess is not None:
+            result = Failed(excess, warnings=result.warnings)
     if isinstance(result, AutoYielded) and result.at is not None and result.at.tzinfo is None:
         result = replace(result, at=result.at.replace(tzinfo=UTC))
     # What is stored of single tasks has been stored by batches.
