@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from perdure.config.settings import Settings
 from perdure.protocol.execution import (
     ErrorInfo,
@@ -123,6 +125,21 @@ async def test_a_run_may_yield_a_hundred_keys(storage: Storage, app: ScriptedApp
         assert (run.status, run.executions) == (RunStatus.FAILURE, 101)
         assert run.error is not None
         assert run.error.message == "Run has yielded too many times, the maximum is 100"
+
+
+@pytest.mark.parametrize(("length", "status"), [(8192, RunStatus.SUCCESS), (8193, RunStatus.FAILURE)])
+async def test_a_run_yields_under_no_key_that_would_fill_the_database(
+    storage: Storage, app: ScriptedApp, length: int, status: RunStatus
+) -> None:
+    async def yields(execution: Execution) -> ExecutionResult:
+        return Succeeded(None) if execution.request.yielded else Yielded("k" * length)
+
+    async with world(storage, app.job("go", yields)) as it:
+        await it.send("go")
+        run = await it.ended(await it.only_run())
+        assert (run.status, len(app.executions)) == (status, 2 if status is RunStatus.SUCCESS else 1)
+        if run.error is not None:
+            assert run.error.message == "Run has yielded a key of 8,193 characters, the maximum is 8,192"
 
 
 async def test_warnings_of_several_executions_are_kept_once(storage: Storage, app: ScriptedApp) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_YIELDS = 100
 """How many keys a run may yield (v2 protocol, section 6.7)."""
 
+LONGEST_YIELD_KEY = 8192
+"""How many characters one of them may have: they are kept, and each execution is told all of them."""
+
 CUTS_IN_VAIN = 3
 """How many executions in a row a platform may end in which no task was created or completed."""
 
@@ -61,11 +64,16 @@ def back_off(failures: int) -> timedelta:
 
 
 async def yield_run(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> Applied:
-    """Put a run back in line that has yielded; one that does so too often fails."""
+    """Put a run back in line that has yielded; one that does so too often, or at length, fails."""
     _, _, yielded = await run_outcomes.find_counters(tx, held.run_no)
     keys = tuple(dict.fromkeys((*yielded, result.key)))
-    if len(keys) > MAX_YIELDS:
-        error = ErrorInfo("YieldLimitError", f"Run has yielded too many times, the maximum is {MAX_YIELDS}")
+    refused = None
+    if len(result.key) > LONGEST_YIELD_KEY:
+        refused = f"Run has yielded a key of {len(result.key):,} characters, the maximum is {LONGEST_YIELD_KEY:,}"
+    elif len(keys) > MAX_YIELDS:
+        refused = f"Run has yielded too many times, the maximum is {MAX_YIELDS}"
+    if refused is not None:
+        error = ErrorInfo("YieldLimitError", refused)
         return await end_run(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error)
     requeued = await run_outcomes.requeue_if_executing(
         tx, held.run_no, epoch=held.epoch, available_at=now, was_fruitful=held.was_fruitful, is_fruitless=True, now=now
