@@ -160,6 +160,17 @@ async def test_the_app_answers_what_it_wants_to_answer() -> None:
         assert len(await it.started()) == 1
 
 
+@pytest.mark.parametrize("kind", ["text/plain; charset=UTF-8", "application/cloudevents+json", ""])
+async def test_a_response_filter_reads_a_json_body_whatever_its_type(kind: str) -> None:
+    wanted = JsonText('{"body":{"Type":["SubscriptionConfirmation"]}}')
+    async with receiving(HttpEndpointSpec("hook", "vendor", response_filter=wanted, skips_runs=True)) as it:
+        it.app.responses["hook"] = GivenResponse(202)
+        assert (await it.send(body=b'{"Type":"SubscriptionConfirmation"}', content_type=kind))[0] == 202
+        assert (await it.send(body=b'{"Type":"Notification"}', content_type=kind))[0] == 200
+        assert (await it.send(body=b"Type=SubscriptionConfirmation", content_type="application/json"))[0] == 200
+        assert len(await it.started()) == 2
+
+
 @pytest.mark.parametrize("status", [204, 205, 304])
 async def test_an_answer_that_may_have_no_body_has_none(status: int, caplog: pytest.LogCaptureFixture) -> None:
     async with receiving(ANSWERS) as it:

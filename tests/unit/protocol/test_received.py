@@ -58,6 +58,7 @@ def test_filters_see_the_body_in_place_of_its_text() -> None:
         ({"svix-id": ""}, None, b"", None),
         ({}, None, b"", None),
         ({**JSON, "x-request-id": "r"}, "id", b'{"id":"evt_1"}', "evt_1"),
+        ({"content-type": "text/plain", "x-request-id": "r"}, "id", b'{"id":"evt_1"}', "evt_1"),
         ({**JSON, "x-request-id": "r"}, "id", b'{"id":7}', "r"),
         ({**JSON, "x-request-id": "r"}, "id", b"[]", "r"),
     ],
