@@ -39,7 +39,7 @@ def check_key(key: str) -> str:
 
 
 def is_to_begin_anew(task: RemoteTask, asked: TaskRecord) -> bool:
-    """Whether a task that waits for something outside was opened again, as its run was continued."""
+    """Whether a task waits once more for something outside: its run was continued, or it is tried again."""
     return task.status is TaskStatus.RUNNING and asked.wait is not None
 
 

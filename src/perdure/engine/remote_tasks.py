@@ -106,7 +106,7 @@ class RemoteTasks:
                 return stored if late is None else late
             if writing.status.is_final or not is_to_begin_anew(stored, record):
                 return stored
-            record = replace(record, id=stored.id, started_at=stored.started_at, is_new=False)
+            record = replace(record, id=stored.id, started_at=stored.started_at, attempts=stored.attempts, is_new=False)
         if body.parent_id is not UNSET and not await self._storage.read(_has_task, writing.run_no, body.parent_id):
             raise InvalidArgumentError("The run has no task with the id that is given as parentId.")
         if is_late and stored is None:
