@@ -63,3 +63,19 @@ async def test_every_failed_attempt_to_ask_for_a_callback_counts() -> None:
 
         await it.come_to(execute)
     assert seen == [(attempt, "WAITING") for attempt in (1, 2, 3, 4)]
+
+
+async def test_a_task_that_waits_for_a_callback_goes_on_at_no_other_time() -> None:
+    async with waiting() as it:
+
+        async def execute() -> Any:
+            task = await it.create(callback={"enabled": True, "timeoutInSeconds": 1}, delayUntil=in_seconds(0.2))
+            is_over = task["status"] == "ERRORED"
+            return {"status": "SUCCESS", "output": task["output"]} if is_over else resumes(task)
+
+        run = await it.come_to(execute)
+    assert (run["executions"], run["output"]) == (2, "Remote callback timeout - no requests received")
+
+
+def resumes(task: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "RESUME_WITH_TASK", "task": task}

@@ -65,6 +65,8 @@ def record_asked(body: CreateTaskBody, key: str, *, id: str, now: datetime) -> T
     if body.callback is not UNSET and body.callback.enabled:
         seconds = body.callback.timeout_in_seconds
         status, wait = TaskStatus.WAITING, CallbackWait(seconds if seconds > 0 else None)
+        # It goes on when it is called back, and at no time (v2 protocol, section 6.7).
+        delay_until = None
     elif body.operation is not UNSET:
         try:
             params, secrets = split_params(params)
