@@ -13,6 +13,8 @@ from tests.api.remote_app import RemoteApp, job, remote_app
 from tests.api.test_operators import DEV, keys, nobody
 from tests.api.test_preprocessed_runs import end_of
 from tests.api.test_runs import invoke
+from tests.transport.server import response
+from tests.transport.server import serving as serving_others
 
 __all__ = ["keys"]
 
@@ -75,6 +77,24 @@ async def test_a_task_that_waits_for_a_callback_goes_on_at_no_other_time() -> No
 
         run = await it.come_to(execute)
     assert (run["executions"], run["output"]) == (2, "Remote callback timeout - no requests received")
+
+
+async def test_a_request_that_is_to_be_sent_later_is_sent_then() -> None:
+    at = in_seconds(0.5)
+    async with waiting() as it, serving_others(response(b"7")) as other:
+
+        async def execute() -> Any:
+            sent.append(len(other.requests))
+            task = await it.create(operation="fetch", params={"url": f"{other.origin}/"}, delayUntil=at)
+            is_over = task["status"] == "COMPLETED"
+            return {"status": "SUCCESS", "output": [task["output"], now() >= at]} if is_over else resumes(task)
+
+        def now() -> str:
+            return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+        sent: list[int] = []
+        run = await it.come_to(execute)
+    assert (run["output"], sent) == ([7, True], [0, 1])
 
 
 def resumes(task: dict[str, Any]) -> dict[str, Any]:

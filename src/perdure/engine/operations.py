@@ -110,9 +110,10 @@ class Operations:
         work = read_operation(record.operation, record.params, wait.secrets)
         secrets = None if wait.secrets is None else self._secrets.seal(wait.secrets, of=record.id)
         lease = timedelta(seconds=work.request.timeout) + LEASE_MARGIN
+        due_at = now if record.delay_until is None else record.delay_until
         # Whoever is due already comes first.
-        if self._has_backlog or not self._room():
-            return Plan(work, secrets, lease, now, None)
+        if due_at > now or self._has_backlog or not self._room():
+            return Plan(work, secrets, lease, due_at, None)
         self._reserved += 1
         return Plan(work, secrets, lease, now + lease, self._node_no)
 

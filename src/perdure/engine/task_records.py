@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from perdure.engine.event_waits import register_event_wait
 from perdure.engine.run_waits import start_awaited_runs
 from perdure.engine.waits import Settlement, Woken, settle_waits, states_by_run, wake_runs
@@ -120,7 +122,8 @@ async def store_operation(
     tx: Session, run_no: int, epoch: int, record: TaskRecord, plan: Plan, *, now: datetime
 ) -> int | None:
     """Store a task whose work the engine does; its number, or ``None`` if it was stored before."""
-    await store_task(tx, run_no, epoch, record, now=now)
+    # If that is to be done later, the work is what is due then, and not the task.
+    await store_task(tx, run_no, epoch, replace(record, delay_until=None), now=now)
     if not record.is_new:
         await operations.begin_anew(tx, run_no, record)
     return await operations.insert_operation(
