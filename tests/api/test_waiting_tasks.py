@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.api.client import ApiClient, serving
-from tests.api.executing import KEY, LAZY
+from tests.api.executing import KEY, LAZY, OTHER
 from tests.api.remote_app import RemoteApp, job, remote_app
 from tests.api.test_operators import DEV, keys, nobody
 from tests.api.test_preprocessed_runs import end_of
@@ -95,6 +95,19 @@ async def test_a_request_that_is_to_be_sent_later_is_sent_then() -> None:
         sent: list[int] = []
         run = await it.come_to(execute)
     assert (run["output"], sent) == ([7, True], [0, 1])
+
+
+async def test_a_task_that_failed_with_its_run_has_an_output() -> None:
+    async with waiting() as it:
+
+        async def execute() -> Any:
+            await it.create(OTHER, callback={"enabled": True})
+            return {"status": "ERROR", "error": {"message": "boom"}, "task": await it.create()}
+
+        await it.come_to(execute)
+        late = await it.create(OTHER)
+    assert late["status"] == "ERRORED"
+    assert late["output"] == {"name": "Error", "message": "Its run failed before it had come to anything."}
 
 
 def resumes(task: dict[str, Any]) -> dict[str, Any]:

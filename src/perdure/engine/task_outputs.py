@@ -33,14 +33,15 @@ TEXT_BODY = "has_text_body"
 
 _REQUESTS = (FETCH, FETCH_RESPONSE, POLL)
 _NOTHING_CAME = b'"Remote callback timeout - no requests received"'
+_CLOSED = ErrorInfo("Error", "Its run failed before it had come to anything.")
 _NOTHING_JAVASCRIPT_KEEPS = (None, False, 0, "")
 
 
 def task_output(task: RemoteTask | RunTaskAnswer, *, is_native: bool = False) -> Raw | UnsetType:
     """Write what a task came to: of one that failed its error."""
-    error = task.error
-    if task.status is not TaskStatus.ERRORED or error is None:
+    if task.status is not TaskStatus.ERRORED:
         return UNSET if task.output is None else Raw(task.output.encode())
+    error = _CLOSED if task.error is None else task.error
     if is_native:
         return Raw(_error_output(error, is_native=True))
     if error.name == WaitTimeoutError.__name__ and _has_callback(task.details):
