@@ -180,3 +180,11 @@ async def test_what_an_app_says_to_be_registered_beyond_what_was_wanted_is_not_k
             assert said.status == 200
         source = await api.node.engine.own.remote.http_endpoints.intake.find_source(said.body["id"])
         assert source.registered == {"event": ["push"]}
+
+
+async def test_a_source_with_params_that_no_request_could_carry_is_left_out() -> None:
+    large = {**SOURCE, "key": "large", "params": {"p": "é" * 1400}}
+    async with serving(ScriptedApp(SystemClock())) as api, remote_app() as app:
+        (warning,) = (await register(api, app, sources=[large, SOURCE]))["warnings"]
+        assert warning.startswith("A source is left out. What params source 'large' declares has 8,408 bytes")
+        assert (await api.put("/api/v2/shop/sources/repo", {"options": {}})).status == 200

@@ -61,6 +61,7 @@ from perdure.protocol.limits import (
     VALUE_LIMIT,
 )
 from perdure.protocol.limits import REQUEST_BODY_LIMIT as HTTP_BODY_LIMIT
+from perdure.protocol.messages.delivery import CARRIED_LIMIT
 from perdure.protocol.operation_bounds import (
     LONGEST_FETCH,
     LONGEST_INTERVAL,
@@ -102,6 +103,7 @@ LIMITS = {row[0]: row[1] for row in table_rows(PAGE)}
 IN_FORCE = {
     "cron expression": f"{CRON_LIMIT} characters",
     "id of a dynamic schedule": f"1 to {KEY_LIMIT} bytes",
+    "params of an external source": f"{CARRIED_LIMIT // 1024} KiB",
     "metadata of a schedule": f"{SCHEDULE_METADATA_LIMIT // 1024} KiB",
     "schedules registered with dynamic schedules": f"{Settings().max_schedules} (",
     "schedules, or runs that they start": f"{SCHEDULES_AT_ONCE}, {Settings().timer_batch};",

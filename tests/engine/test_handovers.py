@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
 from perdure.engine.handovers import ATTEMPTS
 from perdure.engine.source_registration import Registration
-from perdure.errors import FetchFailedError
+from perdure.errors import FetchFailedError, ValueTooLargeError
 from perdure.protocol.connections import NewConnection
 from perdure.protocol.endpoint import EventTriggerSpec, SourceSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import load
 from perdure.protocol.messages.auth import ConnectionAuth
-from perdure.protocol.messages.delivery import SourceDelivery
+from perdure.protocol.messages.delivery import NormalizedResponse, SourceDelivery, SourceDeliveryAnswer
 from perdure.protocol.messages.triggers import RegisterTriggerBody
 from perdure.protocol.received import ReceivedRequest
 from perdure.storage import environments, sources
@@ -90,6 +90,39 @@ async def test_requests_become_events_in_order_each_with_the_answer_to_the_one_b
             None, *(str(number).encode() for number in range(1, 20)),
         ]  # fmt: skip
         assert {(one.key, one.secret, bytes(one.params)) for one in app.handed} == {("repo", "s", b'{"of":"me"}')}
+
+
+@pytest.mark.parametrize("given", [f'"{"x" * 8191}"', f'"{"語" * 2000}"', "1e400", "[" * 65 + "]" * 65])
+async def test_metadata_that_no_request_could_carry_holds_up_none_that_come_after(
+    storage: Storage, app: ScriptedApp, caplog: pytest.LogCaptureFixture, given: str
+) -> None:
+    answers = [
+        SourceDeliveryAnswer(events=[], response=NormalizedResponse(status=200), metadata=Raw(text.encode()))
+        for text in ('"kept"', given, "1")
+    ]
+    async with world(storage, with_source(app)) as it:
+        source = await activated(it)
+        app.source_answers = [*answers]
+        for number in range(3):
+            await it.node.own.remote.http_endpoints.intake.take(source, request(it, str(number)))
+        await handed(it, 3)
+        assert [getattr(one, "metadata", None) for one in app.handed] == [UNSET, Raw(b'"kept"'), Raw(b'"kept"')]
+        assert "What the app of source 'repo' has given with a request is not kept" in caplog.text
+        assert (await found(it)).metadata == "1"
+
+
+async def test_a_source_is_given_no_data_that_no_request_could_carry(storage: Storage, app: ScriptedApp) -> None:
+    async with world(storage, with_source(app)) as it:
+        await activated(it)
+        for data, is_taken in ((f'"{"x" * 8190}"', True), (f'"{"x" * 8191}"', False)):
+            updating = it.node.own.remote.sources.update_source(
+                it.node.own.number, endpoint_id="app", key="repo", options={}, secret=None, data=JsonText(data)
+            )
+            if is_taken:
+                await updating
+            else:
+                with pytest.raises(ValueTooLargeError, match="The data of a source has 8,193 bytes"):
+                    await updating
 
 
 async def test_requests_of_a_source_go_with_the_credential_that_is_kept_for_its_integration_and_account(

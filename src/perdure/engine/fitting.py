@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from perdure.engine.names import check_text, check_wanted
 from perdure.engine.schedule_limits import check_schedule
-from perdure.errors import InvalidArgumentError
+from perdure.errors import InvalidArgumentError, ValueTooLargeError
 from perdure.protocol.endpoint import (
     DynamicScheduleSpec,
     DynamicTriggerSpec,
@@ -27,6 +27,7 @@ from perdure.protocol.endpoint import (
     SourceSpec,
 )
 from perdure.protocol.limits import ID_LIMIT, INTERVAL_LIMITS, NAME_LIMIT
+from perdure.protocol.messages.delivery import check_carried
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.store_keys import check_name
 
@@ -79,7 +80,7 @@ def _keep(
     for one in declared:
         try:
             check(one)
-        except InvalidArgumentError as error:
+        except (InvalidArgumentError, ValueTooLargeError) as error:
             warnings.append(f"{what} is left out. {error.message}")
         else:
             kept.append(one)
@@ -118,6 +119,7 @@ def _check_http_endpoint(spec: HttpEndpointSpec) -> None:
 def _check_source(spec: SourceSpec) -> None:
     check_text(spec.key, "The key of a source", limit=ID_LIMIT)
     check_wanted(spec.wanted)
+    check_carried(spec.params.encode(), f"What params source {spec.key!r:.80} declares")
     if spec.hosted is not None:
         check_text(spec.hosted, f"The id of the integration of source {spec.key!r:.80}", limit=ID_LIMIT)
 

@@ -18,12 +18,12 @@ from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
 from perdure.engine.rounds import LONGEST, Rounds
-from perdure.errors import NotFoundError, StorageError
+from perdure.errors import JsonError, NotFoundError, StorageError, ValueTooLargeError
 from perdure.protocol.endpoint import SourceApp, VendorApp
 from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.execution import JsonText, SourceInfo
 from perdure.protocol.json_text import check
-from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery
+from perdure.protocol.messages.delivery import SourceDelivery, WebhookDelivery, check_carried
 from perdure.protocol.received import request_of
 from perdure.storage import request_deliveries, sources
 from perdure.storage.request_deliveries import RequestDelivery
@@ -126,9 +126,17 @@ class Handovers(Rounds[RequestDelivery]):
             options = EventOptions(account_id=source.account_id)
             await self._events.send(source.environment_no, made, options, source=context)
         if answer.metadata is not UNSET:
-            metadata = JsonText(check(bytes(answer.metadata)))
-            await self._storage.write(sources.keep_metadata, source.number, metadata=metadata)
+            await self._keep_metadata(source, bytes(answer.metadata))
         return _outcome(events=len(made))
+
+    async def _keep_metadata(self, source: SourceRow, given: bytes) -> None:
+        """Keep what goes with the next request; what cannot would hold up all that come."""
+        try:
+            metadata = check_carried(given, "Its metadata")
+        except (JsonError, ValueTooLargeError) as error:
+            _log.warning("What the app of source %r has given with a request is not kept: %s", source.key, error)
+        else:
+            await self._storage.write(sources.keep_metadata, source.number, metadata=metadata)
 
     async def _source_delivery(self, source: SourceRow, request: ReceivedRequest) -> SourceDelivery:
         auth = None

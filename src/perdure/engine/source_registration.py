@@ -13,6 +13,7 @@ from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check, load
 from perdure.protocol.limits import ID_LIMIT
+from perdure.protocol.messages.delivery import check_carried
 from perdure.storage import dynamic_triggers, environments, jobs, sources
 from perdure.storage.sources import NewSource, SourceKind, SourceRow
 
@@ -53,6 +54,7 @@ class Registration(Struct, frozen=True):
         Raises:
             InvalidArgumentError: The key is none, or a name of an event, a source or an account.
             InvalidFilterError: A filter cannot be compiled.
+            ValueTooLargeError: The params of its source are too large to go with each request.
         """
         _check_key(key)
         rule, source = body.rule, body.source
@@ -70,7 +72,7 @@ class Registration(Struct, frozen=True):
             key,
             EventTriggerSpec(names, rule.source, _filter(rule.payload, "filter"), _filter(rule.context, "context")),
             f"{trigger_id}:{key}:{source.key}",
-            JsonText("{}" if source.params is UNSET else check(bytes(source.params))),
+            JsonText("{}" if source.params is UNSET else check_carried(bytes(source.params), "The params of a source")),
             source.wanted_options(),
             None if body.account_id is UNSET else body.account_id,
             metadata,

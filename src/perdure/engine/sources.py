@@ -25,6 +25,7 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import check
 from perdure.protocol.limits import SECRET_LIMIT
 from perdure.protocol.messages.codec import encode_message
+from perdure.protocol.messages.delivery import check_carried
 from perdure.protocol.messages.sources import OptionChanges, RegisterSourceEvent
 from perdure.protocol.messages.triggers import InitializeTriggerBody
 from perdure.protocol.sources import TriggerAnswer
@@ -212,7 +213,10 @@ class Sources:
         Raises:
             NotFoundError: The app has no such source.
             InvalidArgumentError: The secret is none.
+            ValueTooLargeError: The data is too large to go with each request.
         """
+        if data is not None:
+            check_carried(data.encode(), "The data of a source")
         if secret is not None and len(secret) > SECRET_LIMIT:
             raise InvalidArgumentError(f"The secret of a source has {SECRET_LIMIT:,} characters at most.")
         source = await find_known(self._storage, environment_no, SourceKind.SOURCE, key)

@@ -6,15 +6,19 @@ The request's body travels as the body of the action; everything else travels in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from perdure.errors import JsonError
+from perdure.errors import JsonError, ValueTooLargeError
+from perdure.protocol.json_text import JsonText, check
 from perdure.protocol.messages.auth import ConnectionAuth
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.events import RawEvent
+
+CARRIED_LIMIT: Final = 8 * 1024
+"""How many bytes JSON may have that each delivery to a source carries in a header; Node takes 16 KiB of all headers."""
 
 
 def _header_name(member: str) -> str:
@@ -93,6 +97,26 @@ def write_delivery_headers(delivery: Delivery) -> dict[str, str]:
         name: _one_ascii_line(text) if name in _JSON_HEADERS else msgspec.json.decode(text, type=str)
         for name, text in members.items()
     }
+
+
+def check_carried(text: bytes, what: str) -> JsonText:
+    """Check JSON that deliveries are to carry from now on, and keep its text for storage.
+
+    Args:
+        text: The JSON.
+        what: What it is called in an error's message.
+
+    Raises:
+        JsonError: As `perdure.protocol.json_text.parse`.
+        ValueTooLargeError: No delivery could be sent with it any more.
+    """
+    checked = JsonText(check(text))
+    size = len(_one_ascii_line(Raw(checked.encode())))
+    if size > CARRIED_LIMIT:
+        raise ValueTooLargeError(
+            f"{what} has {size:,} bytes of JSON in ASCII; at most {CARRIED_LIMIT:,} go into the header that carries it."
+        )
+    return checked
 
 
 def read_delivery_headers(headers: Mapping[str, str], kind: type[_D]) -> _D:
