@@ -170,3 +170,9 @@ async def test_an_output_of_a_task_that_is_larger_than_what_is_stored_fails_the_
     assert isinstance(result, Failed)
     assert (result.error.name, result.task_id, result.completed) == ("ValueTooLargeError", "task_1", ())
     assert "The output of the task" in result.error.message
+
+
+@pytest.mark.parametrize(("mebibytes", "is_read"), [(7, True), (9, False)])
+async def test_an_answer_is_as_large_as_the_results_that_it_may_hold(mebibytes: int, is_read: bool) -> None:
+    result = await execute(b'{"status":"SUCCESS","output":1' + b" " * (mebibytes * 1024 * 1024) + b"}")
+    assert (result == Succeeded(JsonText("1"))) is is_read

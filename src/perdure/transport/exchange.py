@@ -14,6 +14,7 @@ from perdure.protocol.outbound import RESPONSE_HEADERS_LIMIT, OutboundRequest, O
 from perdure.transport.body import BodyReader, too_large
 from perdure.transport.connector import GuardedConnector
 from perdure.transport.failures import translate
+from perdure.transport.handler import wire_limit
 from perdure.transport.lookup import SystemLookup
 from perdure.transport.redirects import redirect_location
 from perdure.transport.sent_body import sent_body
@@ -89,6 +90,7 @@ class Exchange:
         target = URL(url.text, encoded=True)
         if (target.scheme, target.raw_host, target.port, target.user) != (url.scheme, url.host, url.port, None):
             raise FetchFailedError(f"{url.origin} is read in another way by the HTTP client; nothing was sent.")
+        wire_limit.set(2 * request.bounds.response_body)
         try:
             async with self._session.request(
                 request.method.upper(),

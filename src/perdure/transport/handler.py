@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import ClientPayloadError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 WIRE_LIMIT: Final = 2 * RESPONSE_BODY_LIMIT
 """Bytes that may come in for one answer, whatever they are: also interim answers, chunk headers and blank lines."""
+
+wire_limit: ContextVar[int] = ContextVar("wire_limit", default=WIRE_LIMIT)
+"""How many it is for the request that is about to be sent."""
 
 READ_SIZE: Final = 32 * 1024
 """Bytes that are taken from a connection at once."""
@@ -37,6 +41,7 @@ class BoundedHandler(ResponseHandler):
         super().__init__(loop)
         self.is_used = False
         self._received = 0
+        self._limit = WIRE_LIMIT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection over."""
@@ -47,16 +52,17 @@ class BoundedHandler(ResponseHandler):
         """Get ready for the next answer."""
         self.is_used = True
         self._received = 0
+        self._limit = wire_limit.get()
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, unless they are too many."""
         self._received += len(data)
-        if self._received <= WIRE_LIMIT:
+        if self._received <= self._limit:
             super().data_received(data)
             self._fail_payload()
             return
-        error = ResponseTooLargeError(f"The answer takes more than {WIRE_LIMIT // 1024**2} MiB to transfer.")
+        error = ResponseTooLargeError(f"The answer takes more than {self._limit // 1024**2} MiB to transfer.")
         self.set_exception(error)
         if self._payload is not None:
             self._payload.set_exception(error)
