@@ -19,7 +19,7 @@ from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import load
 from perdure.protocol.limits import REQUEST_BODY_LIMIT
 from perdure.protocol.received import GivenResponse
-from perdure.transport.deliveries import response_of
+from perdure.transport.deliveries import BODY_LIMIT, HEADERS_LIMIT, response_of
 from tests.api.client import ApiClient, serving
 from tests.engine.app import Execution, ScriptedApp
 
@@ -228,3 +228,24 @@ async def test_what_comes_too_often_to_a_url_is_refused_and_not_stored() -> None
         assert int(answers[2][1]["retry-after"]) > 0
         assert len(await it.started()) == 2
         assert (await it.api.get("/api/node")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("members", "is_given"),
+    [
+        (f'"body":"{"x" * BODY_LIMIT}"', True),
+        (f'"body":"{"x" * (BODY_LIMIT + 1)}"', False),
+        (f'"body":"{"€" * (BODY_LIMIT // 3 + 1)}"', False),
+        (f'"headers":{{"x":"{"y" * (HEADERS_LIMIT - 5)}"}}', True),
+        (f'"headers":{{"x":"{"y" * (HEADERS_LIMIT - 4)}"}}', False),
+    ],
+)
+def test_the_response_of_an_app_elsewhere_is_as_large_as_one_of_this_process_may_be(
+    members: str, is_given: bool
+) -> None:
+    answer = f'{{"status":200,{members}}}'.encode()
+    if is_given:
+        assert response_of(answer).status == 200
+    else:
+        with pytest.raises(FetchFailedError, match="The response from the app has"):
+            response_of(answer)

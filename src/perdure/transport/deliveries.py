@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     from perdure.protocol.received import ReceivedRequest
 
+BODY_LIMIT: Final = 3 * 1024 * 1024
+"""How many bytes the body may have that an app answers a sender with."""
+
+HEADERS_LIMIT: Final = 32 * 1024
+"""How many bytes the headers may have that it answers with."""
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # They belong to the connection, or would be taken for this server's own.
@@ -44,7 +50,13 @@ def response_of(body: bytes) -> GivenResponse:
     if not 200 <= said.status <= 599:
         raise FetchFailedError("Could not parse response from client")
     headers = {} if said.headers is UNSET else said.headers
-    return GivenResponse(said.status, given_headers(headers.items()), b"" if said.body is UNSET else _text(said.body))
+    given = GivenResponse(said.status, given_headers(headers.items()), b"" if said.body is UNSET else _text(said.body))
+    if len(given.body) > BODY_LIMIT:
+        raise FetchFailedError(f"The response from the app has a body of more than {BODY_LIMIT // 1024**2} MiB")
+    # A proxy between this server and the sender would answer 502 in its place.
+    if sum(len(name) + len(value) + 4 for name, value in given.headers) > HEADERS_LIMIT:
+        raise FetchFailedError(f"The response from the app has more than {HEADERS_LIMIT // 1024} KiB of headers")
+    return given
 
 
 def given_headers(headers: Any) -> tuple[tuple[str, str], ...]:
