@@ -63,6 +63,22 @@ async def test_of_what_an_app_says_without_end_the_beginning_is_handed_on() -> N
     assert len(said) < 1_100
 
 
+async def test_the_beginning_of_a_name_says_which_job_of_an_index_has_another_shape() -> None:
+    jobs = [{"id": "j" * 100_000}]
+    async with asking(response(json.dumps({"jobs": jobs}).encode())) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError, match=r'Job "j{80}": Object missing required field') as caught:
+            await endpoint.index()
+    assert len(caught.value.message) < 300
+
+
+async def test_of_a_refusal_without_end_the_beginning_is_handed_on() -> None:
+    body = json.dumps({"message": "no " * 10_000}).encode()
+    async with asking(response(body, status="401 Unauthorized")) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError, match=r"^no no") as caught:
+            await endpoint.ping()
+    assert len(caught.value.message) == 1_001
+
+
 @pytest.mark.parametrize("said", [None, [], 7, "ok", {}, {"jobs": None}, {"jobs": {}}, {"ok": False, "error": None}])
 async def test_an_index_of_another_shape_is_said_to_be_that(said: Any) -> None:
     async with asking(response(json.dumps(said).encode())) as (endpoint, _, _):

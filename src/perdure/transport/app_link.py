@@ -20,6 +20,7 @@ from perdure.protocol.messages.headers import (
 from perdure.protocol.outbound import REDIRECT_LIMIT, Bounds, OutboundRequest, OutboundResponse
 from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
 from perdure.protocol.web_url import WebUrl, join_url, parse_url
+from perdure.transport.greetings import LONGEST
 from perdure.transport.node_link import perdure_version
 from perdure.transport.redirects import redirect_location
 from perdure.transport.signatures import sign
@@ -287,9 +288,11 @@ def _led_to(here: WebUrl, location: str) -> WebUrl:
 
 
 def message_of(answer: OutboundResponse) -> str | None:
-    """Read the sentence in the body of an answer; ``None``: there is none."""
+    """Read the sentence in the body of an answer, the beginning of a long one; ``None``: there is none."""
     message = decode_object(answer.body).get("message")
-    return message if isinstance(message, str) else None
+    if not isinstance(message, str):
+        return None
+    return message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

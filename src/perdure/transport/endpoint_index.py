@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
@@ -27,6 +27,7 @@ from perdure.protocol.messages.indexing import (
 from perdure.protocol.messages.schedules import IntervalMetadata
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.transport.app_link import decode_object
+from perdure.transport.greetings import LONGEST
 
 if TYPE_CHECKING:
     from msgspec import Raw, UnsetType
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from perdure.protocol.messages.indexing import HttpEndpointMetadata, IndexAnswer, JobMetadata
     from perdure.protocol.messages.schedules import ScheduleMetadata
     from perdure.protocol.schedules import Timing
+
+_LONGEST_NAME: Final = 80
 
 
 def index_of(endpoint_id: str, answer: IndexAnswer) -> Index:
@@ -137,6 +140,6 @@ def issue_of_job(error: MessageShapeError, body: bytes) -> str | None:
             name = jobs[number].get("id") if isinstance(jobs[number], dict) else None
             place = f' at "{".".join(map(str, rest))}"' if rest else ""
             shown = name if isinstance(name, str) else number
-            return f'Your Jobs have issues:\n- Job "{shown}": {issue.message}{place}.'
+            return f'Your Jobs have issues:\n- Job "{shown!s:.{_LONGEST_NAME}}": {issue.message}{place:.{LONGEST}}.'
         case _:
             return None
