@@ -135,6 +135,29 @@ async def test_the_body_of_a_redirect_is_not_read() -> None:
         assert (await fetch(f"{server.origin}/start")).body == b"end"
 
 
+@pytest.mark.parametrize(("status", "is_sent_on"), [("307 Moved", False), ("308 Moved", False), ("303 Moved", True)])
+async def test_a_body_with_redacted_values_is_not_sent_to_another_origin(status: str, is_sent_on: bool) -> None:
+    async with (
+        serving(response()) as other,
+        serving(redirect(other.origin, status=status)) as server,
+        sending() as outbound,
+    ):
+        request = OutboundRequest("POST", server.origin, body=b"secret", is_body_secret=True)
+        if is_sent_on:
+            await outbound.request(request)
+        else:
+            with pytest.raises(FetchFailedError, match="redirects to another origin") as caught:
+                await outbound.request(request)
+            assert "secret" not in str(caught.value)
+    assert [one.body for one in other.requests] == ([b""] if is_sent_on else [])
+
+
+async def test_a_body_with_redacted_values_is_sent_on_within_an_origin() -> None:
+    async with serving({"/a": redirect("/b", status="307 Moved"), "/b": response()}) as server, sending() as outbound:
+        await outbound.request(OutboundRequest("POST", f"{server.origin}/a", body=b"secret", is_body_secret=True))
+    assert server.requests[1].body == b"secret"
+
+
 async def _follow(location: str) -> Received:
     answers = {"/end": response(), "/start?x": response()}
     async with serving(answers, host="0.0.0.0") as server, sending() as outbound:

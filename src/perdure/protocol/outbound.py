@@ -88,6 +88,7 @@ class OutboundRequest(Struct, frozen=True):
         secret_headers: Lower-case names of headers that are, like ``authorization``, not sent on to another origin.
         bounds: How large it and its answer may be.
         follows: Whether redirects are followed, and not the answer.
+        is_body_secret: Whether the body holds something that is, like those headers, not sent on to another origin.
     """
 
     method: str
@@ -98,6 +99,7 @@ class OutboundRequest(Struct, frozen=True):
     secret_headers: tuple[str, ...] = ()
     bounds: Bounds = JOB_BOUNDS
     follows: bool = True
+    is_body_secret: bool = False
 
     def __repr__(self) -> str:
         # It may stand in a traceback or a log, and is full of secrets.

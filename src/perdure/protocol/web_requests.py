@@ -81,8 +81,9 @@ def split_request(
     if isinstance(body, HiddenText) and body.sent != body.shown:
         secrets["body"] = body.sent
     sent = OutboundRequest(
-        method, sent_url, tuple(sent_headers.items()), sent_body, secret_headers=tuple(name.lower() for name in hidden)
-    )
+        method, sent_url, tuple(sent_headers.items()), sent_body,
+        secret_headers=tuple(name.lower() for name in hidden), is_body_secret="body" in secrets,
+    )  # fmt: skip
     return WebRequest(sent, shown_url, init, JsonText(dump(secrets, root="secrets")) if secrets else None)
 
 
@@ -114,6 +115,7 @@ def join_request(params: Mapping[str, Any], secrets: JsonText | None, *, timeout
         _join_body(hidden.get("body", init.get("body"))),
         timeout,
         tuple(name.lower() for name in secret_headers),
+        is_body_secret="body" in hidden,
     )
 
 

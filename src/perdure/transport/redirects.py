@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from perdure.protocol.outbound import OutboundRequest
+from msgspec.structs import replace
+
+from perdure.errors import FetchFailedError
 from perdure.protocol.redacted import is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from perdure.protocol.outbound import OutboundRequest
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -33,6 +37,9 @@ def redirected_request(request: OutboundRequest, *, url: str, status: int, same_
         url: Where it leads.
         status: The status of the redirect; 303, and 301 and 302 after POST, turn the request into a GET.
         same_origin: Whether scheme, host and port stay the same; credentials are sent on only then.
+
+    Raises:
+        FetchFailedError: The body would be sent on, and is none of those that may be.
     """
     method, body, headers = request.method.upper(), request.body, request.headers
     if (status == 303 and method not in {"GET", "HEAD"}) or (status in {301, 302} and method == "POST"):
@@ -40,7 +47,12 @@ def redirected_request(request: OutboundRequest, *, url: str, status: int, same_
         headers = tuple((name, value) for name, value in headers if not name.lower().startswith("content-"))
     if not same_origin:
         headers = tuple((name, value) for name, value in headers if not _is_credential(name, request))
-    return OutboundRequest(method, url, headers, body, request.timeout, request.secret_headers, request.bounds)
+        if body is not None and request.is_body_secret:
+            raise FetchFailedError(
+                "It redirects to another origin with a request whose body holds redacted values: they are not sent "
+                "there. Request the URL that it leads to."
+            )
+    return replace(request, method=method, url=url, headers=headers, body=body)
 
 
 def _is_credential(name: str, request: OutboundRequest) -> bool:

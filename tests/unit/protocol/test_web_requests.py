@@ -49,6 +49,7 @@ def joined(request: WebRequest) -> OutboundRequest:
 def test_what_is_stored_makes_the_same_request_again_and_shows_no_secret(parts: dict[str, Any]) -> None:
     request = split(**parts)
     assert joined(request) == request.sent
+    assert request.sent.is_body_secret == isinstance(parts.get("body"), HiddenText)
     assert "hush" not in dump({"url": request.url, "requestInit": request.init})
     assert "hush" not in repr(request)
     assert (request.secrets is not None) == ("hush" in str([parts, *map(_revealed, parts.values())]))
