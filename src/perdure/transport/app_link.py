@@ -18,6 +18,7 @@ from perdure.protocol.messages.headers import (
     VERSION_HEADER,
 )
 from perdure.protocol.outbound import REDIRECT_LIMIT, Bounds, OutboundRequest, OutboundResponse
+from perdure.protocol.redacted import MASK
 from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
 from perdure.protocol.web_url import WebUrl, join_url, parse_url
 from perdure.transport.greetings import LONGEST
@@ -197,6 +198,12 @@ class AppLink:
             self.version not in (UNKNOWN_VERSION, "unversioned") and self.version >= LAZY_CACHED_TASKS_VERSION
         )
 
+    @property
+    def shown_url(self) -> str:
+        """Where it is, as messages and logs show it: whoever lets the server pass may know it by the query."""
+        place, mark, query = self.url.partition("?")
+        return f"{place}?{MASK}" if mark and query else place
+
     async def find(self, action: Action, *, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
         """Ask as `post` does; where that leads elsewhere the app is there from now on, and is asked there.
 
@@ -218,7 +225,7 @@ class AppLink:
                 raise FetchFailedError(f"{here.origin} redirects to {there.origin}, where all could read the key.")
             self._is_elsewhere = self._is_elsewhere or here.origin != there.origin
             self.url, self.has_moved = there.text, True
-        raise FetchFailedError(f"{self.url} redirected more than {REDIRECT_LIMIT} times.")
+        raise FetchFailedError(f"{self.shown_url} redirected more than {REDIRECT_LIMIT} times.")
 
     async def _knock(self, action: Action, headers: tuple[tuple[str, str], ...]) -> OutboundResponse:
         """Ask who has not been shown the key yet."""
@@ -227,8 +234,8 @@ class AppLink:
             return answer
         if not self.is_signed and message_of(answer) != _NO_KEY:
             raise FetchFailedError(
-                f"{self.url}, where the app redirects to, does not answer as an app: it is not shown the key. If the "
-                "app is there, register it there: perdure endpoints add.",
+                f"{self.shown_url}, where the app redirects to, does not answer as an app: it is not shown the key. If "
+                "the app is there, register it there: perdure endpoints add.",
                 status=WRONG_KEY,
             )
         self._is_elsewhere = False
@@ -253,7 +260,7 @@ class AppLink:
         if answer.status == WRONG_KEY:
             raise FetchFailedError(self.wrong_key(answer), status=WRONG_KEY)
         said = self.redirected(answer) or f"Status code: {answer.status}"
-        raise FetchFailedError(f"Could not connect to endpoint {self.url}. {said}", status=answer.status)
+        raise FetchFailedError(f"Could not connect to endpoint {self.shown_url}. {said}", status=answer.status)
 
     def redirected(self, answer: OutboundResponse) -> str | None:
         """Say what to do about an answer that is a redirect; ``None``: it is none."""
@@ -274,8 +281,8 @@ class AppLink:
         said = message_of(answer) or "Trigger API key is invalid"
         if self.is_signed and said == _NO_KEY:
             return (
-                f"The app at {self.url} does not verify signatures, and is not shown the key instead. If another app "
-                "is there now, register it anew: perdure endpoints add."
+                f"The app at {self.shown_url} does not verify signatures, and is not shown the key instead. If another "
+                "app is there now, register it anew: perdure endpoints add."
             )
         return said
 

@@ -81,9 +81,9 @@ class AskedApp:
             answer = await self._link.find(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
         except (FetchFailedError, FetchTimeoutError) as error:
             # Clients ask again as long as they read this.
-            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
+            raise FetchFailedError(f"Could not connect to endpoint {self._link.shown_url}. {error.message}") from error
         self._link.check(answer)
-        check_pong(answer, self.url)
+        check_pong(answer, self._link.shown_url)
 
     async def validate(self) -> str:
         """Ask the app for its id.
@@ -94,9 +94,9 @@ class AskedApp:
         try:
             answer = await self._link.find(Action.VALIDATE)
         except (FetchFailedError, FetchTimeoutError) as error:
-            raise FetchFailedError(f"Could not connect to endpoint {self.url}. {error.message}") from error
+            raise FetchFailedError(f"Could not connect to endpoint {self._link.shown_url}. {error.message}") from error
         self._link.check(answer)
-        return read_endpoint_id(answer, self.url)
+        return read_endpoint_id(answer, self._link.shown_url)
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
         """Tell the app that a run of a job has ended (v2 protocol, section 3.13).
@@ -108,9 +108,9 @@ class AskedApp:
         try:
             answer = await self._link.post(Action.RUN_NOTIFICATION, body=notification.encode())
         except FetchFailedError as error:
-            raise NotFoundError(f"Nobody answers at {self.url}: {error.message}") from error
+            raise NotFoundError(f"Nobody answers at {self._link.shown_url}: {error.message}") from error
         if answer.status == _NOT_FOUND:
-            raise NotFoundError(message_of(answer) or f"{self.url} knows nothing of job {job_id!r}.")
+            raise NotFoundError(message_of(answer) or f"{self._link.shown_url} knows nothing of job {job_id!r}.")
         self._link.check(answer)
 
     async def respond(self, key: str, request: ReceivedRequest) -> GivenResponse:
@@ -155,7 +155,7 @@ class AskedApp:
         try:
             return decode_message(body, kind)
         except (JsonError, MessageShapeError) as error:
-            raise FetchFailedError(f"The answer of {self.url} cannot be read. {error.message}") from error
+            raise FetchFailedError(f"The answer of {self._link.shown_url} cannot be read. {error.message}") from error
 
     async def _deliver(
         self, action: Action, delivery: Delivery, body: bytes, *, timeout: float = ACTION_SECONDS

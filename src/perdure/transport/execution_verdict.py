@@ -79,7 +79,7 @@ def verdict_on_refusal(answer: OutboundResponse, link: AppLink, *, took_ms: floa
     said = message or link.redirected(answer) or f"Endpoint responded with {answer.status} status code"
     is_foreign = is_bystander(answer, is_native=link.is_signed)
     if is_foreign and answer.status == TOO_LARGE:
-        return _endpoint_error(too_large(link.url))
+        return _endpoint_error(too_large(link.shown_url))
     if message == "Job not found":
         return Abandoned("no code for the job at its endpoint", no_code=True)
     if answer.status == WRONG_KEY and link.is_signed:
@@ -87,7 +87,9 @@ def verdict_on_refusal(answer: OutboundResponse, link: AppLink, *, took_ms: floa
         return Abandoned(link.wrong_key(answer), no_code=True)
     if is_foreign and link.is_signed and answer.status < 500 and not is_platform_timeout(answer):
         # It limits requests, or knows no way to the app for now.
-        return Abandoned(f"What stands before {link.url} answered with status {answer.status}", limit=FAILURE_LIMIT)
+        return Abandoned(
+            f"What stands before {link.shown_url} answered with status {answer.status}", limit=FAILURE_LIMIT
+        )
     if 400 <= answer.status < 500 and (answer.status != 408 or message is not None):
         return _endpoint_error(said)
     if is_platform_timeout(answer):

@@ -107,9 +107,11 @@ class HttpEndpoint(AskedApp):
             index = index_of(self.id, decode_message(answer.body, IndexAnswer))
         except MessageShapeError as error:
             said = issue_of_job(error, answer.body)
-            raise FetchFailedError(said or f"The index of {self.url} cannot be read. {error.message}") from error
+            raise FetchFailedError(
+                said or f"The index of {self._link.shown_url} cannot be read. {error.message}"
+            ) from error
         except JsonError as error:
-            raise FetchFailedError(f"The index of {self.url} cannot be read. {error.message}") from error
+            raise FetchFailedError(f"The index of {self._link.shown_url} cannot be read. {error.message}") from error
         if self._preprocessing is not None:
             self._preprocessing.declare(index)
         return index
@@ -185,7 +187,7 @@ class HttpEndpoint(AskedApp):
                 Action.EXECUTE_JOB, body=self._body(request), headers=held, timeout=EXECUTION_SECONDS
             )
         except RunError as error:
-            silence = verdict_on_silence(error, self.url, is_bounded=self._is_bounded)
+            silence = verdict_on_silence(error, self._link.shown_url, is_bounded=self._is_bounded)
             return self._nobody() if silence is None else silence
         # What all of an app's answers say that is perdure's cannot be missing.
         is_foreign = self.is_signed and is_bystander(answer, is_native=True)
@@ -208,7 +210,7 @@ class HttpEndpoint(AskedApp):
 
     def _nobody(self, how: str = "") -> ExecutionResult:
         """Say that nobody is there: that is no failure of the run, which waits until the app is back."""
-        said = f"Connection could not be established to the endpoint ({self.url}){how}"
+        said = f"Connection could not be established to the endpoint ({self._link.shown_url}){how}"
         self._presence.note_away(said)
         return Abandoned(said, no_code=True, is_absent=True)
 
