@@ -57,10 +57,14 @@ class Poster:
             body, key=self._signing_key_of(whose), id=notification.id, seconds=int(self._clock.now().timestamp())
         )
         response = await self._requesters.of(whose).request(
-            OutboundRequest("POST", notification.url, headers=headers, body=body, timeout=POST_SECONDS)
+            # Most redirects would be followed without the body, and whatever answers there taken for the receiver.
+            OutboundRequest("POST", notification.url, headers, body, POST_SECONDS, follows=False)
         )
         if not 200 <= response.status < 300:
-            raise FetchFailedError(f"The receiver answered {response.status}.", status=response.status)
+            said = f"The receiver answered {response.status}."
+            if any(name == "location" for name, _ in response.headers):
+                said += " Redirects are not followed: give the URL that it leads to."
+            raise FetchFailedError(said, status=response.status)
 
 
 def signed_headers(body: bytes, *, key: str, id: str, seconds: int) -> tuple[tuple[str, str], ...]:

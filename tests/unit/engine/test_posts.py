@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from msgspec import structs
 
 from perdure.engine.deliveries import ATTEMPTS, delay_after
 from perdure.engine.directory import Directory
@@ -16,6 +17,8 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
 from perdure.storage.notifications import Notification
 from tests.engine.clock import ManualClock
+from tests.transport.sending import sending
+from tests.transport.server import redirect, response, serving
 
 BODY = '{"id":"run_1","ok":true,"output":"größer"}'
 TOLD = Notification(1, "run_1.4", 1, "job", "https://example.com/hook", JsonText(BODY), 1, 1)
@@ -67,6 +70,19 @@ async def test_a_notification_is_posted_with_the_time_of_the_attempt() -> None:
 async def test_what_is_answered_with_another_status_than_2xx_was_not_taken(status: int) -> None:
     with pytest.raises(FetchFailedError, match=str(status)):
         await Poster(requesters(Sender(status)), ManualClock(), lambda _: "key").post(TOLD)
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Elsewhere", "308 Moved"])
+async def test_a_redirect_of_the_receiver_takes_the_end_of_no_run_for_told(status: str) -> None:
+    async with (
+        serving(response()) as elsewhere,
+        serving(redirect(elsewhere.origin, status=status)) as receiver,
+        sending() as outbound,
+    ):
+        told = structs.replace(TOLD, url=receiver.origin)
+        with pytest.raises(FetchFailedError, match=rf"{status[:3]}\. Redirects are not followed: give the URL"):
+            await Poster(Requesters(lambda _: outbound, Directory()), ManualClock(), lambda _: "key").post(told)
+    assert (len(receiver.requests), elsewhere.requests) == (1, [])
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
