@@ -170,8 +170,9 @@ async def _finds_out(tx: Session, run: DueRun, look: Look) -> bool:
     # Those of a second are looked at in one commit.
     turn = look.next_turn.replace(microsecond=0)
     if away is not None:
-        await run_queue.put_off_if_in_line(tx, run.run_no, until=max(now + PAUSE, turn), why=away.why, now=now)
-        return False
-    until = max(now + back_off(run.failures + 1), turn)
-    await run_queue.postpone_if_in_line(tx, run.run_no, until=until, why=f"no code for job {run.job_id}", now=now)
+        until, misses, why = now + PAUSE, max(1, run.misses), away.why
+    else:
+        misses = run.misses + 1
+        until, why = now + back_off(misses), f"no code for job {run.job_id}"
+    await run_queue.postpone_if_in_line(tx, run.run_no, until=max(until, turn), misses=misses, why=why, now=now)
     return False

@@ -18,7 +18,7 @@ from perdure.protocol.execution import (
 from perdure.protocol.failures import failure_of
 from perdure.protocol.retry_strategies import LONGEST_RESET
 from perdure.protocol.statuses import ExecutionStatus, RunStatus
-from perdure.storage import connections, executions, missing_connections, run_outcomes, tasks
+from perdure.storage import connections, missing_connections, run_outcomes, tasks
 
 if TYPE_CHECKING:
     from perdure.storage.interface import Session
@@ -65,8 +65,8 @@ def back_off(failures: int) -> timedelta:
 
 async def yield_run(tx: Session, held: HeldRun, result: Yielded, now: datetime) -> Applied:
     """Put a run back in line that has yielded; one that does so too often, or at length, fails."""
-    _, _, yielded = await run_outcomes.find_counters(tx, held.run_no)
-    keys = tuple(dict.fromkeys((*yielded, result.key)))
+    counted = await run_outcomes.find_counters(tx, held.run_no)
+    keys = tuple(dict.fromkeys((*counted.yielded, result.key)))
     refused = None
     if len(result.key) > LONGEST_YIELD_KEY:
         refused = f"Run has yielded a key of {len(result.key):,} characters, the maximum is {LONGEST_YIELD_KEY:,}"
@@ -89,7 +89,7 @@ async def go_on(tx: Session, held: HeldRun, result: AutoYielded, now: datetime) 
     """Put a run back in line whose endpoint ran out of its time (v2 protocol, section 6.7)."""
     cuts = 0
     if result.is_cut and not held.was_fruitful and not await tasks.has_any_since(tx, held.run_no, since=held.since):
-        cuts = await _count_in_a_row(tx, held.run_no) + 1
+        cuts = (await run_outcomes.find_counters(tx, held.run_no)).failures + 1
         if cuts >= CUTS_IN_VAIN:
             # In so little time it never comes to its first task, or to the next one.
             error = failure_of(RunTimedOutError(_IN_VAIN.format(cuts=cuts, reason=result.reason)))
@@ -137,11 +137,11 @@ async def await_connections(tx: Session, held: HeldRun, result: Unconnected, now
 
 async def give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime) -> Applied:
     """Put a run back in line whose execution came to nothing; where that is limited, it fails in the end."""
-    failures, losses, _ = await run_outcomes.find_counters(tx, held.run_no)
-    if result.limit is not None:
-        failures = await _count_in_a_row(tx, held.run_no)
+    counted = await run_outcomes.find_counters(tx, held.run_no)
+    failures, misses = counted.failures, 0
     if not (result.immediate or result.no_room or result.lost):
-        failures += 1
+        # An app that was not there in between has not failed the run in a row.
+        failures, misses = (0, counted.misses + 1) if result.no_code else (failures + 1, 0)
     if result.limit is not None and failures >= result.limit:
         error = ErrorInfo("EndpointError", result.reason)
         return await end_run(tx, held, RunStatus.FAILURE, ExecutionStatus.ERROR, now, error=error)
@@ -149,9 +149,12 @@ async def give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime
         tx,
         held.run_no,
         epoch=held.epoch,
-        available_at=now if result.immediate else now + back_off(losses if result.lost else failures),
+        available_at=now
+        if result.immediate
+        else now + back_off(counted.losses if result.lost else max(failures, misses)),
         why=result.reason,
         failures=failures,
+        misses=misses,
         was_fruitful=held.was_fruitful,
         is_fruitless=not (result.no_code or result.immediate or result.no_room),
         is_lost=result.lost,
@@ -161,10 +164,3 @@ async def give_back(tx: Session, held: HeldRun, result: Abandoned, now: datetime
         return REFUSED
     await record_execution(tx, held, ExecutionStatus.UNREACHABLE if result.no_code else ExecutionStatus.LOST, now)
     return Applied(RunStatus.WAITING_TO_EXECUTE)
-
-
-async def _count_in_a_row(tx: Session, run_no: int) -> int:
-    """Count how often an app that was there has failed a run in a row: as often as it was given back since then."""
-    if await executions.find_last(tx, run_no) == ExecutionStatus.UNREACHABLE:
-        return 0
-    return (await run_outcomes.find_counters(tx, run_no))[0]

@@ -27,12 +27,6 @@ async def insert_execution(
     await tx.run("insert_execution", run_no, epoch, node_no, to_ms(started_at), to_ms(ended_at), status)
 
 
-async def find_last(tx: Session, run_no: int) -> str | None:
-    """Look up how the execution of a run that has ended last ended; ``None``: none has."""
-    row = await tx.one("find_last_execution", run_no)
-    return None if row is None else str(row[0])
-
-
 async def record_held(tx: Session, *, run_no: int, status: ExecutionStatus, now: datetime) -> None:
     """Record how the execution that holds a run, if there is one, ended; call it before the run's row changes."""
     await tx.run("record_held_execution", to_ms(now), status, run_no)

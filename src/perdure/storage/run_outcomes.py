@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
+class Counters(Struct, frozen=True, gc=False):
+    """What is counted of a run that goes on later, each in a row, and the keys it yielded.
+
+    ``failures``: how often it came back without result; ``misses``: how often its code was not there; ``losses``: how
+    often it took its process with it.
+    """
+
+    failures: int
+    misses: int
+    losses: int
+    yielded: tuple[str, ...]
+
+
 class EndedRun(Struct, frozen=True, gc=False):
     """A run that has just ended.
 
@@ -81,6 +94,7 @@ async def requeue_if_executing(
     available_at: datetime,
     why: str | None = None,
     failures: int = 0,
+    misses: int = 0,
     was_fruitful: bool,
     is_fruitless: bool,
     is_lost: bool = False,
@@ -94,7 +108,8 @@ async def requeue_if_executing(
         epoch: The execution that gives it back.
         available_at: When it may be executed again; rounded up.
         why: Why it is not running until then.
-        failures: How often in a row it has been given back without result.
+        failures: How often in a row it has come back without result.
+        misses: How often in a row its code was not there.
         was_fruitful: Whether the execution completed a task.
         is_fruitless: Whether it counts as fruitless if it did not.
         is_lost: Whether it counts as lost with its process if it did not.
@@ -106,6 +121,7 @@ async def requeue_if_executing(
         to_due_ms(available_at),
         why,
         failures,
+        misses,
         was_fruitful,
         is_fruitless,
         is_lost,
@@ -115,11 +131,13 @@ async def requeue_if_executing(
     return changed == 1
 
 
-async def find_counters(tx: Session, run_no: int) -> tuple[int, int, tuple[str, ...]]:
-    """Look up how often a run was given back in a row, how often it was lost in a row, and the keys it yielded."""
+async def find_counters(tx: Session, run_no: int) -> Counters:
+    """Look up what is counted of a run that goes on later."""
     row = await tx.one("find_counters", run_no)
-    failures, losses, yielded = (0, 0, None) if row is None else cast("tuple[int, int, str | None]", row)
-    return failures, losses, read_texts(yielded)
+    if row is None:
+        return Counters(0, 0, 0, ())
+    failures, misses, losses, yielded = cast("tuple[int, int, int, str | None]", row)
+    return Counters(failures, misses, losses, read_texts(yielded))
 
 
 async def keep_yielded(tx: Session, run_no: int, keys: Sequence[str]) -> None:

@@ -25,15 +25,16 @@ _LAST = 2**63 - 1
 class DueRun(Struct, frozen=True, gc=False):
     """A run in line whose time has come.
 
-    ``losses`` counts the executions in a row that ended with the death of their process; ``spent_ms`` is for how long
-    it has been executed; ``limit_no`` is the concurrency limit that its job is under.
+    ``misses`` counts how often in a row its code was not there, ``losses`` the executions in a row that ended with the
+    death of their process; ``spent_ms`` is for how long it has been executed; ``limit_no`` is the concurrency limit
+    that its job is under.
     """
 
     run_no: int
     job_no: int
     job_id: str
     fruitless: int
-    failures: int
+    misses: int
     losses: int
     spent_ms: int
     limit_no: int | None
@@ -114,9 +115,11 @@ async def claim_if_waiting(tx: Session, run_no: int, *, node_no: int, is_fruitfu
     await tx.run("claim_if_waiting", node_no, to_ms(now), is_fruitful, run_no)
 
 
-async def postpone_if_in_line(tx: Session, run_no: int, *, until: datetime, why: str, now: datetime) -> None:
-    """Leave a run in line for later, because nothing here can execute it."""
-    await tx.run("postpone_if_in_line", to_due_ms(until), why, to_ms(now), run_no)
+async def postpone_if_in_line(
+    tx: Session, run_no: int, *, until: datetime, misses: int, why: str, now: datetime
+) -> None:
+    """Leave a run in line for later, or until its code is there, which it was not so often in a row, now included."""
+    await tx.run("postpone_if_in_line", to_due_ms(until), misses, why, to_ms(now), run_no)
 
 
 class LinePlace(Struct, frozen=True, gc=False):
@@ -129,7 +132,7 @@ class LinePlace(Struct, frozen=True, gc=False):
 async def hasten_some_postponed(
     tx: Session, job_nos: Iterable[int], *, after: LinePlace | None, limit: int, now: datetime
 ) -> LinePlace | None:
-    """Make runs of these jobs that were put off due now, as far as they stand in a stretch of the line.
+    """Make runs of these jobs due now that wait for their code, as far as they stand in a stretch of the line.
 
     Args:
         tx: An open write transaction.

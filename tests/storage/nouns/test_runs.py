@@ -59,12 +59,12 @@ async def test_two_nodes_cannot_claim_one_run(storage: Storage) -> None:
 async def test_a_run_is_due_at_its_millisecond_and_not_before(storage: Storage) -> None:
     seed = await sow(storage)
     until = NOW + timedelta(milliseconds=7, microseconds=1)
-    await storage.write(run_queue.postpone_if_in_line, seed.run_no, until=until, why="because", now=NOW)
+    await storage.write(run_queue.postpone_if_in_line, seed.run_no, until=until, misses=1, why="because", now=NOW)
 
     assert await storage.read(run_queue.next_due) == NOW + timedelta(milliseconds=8)
     assert await storage.read(run_queue.list_due, now=NOW + timedelta(milliseconds=7), limit=9) == []
     (due,) = await storage.read(run_queue.list_due, now=NOW + timedelta(milliseconds=8), limit=9)
-    assert (due.run_no, due.failures) == (seed.run_no, 1)
+    assert (due.run_no, due.misses) == (seed.run_no, 1)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_RUN_STATUSES))
@@ -239,13 +239,17 @@ async def test_a_run_is_overdue_when_it_has_had_its_time_and_not_a_millisecond_b
     assert await storage.read(runs.list_overdue, seed.other_node_no, most=timedelta(), now=LATER) == []
 
 
-async def test_only_runs_that_were_put_off_are_hastened(storage: Storage) -> None:
+async def test_only_runs_that_were_put_off_for_want_of_their_code_are_hastened(storage: Storage) -> None:
     seed = await sow(storage)
     before = NOW + timedelta(seconds=-1)
-    await storage.write(run_queue.put_off_if_in_line, seed.run_no, until=before, why="because", now=before)
+    postpone, put_off = run_queue.postpone_if_in_line, run_queue.put_off_if_in_line
+    await storage.write(postpone, seed.run_no, until=before, misses=1, why="because", now=before)
     await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=None, limit=9, now=NOW)
     assert await storage.read(run_queue.next_due) == before
-    await storage.write(run_queue.postpone_if_in_line, seed.run_no, until=LATER, why="because", now=NOW)
+    await storage.write(put_off, seed.run_no, until=LATER, why="because", now=NOW)
+    await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=None, limit=9, now=NOW)
+    assert await storage.read(run_queue.next_due) == LATER
+    await storage.write(postpone, seed.run_no, until=LATER, misses=1, why="because", now=NOW)
     await storage.write(run_queue.hasten_some_postponed, [seed.job_no + 1], after=None, limit=9, now=NOW)
     assert await storage.read(run_queue.next_due) == LATER
     await storage.write(run_queue.hasten_some_postponed, [seed.job_no], after=None, limit=9, now=NOW)
@@ -261,7 +265,7 @@ async def test_runs_that_were_put_off_are_hastened_so_many_in_a_transaction(stor
         assert run_no is not None
         run_nos.append(run_no)
     for run_no in run_nos:
-        await storage.write(run_queue.postpone_if_in_line, run_no, until=LATER, why="because", now=NOW)
+        await storage.write(run_queue.postpone_if_in_line, run_no, until=LATER, misses=1, why="because", now=NOW)
     due: list[int] = []
     after = None
     while True:

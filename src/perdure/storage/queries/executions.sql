@@ -3,10 +3,6 @@
 INSERT INTO executions (run_no, epoch, node_no, started_at, ended_at, status)
 VALUES (:run_no, :epoch, :node_no, :started_at, :ended_at, :status);
 
--- name: find_last_execution
--- How the execution of a run that has ended last ended.
-SELECT status FROM executions WHERE run_no = :run_no ORDER BY epoch DESC LIMIT 1;
-
 -- name: record_held_execution
 -- Record how the execution that holds a run, if there is one, ended.
 INSERT INTO executions (run_no, epoch, node_no, started_at, ended_at, status)

@@ -22,7 +22,8 @@ VALUES (:id, :environment_no, :job_no, :version_no, :event_no, 'QUEUED', 1, :now
 -- name: continue_if_unsuccessful
 -- A run that has ended without success becomes QUEUED.
 UPDATE runs SET status = 'QUEUED', available_at = :now, updated_at = :now, started_at = NULL, completed_at = NULL,
-  output = NULL, error = NULL, why = NULL, failures = 0, fruitless = 0, losses = 0, earlier_ms = execution_ms
+  output = NULL, error = NULL, why = NULL, failures = 0, misses = 0, fruitless = 0, losses = 0,
+  earlier_ms = execution_ms
 WHERE run_no = :run_no AND completed_at IS NOT NULL AND status <> 'SUCCESS';
 
 -- name: delete_attempts_of_reopened

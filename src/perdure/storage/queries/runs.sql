@@ -25,7 +25,7 @@ SELECT min(available_at) FROM runs WHERE available_at IS NOT NULL AND limit_no I
 
 -- name: list_due_runs
 -- Runs in line that are due and do not stand aside, first due first, with the limits of their jobs.
-SELECT r.run_no, r.job_no, j.id, r.fruitless, r.failures, r.losses, r.execution_ms - r.earlier_ms, j.limit_no,
+SELECT r.run_no, r.job_no, j.id, r.fruitless, r.misses, r.losses, r.execution_ms - r.earlier_ms, j.limit_no,
   r.environment_no
 FROM runs r JOIN jobs j USING (job_no)
 WHERE r.available_at <= :now AND r.limit_no IS NULL ORDER BY r.available_at, r.run_no LIMIT :limit;
@@ -64,26 +64,27 @@ UPDATE runs SET status = 'EXECUTING', epoch = epoch + 1, node_no = :node_no, why
 WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE';
 
 -- name: postpone_if_in_line
--- A run in line, but without code for it here, stays in line for later.
-UPDATE runs SET available_at = :available_at, failures = failures + 1, why = :why, updated_at = :now
+-- A run in line, but without code for it here, stays in line for later, or until that is there.
+UPDATE runs SET available_at = :available_at, misses = :misses, why = :why, updated_at = :now
 WHERE run_no = :run_no AND available_at IS NOT NULL;
 
 -- name: put_off_if_in_line
 -- A run in line stays in line for later, and nothing is counted against it.
-UPDATE runs SET available_at = :available_at, why = :why, updated_at = :now
+UPDATE runs SET available_at = :available_at, misses = 0, why = :why, updated_at = :now
 WHERE run_no = :run_no AND available_at IS NOT NULL;
 
 -- name: list_postponed
--- A stretch of the runs in line behind one that was put off, with whether they are of some jobs (:job_nos, a JSON array of
--- numbers): what is read is bounded, however many there are.
-SELECT run_no, available_at, job_no IN (SELECT value FROM json_each(:job_nos)) FROM runs
+-- A stretch of the runs in line behind one that was put off, with whether they were put off for want of the code of some
+-- jobs (:job_nos, a JSON array of numbers): what is read is bounded, however many there are.
+SELECT run_no, available_at, misses > 0 AND job_no IN (SELECT value FROM json_each(:job_nos)) FROM runs
 WHERE available_at IS NOT NULL AND limit_no IS NULL AND (available_at, run_no) > (:at, :run_no)
 ORDER BY available_at, run_no LIMIT :limit;
 
 -- name: hasten_postponed
--- Runs in line that were put off are due now (:run_nos, a JSON array).
-UPDATE runs SET available_at = :now, failures = 0, why = NULL, updated_at = :now
-WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at > :now;
+-- Runs in line that were put off for want of their code are due now (:run_nos, a JSON array). How often their app has failed
+-- them stays as it is.
+UPDATE runs SET available_at = :now, misses = 0, why = NULL, updated_at = :now
+WHERE run_no IN (SELECT value FROM json_each(:run_nos)) AND available_at > :now AND misses > 0;
 
 -- name: end_if_in_line
 -- QUEUED or WAITING_TO_EXECUTE becomes one of the final statuses.
@@ -106,8 +107,8 @@ RETURNING (SELECT CASE WHEN :status = 'SUCCESS' THEN j.notify_success ELSE j.not
 -- name: suspend_if_executing
 -- EXECUTING becomes WAITING_TO_CONTINUE.
 UPDATE runs SET status = 'WAITING_TO_CONTINUE', node_no = NULL, limit_no = NULL, executing_since = NULL,
-  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0, losses = 0,
-  fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END, awaited_block = :awaited_block
+  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), failures = 0, misses = 0,
+  losses = 0, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + 1 END, awaited_block = :awaited_block
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: resume_unless_all_wait
@@ -124,13 +125,14 @@ WHERE run_no = :run_no AND status = 'WAITING_TO_CONTINUE' AND :count <> (
 -- EXECUTING becomes WAITING_TO_EXECUTE.
 UPDATE runs SET status = 'WAITING_TO_EXECUTE', node_no = NULL, limit_no = NULL, executing_since = NULL, updated_at = :now,
   execution_ms = execution_ms + max(0, :now - executing_since), available_at = :available_at, why = :why,
-  failures = :failures, fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END,
+  failures = :failures, misses = :misses,
+  fruitless = CASE WHEN :was_fruitful THEN 0 ELSE fruitless + :is_fruitless END,
   losses = CASE WHEN :was_fruitful THEN 0 ELSE losses + :is_lost END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: find_counters
--- How often a run was given back in a row, how often it was lost in a row, and the keys it yielded.
-SELECT failures, losses, yielded FROM runs WHERE run_no = :run_no;
+-- How often in a row a run came back without result, its code was not there, or it was lost; and the keys it yielded.
+SELECT failures, misses, losses, yielded FROM runs WHERE run_no = :run_no;
 
 -- name: keep_yielded
 -- Remember the keys a run yielded: an execution of it has ended by itself.

@@ -163,6 +163,8 @@ CREATE TABLE events (
 -- write. `available_at` is set while the run is in line, `node_no` while an execution holds it. `limit_no` is set while
 -- an execution takes a place of that limit; and while the run, in line, stands aside because no place is free.
 -- `execution_ms` counts all executions; `earlier_ms` of that was there when the run was last let go on after its end.
+-- `failures`: how often in a row it came back without result, which for its app is a failure; `misses`: how often in a row
+-- its code was not there. While it is in line for later, a run that has misses is due as soon as that is there again.
 CREATE TABLE runs (
   run_no INTEGER PRIMARY KEY,
   id             TEXT NOT NULL UNIQUE,
@@ -188,6 +190,7 @@ CREATE TABLE runs (
   execution_ms   INTEGER NOT NULL DEFAULT 0,
   earlier_ms     INTEGER NOT NULL DEFAULT 0,
   failures       INTEGER NOT NULL DEFAULT 0,
+  misses         INTEGER NOT NULL DEFAULT 0,
   fruitless      INTEGER NOT NULL DEFAULT 0,
   losses         INTEGER NOT NULL DEFAULT 0,
   is_retry       INTEGER NOT NULL DEFAULT 0,
