@@ -190,6 +190,11 @@ async def test_a_connection_that_is_stored_by_its_route_lets_a_run_go_on() -> No
                 assert said[1]["status"] in ("QUEUED", "EXECUTING")
         assert said is not None
         assert said[1]["why"] == "waits for a connection of account 'ada' to 'slack'"
-        assert (await api.get(f"/api/v1/runs/{run_id}")).body["status"] == "WAITING_ON_CONNECTIONS"
+        for path, member in (("v1/runs", "startedAt"), ("v2/runs", "startedAt"), ("runs", "started_at")):
+            run = (await api.get(f"/api/{path}/{run_id}")).body
+            assert (run["status"], run[member]) == ("WAITING_ON_CONNECTIONS", None), path
+        (listed,) = (await api.get("/api/v1/jobs/posts/runs")).body["runs"]
+        assert (listed["status"], listed["startedAt"]) == ("WAITING_ON_CONNECTIONS", None)
         await api.post(OF_ADA, BODY)
-        assert (await api.get(f"/api/runs/{run_id}/end")).body["status"] == "SUCCESS"
+        ended = (await api.get(f"/api/runs/{run_id}/end")).body
+        assert (ended["status"], ended["started_at"] is None) == ("SUCCESS", False)

@@ -28,9 +28,14 @@ ORDER BY connection_no LIMIT :limit;
 DELETE FROM connections WHERE id = :id AND environment_no = :environment_no;
 
 -- name: await_connections_if_executing
--- EXECUTING becomes WAITING_ON_CONNECTIONS.
+-- EXECUTING becomes WAITING_ON_CONNECTIONS. An execution that has not begun has not started the run, either; one before
+-- it may have done that, within the same millisecond even.
 UPDATE runs SET status = 'WAITING_ON_CONNECTIONS', node_no = NULL, limit_no = NULL, executing_since = NULL,
-  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), why = :why
+  updated_at = :now, execution_ms = execution_ms + max(0, :now - executing_since), why = :why,
+  started_at = CASE WHEN started_at < executing_since OR EXISTS (
+    SELECT 1 FROM executions e WHERE e.run_no = runs.run_no AND e.started_at >= runs.started_at
+      AND e.status <> 'UNREACHABLE')
+    THEN started_at END
 WHERE run_no = :run_no AND epoch = :epoch AND status = 'EXECUTING';
 
 -- name: keep_lacking
