@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from typing import Any
 
 import pytest
@@ -47,6 +48,18 @@ async def test_an_output_that_is_undefined_is_left_out() -> None:
         assert "output" not in (await endpoint.complete(task_id, {})).body
         other = (await endpoint.create(OTHER)).body["task"]["id"]
         assert (await endpoint.complete(other, {}, Accept="*/*")).body["output"] == {}
+
+
+async def test_what_redact_string_hides_is_seen_by_the_app_and_in_no_lookup_of_the_output() -> None:
+    hidden = {"__redactedString": True, "strings": ["Bearer ", "!"], "interpolations": ["s3cr3t"]}
+    async with executing() as endpoint:
+        task_id = (await endpoint.create()).body["task"]["id"]
+        stored = await endpoint.complete(task_id, {"output": dumps({"list": [hidden], "n": 1})})
+        assert stored.body["output"] == {"list": [hidden], "n": 1}
+        assert (await endpoint.create()).body["task"]["output"] == {"list": [hidden], "n": 1}
+        for path in (f"/api/v2/runs/{endpoint.run_id}?taskdetails=true", f"/api/runs/{endpoint.run_id}"):
+            (task,) = (await endpoint.api.get(path)).body["tasks"]
+            assert task["output"] == {"list": ["Bearer ***!"], "n": 1}
 
 
 async def test_a_failed_task_shows_its_error_as_its_output() -> None:

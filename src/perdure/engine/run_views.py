@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump, load
-from perdure.protocol.redacted import redact_paths
+from perdure.protocol.redacted import REDACTED_MARK, mask_redacted, redact_paths
 from perdure.protocol.runs import RunAnswer, RunPageAnswer, RunTaskAnswer
 from perdure.protocol.state import StatusAnswer
 from perdure.protocol.statuses import RunStatus
@@ -128,13 +128,17 @@ def answer_of(view: RunView) -> RunAnswer:
 
 
 def without_secrets(task: RunTaskAnswer) -> RunTaskAnswer:
-    """Hide what the call of a task said is not for showing, and the credential that ``io.getAuth`` of v2 has given."""
+    """Hide what of a task's output is not for showing.
+
+    That is what its call names, what ``redactString`` of v2 has made, and the credential that ``io.getAuth`` has given.
+    """
     is_auth = task.name == _GET_AUTH
-    if task.output is None or not (is_auth or (task.details is not None and '"redact"' in task.details)):
+    has_paths = task.details is not None and '"redact"' in task.details
+    if task.output is None or not (is_auth or has_paths or REDACTED_MARK in task.output):
         return task
     named = () if task.details is None else load(task.details).get("redact", {}).get("paths", ())
     paths = (*named, *_CREDENTIAL) if is_auth else named
-    return replace(task, output=JsonText(dump(redact_paths(load(task.output), paths))))
+    return replace(task, output=JsonText(dump(redact_paths(mask_redacted(load(task.output)), paths))))
 
 
 def page_of(found: Sequence[tuple[RunRow, Waits]], goes_on: int | None) -> RunPageAnswer:

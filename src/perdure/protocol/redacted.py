@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 MASK: Final = "***"
 REDACTED: Final = "[REDACTED]"
 
-_MARK = "__redactedString"
+REDACTED_MARK: Final = "__redactedString"
+"""The member by which v2's form of a redacted string is known."""
+
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 _SECRET_PARTS = ("token", "secret", "api-key", "apikey")
 _SECRET_PARAMETERS = frozenset({"key", "sig", "signature", "password", "passwd", "auth"})
@@ -55,7 +57,7 @@ class RedactedString:
 
     def to_wire(self) -> dict[str, Any]:
         """Give the object that v2 sends for it, hidden parts included (v2 protocol, section 14)."""
-        return {_MARK: True, "strings": list(self._strings), "interpolations": list(self._interpolations)}
+        return {REDACTED_MARK: True, "strings": list(self._strings), "interpolations": list(self._interpolations)}
 
     def __str__(self) -> str:
         return _interleave(self._strings, [MASK] * len(self._interpolations))
@@ -109,7 +111,7 @@ def is_redacted_wire(value: object) -> bool:
     members = cast("dict[str, object]", value)
     strings, interpolations = members.get("strings"), members.get("interpolations")
     return (
-        members.get(_MARK) is True
+        members.get(REDACTED_MARK) is True
         and _is_texts(strings)
         and _is_texts(interpolations)
         and len(cast("list[str]", strings)) == len(cast("list[str]", interpolations)) + 1
