@@ -11,6 +11,7 @@ from perdure.api.calls import BODY_LIMIT
 from perdure.api.runs import LONGEST_WAIT
 from perdure.api.streams import HEARTBEAT_SECONDS, MOST_STREAMS, STALLED_SECONDS
 from perdure.api.v2.sending import MOST_NAMES
+from perdure.api.v2.tasks import BODY_LIMIT as V2_BODY_LIMIT
 from perdure.config.settings import Settings
 from perdure.engine.absences import PAUSE as ABSENCE_PAUSE
 from perdure.engine.administration import LONGEST_OVERLAP, MOST_KEYS
@@ -131,7 +132,7 @@ IN_FORCE = {
     "earlier states that a status keeps": f"{HISTORY_LIMIT}, as far as they have {HISTORY_BYTES // 1024} KiB",
     "credential of an integration": f"{CREDENTIAL_LIMIT // 1024} KiB",
     "event filter": f"nested {MAX_FILTER_DEPTH} deep, {MAX_FILTER_CONDITIONS} conditions",
-    "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB",
+    "body of a request to the [API]": f"{BODY_LIMIT // 1024**2} MiB; {V2_BODY_LIMIT // 1024**2} MiB",
     "body of a request to an HTTP endpoint": f"{HTTP_BODY_LIMIT // 1024**2} MiB; {REQUEST_LIMIT // 1024**2} MiB",
     "names of the events that a task of an app elsewhere waits for": f"{MOST_NAMES}",
     "attempts to hand a request of a source": f"{HANDOVER_ATTEMPTS}",
