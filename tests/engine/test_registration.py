@@ -150,6 +150,22 @@ UNFIT = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("account_id", "metadata", "why"),
+    [("acme\n", None, "control character"), (None, JsonText(f'"{"x" * 65536}"'), "at most 65536")],
+)
+async def test_an_account_or_metadata_that_no_schedule_may_have_leaves_the_job_without_it(
+    storage: Storage, app: ScriptedApp, account_id: str, metadata: JsonText, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.is_remote = True
+    app.job("ticks", ends, ScheduleTriggerSpec(IntervalTiming(60), account_id=account_id, metadata=metadata))
+    async with world(storage, app) as it:
+        (warning,) = said(caplog)
+        assert warning.startswith("Job 'ticks' is registered without its schedule. ")
+        assert why in warning
+        assert (await it.platform.list_schedules()).schedules == ()
+
+
 @pytest.mark.parametrize(("timing", "why"), UNFIT)
 async def test_a_schedule_that_is_none_of_an_app_elsewhere_takes_nothing_else_along(
     storage: Storage, app: ScriptedApp, timing: CronTiming, why: str, caplog: pytest.LogCaptureFixture

@@ -6,7 +6,7 @@ import pytest
 
 from perdure.errors import CronNeverFiresError, InvalidArgumentError, InvalidCronError
 from perdure.protocol.endpoint import EventTriggerSpec, ScheduleTriggerSpec
-from perdure.protocol.execution import SourceInfo
+from perdure.protocol.execution import AccountInfo, JsonText, SourceInfo
 from perdure.protocol.schedules import Timing
 from perdure.storage.interface import Storage
 from tests.engine.app import ScriptedApp
@@ -27,6 +27,21 @@ async def test_an_interval_ticks_from_the_moment_of_its_declaration_on(storage: 
         Ticked("hourly", "01T01:00", None, source, None),
         Ticked("hourly", "01T02:00", "01T01:00", source, None),
         Ticked("hourly", "01T03:00", "01T02:00", source, None),
+    ]
+
+
+async def test_a_schedule_is_declared_with_an_account_and_metadata_that_its_runs_get(
+    storage: Storage, app: ScriptedApp, ticks: Ticks
+) -> None:
+    spec = ScheduleTriggerSpec(every(3600), account_id="acme", metadata=JsonText('{"a":1}'))
+    async with world(storage, app.job("hourly", ticks.note, spec)) as it:
+        await pass_time(it, 3600)
+        # Declared without them, it has them no more.
+        await it.node.add(ticks.job("hourly", every(3600)))
+        await pass_time(it, 3600)
+    assert [(one.source, one.account) for one in ticks.all] == [
+        (SourceInfo("hourly", JsonText('{"a":1}')), AccountInfo("acme")),
+        (SourceInfo("hourly"), None),
     ]
 
 

@@ -52,11 +52,12 @@ def _job(id: str, trigger: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def test_an_index_is_read_with_its_triggers() -> None:
     rule = {"event": ["a", "b"], "source": "s", "payload": {"x": [1, {"$gt": 2}]}}
+    whose = {"accountId": "acme", "metadata": {"a": 1}}
     jobs = [
         _job("static", {"type": "static", "title": "T", "rule": rule}),
         _job("invoked", {"type": "invoke"}, concurrencyLimit=3),
         _job("interval", {"type": "scheduled", "schedule": {"type": "interval", "options": {"seconds": 1}}}),
-        _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}}}),
+        _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}, **whose}}),
         _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
         _job("triggered", {"type": "dynamic", "id": "t"}),
         _job("internal", {"type": "invoke"}, internal=True),
@@ -93,7 +94,7 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         EventTriggerSpec(("a", "b"), "s", JsonText('{"x":[1,{"$gt":2}]}'), None, is_lenient=True),
         InvokeTriggerSpec(),
         ScheduleTriggerSpec(IntervalTiming(1)),
-        ScheduleTriggerSpec(CronTiming("0 3 * * *")),
+        ScheduleTriggerSpec(CronTiming("0 3 * * *"), account_id="acme", metadata=JsonText('{"a":1}')),
         DynamicScheduleSpec("d"),
         DynamicTriggerSpec("t"),
         InvokeTriggerSpec(),

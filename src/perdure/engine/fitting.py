@@ -67,7 +67,7 @@ def fit(index: Index) -> Index:
     )
 
 
-def unscheduled(spec: JobSpec, error: InvalidArgumentError) -> str:
+def unscheduled(spec: JobSpec, error: InvalidArgumentError | ValueTooLargeError) -> str:
     """Say that a job is registered without its schedule."""
     return f"Job {spec.id!r:.80} is registered without its schedule. {error.message}"
 
@@ -138,7 +138,7 @@ def _fit_job(spec: JobSpec, schedules: list[str], warnings: list[str]) -> JobSpe
         spec = replace(spec, trigger=_fit_timing(spec, spec.trigger, warnings))
     try:
         check_schedule(spec)
-    except InvalidArgumentError as error:
+    except (InvalidArgumentError, ValueTooLargeError) as error:
         warnings.append(unscheduled(spec, error))
         return replace(spec, trigger=InvokeTriggerSpec())
     return spec

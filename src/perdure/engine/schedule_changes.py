@@ -83,7 +83,8 @@ async def _store_own(
     before = await schedules.find_schedule(tx, environment_no, dispatcher_no=dispatcher_no, key=job_id)
     due_at = next_due(before, trigger.timing, now=now)
     await schedules.attach_job(tx, job_no, dispatcher_no)
-    new = NewSchedule(dispatcher_no, job_id, trigger.timing, trigger.catch_up)
+    account_no = await _open_account(tx, environment_no, trigger.account_id)
+    new = NewSchedule(dispatcher_no, job_id, trigger.timing, trigger.catch_up, account_no, trigger.metadata)
     await put_schedule(tx, environment_no, new, due_at=due_at, now=now)
 
 
@@ -156,13 +157,18 @@ async def register_schedule(
             f"This environment has {most:,} registered schedules, as many as it may; {call.key!r:.80} would be one "
             "more. Unregister some, or set PERDURE_MAX_SCHEDULES."
         )
-    account_no = None
-    if call.account_id is not None:
-        account_no, _ = await environments.open_account(tx, environment_no, account_id=call.account_id)
+    account_no = await _open_account(tx, environment_no, call.account_id)
     new = NewSchedule(dispatcher_no, call.key, call.timing, "latest", account_no, call.metadata)
     # While it starts no job it rests.
     schedule_no = await put_schedule(tx, environment_no, new, due_at=due_at if starts_jobs else None, now=now)
     return await schedules.show_schedule(tx, schedule_no)
+
+
+async def _open_account(tx: Session, environment_no: int, account_id: str | None) -> int | None:
+    if account_id is None:
+        return None
+    account_no, _ = await environments.open_account(tx, environment_no, account_id=account_id)
+    return account_no
 
 
 async def unregister_schedule(tx: Session, environment_no: int, call: UnregisterSchedule) -> ScheduleAnswer:

@@ -15,6 +15,7 @@ from perdure.protocol.store_keys import check_name
 
 if TYPE_CHECKING:
     from perdure.protocol.endpoint import Index, JobSpec
+    from perdure.protocol.execution import JsonText
     from perdure.protocol.schedules import RegisterSchedule, Timing
 
 _NEAR = timedelta(days=365.25 * TICK_YEARS)
@@ -34,7 +35,8 @@ def check_schedule(spec: JobSpec) -> None:
     """Refuse a job whose schedule cannot be kept.
 
     Raises:
-        InvalidArgumentError: Its timing or its policy is none.
+        InvalidArgumentError: Its timing, its policy or its account is none.
+        ValueTooLargeError: Its metadata has more than 64 KiB of UTF-8.
     """
     if not isinstance(spec.trigger, ScheduleTriggerSpec):
         return
@@ -43,6 +45,8 @@ def check_schedule(spec: JobSpec) -> None:
         raise InvalidArgumentError(
             f"catch_up is one of {', '.join(get_args(CatchUp))}, not {spec.trigger.catch_up!r:.80}."
         )
+    check_account(spec.trigger.account_id)
+    _check_metadata(spec.trigger.metadata)
 
 
 def check_registration(call: RegisterSchedule) -> None:
@@ -55,8 +59,11 @@ def check_registration(call: RegisterSchedule) -> None:
     check_text(check_name(call.key, what="The id of a schedule"), "The id of a schedule")
     check_timing(call.timing)
     check_account(call.account_id)
+    _check_metadata(call.metadata)
+
+
+def _check_metadata(text: JsonText | None) -> None:
     # A character has at most four bytes, so short texts need not be encoded to be measured.
-    text = call.metadata
     if text is not None and len(text) * 4 > SCHEDULE_METADATA_LIMIT and len(text.encode()) > SCHEDULE_METADATA_LIMIT:
         raise ValueTooLargeError(
             f"The metadata has {len(text.encode())} bytes of JSON; at most {SCHEDULE_METADATA_LIMIT} may be stored."

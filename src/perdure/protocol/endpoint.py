@@ -38,10 +38,15 @@ class InvokeTriggerSpec(Struct, frozen=True):
 
 
 class ScheduleTriggerSpec(Struct, frozen=True):
-    """A job that starts at the ticks of a schedule of its own."""
+    """A job that starts at the ticks of a schedule of its own.
+
+    ``account_id``, ``metadata``: what its runs get, as those of a registration with a dynamic schedule do.
+    """
 
     timing: Timing
     catch_up: CatchUp = "latest"
+    account_id: str | None = None
+    metadata: JsonText | None = None
 
 
 class DynamicScheduleSpec(Struct, frozen=True):

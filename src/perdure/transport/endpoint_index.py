@@ -105,9 +105,12 @@ def _trigger(job: JobMetadata, dynamic_schedules: set[str]) -> TriggerSpec:
     if isinstance(trigger, InvokeTrigger):
         return InvokeTriggerSpec()
     if isinstance(trigger, ScheduledTrigger):
-        timing = _timing(trigger.schedule)
-        return (
-            ScheduleTriggerSpec(timing) if trigger.catch_up is UNSET else ScheduleTriggerSpec(timing, trigger.catch_up)
+        schedule = trigger.schedule
+        return ScheduleTriggerSpec(
+            _timing(schedule),
+            "latest" if trigger.catch_up is UNSET else trigger.catch_up,
+            None if schedule.account_id is UNSET else schedule.account_id,
+            _metadata(schedule.metadata),
         )
     if isinstance(trigger, DynamicTriggerReference):
         return DynamicScheduleSpec(trigger.id) if trigger.id in dynamic_schedules else DynamicTriggerSpec(trigger.id)
@@ -122,6 +125,11 @@ def _filter(text: Raw | UnsetType) -> JsonText | None:
         return None
     checked = check(bytes(text))
     return None if load(checked) in ({}, None) else JsonText(checked)
+
+
+def _metadata(text: Raw | UnsetType) -> JsonText | None:
+    checked = None if text is UNSET else check(bytes(text))
+    return None if checked in (None, "null") else JsonText(checked)
 
 
 def _timing(schedule: ScheduleMetadata) -> Timing:
