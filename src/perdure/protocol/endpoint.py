@@ -75,9 +75,10 @@ class JobSpec(Struct, frozen=True):
     """A job as an app registers it (v2 protocol, section 3.5).
 
     ``notify_success`` and ``notify_failure`` say whether the app wants to be told of runs that have ended so
-    (`Endpoint.notify`). ``internal``: it belongs to the SDK of the app, and is not listed. ``hosted``: the integrations
-    whose credentials the platform keeps, each as the job's own key for it with its id. ``is_preprocessed``: the app is
-    to be asked what is to be shown of a run before it is executed (v2 protocol, section 3.7).
+    (`Endpoint.notify`); ``None``: it says so with what comes of a run. ``internal``: it belongs to the SDK of the app,
+    and is not listed. ``hosted``: the integrations whose credentials the platform keeps, each as the job's own key for
+    it with its id. ``is_preprocessed``: the app is to be asked what is to be shown of a run before it is executed (v2
+    protocol, section 3.7).
     """
 
     id: str
@@ -86,8 +87,8 @@ class JobSpec(Struct, frozen=True):
     trigger: TriggerSpec
     enabled: bool = True
     limit: LimitSpec | None = None
-    notify_success: bool = False
-    notify_failure: bool = False
+    notify_success: bool | None = False
+    notify_failure: bool | None = False
     internal: bool = False
     hosted: tuple[tuple[str, str], ...] = ()
     is_preprocessed: bool = False

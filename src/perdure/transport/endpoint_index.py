@@ -94,6 +94,9 @@ def _job(job: JobMetadata, dynamic_schedules: set[str]) -> JobSpec:
         _trigger(job, dynamic_schedules),
         enabled=job.enabled,
         limit=limit,
+        # What it says with its answers stays: an index does not.
+        notify_success=None,
+        notify_failure=None,
         internal=job.internal,
         hosted=tuple((key, one.id) for key, one in job.integrations.items() if one.hosted is not None),
         is_preprocessed=job.preprocess_runs,

@@ -8,9 +8,9 @@ RETURNING endpoint_no;
 -- name: upsert_job
 -- Create a job unless it exists, and note of what its endpoint wants to be told; its number.
 INSERT INTO jobs (environment_no, id, is_internal, notify_success, notify_failure)
-VALUES (:environment_no, :id, :is_internal, :notify_success, :notify_failure)
-ON CONFLICT (environment_no, id) DO UPDATE SET is_internal = excluded.is_internal, notify_success = excluded.notify_success,
-  notify_failure = excluded.notify_failure
+VALUES (:environment_no, :id, :is_internal, coalesce(:notify_success, 0), coalesce(:notify_failure, 0))
+ON CONFLICT (environment_no, id) DO UPDATE SET is_internal = excluded.is_internal,
+  notify_success = coalesce(:notify_success, jobs.notify_success), notify_failure = coalesce(:notify_failure, jobs.notify_failure)
 RETURNING job_no;
 
 -- name: upsert_job_version
