@@ -58,3 +58,18 @@ async def test_an_app_that_was_asked_for_its_index_meanwhile_is_told_of_a_run_th
         async with asyncio.timeout(20):
             await heard.get()
     assert [told["id"] for told in app.asked("RUN_NOTIFICATION")] == [run_id]
+
+
+async def test_an_app_is_told_of_no_run_of_a_job_that_is_its_packages_own() -> None:
+    async with (
+        remote_app(job("webhook.register.shop", internal=True), job("sells")) as app,
+        serving(nobody(), serves_all=True) as owner,
+    ):
+        api, heard = owner.with_key(DEV), hearing(app)
+        await app.register(api)
+        for job_id in ("webhook.register.shop", "sells"):
+            run_id = await invoke(api, job_id)
+            assert (await end_of(api, run_id))["status"] == "SUCCESS"
+        async with asyncio.timeout(20):
+            await heard.get()
+    assert [told["job"]["id"] for told in app.asked("RUN_NOTIFICATION")] == ["sells"]

@@ -80,8 +80,9 @@ WHERE d.environment_no = :environment_no AND d.subscriber_type = 'JOB' AND d.ena
 ORDER BY d.dispatcher_no;
 
 -- name: keep_listening
--- Note which ends of a job's runs its endpoint wants to be told of.
-UPDATE jobs SET notify_success = :success, notify_failure = :failure WHERE environment_no = :environment_no AND id = :id;
+-- Note which ends of a job's runs its endpoint wants to be told of: none of a job that is its SDK's own.
+UPDATE jobs SET notify_success = :success, notify_failure = :failure
+WHERE environment_no = :environment_no AND id = :id AND is_internal = 0;
 
 -- name: list_dynamic_dispatchers
 -- What is registered with dynamic triggers and in force, each with the jobs that it starts in their last versions.
