@@ -233,3 +233,18 @@ async def test_a_job_in_place_of_the_key_is_told_where_the_key_goes(app: App, ca
         return "refused"
 
     assert (await app.run(forgetting)).output == "refused"
+
+
+async def test_a_name_that_no_database_can_hold_is_refused_whatever_it_is_the_name_of(app: App) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    calls: Calls = {
+        f"{operation} {name!r}": lambda io, operation=operation, name=name: (
+            io.parallel("p", [1], nothing, name=name)
+            if operation == "parallel"
+            else io.run_task("t", nothing, name=name)
+        )
+        for operation in ("parallel", "run_task")
+        for name in ("cut \ud83d", 7)
+    }
+    assert await outcomes(app, calls) == refused(calls)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from perdure.errors import InvalidArgumentError
 from perdure.sdk.codec import return_type
 from perdure.sdk.io.body import is_async, name_of
-from perdure.sdk.io.options import TaskOptions, details_text, sequence_details
+from perdure.sdk.io.options import TaskOptions, check_texts, details_text, sequence_details
 from perdure.sdk.io.part import Part
 from perdure.sdk.io.raised import exit_as_error, note_failure
 from perdure.sdk.lane import Lane, current_lane
@@ -89,6 +89,7 @@ class ParallelCalls(Part):
             raise InvalidArgumentError(f"io.parallel needs a sequence of items; it was given {items!r:.60}.")
         if not callable(fn):
             raise InvalidArgumentError("io.parallel needs a function: io.parallel(key, items, fn).")
+        check_texts(name=name)
         details = details_text(properties=sequence_details(properties))
         result: Any = list[return_type(fn)] if return_type(fn) is not None else None  # type: ignore[misc]
         options = TaskOptions(operation="parallel", name=name or name_of(fn), as_type=result, details=details)
