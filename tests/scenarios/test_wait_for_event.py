@@ -109,6 +109,18 @@ async def test_only_an_event_that_matches_ends_the_wait(
     assert run.output == "matching"
 
 
+@pytest.mark.parametrize("wanted", ["x", "cut \ud83d"], ids=["whole", "cut"])
+async def test_events_and_filters_may_have_halves_of_surrogate_pairs(app: App, wanted: str) -> None:
+    waiting = waiter(app, filter={"cut \ud83d": [wanted]})
+    async with app.start():
+        handle = await app.client.invoke(waiting)
+        await app.says(handle, "waits for wait_for_event '🥂'")
+        for value in ("cut \ud83e", "cut \ufffd", "cut \\ud83d", wanted):
+            await app.client.send_event(name="user.created", payload={"cut \ud83d": value})
+        run = await app.finish(handle)
+    assert (run.status, run.output) == ("SUCCESS", {"cut \ud83d": wanted})
+
+
 async def test_an_event_sent_before_the_wait_does_not_count(app: App) -> None:
     job = waiter(app, timeout=0.05)
     async with app.start():

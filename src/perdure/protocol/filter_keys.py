@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import re
+from typing import Any, Final, cast
 
-import msgspec
+from perdure.protocol.json_text import dump, load
 
 NO_KEY = ("", "")
 """The key of a filter that asks for no single value."""
 
-_encode = msgspec.json.Encoder().encode
-_decode_path = msgspec.json.Decoder(list[str]).decode
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 def filter_key(filter: Any) -> tuple[str, str]:
@@ -20,13 +20,13 @@ def filter_key(filter: Any) -> tuple[str, str]:
         filter: An event filter (v2 protocol, section 12.1) that compiles.
     """
     found = _find(filter, ())
-    return NO_KEY if found is None else (_encode(found[0]).decode(), found[1])
+    return NO_KEY if found is None else (dump(found[0]), found[1])
 
 
 def values_at(path: str, payload: Any) -> list[str]:
     """List the values that stand at a place, in the form that `filter_key` gives them, each once."""
     found: list[str] = []
-    _collect(_decode_path(path), 0, payload, found)
+    _collect(load(path), 0, payload, found)
     return list(dict.fromkeys(found))
 
 
@@ -60,7 +60,8 @@ def _collect(path: list[str], depth: int, value: object, found: list[str]) -> No
 def _text_of(value: Any) -> str | None:
     """Text and whole numbers only: of them it is plain which are equal. 1 and 1.0 are; 1 and true are not."""
     if isinstance(value, str):
-        return f"s{value}"
+        # No database holds half of a surrogate pair.
+        return f"s{value}" if value.isascii() or not _HALF.search(value) else f"j{dump(value)}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return f"n{value}" if isinstance(value, int) and not isinstance(value, bool) else None
