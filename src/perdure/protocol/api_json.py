@@ -7,7 +7,6 @@ null. The two timings of schedules are told apart by ``type``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -17,9 +16,8 @@ from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
 from msgspec import NODEFAULT, Raw, Struct, defstruct, field
 from msgspec.structs import FieldInfo, fields
 
-from perdure.errors import Issue
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.codec import decode_message, decode_request, encode_message
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 
@@ -28,7 +26,6 @@ Convert = Callable[[Any], Any]
 
 _TAGS: Final[dict[type, str]] = {IntervalTiming: "interval", CronTiming: "cron"}
 _NULL: Final = Raw(b"null")
-_ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def encode(answer: Any) -> bytes:
@@ -49,14 +46,12 @@ def decode(data: bytes, kind: type[T], *, is_strict: bool = False) -> T:
     Raises:
         JsonError: It is no JSON.
         MessageShapeError: A member is missing or of the wrong type; if strict, also: a member is unknown, or a text
-            holds half a surrogate pair.
+            has half of a surrogate pair.
     """
     convert = _reading(kind, is_strict)
-    message = decode_message(data, _wire_type(cast("Any", kind), is_strict))
-    read = message if convert is None else convert(message)
-    if is_strict and _ESCAPED_SURROGATE.search(data):
-        _refuse_replaced(read, ())
-    return cast("T", read)
+    decode_it = decode_request if is_strict else decode_message
+    message: Any = decode_it(data, _wire_type(cast("Any", kind), is_strict))
+    return cast("T", message if convert is None else convert(message))
 
 
 def wire_type(kind: Any, *, is_strict: bool = False) -> Any:
@@ -212,17 +207,3 @@ def _read_instant(instant: Instant) -> datetime:
 def _read_json(raw: Raw) -> JsonText:
     # A copy: the bytes that it was read from may be large, and the text may be kept.
     return JsonText(bytes(raw).decode())
-
-
-def _refuse_replaced(value: Any, path: tuple[str | int, ...]) -> None:
-    """Refuse a text that lost half a surrogate pair when it was read; JSON that is kept as text has lost nothing."""
-    if isinstance(value, Struct):
-        for member in fields(type(value)):
-            if member.type is not JsonText and not _is_optional_json(member.type):
-                _refuse_replaced(getattr(value, member.name), (*path, member.name))
-    elif isinstance(value, (list, tuple)):
-        for position, one in enumerate(cast("list[Any]", value)):
-            _refuse_replaced(one, (*path, position))
-    elif isinstance(value, str) and "\ufffd" in value:
-        issue = Issue(path, "Half a surrogate pair is no character")
-        raise MessageShapeError(f"A text holds half a surrogate pair, at {'.'.join(map(str, path))}.", issues=[issue])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,10 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from perdure.errors import Issue, JsonError
-from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.json_text import dump, load
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, decode_request, encode_message
 from perdure.protocol.messages.events import ApiEventLog, RawEvent, SendEventBody
+from perdure.protocol.messages.halves import HALF
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.schedules import ScheduledPayload
 from perdure.protocol.messages.tasks import CompleteTaskBody, CreateTaskBody
@@ -151,6 +155,55 @@ def test_a_lone_surrogate_in_a_text_of_ours_becomes_a_replacement_character() ->
     body = decode_message(rb'{"idempotencyKey":"k","description":"cut \ud83d","params":"\ud83d"}', CreateTaskBody)
     assert body.description == "cut �"
     assert body.params == Raw(rb'"\ud83d"')
+
+
+HALVES = ["\ud800", "\udbff", "\udc00", "\udfff", "\ud83d😀", "a\ud83d\ud83d"]
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_a_request_with_half_of_a_pair_is_refused_with_its_place(text: str) -> None:
+    for event, path in (
+        ({"name": text}, ("event", "name")),
+        ({"name": "n", "id": f"\uffff\ue000{text}"}, ("event", "id")),
+    ):
+        body = json.dumps({"event": {**event, "payload": {text: text}}}).encode()
+        with pytest.raises(MessageShapeError) as caught:
+            decode_request(body, SendEventBody)
+        assert [issue.path for issue in caught.value.issues] == [path]
+        assert str(caught.value) == f"A text has half of a surrogate pair, at {'.'.join(path)}."
+    fine = json.dumps({"event": {"name": "\ufffd\uffff\ue000😀", "payload": {text: text}}}).encode()
+    event = decode_request(fine, SendEventBody).event
+    assert (event.name, json.loads(payload_of(event))) == ("\ufffd\uffff\ue000😀", {text: text})
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_members_of_a_request_may_keep_halves_of_pairs_and_are_written_as_they_were_read(text: str) -> None:
+    members = {
+        "idempotencyKey": "k",
+        "description": f"{text}\uffff\ue000",
+        "displayKey": f"cut {text}",
+        "properties": [{"label": text, "text": "\\ud800"}],
+        "params": text,
+    }
+    body = decode_request(
+        json.dumps(members).encode(), CreateTaskBody, keeps=("description", "properties"), replaces=("displayKey",)
+    )
+    shown = HALF.sub("\ufffd", members["displayKey"])
+    assert (body.description, body.properties[0].label, body.display_key) == (members["description"], text, shown)
+    assert json.loads(encode_message(body)) == {**members, "displayKey": shown, "noop": False}
+
+
+def test_a_key_of_an_object_with_half_of_a_pair_is_refused_too() -> None:
+    with pytest.raises(MessageShapeError, match=r"at a\.0\."):
+        decode_request(rb'{"a":[{"\ud800":1}]}', dict[str, Any])
+
+
+@given(st.text(st.characters(codec=None)), st.text())
+def test_any_text_with_halves_of_pairs_is_written_and_read_again(text: str, name: str) -> None:
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    sent = CreateTaskBody(idempotency_key=name, description=text, params=Raw(dump(text).encode()))
+    body = decode_request(encode_message(sent), CreateTaskBody, keeps=("description",))
+    assert (body.description, load(bytes(body.params).decode()), body.idempotency_key) == (whole, whole, name)
 
 
 def test_a_pair_of_surrogates_is_one_character() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 async def add_line(call: Call) -> Response:
     """Add a line to the log of a run that executes; answers with the line."""
-    line = await read_message(call, LogBody)
+    line = await read_message(call, LogBody, keeps=("message",))
     remote = call.remote
     # What clients of today make of a line: a task without a body. This one has no key of its own.
     task = CreateTaskBody(

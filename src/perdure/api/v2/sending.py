@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
@@ -18,7 +17,7 @@ from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.json_text import JsonText, check_part
 from perdure.protocol.limits import LONGEST_DELAY
 from perdure.protocol.messages.answers import CancelRunsAnswer, IdAnswer
-from perdure.protocol.messages.codec import decode_message, encode_message
+from perdure.protocol.messages.codec import decode_request, encode_message
 from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
 from perdure.protocol.messages.events import ApiEventLog, SendEventBody, SendEventsBody
 from perdure.protocol.task_waits import EventWait
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from perdure.api.calls import Call
     from perdure.protocol.events import EventAnswer
     from perdure.protocol.messages.events import RawEvent, SendEventOptions
-
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 MOST_NAMES = 100
 """Of how many names events may be that a task waits for."""
@@ -46,8 +43,8 @@ BULK_LIMIT = 1000
 async def send_event(call: Call) -> Response:
     """Send an event."""
     data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH)
-    body = decode_message(data, SendEventBody)
-    requests = [_request(body.event, ("event",), data)]
+    body = decode_request(data, SendEventBody)
+    requests = [_request(body.event, ("event",))]
     sent = await _send(call, requests, _options(body.options))
     return message_answer(event_log(sent[0]))
 
@@ -55,10 +52,10 @@ async def send_event(call: Call) -> Response:
 async def send_events(call: Call) -> Response:
     """Send several events, all or none."""
     data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH)
-    body = decode_message(data, SendEventsBody)
+    body = decode_request(data, SendEventsBody)
     if len(body.events) > BULK_LIMIT:
         raise unfit("events", f"One call sends at most {BULK_LIMIT:,} events.")
-    requests = [_request(event, ("events", number), data) for number, event in enumerate(body.events)]
+    requests = [_request(event, ("events", number)) for number, event in enumerate(body.events)]
     sent = await _send(call, requests, _options(body.options))
     return JsonAnswer(encode_message([event_log(one) for one in sent]))
 
@@ -133,8 +130,8 @@ async def _send(call: Call, requests: list[EventRequest], options: EventOptions)
         raise Refusal(413, "payload_too_large", error.message) from error
 
 
-def _request(event: RawEvent, path: tuple[str | int, ...], data: bytes) -> EventRequest:
-    """Read an event; ``path``: where it stands in the body, which is ``data``."""
+def _request(event: RawEvent, path: tuple[str | int, ...]) -> EventRequest:
+    """Read an event; ``path``: where it stands in the body."""
     request = EventRequest(
         event.name,
         _json(event.payload),
@@ -144,11 +141,7 @@ def _request(event: RawEvent, path: tuple[str | int, ...], data: bytes) -> Event
         None if event.timestamp is UNSET else event.timestamp,
         is_request=event.payload_type == "REQUEST",
     )
-    # Half of a surrogate pair is kept in payloads, and is a name for nothing.
-    has_halves = b"\\u" in data and _HALF.search(data) is not None
     for member in NAMED:
-        if has_halves and "\ufffd" in str(getattr(request, member)):
-            raise unfit_at((*path, member), f"The event's {member} holds half of a surrogate pair.")
         try:
             check_member(request, member)
         except InvalidArgumentError as error:

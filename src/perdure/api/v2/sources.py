@@ -36,16 +36,19 @@ if TYPE_CHECKING:
 # What no value of a header may hold.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
+_COMPARED = ("options", "registeredEvents")
+"""What is only compared with what is wanted: half of a surrogate pair is in no name that is wanted."""
+
 
 async def update_source(call: Call) -> Response:
     """Note that a source is registered with its vendor."""
-    body = await read_message(call, UpdateSourceBody)
+    body = await read_message(call, UpdateSourceBody, replaces=_COMPARED)
     return await _update(call, {} if body.options is UNSET else body.options, body.secret, body.data)
 
 
 async def update_source_v1(call: Call) -> Response:
     """Note the same as older clients say it."""
-    body = await read_message(call, UpdateSourceBodyV1)
+    body = await read_message(call, UpdateSourceBodyV1, replaces=_COMPARED)
     return await _update(call, {"event": body.registered_events}, body.secret, body.data)
 
 

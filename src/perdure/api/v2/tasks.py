@@ -15,7 +15,7 @@ from perdure.engine.asked_tasks import check_key
 from perdure.engine.task_outputs import given_error
 from perdure.errors import InvalidArgumentError, JsonError, NotFoundError, RunError, ValueTooLargeError
 from perdure.protocol.json_text import MAX_NODES, JsonText, check, check_part, load
-from perdure.protocol.messages.codec import MessageShapeError, decode_message, encode_message
+from perdure.protocol.messages.codec import MessageShapeError, decode_message, decode_request, encode_message
 from perdure.protocol.messages.headers import (
     CACHED_TASKS_CURSOR_HEADER,
     IDEMPOTENCY_KEY_HEADER,
@@ -36,6 +36,8 @@ from perdure.protocol.messages.tasks import (
 from perdure.transport.execution_answer import error_info
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from starlette.responses import Response
 
     from perdure.api.calls import Call
@@ -52,6 +54,12 @@ DEPTH = 4
 
 _NODES = BODY_LIMIT
 """How many values its params and its output may have: as many as their size allows, as in an app in Python."""
+
+_SHOWN = ("icon", "description", "properties", "style", "redact", "connectionKey")
+"""What is only shown of a task; it is stored as JSON, with every character that it has."""
+
+_SHOWN_KEY = ("displayKey",)
+"""Its cache key as it is shown, in Python too: what is compared is the hash of the key."""
 
 _LASTING = (400, 413, 422)
 """With what a request is refused that would be refused again."""
@@ -75,7 +83,7 @@ async def _create_task(call: Call) -> Response:
     key = call.request.headers.get(IDEMPOTENCY_KEY_HEADER, "")
     if not key:
         raise Refusal(400, "missing_idempotency_key", "Invalid or Missing idempotency key")
-    body = await read_message(call, CreateTaskBody, max_nodes=_NODES)
+    body = await read_message(call, CreateTaskBody, max_nodes=_NODES, keeps=_SHOWN, replaces=_SHOWN_KEY)
     if key != body.idempotency_key:
         raise Refusal(400, "invalid_idempotency_key", "The idempotency keys of header and body differ.")
     run_id = call.part("run_id")
@@ -102,11 +110,11 @@ async def complete_task(call: Call) -> Response:
     """Complete a task; one that has its outcome is answered unchanged."""
     remote = call.remote
     if call.request.headers.get(VERSION_HEADER) == SERIALIZED_OUTPUT_VERSION:
-        body = await read_message(call, CompleteTaskBody)
+        body = await read_message(call, CompleteTaskBody, keeps=(*_SHOWN, "output"))
         output = None if body.output is UNSET else JsonText(check(body.output, max_nodes=_NODES))
         properties = body.properties
     else:
-        raw_body = await read_message(call, CompleteTaskRawBody, max_nodes=_NODES)
+        raw_body = await read_message(call, CompleteTaskRawBody, max_nodes=_NODES, keeps=_SHOWN)
         output = JsonText("{}" if raw_body.output is UNSET else check_part(bytes(raw_body.output)))
         properties = raw_body.properties
     shown = None if properties is UNSET else JsonText(encode_message(properties).decode())
@@ -152,9 +160,17 @@ async def _read_failure(call: Call) -> ErrorInfo:
         return given_error(given)
 
 
-async def read_message(call: Call, kind: type[T], *, max_nodes: int = MAX_NODES) -> T:
+async def read_message(
+    call: Call,
+    kind: type[T],
+    *,
+    max_nodes: int = MAX_NODES,
+    keeps: Container[str | int] = (),
+    replaces: Container[str | int] = (),
+) -> T:
     """Read the body as a message of the protocol; members that it has not are tolerated (section 4.0)."""
-    return decode_message(await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH, max_nodes=max_nodes), kind)
+    data = await call.json_bytes(limit=BODY_LIMIT, depth=DEPTH, max_nodes=max_nodes)
+    return cast("T", decode_request(data, kind, keeps=keeps, replaces=replaces))
 
 
 async def _settled(call: Call, settling: Any) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from types import UnionType
 from typing import Any, TypeVar, overload
@@ -12,6 +12,16 @@ import msgspec
 from msgspec import Raw, Struct
 
 from perdure.errors import Issue, JsonError, PerdureError
+from perdure.protocol.messages.halves import (
+    Path,
+    hide_escapes,
+    name_escapes,
+    replace_escapes,
+    replace_halves,
+    restore_halves,
+    settle_texts,
+    write_halves,
+)
 from perdure.protocol.messages.instant import Instant
 
 _T = TypeVar("_T")
@@ -19,10 +29,6 @@ _T = TypeVar("_T")
 JSON_NULL = Raw(b"null")
 """The null of a member that holds users' JSON."""
 
-# Alternatives in this order walk over every escape, so that ``\\ud800`` (a backslash, then text) is left alone.
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
 _PATH = re.compile(r"^(?P<message>.*) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<place>\d+|\.\.\.)\]")
 
@@ -44,9 +50,12 @@ class MessageShapeError(PerdureError):
 def encode_message(message: Struct | Sequence[Struct]) -> bytes:
     """Write a message, or a list of them, as JSON.
 
-    Users' JSON is copied as it is, so it must be valid.
+    Users' JSON is copied as it is, so it must be valid. Half of a surrogate pair in a text is written as an escape.
     """
-    return _ENCODER.encode(message)
+    try:
+        return _ENCODER.encode(message)
+    except UnicodeEncodeError:
+        return write_halves(message, _ENCODER.encode)
 
 
 @overload
@@ -54,10 +63,10 @@ def decode_message(data: bytes, kind: type[_T]) -> _T: ...
 @overload
 def decode_message(data: bytes, kind: UnionType) -> Any: ...
 def decode_message(data: bytes, kind: Any) -> Any:
-    """Read a message and check its shape.
+    """Read a message of somebody who is not to be refused, such as an answer, and check its shape.
 
-    A lone surrogate, which JavaScript may leave when it cuts a string, stays as it is in users' JSON; in a member
-    that is a string it becomes U+FFFD.
+    Half of a surrogate pair, which JavaScript may leave when it cuts a string, stays as it is in users' JSON; in a
+    member that is a string it becomes U+FFFD.
 
     Args:
         data: The JSON text.
@@ -70,10 +79,49 @@ def decode_message(data: bytes, kind: Any) -> Any:
     try:
         return _decoder(kind).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        masked = _mask_lone_surrogates(data)
+        masked = replace_escapes(data)
         if masked != data:
             return _decode_masked(masked, data, kind)
         raise _translate(error, data) from error
+
+
+def decode_request(
+    data: bytes, kind: Any, *, keeps: Container[str | int] = (), replaces: Container[str | int] = ()
+) -> Any:
+    """Read a message of somebody who can be refused, and check its shape.
+
+    Users' JSON stays as it is. No text changes without a word: one with half of a surrogate pair is refused.
+
+    Args:
+        data: The JSON text.
+        kind: As for `decode_message`.
+        keeps: Members of the message, by their names on the wire, whose texts keep such halves, as users' JSON does.
+        replaces: Members in whose texts they become U+FFFD.
+
+    Raises:
+        JsonError: As `decode_message`.
+        MessageShapeError: As there; or a text has half of a surrogate pair.
+    """
+    try:
+        return _decoder(kind).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        masked = name_escapes(data)
+        if masked == data:
+            raise _translate(error, data) from error
+        once, again = (_decode_masked(one, data, kind) for one in (masked, hide_escapes(data)))
+
+    def settle(named: str, hidden: str, path: Path) -> str:
+        if named == hidden:
+            return named
+        if path[:1] and path[0] in keeps:
+            return restore_halves(named, hidden)
+        if path[:1] and path[0] in replaces:
+            return replace_halves(named, hidden)
+        issue = Issue(path, "Half of a surrogate pair is no character")
+        place = ".".join(map(str, path)) or "the top"
+        raise MessageShapeError(f"A text has half of a surrogate pair, at {place}.", issues=[issue])
+
+    return settle_texts(once, again, settle)
 
 
 def _decode_masked(masked: bytes, data: bytes, kind: Any) -> Any:
@@ -86,10 +134,6 @@ def _decode_masked(masked: bytes, data: bytes, kind: Any) -> Any:
         raise _translate(error, data) from error
     memoryview(buffer)[:] = data
     return message
-
-
-def _mask_lone_surrogates(data: bytes) -> bytes:
-    return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
 
 
 def _translate(error: Exception, data: bytes) -> PerdureError:

@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from perdure.protocol.messages.codec import decode_message
+from perdure.protocol.messages.codec import decode_request
 from perdure.protocol.messages.instant import Instant
 
 
@@ -81,4 +81,4 @@ def decode_schedule_registration(data: bytes) -> RegisterScheduleBody:
         JsonError: The text is not JSON.
         MessageShapeError: It is neither an interval nor a cron expression.
     """
-    return cast("RegisterScheduleBody", decode_message(data, RegisterScheduleBody))
+    return cast("RegisterScheduleBody", decode_request(data, RegisterScheduleBody))
