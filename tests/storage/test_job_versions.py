@@ -9,6 +9,8 @@ from tests.storage.plans import plan_of
 ASKING = (
     "list_registered_jobs",
     "disable_undeclared_jobs",
+    "disable_undeclared_versions",
+    "list_gone_jobs",
     "list_job_dispatchers",
     "list_dynamic_dispatchers",
     "list_scheduled_jobs",
@@ -22,6 +24,7 @@ def test_a_job_is_found_without_looking_at_the_versions_before_its_last() -> Non
     assert plan_of("find_job") == [
         "SEARCH j USING COVERING INDEX sqlite_autoindex_jobs_1 (environment_no=? AND id=?)",
         f"SEARCH v {LAST}",
+        "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
     ]
 
 

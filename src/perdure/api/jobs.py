@@ -56,7 +56,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path="/api/jobs/{job_id}/invoke", handler=invoke_job, summary="Start a run of a job",
-        body=InvokeJob, may_be_empty=True, answer=RunId, errors=(404,),
+        body=InvokeJob, may_be_empty=True, answer=RunId, errors=(404, 409),
     ),
     Route(
         method="POST", path="/api/jobs/{job_id}/cancel-runs", handler=cancel_runs,

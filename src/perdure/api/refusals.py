@@ -10,6 +10,7 @@ from perdure.errors import (
     CannotContinueError,
     DuplicateJobError,
     ExecutionError,
+    JobDisabledError,
     JsonError,
     NotConnectedError,
     NotFoundError,
@@ -30,7 +31,7 @@ _AGAIN: Final = {"Retry-After": "1"}
 _FULL: Final = "The disk of the server is full; nothing was stored. Ask again: it goes on once there is room."
 # Of a commit that failed nobody knows whether it was stored.
 _NOT_NOW: Final = "The database could not do it now. Ask again, with the same ids: nothing is done twice."
-_CONFLICTS: Final = (AlreadyDeliveredError, CannotContinueError, DuplicateJobError, ExecutionError)
+_CONFLICTS: Final = (AlreadyDeliveredError, CannotContinueError, DuplicateJobError, ExecutionError, JobDisabledError)
 
 
 class Refusal(Exception):

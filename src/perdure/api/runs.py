@@ -109,7 +109,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path="/api/runs/{run_id}/rerun", handler=rerun,
-        summary="Start a run of the same job and version with the same event", answer=RunAnswer, errors=(404,),
+        summary="Start a run of the same job and version with the same event", answer=RunAnswer, errors=(404, 409),
     ),
     Route(
         method="POST", path="/api/runs/{run_id}/continue", handler=continue_run,

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from perdure.engine.event_limits import check_account, check_size
 from perdure.engine.ingests import find_account
+from perdure.engine.job_checks import check_there
 from perdure.engine.notifications import describe_end
 from perdure.engine.starts import create_runs
 from perdure.errors import NotFoundError
@@ -76,6 +77,7 @@ class Invocations:
 
         Raises:
             NotFoundError: The environment has never seen the job.
+            JobDisabledError: Its app, which is elsewhere, declares it no more.
             InvalidArgumentError: The idempotency key is empty or too long, or the callback URL is none.
             BlockedAddressError: The callback URL is one of a closed address.
             ValueTooLargeError: Payload or context have more than 512 KiB.
@@ -101,6 +103,9 @@ class Invocations:
             request.account_id,
             is_internal=True,
         )
+        # A run that waits for another's end invokes it in each execution, with the same key.
+        if job.is_gone and await self._storage.read(runs.find_of_event, environment_no, event_id=event.id) is None:
+            check_there(job, request.job_id)
         run = NewRun(self._ids.new(RUN_PREFIX), job.job_no, request.job_id, job.version_no, job.version)
         return Invocation(event, run, request.callback_url)
 

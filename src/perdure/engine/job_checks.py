@@ -1,13 +1,31 @@
-"""What of a job's declaration is refused, or is only warned of, when its app is registered."""
+"""What of a job's declaration is refused, or is only warned of, when its app is registered; and a job that is gone."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from perdure.engine.fitting import MOST_AT_ONCE
 from perdure.engine.schedule_limits import check_schedule
-from perdure.errors import InvalidArgumentError
+from perdure.errors import InvalidArgumentError, JobDisabledError
 from perdure.protocol.endpoint import EventTriggerSpec, JobSpec
 from perdure.protocol.event_filter import compile_event_filter
 from perdure.protocol.json_text import load
+
+if TYPE_CHECKING:
+    from perdure.storage.jobs import JobRow
+
+
+def check_there(job: JobRow, job_id: str) -> None:
+    """Refuse to start a run that nobody would execute.
+
+    Raises:
+        JobDisabledError: The app that had the job, which is elsewhere, declares it no more.
+    """
+    if job.is_gone:
+        raise JobDisabledError(
+            f"Job {job_id!r:.80} is disabled: its app {job.endpoint_id!r:.80} declares it no more, so its run would "
+            "wait for code. Deploy the app with the job, or register it again."
+        )
 
 
 def check_job(spec: JobSpec) -> list[str]:

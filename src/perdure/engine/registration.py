@@ -52,7 +52,7 @@ class Registration:
         Of an app that is elsewhere, what cannot be registered is left out and logged; one of this process is refused.
 
         Returns:
-            What is registered, with warnings where that is not what was declared.
+            What is registered, with warnings where that is not what was declared, and the jobs that are gone.
 
         Raises:
             DuplicateJobError: A job id is declared twice, also by another app of this node.
@@ -101,6 +101,7 @@ class Registration:
             # Not before that: who has asked for it, such as a worker, is given runs only when this returns.
             self._hints.run_is_in_line()
             self._hints.notifications.set()
+        index = replace(index, gone=tuple(stored.gone))
         return self._with_warnings(environment_no, index, [*warnings, *stored.warnings])
 
     async def register_if_more(self, environment_no: int, endpoint: Endpoint) -> None:

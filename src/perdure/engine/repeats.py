@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perdure.engine.job_checks import check_there
 from perdure.errors import CannotContinueError, NotFoundError
 from perdure.protocol.ids import RUN_PREFIX, IdGenerator
-from perdure.storage import repeats, runs
+from perdure.storage import jobs, repeats, runs
 from perdure.storage.instants import to_ms
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Repeats:
 
         Raises:
             NotFoundError: The environment has no such run.
+            JobDisabledError: The app of its job, which is elsewhere, declares it no more.
         """
         new_id = self._ids.new(RUN_PREFIX)
         await self._storage.write(repeat_run, environment_no, run_id, new_id, now=self._clock.now())
@@ -62,6 +64,9 @@ async def repeat_run(tx: Session, environment_no: int, run_id: str, new_id: str,
     source = await repeats.find_repeatable(tx, environment_no, run_id=run_id)
     if source is None:
         raise NotFoundError(_UNKNOWN.format(run_id))
+    job = await jobs.find_job(tx, environment_no, job_id=source.job_id)
+    if job is not None:
+        check_there(job, source.job_id)
     # The id names the millisecond; of several in the same one each takes the next.
     named = to_ms(now)
     while True:

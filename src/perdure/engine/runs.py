@@ -54,6 +54,7 @@ class Runs:
 
         Raises:
             NotFoundError: The environment has never seen the job.
+            JobDisabledError: Its app, which is elsewhere, declares it no more.
             InvalidArgumentError: The idempotency key is empty or too long, or the callback URL is none.
             BlockedAddressError: The callback URL is one of a closed address.
             ValueTooLargeError: Payload or context have more than 512 KiB.
@@ -77,6 +78,7 @@ class Runs:
 
         Raises:
             NotFoundError: The environment has neither seen the job nor such an event.
+            JobDisabledError: The app of the job, which is elsewhere, declares it no more, and there is no such run.
             IdempotencyConflictError: The event has started no run, or its run was deleted.
             InvalidArgumentError: The id cannot be one of an event, or the callback URL is none.
             BlockedAddressError: The callback URL is one of a closed address.

@@ -28,12 +28,14 @@ class StoredIndex(Struct, frozen=True):
         limits: Which of them are under which limit.
         dispatchers: The subscriptions now in force in the environment.
         warnings: What is not stored.
+        gone: The jobs that the app has declared before, and no longer, by id.
     """
 
     jobs: dict[int, str]
     limits: dict[int, int]
     dispatchers: list[DispatcherRow]
     warnings: list[str]
+    gone: list[str]
 
 
 async def store_index(tx: Session, environment_no: int, index: Index, *, now: datetime) -> StoredIndex:
@@ -54,14 +56,16 @@ async def store_index(tx: Session, environment_no: int, index: Index, *, now: da
             limit_no = await concurrency.register_limit(tx, environment_no, job_id=spec.id, limit=spec.limit)
             limits[number] = limit_no
         await concurrency.put_job_under(tx, number, limit_no)
-    await jobs.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()))
+    gone = await jobs.disable_undeclared(
+        tx, environment_no, endpoint_no=endpoint_no, declared=tuple(numbers.values()), is_remote=index.is_remote
+    )
     warnings = await store_schedules(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers, now=now)
     await store_triggers(tx, environment_no, index, endpoint_no=endpoint_no, job_nos=numbers)
     for one in index.http_endpoints:
         await http_endpoints.put(tx, environment_no, endpoint_no=endpoint_no, spec=one)
     keys = [one.key for one in index.http_endpoints]
     await http_endpoints.disable_undeclared(tx, environment_no, endpoint_no=endpoint_no, declared=keys)
-    return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no), warnings)
+    return StoredIndex(numbers, limits, await jobs.list_dispatchers(tx, environment_no), warnings, gone)
 
 
 async def store_triggers(

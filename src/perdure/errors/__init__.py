@@ -29,6 +29,7 @@ PerdureError
 │   ├── SuspensionSwallowedError
 │   ├── InvokedRunFailedError
 │   ├── NotFoundError
+│   ├── JobDisabledError
 │   ├── AlreadyDeliveredError
 │   ├── CannotContinueError
 │   ├── WriteRefusedError
@@ -94,6 +95,7 @@ from perdure.errors.runs import (
     AlreadyDeliveredError,
     CannotContinueError,
     InvokedRunFailedError,
+    JobDisabledError,
     NotFoundError,
     RunQuarantinedError,
     RunTimedOutError,
@@ -154,6 +156,7 @@ __all__ = [
     "InvalidUrlError",
     "InvokedRunFailedError",
     "Issue",
+    "JobDisabledError",
     "JsonError",
     "MigrationError",
     "NotConnectedError",

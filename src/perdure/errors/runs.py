@@ -41,6 +41,12 @@ class NotFoundError(RunError):
     code = "not_found"
 
 
+class JobDisabledError(RunError):
+    """The app of the job declares it no more, so there is nobody to execute a run of it."""
+
+    code = "job_disabled"
+
+
 class AlreadyDeliveredError(RunError):
     """The event was delivered before it could be cancelled."""
 

@@ -127,7 +127,7 @@ class Index(Struct, frozen=True):
     """Everything an app declares.
 
     ``is_remote``: its code is in another process than the node that asks it. ``warnings``: where what is registered is
-    not what was declared, as sentences.
+    not what was declared, as sentences. ``gone``: the jobs that it has declared before and no longer, by id.
     """
 
     endpoint_id: str
@@ -138,6 +138,7 @@ class Index(Struct, frozen=True):
     dynamic_triggers: tuple[str, ...] = ()
     is_remote: bool = False
     warnings: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Endpoint(Protocol):

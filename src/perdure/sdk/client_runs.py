@@ -90,6 +90,7 @@ class ClientRuns(ClientPart):
 
         Raises:
             NotFoundError: There is no such run in this environment.
+            JobDisabledError: The app of its job, which is elsewhere, declares it no more.
 
         See also: v2 protocol, section 6.11.
         """

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 class JobRow(Struct, frozen=True, gc=False):
-    """A job and the version registered last."""
+    """A job and the version registered last.
+
+    ``endpoint_id``: which app has it; ``is_gone``: that is elsewhere, and declares it no more.
+    """
 
     job_no: int
     version_no: int
     version: str
+    endpoint_id: str
+    is_gone: bool
 
 
 class RegisteredJob(Struct, frozen=True, gc=False):
@@ -78,15 +83,31 @@ async def register_job(
     return job_no
 
 
-async def disable_undeclared(tx: Session, environment_no: int, *, endpoint_no: int, declared: tuple[str, ...]) -> None:
-    """Let the subscriptions rest of the jobs that this endpoint registered once and no longer declares."""
-    await tx.run("disable_undeclared_jobs", environment_no, text_list(declared), endpoint_no)
+async def disable_undeclared(
+    tx: Session, environment_no: int, *, endpoint_no: int, declared: tuple[str, ...], is_remote: bool
+) -> list[str]:
+    """Disable the jobs that this endpoint registered once and no longer declares.
+
+    Those of an app elsewhere are gone. One in a node's own process may have others in its next process: they can be
+    invoked for that.
+
+    Returns:
+        Those that are gone, by id.
+    """
+    texts = text_list(declared)
+    await tx.run("disable_undeclared_jobs", environment_no, texts, endpoint_no)
+    status = "GONE" if is_remote else "DISABLED"
+    await tx.run("disable_undeclared_versions", status, endpoint_no, environment_no, texts)
+    return [cast("tuple[str]", row)[0] for row in await tx.all("list_gone_jobs", endpoint_no)]
 
 
 async def find_job(tx: Session, environment_no: int, *, job_id: str) -> JobRow | None:
     """Look a job up by its id."""
     row = await tx.one("find_job", environment_no, job_id)
-    return None if row is None else JobRow(*cast("tuple[int, int, str]", row))
+    if row is None:
+        return None
+    job_no, version_no, version, endpoint_id, is_gone = cast("tuple[int, int, str, str, int]", row)
+    return JobRow(job_no, version_no, version, endpoint_id, is_gone == 1)
 
 
 async def list_job_ids(tx: Session, environment_no: int) -> list[str]:

@@ -122,7 +122,7 @@ def _stats(index: Index) -> IndexStats:
         webhooks=sum(source.is_webhook for source in index.sources),
         dynamic_triggers=len(index.dynamic_triggers),
         dynamic_schedules=len(index.dynamic_schedules),
-        disabled_jobs=sum(not job.enabled for job in index.jobs),
+        disabled_jobs=sum(not job.enabled for job in index.jobs) + len(index.gone),
         http_endpoints=len(index.http_endpoints),
     )
 

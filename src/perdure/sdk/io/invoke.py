@@ -97,6 +97,7 @@ class InvokeCalls(Part):
 
         Raises:
             NotFoundError: The environment has never seen that job.
+            JobDisabledError: Its app, which is elsewhere, declares it no more.
 
         See also: v2 protocol, section 8.4.
         """

@@ -108,6 +108,7 @@ class AwaitedInvokeCalls(Part):
             WaitTimeoutError: It takes longer.
             PayloadValidationError: The payload does not fit the job's schema.
             NotFoundError: The environment has never seen that job.
+            JobDisabledError: Its app, which is elsewhere, declares it no more.
             InvalidArgumentError: An argument is outside what the call accepts.
 
         See also: v2 protocol, section 8.4.

@@ -83,6 +83,7 @@ class SyncBatchInvokeCalls(SyncPart):
             PayloadValidationError: A payload does not fit the job's schema; nothing is started.
             ValueTooLargeError: The payloads have more than 4 MiB together, or the outputs more than 16 MiB.
             NotFoundError: The environment has never seen that job.
+            JobDisabledError: Its app, which is elsewhere, declares it no more.
             InvalidArgumentError: An argument is outside what the call accepts.
 
         See also: v2 protocol, section 8.4.

@@ -22,9 +22,9 @@ ON CONFLICT (job_no, version) DO UPDATE SET endpoint_no = excluded.endpoint_no, 
 RETURNING version_no;
 
 -- name: find_job
--- A job and the version registered last.
-SELECT j.job_no, v.version_no, v.version
-FROM jobs j JOIN job_versions v USING (job_no)
+-- A job and the version registered last, with the app that has it, and whether that declares it no more.
+SELECT j.job_no, v.version_no, v.version, e.id, v.status = 'GONE'
+FROM jobs j JOIN job_versions v USING (job_no) JOIN endpoints e USING (endpoint_no)
 WHERE j.environment_no = :environment_no AND j.id = :id
 ORDER BY v.registered_at DESC, v.version_no DESC LIMIT 1;
 
@@ -67,6 +67,23 @@ WHERE environment_no = :environment_no AND subscriber_type = 'JOB' AND enabled =
   AND subscriber NOT IN (SELECT value FROM json_each(:jobs))
   AND subscriber IN (SELECT j.id FROM jobs j WHERE j.environment_no = :environment_no AND :endpoint_no = (
     SELECT endpoint_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1));
+
+-- name: disable_undeclared_versions
+-- Give the versions of an endpoint's jobs a status, except of those it declares (:jobs, a JSON array of ids). A job is of the
+-- endpoint that has registered it last, and only that version of it counts.
+UPDATE job_versions SET status = :status
+WHERE endpoint_no = :endpoint_no AND status <> :status
+  AND job_no NOT IN (SELECT j.job_no FROM jobs j WHERE j.environment_no = :environment_no
+    AND j.id IN (SELECT value FROM json_each(:jobs)))
+  AND version_no = (SELECT v.version_no FROM job_versions v WHERE v.job_no = job_versions.job_no
+    ORDER BY v.registered_at DESC, v.version_no DESC LIMIT 1);
+
+-- name: list_gone_jobs
+-- The jobs of an endpoint that it declares no more, and no other has registered since, by id.
+SELECT j.id FROM jobs j
+JOIN job_versions v ON v.version_no = (
+  SELECT version_no FROM job_versions WHERE job_no = j.job_no ORDER BY registered_at DESC, version_no DESC LIMIT 1)
+WHERE v.endpoint_no = :endpoint_no AND v.status = 'GONE' ORDER BY j.id;
 
 -- name: list_job_dispatchers
 -- The subscriptions of jobs that are in force, each with the version of its job registered last.

@@ -95,13 +95,14 @@ CREATE TABLE jobs (
   UNIQUE (environment_no, id)
 );
 
+-- DISABLED: its trigger does not start it. GONE: neither does anybody else, since its app declares it no more.
 CREATE TABLE job_versions (
   version_no INTEGER PRIMARY KEY,
   job_no      INTEGER NOT NULL REFERENCES jobs,
   endpoint_no INTEGER NOT NULL REFERENCES endpoints,
   version     TEXT NOT NULL,
   name        TEXT NOT NULL,
-  status      TEXT NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED')),
+  status      TEXT NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED', 'GONE')),
   trigger_spec TEXT NOT NULL,
   registered_at INTEGER NOT NULL,
   UNIQUE (job_no, version)
