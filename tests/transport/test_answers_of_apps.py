@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from perdure.protocol.execution import (
+    Abandoned,
     AutoYielded,
     ExecutionResult,
     Failed,
@@ -176,3 +177,20 @@ async def test_an_output_of_a_task_that_is_larger_than_what_is_stored_fails_the_
 async def test_an_answer_is_as_large_as_the_results_that_it_may_hold(mebibytes: int, is_read: bool) -> None:
     result = await execute(b'{"status":"SUCCESS","output":1' + b" " * (mebibytes * 1024 * 1024) + b"}")
     assert (result == Succeeded(JsonText("1"))) is is_read
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (Abandoned("stops", immediate=True), Abandoned("stops")),
+        (Abandoned("dies", lost=True, limit=-1, is_absent=True), Abandoned("dies")),
+        (Abandoned("no such job", no_code=True), Abandoned("no such job", no_code=True)),
+        (Abandoned("no thread", no_room=True), Abandoned("no thread", no_room=True)),
+        (Abandoned("x" * 100_000), Abandoned("x" * 1000)),
+        (AutoYielded("x" * 100_000), AutoYielded("x" * 1000)),
+    ],
+)
+async def test_an_app_that_gives_a_run_back_does_not_say_how_soon_or_how_often_it_is_asked_again(
+    given: ExecutionResult, kept: ExecutionResult
+) -> None:
+    assert await execute(encode_message(given), headers={RESULT_HEADER: "1"}) == kept

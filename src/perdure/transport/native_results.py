@@ -19,6 +19,7 @@ from perdure.protocol.json_text import check_dumped
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.outcomes import RunJobRateLimited
 from perdure.transport.given_outputs import excess_of
+from perdure.transport.greetings import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,13 +55,15 @@ def read_result(body: bytes) -> ExecutionResult:
         if text is not None:
             check_dumped(text)
     if isinstance(result, Abandoned):
-        return result
+        # What else may stand there is for the server to say: an app would be asked again at once, for ever.
+        return Abandoned(result.reason[:LONGEST], no_code=result.no_code, no_room=result.no_room)
     if isinstance(result, Succeeded):
         excess = excess_of(result.output, of="run")
         if excess is not None:
             result = Failed(excess, warnings=result.warnings)
-    if isinstance(result, AutoYielded) and result.at is not None and result.at.tzinfo is None:
-        result = replace(result, at=result.at.replace(tzinfo=UTC))
+    if isinstance(result, AutoYielded):
+        at = result.at if result.at is None or result.at.tzinfo is not None else result.at.replace(tzinfo=UTC)
+        result = replace(result, reason=result.reason[:LONGEST], at=at)
     # What is stored of single tasks has been stored by batches.
     ended: ExecutionResult = replace(
         cast("Any", result), warnings=result.warnings[:_MOST_WARNINGS], retries=(), completed=(), properties=()
