@@ -33,6 +33,17 @@ async def test_a_run_whose_app_redirects_is_shown_to_nobody_else_and_is_tried_ag
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
 
+async def test_a_run_of_an_app_of_perdures_waits_while_what_stands_before_it_redirects_and_says_so() -> None:
+    async with serving(response(b'{"status":"SUCCESS"}')) as elsewhere:
+        async with asking(redirect(f"{elsewhere.origin}/sign-in")) as (endpoint, _, _):
+            endpoint._link.is_signed = True
+            result = await endpoint.execute(REQUEST)
+        assert isinstance(result, Abandoned)
+        assert (result.is_absent, elsewhere.requests) == (True, [])
+        assert f"redirects to {elsewhere.origin}" in result.reason
+        assert "sign-in" not in result.reason
+
+
 @pytest.mark.parametrize("location", ["http://169.254.169.254/", "ftp://example.com/", "http://[", "/api/trigger"])
 async def test_a_redirect_to_nowhere_does_not_make_the_app_one_that_is_away(location: str) -> None:
     async with asking(redirect(location)) as (endpoint, server, _):

@@ -201,7 +201,7 @@ class HttpEndpoint(AskedApp):
             return Abandoned(_GONE, immediate=True)
         took_ms = (self._monotonic() - began) * 1000
         if may_be_gone(answer, is_native=self.is_signed) and not await self.is_there():
-            return self._nobody(f": status {answer.status}")
+            return self._nobody(f": {self._link.redirected(answer) or f'status {answer.status}'}")
         self._presence.note_there()
         verdict = verdict_on_refusal(answer, self._link, took_ms=took_ms)
         if isinstance(verdict, AutoYielded):
