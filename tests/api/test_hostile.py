@@ -85,6 +85,18 @@ async def test_a_body_that_nobody_will_read_is_not_waited_for(head: str, status:
         await wire.close()
 
 
+async def test_nothing_is_read_of_whoever_guesses_a_callback_url() -> None:
+    async with serving() as api, asyncio.timeout(20):
+        wire = await connect(api)
+        await wire.send(
+            "POST /api/v1/tasks/task_1/callback/guess HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            "Connection: close\r\nContent-Length: 3000000\r\n\r\n"
+        )
+        status, body = await wire.answer()
+        assert (status, body["code"]) == (404, "not_found")
+        await wire.close()
+
+
 async def test_a_body_that_grows_beyond_the_limit_is_cut_off() -> None:
     async with serving() as api:
         wire = await connect(api)

@@ -29,6 +29,7 @@ class CallbackRoute(SecretUrlRoute):
         if request.method != "POST":
             raise Refusal(405, "method_not_allowed", "This route takes POST only.", headers={"Allow": "POST"})
         task_id, token = (decode_segment(request.path_params[name]) for name in ("task_id", "token"))
-        body = await read_body(request, limit=OUTPUT_LIMIT)
-        await self._callbacks.receive(task_id, token, body)
+        # Nothing is read of whoever guesses.
+        self._callbacks.check(task_id, token)
+        await self._callbacks.complete(task_id, await read_body(request, limit=OUTPUT_LIMIT))
         return JsonAnswer(b'{"success":true}')

@@ -59,9 +59,17 @@ class Callbacks:
             JsonError: The body is no acceptable JSON; the task still waits.
             ValueTooLargeError: The body is over 3 MiB; the task still waits.
         """
+        self.check(task_id, token)
+        await self.complete(task_id, body)
+
+    def check(self, task_id: str, token: str) -> None:
+        """Refuse a token that is not the task's, whether there is such a task or not.
+
+        Raises:
+            NotFoundError: It is not.
+        """
         if not self._secrets.is_token(task_id, token):
             raise NotFoundError(_UNKNOWN)
-        await self.complete(task_id, body)
 
     async def complete(self, task_id: str, body: bytes) -> None:
         """Give a waiting task its result, as `receive` does for whoever knows its URL."""
