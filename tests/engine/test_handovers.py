@@ -10,7 +10,7 @@ import pytest
 from msgspec import UNSET, Raw
 
 from perdure.engine.deliveries import delay_after
-from perdure.engine.handovers import ATTEMPTS
+from perdure.engine.handovers import ATTEMPTS, LONGEST_ERROR
 from perdure.engine.source_registration import Registration
 from perdure.errors import FetchFailedError, ValueTooLargeError
 from perdure.protocol.connections import NewConnection
@@ -18,7 +18,13 @@ from perdure.protocol.endpoint import EventTriggerSpec, SourceSpec
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import load
 from perdure.protocol.messages.auth import ConnectionAuth
-from perdure.protocol.messages.delivery import NormalizedResponse, SourceDelivery, SourceDeliveryAnswer
+from perdure.protocol.messages.delivery import (
+    NormalizedResponse,
+    SourceDelivery,
+    SourceDeliveryAnswer,
+    WebhookDelivery,
+    WebhookDeliveryAnswer,
+)
 from perdure.protocol.messages.triggers import RegisterTriggerBody
 from perdure.protocol.received import ReceivedRequest
 from perdure.storage import environments, sources
@@ -297,3 +303,19 @@ async def test_a_webhook_is_registered_again_when_its_app_wants_it_otherwise(
     ]
     assert all("/api/v1/http-endpoints/repo/env/dev/" in one["url"] for one in asked)
     assert len({one["secret"] for one in asked}) == 1
+
+
+async def test_of_why_a_request_is_none_the_beginning_is_kept(
+    storage: Storage, app: ScriptedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deliver_webhook(delivery: WebhookDelivery, body: bytes) -> WebhookDeliveryAnswer:
+        app.handed.append(delivery)
+        return WebhookDeliveryAnswer(response=NormalizedResponse(status=200), verified=False, error="no " * 100_000)
+
+    monkeypatch.setattr(app, "deliver_webhook", deliver_webhook)
+    async with world(storage, with_source(app, is_webhook=True)) as it:
+        source = await found(it, SourceKind.WEBHOOK)
+        event = await it.node.own.remote.http_endpoints.intake.receive(source, request(it), name="repo", event_id="e")
+        await handed(it, 1)
+        kept = await it.platform.get_event(event.id)
+    assert load(kept.event.context) == {"verified": False, "error": ("no " * 200)[:LONGEST_ERROR]}

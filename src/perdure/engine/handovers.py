@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 14
 """How often a request is handed over before it is given up (v2 protocol, section 6.3)."""
 
+LONGEST_ERROR = 500
+"""How many characters are kept of why a request is none, or was given up."""
+
 _WITHOUT_APP = timedelta(minutes=1)
 _BLOCKED = timedelta(seconds=1)
 
@@ -111,7 +114,9 @@ class Handovers(Rounds[RequestDelivery]):
                 http_headers=request.headers,
             )
             answer = await app.deliver_webhook(delivery, request.body)
-            return _outcome(verified=answer.verified, error=None if answer.error is UNSET else answer.error)
+            return _outcome(
+                verified=answer.verified, error=None if answer.error is UNSET else answer.error[:LONGEST_ERROR]
+            )
         return await self._make_events(app, source, request, one)
 
     async def _make_events(
@@ -161,7 +166,9 @@ class Handovers(Rounds[RequestDelivery]):
         try:
             if one.attempts >= ATTEMPTS:
                 _log.error("Request %s is no longer handed to its app: %s", one.event_id, what)
-                await self._storage.write(request_deliveries.delete_if_taken, one, context=_outcome(error=what[:500]))
+                await self._storage.write(
+                    request_deliveries.delete_if_taken, one, context=_outcome(error=what[:LONGEST_ERROR])
+                )
                 return
             _log.warning("Request %s could not be handed to its app: %s", one.event_id, what)
             until = self._clock.now() + delay_after(one.attempts)
