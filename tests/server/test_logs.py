@@ -47,6 +47,18 @@ def test_each_record_is_one_line_whatever_it_says(form: str, said: io.StringIO) 
         assert line.endswith("one\\ntwo \\x1b[31m \ud800")
 
 
+def test_nothing_that_is_said_ends_a_line_or_commands_a_terminal(form: str, said: io.StringIO) -> None:
+    controls = "".join(map(chr, (*range(9), *range(10, 32), *range(0x7F, 0xA0), 0x2028, 0x2029)))
+    LOG.warning("%s", f"a\tb{controls}é")
+    (line,) = said.getvalue().splitlines()
+    assert not any(control in line for control in controls)
+    if form == "json":
+        assert json.loads(line)["message"] == f"a\tb{controls}é"
+    else:
+        assert line.endswith("\\x9e\\x9f\\u2028\\u2029é")
+        assert "a\tb\\x00\\x01" in line
+
+
 def test_an_error_comes_with_its_stack(form: str, said: io.StringIO) -> None:
     try:
         raise ValueError("broken")

@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from perdure.config.logs import LogSettings
 
 _encode = msgspec.json.Encoder().encode
-_ESCAPES = str.maketrans({"\r": "\\r", "\n": "\\n", "\x1b": "\\x1b"})
+# What ends lines, and what terminals take for commands: some do with those of one byte beyond ASCII, too.
+_BEYOND_ASCII = (*range(0x7F, 0xA0), 0x2028, 0x2029)
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _BEYOND_ASCII}
+_ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in range(0x20)},
+    **{code: _JSON_ESCAPES[code] if code > 0xFF else f"\\x{code:02x}" for code in _BEYOND_ASCII},
+    ord("\r"): "\\r",
+    ord("\n"): "\\n",
+    ord("\t"): "\t",
+}
 
 
 class TextFormatter(logging.Formatter):
-    """Writes a line for each record; line ends in what it says are escaped, those of a stack are not."""
+    """Writes a line for each record; control characters in what it says are escaped, lines of a stack are not."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
@@ -43,7 +52,7 @@ class JsonFormatter(logging.Formatter):
         stack = _stack(record)
         if stack is not None:
             written["stack"] = _whole(stack)
-        return _encode(written).decode()
+        return _encode(written).decode().translate(_JSON_ESCAPES)
 
 
 def set_up_logging(settings: LogSettings, *, stream: TextIO | None = None) -> logging.Handler:
