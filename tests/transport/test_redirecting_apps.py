@@ -54,7 +54,7 @@ async def test_a_redirect_to_nowhere_does_not_make_the_app_one_that_is_away(loca
 
 
 ASKED: dict[str, Callable[[HttpEndpoint], Awaitable[Any]]] = {
-    "RUN_NOTIFICATION": lambda app: app.notify("job", JsonText("{}")),
+    "RUN_NOTIFICATION": lambda app: app.notify("job", JsonText('{"status":"SUCCESS"}')),
     "DELIVER_HTTP_ENDPOINT_REQUEST_FOR_RESPONSE": lambda app: app.respond(
         "key", ReceivedRequest("POST", "http://h/p", {}, b"secret", NOW)
     ),

@@ -15,7 +15,9 @@ from perdure.protocol.messages.delivery import (
     write_delivery_headers,
 )
 from perdure.protocol.messages.headers import ENDPOINT_ID_HEADER, Action
+from perdure.protocol.messages.notifications import NotifiedStatus
 from perdure.protocol.messages.triggers import InitializeTriggerBody, RegisterTriggerBody
+from perdure.protocol.statuses import RunStatus
 from perdure.transport.app_link import ACTION_SECONDS, AppLink, message_of
 from perdure.transport.deliveries import delivered, response_of
 from perdure.transport.greetings import check_pong, read_endpoint_id
@@ -99,14 +101,18 @@ class AskedApp:
         return read_endpoint_id(answer, self._link.shown_url)
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
-        """Tell the app that a run of a job has ended (v2 protocol, section 3.13).
+        """Tell the app that a run of a job has ended (v2 protocol, section 3.13); none of v2 that it was cancelled.
 
         Raises:
             NotFoundError: Nobody answers, or the app has no such job.
             FetchFailedError: It answers that it failed.
         """
+        body = notification.encode()
+        # `onFailure` is for what went wrong there, and may look for an error that such a run has not.
+        if not self._link.is_native and decode_message(body, NotifiedStatus).status is RunStatus.CANCELED:
+            return
         try:
-            answer = await self._link.post(Action.RUN_NOTIFICATION, body=notification.encode())
+            answer = await self._link.post(Action.RUN_NOTIFICATION, body=body)
         except FetchFailedError as error:
             raise NotFoundError(f"Nobody answers at {self._link.shown_url}: {error.message}") from error
         if answer.status == _NOT_FOUND:

@@ -74,3 +74,9 @@ class RunNotification(Struct, frozen=True, kw_only=True, rename="camel"):
     output: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
     task: NotifiedTask | UnsetType = UNSET
+
+
+class NotifiedStatus(Struct, frozen=True):
+    """What became of the run, of all that a `RunNotification` says."""
+
+    status: RunStatus
