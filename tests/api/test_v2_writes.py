@@ -22,6 +22,23 @@ async def test_a_task_is_created_once_and_answered_unchanged() -> None:
         assert (again.body["task"]["id"], again.body["task"]["name"]) == (task["id"], "Load")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"operation": "fetch", "params": {"url": "http://127.0.0.1:9/"}},
+        {"operation": "fetch-poll", "params": {"url": "http://127.0.0.1:9/", "responseFilter": {"status": [200]}}},
+        {"callback": {"enabled": True}},
+        {"delayUntil": "2040-01-01T00:00:00.000Z"},
+    ],
+)
+async def test_a_task_at_work_stays_as_it_is_when_its_key_is_asked_for_with_something_to_wait_for(other: Any) -> None:
+    async with executing() as endpoint:
+        first = await endpoint.create(name="Load", params={"a": 1})
+        assert (await endpoint.create(**other)).body == first.body
+        settled = await endpoint.complete(first.body["task"]["id"], {"output": "1"})
+        assert (settled.body["status"], settled.body["params"], settled.body["output"]) == ("COMPLETED", {"a": 1}, 1)
+
+
 async def test_without_a_version_the_answer_is_the_plain_task() -> None:
     async with executing() as endpoint:
         path = f"/api/v1/runs/{endpoint.run_id}/tasks"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from perdure.engine.server_tasks import details_of, operation_of
+from perdure.engine.server_tasks import details_of, has_callback, is_server_operation, operation_of
 from perdure.errors import InvalidArgumentError
 from perdure.protocol.execution import ErrorInfo, JsonText, TaskRecord
 from perdure.protocol.failures import failure_of
@@ -39,8 +39,13 @@ def check_key(key: str) -> str:
 
 
 def is_to_begin_anew(task: RemoteTask, asked: TaskRecord) -> bool:
-    """Whether a task waits once more for something outside: its run was continued, or it is tried again."""
-    return task.status is TaskStatus.RUNNING and asked.wait is not None
+    """Whether a task waits once more for something outside: its run was continued, or it is tried again.
+
+    One whose body is at work stays as it is, whatever its key is asked for with.
+    """
+    if task.status is not TaskStatus.RUNNING or asked.wait is None:
+        return False
+    return is_server_operation(task.operation) if isinstance(asked.wait, Operation) else has_callback(task)
 
 
 def canceled(record: TaskRecord, now: datetime) -> RemoteTask:

@@ -42,6 +42,16 @@ def operation_of(body: CreateTaskBody) -> str:
     return LOG if is_line else PLAIN_TASK
 
 
+def is_server_operation(operation: str) -> bool:
+    """Say whether it is the server that does what a task is for."""
+    return operation in _WIRE_OPERATIONS
+
+
+def has_callback(task: RemoteTask) -> bool:
+    """Say whether a task was created to be completed by a request to its callback URL."""
+    return task.details is not None and load(task.details).get("callback") is True
+
+
 def details_of(body: CreateTaskBody, properties: object) -> JsonText | None:
     """Write what is only shown of a task, and what the endpoint is to get back as it was."""
     shown: dict[str, Any] = {}
@@ -66,7 +76,7 @@ def server_task(
     ``force_yield``: the endpoint is to end its execution.
     """
     details: dict[str, Any] = {} if task.details is None else load(task.details)
-    has_callback = details.get("callback") is True
+    is_called_back = details.get("callback") is True
     return ServerTask(
         id=task.id,
         name=task.name,
@@ -86,7 +96,7 @@ def server_task(
         attempts=task.attempts,
         idempotency_key=task.key,
         operation=_WIRE_OPERATIONS.get(task.operation),
-        callback_url=callback_url(task.id) if has_callback else None,
+        callback_url=callback_url(task.id) if is_called_back else None,
         force_yield=force_yield,
         child_execution_mode="PARALLEL" if details.get("parallel") is True else "SEQUENTIAL",
     )
