@@ -134,3 +134,14 @@ async def test_whole_characters_come_back_beside_halves_of_pairs() -> None:
         assert (label.status, label.body["label"], label.body["data"]) == (200, OK, {"cut": HALF})
         made = await endpoint.create(name=OK, description=f"{OK}{HALF}", params=HALF)
         assert (made.body["task"]["name"], made.body["task"]["description"]) == (OK, f"{OK}{HALF}")
+
+
+@pytest.mark.parametrize("cut", ["%ED%A0%BD", "%FF", "%C3"])
+async def test_a_query_that_is_no_text_is_refused_and_looks_for_no_other_one(cut: str) -> None:
+    async with serving() as api:
+        await api.post("/api/v1/events", {"event": {"name": "a\ufffd"}})
+        for path in (f"/api/events?name=a{cut}", f"/api/events?take=1&cursor=a{cut}", f"/api/runs?status=a{cut}"):
+            answer = await api.get(path)
+            assert (answer.status, answer.code) == (400, "invalid_encoding")
+        found = await api.get("/api/events?name=a%EF%BF%BD")
+    assert [event["name"] for event in found.body["events"]] == ["a\ufffd"]

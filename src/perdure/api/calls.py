@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from perdure.api.bodies import read_body
 from perdure.api.paths import decode_segment
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 BODY_LIMIT = 4 * 1024 * 1024
 """How many bytes a body may have."""
+
+_UNREADABLE = "\ufffd"
+"""What is read for bytes that are no UTF-8; it may have been sent, too."""
 
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _MOST_DIGITS = 9
@@ -83,16 +87,26 @@ class Call:
         """Give a member of the query.
 
         Raises:
-            Refusal: It is there twice.
+            Refusal: It is there twice, or the query is no UTF-8.
         """
-        given = self.request.query_params.getlist(name)
+        given = self.texts(name)
         if len(given) > 1:
             raise unfit(name, f"{name} is there {len(given)} times; give it once.")
         return given[0] if given else None
 
     def texts(self, name: str) -> list[str]:
-        """Give every value of a member of the query."""
-        return self.request.query_params.getlist(name)
+        """Give every value of a member of the query.
+
+        Raises:
+            Refusal: The query is no UTF-8.
+        """
+        given = self.request.query_params.getlist(name)
+        if any(_UNREADABLE in value for value in given):
+            try:
+                unquote_to_bytes(self.request.scope["query_string"]).decode()
+            except UnicodeDecodeError:
+                raise Refusal(400, "invalid_encoding", "The query of the URL is not UTF-8.") from None
+        return given
 
     def number(self, name: str, default: int) -> int:
         """Give a whole number of the query.
