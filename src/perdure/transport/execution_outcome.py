@@ -23,6 +23,7 @@ from perdure.protocol.messages.errors import ErrorWithStack
 from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.outcomes import (
     AuthIssue,
+    RunJobAutoYieldWithTask,
     RunJobCanceled,
     RunJobError,
     RunJobInvalidPayload,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from perdure.protocol.messages.outcomes import RunJobBranchOutcome, RunJobResponse
+    from perdure.protocol.messages.tasks import ServerTask
     from perdure.transport.wire_execution import WireExecution
 
 NO_ROOM_MS: Final = 2000
@@ -97,16 +99,23 @@ def _stops(
     if isinstance(result, Abandoned) and result.no_room:
         return [RunJobRateLimited(reset=now_ms() + NO_ROOM_MS), *stops]
     stop = execution.stop_now()
-    return [stop] if isinstance(stop, RunJobCanceled) else [stop, *stops]
+    if isinstance(stop, RunJobCanceled):
+        return [stop]
+    unstored = execution.stops_unstored()
+    return [*unstored, *stops] if unstored else [stop, *stops]
 
 
 def _together(stops: list[RunJobBranchOutcome], execution: WireExecution) -> RunJobResponse:
     if len(stops) == 1:
         return stops[0]
     # Branches of one run need no block around them; the protocol has no other way to name several.
-    first: Any = next(stop for stop in stops if hasattr(stop, "task"))
-    parent = execution.tasks.get(first.task.parent_id or "")
-    return RunJobResumeWithParallelTask(task=first.task if parent is None else parent, child_errors=stops)
+    first = next(task for task in (_task_of(stop, execution) for stop in stops) if task is not None)
+    parent = execution.tasks.get(first.parent_id or "")
+    return RunJobResumeWithParallelTask(task=first if parent is None else parent, child_errors=stops)
+
+
+def _task_of(stop: Any, execution: WireExecution) -> ServerTask | None:
+    return execution.tasks[stop.id] if isinstance(stop, RunJobAutoYieldWithTask) else getattr(stop, "task", None)
 
 
 def _warnings(result: Succeeded | Failed, execution: WireExecution) -> Any:

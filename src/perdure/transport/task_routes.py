@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from perdure.errors import NotConnectedError, PerdureError, RunError, StaleExecutionError
+from perdure.errors import NotConnectedError, PerdureError, RunError
 from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.failures import failure_of
 from perdure.protocol.messages.codec import decode_message, encode_message
@@ -92,14 +92,16 @@ class TaskRoutes:
         body = CompleteTaskBody(output=UNSET if output is None else output, properties=properties)
         headers = ((VERSION_HEADER, SERIALIZED_OUTPUT_VERSION),)
         path = _path(execution, record.id, "complete")
+        # Until the platform has it, it goes with the answer, however the execution ends: it has taken work.
+        execution.unstored[record.id] = (output, properties)
         try:
             task = await self._write(
                 execution, path, encode_message(body), ServerTask, name=record.name, headers=headers
             )
-        except StaleExecutionError as error:
-            if isinstance(error.__cause__, NotConnectedError):
-                raise execution.yield_completed(record.id, output) from error
+        except RunError:
+            del execution.unstored[record.id]
             raise
+        del execution.unstored[record.id]
         execution.check_task(task, "after_complete_task")
         execution.check_time(END_MS, "after_complete_task")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from perdure.errors import StaleExecutionError
 from perdure.protocol.execution import TaskRecord
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from perdure.protocol.execution import ErrorInfo, JsonText, TaskState
+    from perdure.protocol.messages.display import DisplayProperty
     from perdure.protocol.messages.tasks import ServerTask
     from perdure.protocol.noop_filter import NoopFilter
 
-    Stop = RunJobAutoYield | RunJobAutoYieldWithTask | RunJobCanceled | RunJobRateLimited
+    Stop = RunJobAutoYield | RunJobCanceled | RunJobRateLimited
 
 START_MS: Final = 500
 BODY_MS: Final = 1500
@@ -48,6 +49,7 @@ class WireExecution:
     Attributes:
         tasks: The tasks that it has asked for, by id, as the platform sent them last.
         retries: Those that are to be tried again, with what their attempt failed with and when.
+        unstored: Results of tasks, with what is shown of them, that the platform has not said to have, by their ids.
         stop: Why it ends, if the platform or the time says so.
         doubt: Called when the platform does not know the execution any more; ``None``: then it has lost its run.
         on_change: Called once when it has another number, or can have none any more.
@@ -77,6 +79,7 @@ class WireExecution:
         self.has_all = has_all
         self.tasks: dict[str, ServerTask] = {}
         self.retries: dict[str, tuple[ErrorInfo, datetime]] = {}
+        self.unstored: dict[str, tuple[JsonText | None, list[DisplayProperty] | UnsetType]] = {}
         self.stop: Stop | None = None
         self.problem: str | None = None
         self.is_ending = False
@@ -163,12 +166,17 @@ class WireExecution:
         )
         return self._stop(stop, f"the execution ends at {location}")
 
-    def yield_completed(self, task_id: str, output: JsonText | None) -> StaleExecutionError:
-        """Note that the execution ends before it could report that task as completed; the error to raise."""
-        stop = RunJobAutoYieldWithTask(
-            id=task_id, output=UNSET if output is None else output, data=self._data("before_complete_task")
-        )
-        return self._stop(stop, "the execution ends before a task was recorded as complete")
+    def stops_unstored(self) -> list[RunJobAutoYieldWithTask]:
+        """Say that the execution ends before it could report these tasks as completed (v2 protocol, section 6.6)."""
+        return [
+            RunJobAutoYieldWithTask(
+                id=task_id,
+                output=UNSET if output is None else output,
+                properties=properties,
+                data=self._data("before_complete_task"),
+            )
+            for task_id, (output, properties) in self.unstored.items()
+        ]
 
     def yield_until(self, reset: int) -> StaleExecutionError:
         """Note that the platform was asked too often, and when to go on; the error to raise."""
