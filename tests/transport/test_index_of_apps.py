@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -20,7 +21,7 @@ from perdure.protocol.endpoint import (
 from perdure.protocol.execution import JsonText
 from perdure.protocol.schedules import CronTiming, IntervalTiming
 from tests.transport.asking import asking
-from tests.transport.server import response
+from tests.transport.server import Received, response
 
 INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSource": "LOCAL"}
 
@@ -40,6 +41,16 @@ async def test_a_job_that_has_another_shape_is_named(job: Any, said: str) -> Non
         with pytest.raises(FetchFailedError) as caught:
             await endpoint.index()
     assert caught.value.message == f"Your Jobs have issues:\n{said}"
+
+
+async def test_an_index_that_nobody_gives_is_one_that_the_command_line_asks_for_again() -> None:
+    async def hangs_up(_received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with asking(hangs_up) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError) as caught:
+            await endpoint.index()
+    assert caught.value.message.startswith(f"Could not connect to endpoint {endpoint.url}. ")
 
 
 def _job(id: str, trigger: dict[str, Any], **more: Any) -> dict[str, Any]:

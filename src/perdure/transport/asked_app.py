@@ -24,6 +24,7 @@ from perdure.transport.greetings import check_pong, read_endpoint_id
 
 if TYPE_CHECKING:
     from perdure.protocol.execution import JsonText
+    from perdure.protocol.outbound import OutboundResponse
     from perdure.protocol.received import GivenResponse, ReceivedRequest
 
 T = TypeVar("T")
@@ -79,11 +80,7 @@ class AskedApp:
         Raises:
             FetchFailedError: It is not; the message says what it answered.
         """
-        try:
-            answer = await self._link.find(Action.PING, headers=((ENDPOINT_ID_HEADER, self.id),))
-        except (FetchFailedError, FetchTimeoutError) as error:
-            # Clients ask again as long as they read this.
-            raise FetchFailedError(f"Could not connect to endpoint {self._link.shown_url}. {error.message}") from error
+        answer = await self._find(Action.PING, ((ENDPOINT_ID_HEADER, self.id),))
         self._link.check(answer)
         check_pong(answer, self._link.shown_url)
 
@@ -93,12 +90,21 @@ class AskedApp:
         Raises:
             FetchFailedError: It does not say.
         """
-        try:
-            answer = await self._link.find(Action.VALIDATE)
-        except (FetchFailedError, FetchTimeoutError) as error:
-            raise FetchFailedError(f"Could not connect to endpoint {self._link.shown_url}. {error.message}") from error
+        answer = await self._find(Action.VALIDATE)
         self._link.check(answer)
         return read_endpoint_id(answer, self._link.shown_url)
+
+    async def _find(self, action: Action, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
+        """Ask the app where it is, and find it if it has moved.
+
+        Raises:
+            FetchFailedError: It does not answer.
+        """
+        try:
+            return await self._link.find(action, headers=headers)
+        except (FetchFailedError, FetchTimeoutError) as error:
+            # Clients ask again as long as they read this.
+            raise FetchFailedError(f"Could not connect to endpoint {self._link.shown_url}. {error.message}") from error
 
     async def notify(self, job_id: str, notification: JsonText) -> None:
         """Tell the app that a run of a job has ended (v2 protocol, section 3.13); none of v2 that it was cancelled.

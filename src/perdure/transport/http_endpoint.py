@@ -101,7 +101,7 @@ class HttpEndpoint(AskedApp):
         Raises:
             FetchFailedError: It did not say.
         """
-        answer = await self._link.find(Action.INDEX_ENDPOINT)
+        answer = await self._find(Action.INDEX_ENDPOINT)
         self._link.check(answer)
         try:
             index = index_of(self.id, decode_message(answer.body, IndexAnswer))
