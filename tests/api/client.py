@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perdure.config.settings import Settings
-from perdure.engine.clock import SystemClock
+from perdure.engine.clock import Clock, SystemClock
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded
 from perdure.protocol.json_text import dump, load
 from perdure.server.embedded import start_embedded
@@ -155,11 +155,14 @@ async def serving(
     api_key: str | None = KEY,
     serves_all: bool = False,
     settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[ApiClient]:
     """A node at work on a database, and a client of it."""
     if app is None:
         app = ScriptedApp(SystemClock()).job("greets", greets)
-    node = await start_embedded(app, database_url=url, api_key=api_key, serves_all=serves_all, settings=settings)
+    node = await start_embedded(
+        app, database_url=url, api_key=api_key, serves_all=serves_all, settings=settings, clock=clock
+    )
     app.platform = node.platform
     try:
         yield ApiClient(node, KEY if api_key is None and not serves_all else node.api_key)

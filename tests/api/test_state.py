@@ -119,6 +119,7 @@ async def test_schedules_are_registered_listed_and_unregistered() -> None:
         ({"type": "cron", "cron": "* * * * * *"}, "invalid_cron"),
         ({"type": "cron", "cron": "0 0 30 2 *"}, "cron_never_fires"),
         ({"type": "cron", "cron": "0 0 * * *", "timezone": "../../etc/passwd"}, "invalid_argument"),
+        ({"type": "v2-cron", "cron": "* * * * * *"}, "invalid_field"),
         ({"type": "moon"}, "invalid_field"),
     ],
 )

@@ -110,7 +110,7 @@ async def test_what_is_registered_otherwise_than_declared_is_said_wherever_an_in
         dev = owner.with_key(DEV)
         made = await dev.post("/api/v1/endpoints", {"id": "app", "url": f"{app.origin}/api/trigger"})
         (warning,) = made.body["endpointIndex"]["warnings"]
-        assert warning.startswith("Job 'ticks' is registered without its schedule. A cron has five fields")
+        assert warning.startswith("Job 'ticks' is registered without its schedule. The day of the week of the cron")
         path = f"/api/v1/endpointindex/{made.body['endpointIndex']['id']}"
         assert (await dev.get(path)).body["warnings"] == [warning]
         (endpoint,) = (await dev.get("/api/endpoints")).body

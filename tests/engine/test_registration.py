@@ -15,7 +15,7 @@ from perdure.protocol.endpoint import (
     ScheduleTriggerSpec,
 )
 from perdure.protocol.execution import ExecutionResult, JsonText, Succeeded, Suspended
-from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.schedules import CronTiming, IntervalTiming, V2CronTiming
 from perdure.protocol.statuses import RunStatus
 from perdure.protocol.task_waits import InvokeRequest
 from perdure.storage.interface import Storage
@@ -146,6 +146,8 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 UNFIT = [
     (CronTiming("* * * * * *"), "A cron has five fields"),
     (CronTiming("0 0 30 2 *"), "never fires"),
+    (V2CronTiming("*/60 61 * * * *"), "The minute of the cron"),
+    (V2CronTiming("0 0 31 2,4 *"), "never fires"),
     (CronTiming("0 9 * * *", "Mars/Base"), "no time zone"),
 ]
 
@@ -205,8 +207,8 @@ async def test_what_an_app_elsewhere_declares_is_bent_into_its_bounds_and_said(
     app.is_remote = True
     app.dynamic_schedules = ["fine", "bad\n"]
     app.job("often", ends, ScheduleTriggerSpec(IntervalTiming(1)))
-    app.job("seconds", ends, ScheduleTriggerSpec(CronTiming("30 0 9 * * *")))
-    app.job("noughts", ends, ScheduleTriggerSpec(CronTiming("0 0 9 * * *")))
+    app.job("seconds", ends, ScheduleTriggerSpec(V2CronTiming("30 0 9 * * *")))
+    app.job("day", ends, ScheduleTriggerSpec(CronTiming("0 9 * * *")))
     app.job("many", ends, limit=LimitSpec(2**40))
     app.job("dynamic", ends, DynamicScheduleSpec("bad\n"))
     filter = JsonText('{"a":[1,{"$gt":0}]}')
@@ -215,12 +217,11 @@ async def test_what_an_app_elsewhere_declares_is_bent_into_its_bounds_and_said(
         assert [warning.partition(". ")[0] for warning in said(caplog)] == [
             "A dynamic schedule is left out",
             "Job 'often': an interval of 1 seconds is made 20.",
-            "Job 'seconds': the seconds of the cron '30 0 9 * * *' are left out.",
             "Job 'many': a concurrency limit is lowered to 1,000,000.",
             "Job 'filters': filter.a[0]: a value among operators, or among values of other kinds, is ignored.",
         ]
         timings = [row.timing for row in (await it.platform.list_schedules()).schedules]
-        assert timings == [IntervalTiming(20), CronTiming("0 9 * * *"), CronTiming("0 9 * * *")]
+        assert timings == [IntervalTiming(20), V2CronTiming("30 0 9 * * *"), CronTiming("0 9 * * *")]
 
 
 async def test_two_apps_do_not_have_the_same_http_endpoint(storage: Storage, app: ScriptedApp) -> None:

@@ -19,7 +19,7 @@ from perdure.protocol.endpoint import (
     SourceSpec,
 )
 from perdure.protocol.execution import JsonText
-from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.schedules import CronTiming, IntervalTiming, V2CronTiming
 from tests.transport.asking import asking
 from tests.transport.server import Received, response
 
@@ -69,6 +69,10 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         _job("invoked", {"type": "invoke"}, concurrencyLimit=3),
         _job("interval", {"type": "scheduled", "schedule": {"type": "interval", "options": {"seconds": 1}}}),
         _job("cron", {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *"}, **whose}}),
+        _job(
+            "zoned",
+            {"type": "scheduled", "schedule": {"type": "cron", "options": {"cron": "0 3 * * *", "timezone": "UTC"}}},
+        ),
         _job("dynamic", {"type": "dynamic", "id": "d"}, enabled=False),
         _job("triggered", {"type": "dynamic", "id": "t"}),
         _job("internal", {"type": "invoke"}, internal=True),
@@ -105,7 +109,8 @@ async def test_an_index_is_read_with_its_triggers() -> None:
         EventTriggerSpec(("a", "b"), "s", JsonText('{"x":[1,{"$gt":2}]}'), None, is_lenient=True),
         InvokeTriggerSpec(),
         ScheduleTriggerSpec(IntervalTiming(1)),
-        ScheduleTriggerSpec(CronTiming("0 3 * * *"), account_id="acme", metadata=JsonText('{"a":1}')),
+        ScheduleTriggerSpec(V2CronTiming("0 3 * * *"), account_id="acme", metadata=JsonText('{"a":1}')),
+        ScheduleTriggerSpec(CronTiming("0 3 * * *")),
         DynamicScheduleSpec("d"),
         DynamicTriggerSpec("t"),
         InvokeTriggerSpec(),
@@ -121,5 +126,5 @@ async def test_an_index_is_read_with_its_triggers() -> None:
     )
     assert index.jobs[1].limit is not None
     assert index.jobs[1].limit.most == 3
-    assert not index.jobs[4].enabled
+    assert not index.jobs[5].enabled
     assert index.dynamic_schedules == ("d",)

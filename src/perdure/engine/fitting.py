@@ -28,7 +28,7 @@ from perdure.protocol.endpoint import (
 )
 from perdure.protocol.limits import ID_LIMIT, INTERVAL_LIMITS, NAME_LIMIT
 from perdure.protocol.messages.delivery import check_carried
-from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.schedules import IntervalTiming
 from perdure.protocol.store_keys import check_name
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ MOST_AT_ONCE: Final = 1_000_000
 MOST_WARNINGS: Final = 100
 """How many warnings of an index are kept."""
 
-_SECONDS_AND_CRON: Final = 6
 _NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _Declared = TypeVar("_Declared")
 
@@ -153,10 +152,4 @@ def _fit_timing(spec: JobSpec, trigger: ScheduleTriggerSpec, warnings: list[str]
             # Of whole numbers that have no end a part will do.
             warnings.append(f"Job {spec.id!r:.80}: an interval of {timing.seconds!s:.20} seconds is made {seconds:,}.")
         return replace(trigger, timing=IntervalTiming(seconds))
-    fields = timing.cron.split()
-    if len(fields) == _SECONDS_AND_CRON and fields[0].isdecimal():
-        # Apps of v2 may put seconds before the minute; at which second a minute's tick comes is not kept.
-        if int(fields[0][:9]):
-            warnings.append(f"Job {spec.id!r:.80}: the seconds of the cron {timing.cron!r:.80} are left out.")
-        return replace(trigger, timing=CronTiming(" ".join(fields[1:]), timing.timezone))
     return trigger

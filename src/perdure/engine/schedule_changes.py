@@ -20,11 +20,11 @@ from perdure.protocol.execution import JsonText
 from perdure.protocol.messages.codec import JSON_NULL, encode_message
 from perdure.protocol.messages.schedules import (
     CronMetadata,
-    CronOptions,
     IntervalMetadata,
     IntervalOptions,
     RegisterScheduleAnswer,
     ScheduleMetadata,
+    cron_options,
 )
 from perdure.protocol.schedules import IntervalTiming
 from perdure.storage import environments, schedules, timers
@@ -199,8 +199,7 @@ def registration_text(answer: ScheduleAnswer) -> JsonText:
         interval = IntervalOptions(seconds=timing.seconds)
         schedule = IntervalMetadata(options=interval, account_id=account_id, metadata=metadata)
     else:
-        cron = CronOptions(cron=timing.cron, timezone=timing.timezone)
-        schedule = CronMetadata(options=cron, account_id=account_id, metadata=metadata)
+        schedule = CronMetadata(options=cron_options(timing), account_id=account_id, metadata=metadata)
     shown = RegisterScheduleAnswer(
         id=answer.key,
         schedule=schedule,

@@ -10,7 +10,7 @@ from perdure.protocol.endpoint import DynamicScheduleSpec, DynamicTriggerSpec, E
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import encode_message
 from perdure.protocol.messages.indexing import DynamicTriggerReference, InvokeTrigger, ScheduledTrigger, StaticTrigger
-from perdure.protocol.messages.schedules import CronMetadata, CronOptions, IntervalMetadata, IntervalOptions
+from perdure.protocol.messages.schedules import CronMetadata, IntervalMetadata, IntervalOptions, cron_options
 from perdure.protocol.messages.triggers import TriggerRule
 from perdure.protocol.schedules import IntervalTiming
 
@@ -48,7 +48,7 @@ def _metadata(trigger: TriggerSpec) -> TriggerMetadata:
 def _schedule(timing: Timing) -> ScheduleMetadata:
     if isinstance(timing, IntervalTiming):
         return IntervalMetadata(options=IntervalOptions(seconds=timing.seconds))
-    return CronMetadata(options=CronOptions(cron=timing.cron, timezone=timing.timezone))
+    return CronMetadata(options=cron_options(timing))
 
 
 def _raw(text: JsonText | None) -> Raw | UnsetType:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from perdure.protocol.events import EventOptions, EventRequest
 from perdure.protocol.json_text import JsonText
-from perdure.protocol.schedules import Timing
+from perdure.protocol.schedules import CronTiming, IntervalTiming
 from perdure.protocol.state import StatusState
 from perdure.protocol.statuses import EnvironmentType
 
@@ -46,7 +46,7 @@ class Registration(Struct, frozen=True, gc=False):
     """A registration with a dynamic schedule."""
 
     key: str
-    timing: Timing
+    timing: IntervalTiming | CronTiming
     account_id: str | None = None
     metadata: JsonText | None = None
 

@@ -2,7 +2,7 @@
 
 Each struct that the interfaces of `perdure.protocol` take and give, and each of `api_bodies`, is an object with the
 same members. A member that holds JSON text is that JSON itself, an instant is ISO-8601 text in UTC, and ``None`` is
-null. The two timings of schedules are told apart by ``type``.
+null. The timings of schedules are told apart by ``type``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from msgspec.structs import FieldInfo, fields
 from perdure.protocol.json_text import JsonText
 from perdure.protocol.messages.codec import decode_message, decode_request, encode_message
 from perdure.protocol.messages.instant import Instant
-from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.schedules import CronTiming, IntervalTiming, V2CronTiming
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
 
-_TAGS: Final[dict[type, str]] = {IntervalTiming: "interval", CronTiming: "cron"}
+_TAGS: Final[dict[type, str]] = {IntervalTiming: "interval", CronTiming: "cron", V2CronTiming: "v2-cron"}
 _NULL: Final = Raw(b"null")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -61,9 +61,9 @@ class CronTiming(Struct, frozen=True, gc=False, tag=True):
 
     def last(self, *, tick: datetime, until: datetime) -> datetime:
         """Give the last tick of those from a tick on that are not after ``until``."""
-        # Halved, not walked: a year has half a million minutes. No tick is between `high` and `until`.
+        # Halved, not walked: a year has half a million minutes. No tick is after `high` and not after `until`.
         high = until
-        while high - tick > _SECOND:
+        while high - tick >= _SECOND:
             middle = tick + (high - tick) / 2
             found = self.following(middle)
             if found is not None and found <= until:
@@ -73,7 +73,18 @@ class CronTiming(Struct, frozen=True, gc=False, tag=True):
         return tick
 
 
-Timing = IntervalTiming | CronTiming
+class V2CronTiming(CronTiming, frozen=True, gc=False, tag=True):
+    """Ticks at the seconds that a cron expression of a v2 client matches, in UTC; `v2_cron` says when those are."""
+
+    def following(self, tick: datetime) -> datetime | None:
+        """Give the first tick after an instant; ``None`` if there is none for 50 years."""
+        from perdure.protocol.v2_cron_text import parse_v2_cron
+
+        found = parse_v2_cron(self.cron).after(tick.astimezone(UTC).replace(tzinfo=None))
+        return None if found is None else found.replace(tzinfo=UTC)
+
+
+Timing = IntervalTiming | CronTiming | V2CronTiming
 
 
 class RegisterSchedule(Struct, frozen=True, gc=False, tag=True):
@@ -84,7 +95,7 @@ class RegisterSchedule(Struct, frozen=True, gc=False, tag=True):
 
     dynamic_id: str
     key: str
-    timing: Timing
+    timing: IntervalTiming | CronTiming
     account_id: str | None = None
     metadata: JsonText | None = None
 
@@ -114,6 +125,11 @@ def check_timing(timing: Timing) -> None:
         InvalidCronError: It is no cron expression.
         CronNeverFiresError: No date matches it.
     """
+    if isinstance(timing, V2CronTiming):
+        from perdure.protocol.v2_cron_text import parse_v2_cron
+
+        parse_v2_cron(timing.cron)
+        return
     if isinstance(timing, CronTiming):
         from perdure.protocol.cron import parse_cron
         from perdure.protocol.time_zones import find_zone

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from msgspec import Struct
 
 from perdure.protocol.execution import JsonText
-from perdure.protocol.schedules import CatchUp, CronTiming, IntervalTiming, ScheduleAnswer, Timing
+from perdure.protocol.schedules import CatchUp, CronTiming, IntervalTiming, ScheduleAnswer, Timing, V2CronTiming
 from perdure.storage.instants import from_ms, from_ms_or_none, to_ms
 from perdure.storage.json_lists import number_list, read_texts
 
@@ -60,6 +60,8 @@ def read_timing(kind: str, seconds: int | None, cron: str | None, timezone: str)
     """Make a timing of the columns that hold it."""
     if kind == "interval":
         return IntervalTiming(cast("int", seconds))
+    if kind == "v2-cron":
+        return V2CronTiming(cast("str", cron))
     return CronTiming(cast("str", cron), timezone)
 
 
@@ -130,7 +132,7 @@ async def put_schedule(tx: Session, environment_no: int, *, schedule: NewSchedul
     if isinstance(timing, IntervalTiming):
         columns: tuple[str, int | None, str | None, str] = ("interval", timing.seconds, None, "UTC")
     else:
-        columns = ("cron", None, timing.cron, timing.timezone)
+        columns = ("v2-cron" if isinstance(timing, V2CronTiming) else "cron", None, timing.cron, timing.timezone)
     row = await tx.one(
         "upsert_schedule", environment_no, schedule.dispatcher_no, schedule.key, *columns, schedule.catch_up,
         schedule.account_no, schedule.metadata, to_ms(now),

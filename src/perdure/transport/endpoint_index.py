@@ -24,8 +24,8 @@ from perdure.protocol.messages.indexing import (
     InvokeTrigger,
     ScheduledTrigger,
 )
-from perdure.protocol.messages.schedules import IntervalMetadata
-from perdure.protocol.schedules import CronTiming, IntervalTiming
+from perdure.protocol.messages.schedules import IntervalMetadata, cron_timing
+from perdure.protocol.schedules import IntervalTiming
 from perdure.transport.app_link import decode_object
 from perdure.transport.greetings import LONGEST
 
@@ -138,8 +138,7 @@ def _metadata(text: Raw | UnsetType) -> JsonText | None:
 def _timing(schedule: ScheduleMetadata) -> Timing:
     if isinstance(schedule, IntervalMetadata):
         return IntervalTiming(schedule.options.seconds)
-    zone = schedule.options.timezone
-    return CronTiming(schedule.options.cron, "UTC" if zone is UNSET else zone)
+    return cron_timing(schedule.options)
 
 
 def issue_of_job(error: MessageShapeError, body: bytes) -> str | None:

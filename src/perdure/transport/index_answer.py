@@ -23,7 +23,7 @@ from perdure.protocol.messages.indexing import (
     ScheduledTrigger,
     StaticTrigger,
 )
-from perdure.protocol.messages.schedules import CronMetadata, CronOptions, IntervalMetadata, IntervalOptions
+from perdure.protocol.messages.schedules import CronMetadata, IntervalMetadata, IntervalOptions, cron_options
 from perdure.protocol.messages.tenancy import JobReference
 from perdure.protocol.messages.triggers import TriggerRule
 from perdure.protocol.schedules import IntervalTiming
@@ -159,9 +159,7 @@ def _scheduled(trigger: ScheduleTriggerSpec) -> tuple[EventSpecification, Trigge
             DisplayProperty(label="Schedule", text=f"{timing.cron} ({timing.timezone})"),
         ],
     )  # fmt: skip
-    zone = UNSET if timing.timezone == "UTC" else timing.timezone
-    cron = CronMetadata(options=CronOptions(cron=timing.cron, timezone=zone))
-    return event, ScheduledTrigger(schedule=cron, catch_up=catch_up)
+    return event, ScheduledTrigger(schedule=CronMetadata(options=cron_options(timing)), catch_up=catch_up)
 
 
 def _raw(text: JsonText | None) -> Raw | UnsetType:

@@ -18,11 +18,11 @@ from perdure.protocol.messages.instant import Instant
 from perdure.protocol.messages.jobs import InvokeJobBody, InvokeOptions
 from perdure.protocol.messages.run_statuses import JobRunStatusRecord, StatusUpdate
 from perdure.protocol.messages.schedules import (
-    CronOptions,
     CronRegistration,
     IntervalOptions,
     IntervalRegistration,
     RegisterScheduleAnswer,
+    cron_options,
 )
 from perdure.protocol.messages.store import StoreDeleteAnswer, StoreGetAnswer
 from perdure.protocol.schedules import IntervalTiming, RegisterSchedule, ScheduleAnswer, UnregisterSchedule
@@ -167,9 +167,7 @@ class WireCalls:
             options = IntervalOptions(seconds=timing.seconds)
             body = IntervalRegistration(id=call.key, options=options, account_id=account, metadata=metadata)
         else:
-            zone = UNSET if timing.timezone == "UTC" else timing.timezone
-            cron = CronOptions(cron=timing.cron, timezone=zone)
-            body = CronRegistration(id=call.key, options=cron, account_id=account, metadata=metadata)
+            body = CronRegistration(id=call.key, options=cron_options(timing), account_id=account, metadata=metadata)
         made = await self._post(self._schedule(call.dynamic_id), body, RegisterScheduleAnswer)
         return ScheduleAnswer(made.id, timing, call.account_id, call.metadata, made.active)
 

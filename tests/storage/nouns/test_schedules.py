@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from perdure.protocol.execution import AccountInfo, JsonText, SourceInfo
-from perdure.protocol.schedules import CronTiming, IntervalTiming, ScheduleAnswer
+from perdure.protocol.schedules import CronTiming, IntervalTiming, ScheduleAnswer, V2CronTiming
 from perdure.storage import environments, schedules, ticks, timers
 from perdure.storage.interface import Session, Storage
 from perdure.storage.schedules import NewSchedule
@@ -56,6 +56,17 @@ async def test_a_schedule_that_is_put_again_keeps_its_creation_and_its_last_tick
     row = await storage.read(schedules.find_schedule, seed.environment_no, dispatcher_no=dispatcher_no, key="ada")
     assert row == schedules.ScheduleRow(number, NIGHTLY, True, NOW, NOW, NOW)
     assert await storage.read(schedules.show_schedule, number) == ScheduleAnswer("ada", NIGHTLY, None, None, True)
+
+
+async def test_a_cron_is_read_as_whoever_wrote_it_meant_it(storage: Storage) -> None:
+    seed = await sow(storage)
+    dispatcher_no, number = await storage.write(plant, seed)
+    for timing in (V2CronTiming("0 3 * * *"), CronTiming("0 3 * * *")):
+        changed = NewSchedule(dispatcher_no, "ada", timing)
+        await storage.write(schedules.put_schedule, seed.environment_no, schedule=changed, now=LATER)
+        (one,) = await due(storage, seed)
+        assert one.timing == timing
+        assert (await storage.read(schedules.show_schedule, number)).timing == timing
 
 
 async def test_what_is_due_comes_with_all_that_its_ticks_need(storage: Storage) -> None:

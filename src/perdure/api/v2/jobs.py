@@ -26,9 +26,10 @@ from perdure.protocol.messages.schedules import (
     IntervalOptions,
     IntervalRegistration,
     RegisterScheduleAnswer,
+    cron_timing,
     decode_schedule_registration,
 )
-from perdure.protocol.schedules import CronTiming, IntervalTiming, RegisterSchedule, UnregisterSchedule
+from perdure.protocol.schedules import IntervalTiming, RegisterSchedule, UnregisterSchedule
 from perdure.protocol.task_waits import InvokeRequest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from perdure.api.calls import Call
-    from perdure.protocol.schedules import Timing
+    from perdure.protocol.schedules import CronTiming
 
 
 async def invoke_job(call: Call) -> Response:
@@ -85,12 +86,11 @@ async def cancel_run(call: Call) -> Response:
 async def register_schedule(call: Call) -> Response:
     """Let a dynamic schedule tick under a key."""
     body = decode_schedule_registration((await call.json_text(limit=BODY_LIMIT)).encode())
-    timing: Timing
+    timing: IntervalTiming | CronTiming
     if isinstance(body, IntervalRegistration):
         timing = IntervalTiming(body.options.seconds)
     else:
-        zone = body.options.timezone
-        timing = CronTiming(body.options.cron, "UTC" if zone is UNSET else zone)
+        timing = cron_timing(body.options)
     wanted = RegisterSchedule(
         call.part("dynamic_id"),
         body.id,

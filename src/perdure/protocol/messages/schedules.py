@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from perdure.protocol.messages.codec import decode_request
 from perdure.protocol.messages.instant import Instant
+from perdure.protocol.schedules import CronTiming, V2CronTiming
 
 
 class IntervalOptions(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -17,7 +18,7 @@ class IntervalOptions(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CronOptions(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A cron expression, in UTC; v2 clients know no other ``timezone``."""
+    """A cron expression: without a ``timezone``, which v2 clients do not know, as v2 reads it, in UTC."""
 
     cron: str
     timezone: str | UnsetType = UNSET
@@ -72,6 +73,17 @@ class ScheduledPayload(Struct, frozen=True, kw_only=True, rename="camel"):
 
     ts: Instant
     last_timestamp: Instant | UnsetType = UNSET
+
+
+def cron_options(timing: CronTiming) -> CronOptions:
+    """Write a cron expression with what tells how it is read."""
+    return CronOptions(cron=timing.cron, timezone=UNSET if isinstance(timing, V2CronTiming) else timing.timezone)
+
+
+def cron_timing(options: CronOptions) -> CronTiming:
+    """Read a cron expression as whoever has written it means it."""
+    zone = options.timezone
+    return V2CronTiming(options.cron) if zone is UNSET else CronTiming(options.cron, zone)
 
 
 def decode_schedule_registration(data: bytes) -> RegisterScheduleBody:

@@ -361,13 +361,13 @@ CREATE INDEX scheduled_jobs_by_dispatcher ON scheduled_jobs (dispatcher_no);
 
 -- A job's own schedule, whose key is the job's id, or a registration with a dynamic schedule. When it ticks next is its
 -- timer; it has none while it is not active or its dispatcher starts no job. `revision` counts the changes: a tick that
--- was planned before one is planned anew.
+-- was planned before one is planned anew. 'v2-cron': a cron of a v2 client, which is read otherwise.
 CREATE TABLE schedules (
   schedule_no INTEGER PRIMARY KEY,
   environment_no INTEGER NOT NULL REFERENCES environments,
   dispatcher_no INTEGER NOT NULL REFERENCES dispatchers,
   key      TEXT NOT NULL,
-  type     TEXT NOT NULL CHECK (type IN ('interval', 'cron')),
+  type     TEXT NOT NULL CHECK (type IN ('interval', 'cron', 'v2-cron')),
   seconds  INTEGER,
   cron     TEXT,
   timezone TEXT NOT NULL DEFAULT 'UTC',
@@ -381,7 +381,7 @@ CREATE TABLE schedules (
   last_tick_at INTEGER,
   UNIQUE (environment_no, dispatcher_no, key),
   CHECK ((seconds IS NOT NULL) = (type = 'interval')),
-  CHECK ((cron IS NOT NULL) = (type = 'cron'))
+  CHECK ((cron IS NOT NULL) = (type <> 'interval'))
 );
 CREATE INDEX schedules_active ON schedules (dispatcher_no) WHERE active = 1;
 
