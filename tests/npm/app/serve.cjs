@@ -7,7 +7,7 @@ const client = new TriggerClient({
   apiKey: process.env.TRIGGER_API_KEY,
   apiUrl: process.env.TRIGGER_API_URL,
 });
-for (const name of ["tasks", "waits", "state", "runs", "fetches", "requests", "vendors", "unawaited"]) {
+for (const name of ["tasks", "waits", "state", "runs", "fetches", "requests", "vendors", "unawaited", "schedules"]) {
   require(`./jobs/${name}.cjs`)(client);
 }
 
