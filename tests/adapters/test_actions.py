@@ -360,3 +360,19 @@ async def test_a_source_of_a_dynamic_trigger_makes_events_of_requests() -> None:
         "accountId": "acme",
     }  # fmt: skip
     assert [(job["id"], job.get("internal")) for job in index["jobs"]] == [("register-dynamic-trigger-pushes", True)]
+
+
+async def test_the_index_of_an_app_may_have_halves_of_surrogate_pairs_in_its_examples_and_filters() -> None:
+    cut = "cut \ud83d"
+    other = Client(id="cut-app", api_key=KEY, api_url="http://127.0.0.1:9")
+    examples = [{"id": "e", "name": "E", "payload": {cut: cut}}]
+
+    @other.job(id="cut", version="1.0.0", trigger=event_trigger("e", filter={"a": [cut]}, examples=examples))
+    async def taking(_payload: Any) -> None: ...
+
+    handler = AppHandler(other)
+    headers = {"x-trigger-action": "INDEX_ENDPOINT", "x-trigger-api-key": KEY}
+    answer = await handler.handle(AppRequest("POST", headers, b""))
+    await handler.close()
+    (job,) = json.loads(answer.body)["jobs"]
+    assert (job["event"]["examples"][0]["payload"], job["trigger"]["rule"]["payload"]) == ({cut: cut}, {"a": [cut]})

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.engine.clock import SystemClock
 from perdure.protocol.endpoint import EventTriggerSpec
+from perdure.protocol.execution import JsonText, TaskRecord
+from perdure.protocol.json_text import dump
+from perdure.protocol.statuses import TaskStatus
+from perdure.transport.task_routes import TaskRoutes
+from perdure.transport.wire_calls import WireCalls
+from perdure.transport.wire_execution import WireExecution
+from perdure.transport.wire_link import WireLink
+from tests.api.client import KEY as API_KEY
 from tests.api.client import Answer, serving
 from tests.api.executing import KEY, OTHER, done, executing
 from tests.engine.app import ScriptedApp
@@ -145,3 +156,23 @@ async def test_a_query_that_is_no_text_is_refused_and_looks_for_no_other_one(cut
             assert (answer.status, answer.code) == (400, "invalid_encoding")
         found = await api.get("/api/events?name=a%EF%BF%BD")
     assert [event["name"] for event in found.body["events"]] == ["a\ufffd"]
+
+
+async def test_an_app_in_python_writes_what_is_shown_of_its_tasks_with_halves_of_pairs_for_any_platform() -> None:
+    async with executing() as endpoint:
+        link = WireLink(endpoint.api.node.url, API_KEY)
+        routes = TaskRoutes(link, WireCalls(link, "shop"))
+        run = WireExecution(
+            endpoint.run_id, 1, limit_ms=None, noops=None, epoch=None, is_native=False, has_all=False,
+            monotonic=time.monotonic,
+        )  # fmt: skip
+        shown = JsonText(dump({"description": HALF, "properties": SHOWN["properties"]}))
+        now = datetime.now(UTC)
+        record = TaskRecord("task_1", KEY, None, "run_task", "Load", TaskStatus.RUNNING, now, details=shown)
+        made = await routes.create(run, record)
+        properties = JsonText(dump(SHOWN["properties"]))
+        await routes.complete(run, replace(record, id=made.id, output_properties=properties), JsonText("1"))
+        await link.close()
+        task = (await endpoint.api.get(f"/api/runs/{endpoint.run_id}")).body["tasks"][0]
+    assert (task["details"]["description"], task["details"]["properties"]) == (HALF, SHOWN["properties"])
+    assert (task["output_properties"], task["status"]) == (SHOWN["properties"], "COMPLETED")

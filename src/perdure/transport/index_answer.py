@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from perdure.protocol.endpoint import DynamicScheduleSpec, DynamicTriggerSpec, EventTriggerSpec, ScheduleTriggerSpec
+from perdure.protocol.messages.codec import decode_message
 from perdure.protocol.messages.display import DisplayProperty
 from perdure.protocol.messages.indexing import (
     ConcurrencyLimit,
@@ -96,7 +97,7 @@ def _http_endpoint(endpoint: HttpEndpointSpec) -> HttpEndpointMetadata:
 def _job(job: JobSpec, examples: JsonText | None) -> JobMetadata:
     event, trigger = _trigger(job)
     if examples is not None:
-        listed = msgspec.json.decode(examples, type=list[EventExample])
+        listed = decode_message(examples.encode(), list[EventExample])
         event = msgspec.structs.replace(event, examples=listed)
     return JobMetadata(
         id=job.id,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from perdure.errors import NotConnectedError, PerdureError, RunError
 from perdure.protocol.execution import ErrorInfo
 from perdure.protocol.failures import failure_of
+from perdure.protocol.json_text import load
 from perdure.protocol.messages.codec import decode_message, encode_message
 from perdure.protocol.messages.dispatchers import EphemeralDispatcherBody
 from perdure.protocol.messages.display import DisplayProperty
@@ -88,7 +89,7 @@ class TaskRoutes:
         """
         properties: Any = UNSET
         if record.output_properties is not None:
-            properties = msgspec.json.decode(record.output_properties, type=list[DisplayProperty])
+            properties = msgspec.convert(load(record.output_properties), list[DisplayProperty])
         body = CompleteTaskBody(output=UNSET if output is None else output, properties=properties)
         headers = ((VERSION_HEADER, SERIALIZED_OUTPUT_VERSION),)
         path = _path(execution, record.id, "complete")
