@@ -58,6 +58,11 @@ def test_a_wait_that_takes_too_long_fails(api: Api, job: str) -> None:
     assert run["error"]["message"] == '"Remote callback timeout - no requests received"'
 
 
+def test_a_wait_that_cannot_be_begun_is_tried_as_often_as_its_retry_says(api: Api) -> None:
+    run = api.run("calls-in-vain")
+    assert (run["status"], run["error"]["message"]) == ("FAILURE", "refused 3 times")
+
+
 def test_the_app_is_told_of_the_end_of_a_run(api: Api) -> None:
     api.run("tells")
     told: list[Any] = []

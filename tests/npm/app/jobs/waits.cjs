@@ -45,4 +45,12 @@ module.exports = (client) => {
       callback: { enabled: true, timeoutInSeconds: 60 },
     }),
   );
+
+  job("calls-in-vain", async (payload, io) =>
+    // As integrations do whose vendor calls back, where that takes no callback URL.
+    io.runTask("callback", async (task) => { throw new Error(`refused ${task.attempts} times`); }, {
+      callback: { enabled: true, timeoutInSeconds: 60 },
+      retry: { limit: 3, minTimeoutInMs: 10, factor: 1, randomize: false },
+    }),
+  );
 };
