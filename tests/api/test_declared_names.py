@@ -182,6 +182,19 @@ async def test_what_an_app_says_to_be_registered_beyond_what_was_wanted_is_not_k
         assert source.registered == {"event": ["push"]}
 
 
+async def test_a_source_with_options_that_no_event_could_tell_of_is_left_out() -> None:
+    options = {"event": [f"{number:064}" for number in range(1025)]}
+    large = {**SOURCE, "key": "large", "options": options}
+    async with serving(ScriptedApp(SystemClock())) as api, remote_app() as app:
+        said = await register(api, app, jobs=[job("good")], sources=[large, SOURCE])
+        assert said["warnings"] == [
+            "A source is left out. The options of a source have 65,605 bytes; at most 65,536 are kept."
+        ]
+        options["event"].pop()
+        options["event"].pop()
+        assert (await register(api, app, sources=[large]))["warnings"] == []
+
+
 async def test_a_source_with_params_that_no_request_could_carry_is_left_out() -> None:
     large = {**SOURCE, "key": "large", "params": {"p": "é" * 1400}}
     async with serving(ScriptedApp(SystemClock())) as api, remote_app() as app:

@@ -25,6 +25,7 @@ from perdure.engine.fetches import NO_ANSWER_RETRY
 from perdure.engine.following import PAUSE_SECONDS
 from perdure.engine.handovers import ATTEMPTS as HANDOVER_ATTEMPTS
 from perdure.engine.lists import MAX_PAGE
+from perdure.engine.names import WANTED_LIMIT
 from perdure.engine.polls import KEPT_ATTEMPTS, KEPT_BODY
 from perdure.engine.posts import POST_SECONDS
 from perdure.engine.requeues import MAX_YIELDS, back_off
@@ -104,6 +105,7 @@ LIMITS = {row[0]: row[1] for row in table_rows(PAGE)}
 IN_FORCE = {
     "cron expression": f"{CRON_LIMIT} characters",
     "id of a dynamic schedule": f"1 to {KEY_LIMIT} bytes",
+    "options of an external source": f"{WANTED_LIMIT // 1024} KiB",
     "params of an external source": f"{CARRIED_LIMIT // 1024} KiB",
     "metadata of a schedule": f"{SCHEDULE_METADATA_LIMIT // 1024} KiB",
     "schedules registered with dynamic schedules": f"{Settings().max_schedules} (",

@@ -11,6 +11,9 @@ from perdure.protocol.limits import ID_LIMIT, NAME_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+WANTED_LIMIT: Final = 64 * 1024
+"""How many bytes the options of a source may have, names and values together."""
+
 # U+FFFD is what is read where half of a surrogate pair was sent: two ids must not become one.
 _NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
@@ -53,9 +56,15 @@ def check_wanted(wanted: dict[str, list[str]]) -> None:
     """Check what is wanted of a vendor, such as the events that it is to send.
 
     Raises:
-        InvalidArgumentError: A name or a value is none.
+        InvalidArgumentError: A name or a value is none, or they are too large together.
     """
+    size = 0
     for name, values in wanted.items():
         check_text(name, "The name of an option of a source")
+        size += len(name.encode())
         for value in values:
             check_text(value, "The value of an option of a source", limit=ID_LIMIT)
+            size += len(value.encode())
+    if size > WANTED_LIMIT:
+        # An event tells of them, up to three times, and has to be small enough to be sent.
+        raise InvalidArgumentError(f"The options of a source have {size:,} bytes; at most {WANTED_LIMIT:,} are kept.")
