@@ -17,6 +17,7 @@ from perdure.protocol.execution import (
     Suspended,
     Yielded,
 )
+from perdure.protocol.json_text import load
 from perdure.protocol.statuses import RunStatus, TaskStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
@@ -111,6 +112,22 @@ async def test_a_yielded_run_is_executed_again_and_told_its_keys(storage: Storag
 
         assert (run.status, run.executions) == (RunStatus.SUCCESS, 2)
         assert [execution.request.yielded for execution in app.executions] == [(), ("once",)]
+
+
+async def test_of_a_payload_that_fits_nowhere_the_first_hundred_places_are_kept(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async def refuses(execution: Execution) -> ExecutionResult:
+        return InvalidPayload(tuple(((str(number),), "is none") for number in range(1101)))
+
+    async with world(storage, app.job("refuses", refuses)) as it:
+        await it.send("refuses")
+        run = await it.ended(await it.only_run())
+        assert (run.status, run.error is None) == (RunStatus.INVALID_PAYLOAD, False)
+        assert run.error is not None
+        assert run.error.data is not None
+        assert run.error.message.endswith("98: is none; 99: is none; and 1,001 more")
+        assert len(load(run.error.data)["issues"]) == 100
 
 
 async def test_a_run_may_yield_a_hundred_keys(storage: Storage, app: ScriptedApp) -> None:

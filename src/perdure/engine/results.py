@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from perdure.storage.interface import Session
 
 
+MOST_ISSUES = 100
+"""How many places are kept where a payload does not fit."""
+
+
 async def apply_result(tx: Session, held: HeldRun, result: ExecutionResult | Unconnected, *, now: datetime) -> Applied:
     """Let a run go on as the result of its execution says; if the execution no longer holds it, nothing changes."""
     if isinstance(result, Unconnected):
@@ -84,8 +88,11 @@ async def _apply(tx: Session, held: HeldRun, result: ExecutionResult, now: datet
 
 
 async def _refuse_payload(tx: Session, held: HeldRun, result: InvalidPayload, now: datetime) -> Applied:
-    issues = [{"path": path, "message": message} for path, message in result.issues]
-    shown = "; ".join(f"{'.'.join(map(str, path)) or 'payload'}: {message}" for path, message in result.issues)
+    kept = result.issues[:MOST_ISSUES]
+    issues = [{"path": path, "message": message} for path, message in kept]
+    shown = "; ".join(f"{'.'.join(map(str, path)) or 'payload'}: {message}" for path, message in kept)
+    if len(result.issues) > MOST_ISSUES:
+        shown = f"{shown}; and {len(result.issues) - MOST_ISSUES:,} more"
     error = ErrorInfo(
         "PayloadValidationError",
         f"The payload does not fit the job's schema: {shown}",
