@@ -71,6 +71,13 @@ async def test_the_beginning_of_a_name_says_which_job_of_an_index_has_another_sh
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.parametrize("rest", ["", "NaN}", '"\\ud800":1e999}', "[" * 100_000])
+async def test_an_index_with_a_job_of_another_shape_that_goes_on_with_no_json_is_said_to_be_that(rest: str) -> None:
+    async with asking(response(f'{{"jobs":[{{"id":"j"}}],{rest}'.encode())) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError, match='Job "0": Object missing required field'):
+            await endpoint.index()
+
+
 async def test_of_a_refusal_without_end_the_beginning_is_handed_on() -> None:
     body = json.dumps({"message": "no " * 10_000}).encode()
     async with asking(response(body, status="401 Unauthorized")) as (endpoint, _, _):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import UNSET
 
@@ -146,8 +146,10 @@ def issue_of_job(error: MessageShapeError, body: bytes) -> str | None:
     (issue, *_) = error.issues
     match issue.path:
         case ("jobs", int(number), *rest):
-            jobs: Any = decode_object(body)["jobs"]
-            name = jobs[number].get("id") if isinstance(jobs[number], dict) else None
+            # What comes after the job may be no JSON at all.
+            jobs: Any = decode_object(body).get("jobs")
+            job: Any = None if jobs is None else jobs[number]
+            name = cast("dict[str, object]", job).get("id") if isinstance(job, dict) else None
             place = f' at "{".".join(map(str, rest))}"' if rest else ""
             shown = name if isinstance(name, str) else number
             return f'Your Jobs have issues:\n- Job "{shown!s:.{_LONGEST_NAME}}": {issue.message}{place:.{LONGEST}}.'
