@@ -74,6 +74,16 @@ async def test_a_run_waits_for_an_endpoint_that_is_not_there() -> None:
     assert result.limit is None
 
 
+async def test_a_run_whose_app_has_come_to_be_at_a_closed_address_waits_and_says_why() -> None:
+    async with asking(b"") as (endpoint, server, _):
+        endpoint._link.url = "http://10.0.0.1/api/trigger"
+        result = await endpoint.execute(REQUEST)
+    assert isinstance(result, Abandoned)
+    assert (result.is_absent, server.requests) == (True, [])
+    assert "Requests to '10.0.0.1' are blocked: its address is private." in result.reason
+    assert "PERDURE_EGRESS_ALLOW" in result.reason
+
+
 HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"status":'
 
 

@@ -188,7 +188,10 @@ class HttpEndpoint(AskedApp):
             )
         except RunError as error:
             silence = verdict_on_silence(error, self._link.shown_url, is_bounded=self._is_bounded)
-            return self._nobody() if silence is None else silence
+            if silence is not None:
+                return silence
+            # That an address is closed is no fault of the app, and goes on until somebody opens it.
+            return self._nobody("" if isinstance(error, FetchFailedError) else f": {error.message}")
         # What all of an app's answers say that is perdure's cannot be missing.
         is_foreign = self.is_signed and is_bystander(answer, is_native=True)
         if 200 <= answer.status < 300 and not is_foreign:
