@@ -52,6 +52,9 @@ HISTORY_LIMIT: Final = 100
 HISTORY_BYTES: Final = 64 * 1024
 """How many bytes of JSON those states may have; the last one is kept whatever it has."""
 
+LATEST_MS: Final = 253_370_764_800_000
+"""What is later, in Unix time in milliseconds, is taken for this, the beginning of the year 9999."""
+
 CRON_LIMIT: Final = 500
 """How many characters a cron expression may have."""
 

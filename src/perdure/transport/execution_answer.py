@@ -23,6 +23,7 @@ from perdure.protocol.execution import (
     Yielded,
 )
 from perdure.protocol.json_text import check
+from perdure.protocol.limits import LATEST_MS
 from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.errors import ErrorWithStack
 from perdure.protocol.messages.outcomes import (
@@ -123,7 +124,7 @@ class _Stops:
         elif isinstance(stop, RunJobAutoYieldWithTask):
             self._complete(stop)
         elif isinstance(stop, RunJobRateLimited):
-            at = datetime.fromtimestamp(min(max(stop.reset, 0), _LATEST_MS) / 1000, UTC)
+            at = datetime.fromtimestamp(min(max(stop.reset, 0), LATEST_MS) / 1000, UTC)
             self._yields.append(AutoYielded("the endpoint was refused for asking too often", at))
         elif isinstance(stop, RunJobCanceled):
             # The run has ended meanwhile, and what comes of it is refused; if it has not, it is executed again.
@@ -195,8 +196,6 @@ _BATCH = "Batch Invoke "
 
 _NO_TASK = "failed_task_run"
 """Where an execution stops that has been refused a task, however often it asked (v2 protocol, section 4.0)."""
-
-_LATEST_MS = 253_370_764_800_000
 
 
 def error_info(error: ErrorWithStack) -> ErrorInfo:

@@ -18,6 +18,7 @@ from perdure.errors import (
     ValueTooLargeError,
     WriteRefusedError,
 )
+from perdure.protocol.limits import LATEST_MS
 from perdure.transport.bystanders import TOO_LARGE, too_large
 from perdure.transport.node_errors import error_of, read_refusal
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from perdure.transport.wire_execution import WireExecution
     from perdure.transport.wire_request import WireReply, WireRequest
 
+_MOST_DIGITS: Final = 20
 _UNSPECIFIC: Final = (RunError, InvalidArgumentError, JsonError, NotFoundError)
 """What a server says of a request, and not of what the job does."""
 
@@ -40,7 +42,7 @@ class RateLimitedError(NotConnectedError):
 
     def __init__(self, reset: int) -> None:
         super().__init__("The server was asked too often.")
-        self.reset = reset
+        self.reset = min(reset, LATEST_MS)
 
 
 class KeyRefusedError(NotConnectedError):
@@ -58,7 +60,8 @@ def check_rate(status: int, reset: str) -> None:
         RateLimitedError: It was.
     """
     if status == 429 and reset.isdecimal():
-        raise RateLimitedError(int(reset))
+        # Of numbers that have no end Python makes none.
+        raise RateLimitedError(int(reset[:_MOST_DIGITS]))
 
 
 def refuse(reply: WireReply, url: str, request: WireRequest) -> WireReply:
