@@ -22,7 +22,7 @@ from tests.transport.server import Received, response, serving
 
 
 async def test_an_app_that_is_not_there_to_be_told_of_an_end_is_told_apart_from_one_that_fails() -> None:
-    end = JsonText('{"id":"run_1"}')
+    end = JsonText('{"id":"run_1","status":"SUCCESS"}')
     async with asking(response(b'{"message":"Job not found"}', status="404 Not Found")) as (endpoint, _, _):
         with pytest.raises(NotFoundError, match="Job not found"):
             await endpoint.notify("job", end)

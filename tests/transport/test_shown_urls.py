@@ -21,7 +21,7 @@ ASKED: dict[str, Callable[[HttpEndpoint], Awaitable[Any]]] = {
     "validate": lambda app: app.validate(),
     "index": lambda app: app.index(),
     "execute": lambda app: app.execute(REQUEST),
-    "notify": lambda app: app.notify("job", JsonText("{}")),
+    "notify": lambda app: app.notify("job", JsonText('{"status":"SUCCESS"}')),
     "respond": lambda app: app.respond("key", ReceivedRequest("POST", "http://h/p", {}, b"", NOW)),
     "initialize trigger": lambda app: app.initialize_trigger(InitializeTriggerBody(id="trigger", params=Raw(b"{}"))),
 }
