@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -22,7 +24,7 @@ from perdure.errors import FetchFailedError
 from perdure.protocol.execution import Abandoned, Succeeded
 from perdure.protocol.messages.delivery import SourceDelivery
 from perdure.protocol.outbound import OutboundRequest, OutboundResponse
-from perdure.protocol.signing import TOLERANCE_SECONDS, signing_secret
+from perdure.protocol.signing import TOLERANCE_SECONDS, signature_of
 from perdure.transport.app_link import AppLink
 from perdure.transport.http_endpoint import HttpEndpoint
 from perdure.transport.seen_requests import SeenRequests
@@ -108,13 +110,36 @@ async def test_an_app_of_v2_is_shown_the_key_and_nothing_else() -> None:
     assert between.last("webhook-signature") is None
 
 
+def derived(key: str) -> bytes:
+    """The secret of the app, as any library derives it."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"endpoint:shop").derive(key.encode())
+
+
+async def asked_by_another(key: str, action: str, **changed: str) -> tuple[int, Any]:
+    """What an app answers to a request that was signed by something else than perdure."""
+    at, body, signed_id = str(int(datetime.now(UTC).timestamp())), b"", "msg_of_another_kind"
+    headers = {
+        "perdure-version": "9", "x-trigger-action": action, "webhook-id": signed_id, "webhook-timestamp": at,
+        "webhook-signature": signature_of(derived(key), signed_id=signed_id, at=at, body=body), **changed,
+    }  # fmt: skip
+    answer = await Between().handler.handle(AppRequest("POST", headers, body))
+    return answer.status, json.loads(answer.body)
+
+
+async def test_whoever_derives_the_secret_of_an_app_may_sign() -> None:
+    assert await asked_by_another(KEY, "VALIDATE") == (200, {"ok": True, "endpointId": "shop"})
+    for refused in (asked_by_another(KEY + "x", "VALIDATE"), asked_by_another(KEY, "VALIDATE", **{"webhook-id": "m"})):
+        status, said = await refused
+        assert (status, said["code"]) == (401, "invalid_signature")
+
+
 async def test_any_library_of_standard_webhooks_verifies_a_signature() -> None:
     between = Between()
     app = endpoint(between, is_signed=True)
     await app.execute(REQUEST)
     (sent,) = between.sent
     headers = {name.lower(): value for name, value in sent.headers}
-    secret = signing_secret(KEY, action="EXECUTE_JOB", endpoint_id="shop")
+    secret = derived(KEY)
 
     request = HttpRequest("POST", "http://h/", headers, (sent.body or b"").decode(), received_at=datetime.now(UTC))
 
@@ -182,7 +207,7 @@ async def test_headers_of_a_delivery_are_signed_with_it() -> None:
     )
     between.change = _changed("x-ts-secret", "another")
 
-    with pytest.raises(FetchFailedError, match="not signed with the API key"):
+    with pytest.raises(FetchFailedError, match="signed for another action, or another delivery"):
         await app.deliver_source(delivery, b"raw")
 
 

@@ -10,7 +10,7 @@ from perdure.adapters.refusal import Refusal
 from perdure.config.settings import load_settings
 from perdure.errors import NotConnectedError
 from perdure.protocol.messages.headers import ACTION_HEADER, API_KEY_HEADER, ENDPOINT_ID_HEADER, Action
-from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
+from perdure.protocol.signing import SIGNATURE_HEADER, mark_of, signing_secret
 from perdure.transport.signatures import INVALID_SIGNATURE, SignatureError, Signatures
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ class Verification:
         action, own = headers.get(ACTION_HEADER, ""), self._client.id
         # This one asks who the app is, and has its answer.
         asked = headers.get(ENDPOINT_ID_HEADER, own) if action == Action.PING else own
-        secret = signing_secret(self._key(), action=action, endpoint_id=asked, headers=headers.items())
+        secret = signing_secret(self._key(), endpoint_id=asked)
+        mark = mark_of(action=action, headers=headers.items())
         try:
-            self._signatures.check(headers, request.body, secret=secret, repeats=action in _REPEATABLE)
+            self._signatures.check(headers, request.body, secret=secret, repeats=action in _REPEATABLE, mark=mark)
         except SignatureError as error:
             raise Refusal(401, f"Forbidden: {error.message}", code=error.code) from error
 

@@ -1,15 +1,17 @@
 """Signatures of what a server and an app of perdure's ask each other: those of Standard Webhooks.
 
-What is signed is ``id.timestamp.body``, as in any request of that kind. The secret is made by both sides, of the API
-key and of what stands beside the body. Of what a server asks, that is the action, the app's id and the headers of a
-delivery; of what an app asks, the method, the path and the headers that say what is written. So a signature for one of
-them is worth nothing for another, and neither it nor the secret tells the key.
+What is signed is ``id.timestamp.body``, as in any request of that kind, with a secret that both sides make of the API
+key. Of what a server asks, the secret is that of the app, and the id ends with a mark of the action and the headers of
+a delivery; of what an app asks, the secret is made of the method, the path and the headers that say what is written.
+So a signature for one of them is worth nothing for another, and neither it nor the secret tells the key.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from base64 import b64encode
+import re
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,23 +42,47 @@ BOUND_HEADERS: Final = frozenset(
 )
 """Headers of a call that its signature binds."""
 
-_PURPOSE: Final = "perdure signed requests v1"
+_MARK_BYTES: Final = 24
+# Servers of perdure's make such ids, and nobody who does not sign can change one into another kind.
+_MARKED: Final = re.compile("msg_[0-9a-f]{24}-([A-Za-z0-9_-]{32})")
 _CALL_PURPOSE: Final = "perdure signed calls v1"
 _BOUND: Final = "x-ts-"
 
 
-def signing_secret(api_key: str, *, action: str, endpoint_id: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:
-    """Make the secret that an action is signed with.
+def signing_secret(api_key: str, *, endpoint_id: str) -> bytes:
+    """Make the secret that a server asks an app with: HKDF-SHA256 of the key, without salt, for ``endpoint:<id>``.
 
     Args:
         api_key: The key that both sides have.
-        action: The value of ``x-trigger-action``.
         endpoint_id: The id of the app that is asked.
+
+    Returns:
+        32 bytes.
+    """
+    # RFC 5869, with an output of one block.
+    extracted = hmac.digest(bytes(hashlib.sha256().digest_size), api_key.encode(), "sha256")
+    return hmac.digest(extracted, f"endpoint:{endpoint_id}".encode(errors="surrogatepass") + b"\x01", "sha256")
+
+
+def mark_of(*, action: str, headers: Iterable[tuple[str, str]] = ()) -> str:
+    """Make the mark by which the id of a request, and so its signature, is bound to what stands beside the body.
+
+    Args:
+        action: The value of ``x-trigger-action``.
         headers: Those of the request; of them the ones of a delivery, ``x-ts-…``, are bound.
+
+    Returns:
+        32 characters: the first 192 bits of a SHA-256.
     """
     bound = sorted(f"{name.lower()}:{_as_sent(value)}" for name, value in headers if name.lower().startswith(_BOUND))
-    said = "\n".join((_PURPOSE, action, endpoint_id, *bound))
-    return hmac.digest(api_key.encode(), said.encode(errors="surrogatepass"), "sha256")
+    said = "\n".join((action, *bound)).encode(errors="surrogatepass")
+    return urlsafe_b64encode(hashlib.sha256(said).digest()[:_MARK_BYTES]).decode()
+
+
+def is_bound_otherwise(signed_id: str, mark: str) -> bool:
+    """Whether the id of a signed request has a mark, and another one; who signs without marks has none."""
+    marked = _MARKED.fullmatch(signed_id)
+    return marked is not None and marked[1] != mark
 
 
 def call_secret(api_key: str, *, method: str, target: str, headers: Iterable[tuple[str, str]] = ()) -> bytes:

@@ -19,7 +19,7 @@ from perdure.protocol.messages.headers import (
 )
 from perdure.protocol.outbound import REDIRECT_LIMIT, Bounds, OutboundRequest, OutboundResponse
 from perdure.protocol.redacted import MASK
-from perdure.protocol.signing import SIGNATURE_HEADER, signing_secret
+from perdure.protocol.signing import SIGNATURE_HEADER, mark_of, signing_secret
 from perdure.protocol.web_url import WebUrl, join_url, parse_url
 from perdure.transport.greetings import LONGEST
 from perdure.transport.node_link import perdure_version
@@ -246,8 +246,9 @@ class AppLink:
     ) -> tuple[tuple[str, str], ...]:
         if not self.is_signed:
             return ((API_KEY_HEADER, key),)
-        secret = signing_secret(key, action=action.value, endpoint_id=self.endpoint_id, headers=headers)
-        return tuple(sign(secret, body, self._unix_time).items())
+        secret = signing_secret(key, endpoint_id=self.endpoint_id)
+        mark = mark_of(action=action.value, headers=headers)
+        return tuple(sign(secret, body, self._unix_time, mark=mark).items())
 
     def check(self, answer: OutboundResponse) -> None:
         """Let an answer pass that is no refusal.

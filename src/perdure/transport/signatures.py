@@ -11,6 +11,7 @@ from perdure.protocol.signing import (
     SIGNED_AT_HEADER,
     SIGNED_ID_HEADER,
     TOLERANCE_SECONDS,
+    is_bound_otherwise,
     is_signature,
     is_stamp,
     signature_of,
@@ -38,15 +39,20 @@ class SignatureError(Exception):
         self.message = message
 
 
-def sign(secret: bytes, body: bytes, unix_time: Callable[[], float] = time.time) -> dict[str, str]:
+def sign(
+    secret: bytes, body: bytes, unix_time: Callable[[], float] = time.time, *, mark: str | None = None
+) -> dict[str, str]:
     """Make the headers of a signed request.
 
     Args:
         secret: See `perdure.protocol.signing`.
         body: The request's body.
         unix_time: Gives the time in seconds since 1970.
+        mark: What binds the signature to more than the body; ``None``: the secret does.
     """
     signed_id, at = f"msg_{os.urandom(12).hex()}", str(int(unix_time()))
+    if mark is not None:
+        signed_id = f"{signed_id}-{mark}"
     signature = signature_of(secret, signed_id=signed_id, at=at, body=body)
     return {SIGNED_ID_HEADER: signed_id, SIGNED_AT_HEADER: at, SIGNATURE_HEADER: signature}
 
@@ -64,7 +70,9 @@ class Signatures:
         self._unix_time = unix_time
         self._seen = SeenRequests()
 
-    def check(self, headers: Mapping[str, str], body: bytes, *, secret: bytes, repeats: bool) -> None:
+    def check(
+        self, headers: Mapping[str, str], body: bytes, *, secret: bytes, repeats: bool, mark: str | None = None
+    ) -> None:
         """Let a request pass that was signed with a secret, lately, and has not come before.
 
         Args:
@@ -72,6 +80,7 @@ class Signatures:
             body: Its body.
             secret: See `perdure.protocol.signing`.
             repeats: Whether it may come again, since twice is as good as once.
+            mark: What its signature is bound to, if the signer binds it; ``None``: the secret does.
 
         Raises:
             SignatureError: It was not.
@@ -82,6 +91,8 @@ class Signatures:
         expected = signature_of(secret, signed_id=signed_id, at=at, body=body)
         if not is_signature(headers.get(SIGNATURE_HEADER, ""), expected):
             raise SignatureError(f"The request is not signed with the API key that {self._asked} knows.")
+        if mark is not None and is_bound_otherwise(signed_id, mark):
+            raise SignatureError("The request was signed for another action, or another delivery.")
         now = int(self._unix_time())
         if abs(now - int(at)) > TOLERANCE_SECONDS:
             raise SignatureError(
