@@ -56,7 +56,7 @@ BUSY: dict[str, Said] = {
 REFUSING = [
     ("openai", OPENAI, (401, {"error": {"message": "Incorrect API key", "type": "invalid_request_error"}}), 1,
      "Incorrect API key"),
-    ("openai-background", OPENAI, (401, {"error": {"message": "Incorrect API key"}}), 1, "has status 401"),
+    ("openai-background", OPENAI, (401, {"error": {"message": "Incorrect API key"}}), 1, "Incorrect API key"),
     ("stripe-twice", "POST api.stripe.com/v1/charges",
      (402, {"error": {"message": "Your card was declined.", "type": "card_error", "code": "card_declined"}}), 2,
      "Your card was declined."),

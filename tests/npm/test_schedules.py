@@ -23,12 +23,12 @@ def test_a_cron_trigger_ticks_at_its_second(api: Api) -> None:
 
 def test_what_a_run_registers_ticks_each_second_until_a_run_unregisters_it(api: Api) -> None:
     cron = {"type": "cron", "options": {"cron": "* * * * * *"}}
-    made = api.run("registers", {"id": "often", "cron": "* * * * * *"})["output"]
+    made = api.run("reminds-often", {"id": "often", "cron": "* * * * * *"})["output"]
     assert (made["id"], made["schedule"], made["active"]) == ("often", cron, True)
     try:
         first, second = api.outputs("reminds", 2)
     finally:
-        gone = api.run("unregisters", {"id": "often"})["output"]
+        gone = api.run("reminds-no-more", {"id": "often"})["output"]
     assert (gone, listed(api, "often")["next_tick_at"]) == ({"ok": True}, None)
     earlier, later = (datetime.fromisoformat(one["ts"]) for one in (first, second))
     assert earlier < later

@@ -7,6 +7,6 @@ module.exports = (client) => {
   job("on-leap-days", cronTrigger({ cron: "30 59 23 L 2 ?" }), async () => null);
   job("reminds", reminders, async (payload, io, ctx) => ({ id: ctx.source.id, ts: payload.ts }));
 
-  job("registers", invokeTrigger(), async ({ id, cron }) => reminders.register(id, { type: "cron", options: { cron } }));
-  job("unregisters", invokeTrigger(), async ({ id }) => reminders.unregister(id));
+  job("reminds-often", invokeTrigger(), async ({ id, cron }) => reminders.register(id, { type: "cron", options: { cron } }));
+  job("reminds-no-more", invokeTrigger(), async ({ id }) => reminders.unregister(id));
 };
