@@ -29,18 +29,36 @@ INTEGRATION = {"id": "fake", "metadata": {"id": "fake", "name": "Fake"}, "authSo
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        ({"id": "bad"}, '- Job "bad": Object missing required field `name`.'),
-        ({"id": "bad", "trigger": {"type": "moon"}}, '- Job "bad": Invalid value \'moon\' at "trigger.type".'),
-        ("bad", '- Job "1": Expected `object`, got `str`.'),
+        ({"trigger": None}, ['"bad": Expected `object`, got `null` at "trigger"']),
+        ({"trigger": {"type": "moon"}}, ['"bad": Invalid value \'moon\' at "trigger.type"']),
+        (
+            {"version": 1, "integrations": {"chat": {"id": "c"}}},
+            [
+                '"bad": Expected `str`, got `int` at "version"',
+                '"bad": Object missing required field `metadata` at "integrations.chat.metadata"',
+                '"bad": Object missing required field `authSource` at "integrations.chat.authSource"',
+            ],
+        ),
+        ("bad", ['"1": Expected `object`, got `str`']),
     ],
 )
-async def test_a_job_that_has_another_shape_is_named(job: Any, said: str) -> None:
+async def test_a_job_that_has_another_shape_is_named(job: Any, said: list[str]) -> None:
     good = _job("good", {"type": "invoke"})
-    index = {"jobs": [good, job], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
+    bad = {**good, "id": "bad", **job} if isinstance(job, dict) else job
+    index = {"jobs": [good, bad], "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
     async with asking(response(json.dumps(index).encode())) as (endpoint, _, _):
         with pytest.raises(FetchFailedError) as caught:
             await endpoint.index()
-    assert caught.value.message == f"Your Jobs have issues:\n{said}"
+    assert caught.value.message == "\n".join(("Your Jobs have issues:", *(f"- Job {line}." for line in said)))
+
+
+async def test_every_job_that_has_another_shape_is_named() -> None:
+    jobs = [{**_job(name, {"type": "invoke"}), "enabled": "yes"} for name in ("one", "two")]
+    index = {"jobs": jobs, "sources": [], "dynamicTriggers": [], "dynamicSchedules": []}
+    async with asking(response(json.dumps(index).encode())) as (endpoint, _, _):
+        with pytest.raises(FetchFailedError) as caught:
+            await endpoint.index()
+    assert [line.partition(":")[0] for line in caught.value.message.split("\n")[1:]] == ['- Job "one"', '- Job "two"']
 
 
 async def test_an_index_that_nobody_gives_is_one_that_the_command_line_asks_for_again() -> None:

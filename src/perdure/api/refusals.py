@@ -14,6 +14,7 @@ from perdure.errors import (
     JsonError,
     NotConnectedError,
     NotFoundError,
+    PayloadValidationError,
     PerdureError,
     RunError,
     StorageError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_UNFIT: Final = 422
 _AGAIN: Final = {"Retry-After": "1"}
 _FULL: Final = "The disk of the server is full; nothing was stored. Ask again: it goes on once there is room."
 # Of a commit that failed nobody knows whether it was stored.
@@ -42,7 +44,7 @@ class Refusal(Exception):
         code: What programs look at; stable.
         sentence: What people read: what happened and what to do; no stack, path or secret.
         headers: Further headers of the answer.
-        issues: What of the request does not fit, each with ``path`` and ``message``.
+        issues: What of the request does not fit, each with ``path`` and ``message``; with 422 never none.
         members: Further members of the answer.
     """
 
@@ -57,6 +59,8 @@ class Refusal(Exception):
         members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(sentence)
+        if status == _UNFIT and issues is None:
+            issues = [{"path": [], "message": sentence}]
         self.status = status
         self.code = code
         self.sentence = sentence
@@ -78,9 +82,9 @@ def refusal_of(error: Exception, request_id: str) -> Refusal:
     """Say how an error is answered; one that is no fault of the caller is logged."""
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, MessageShapeError):
+    if isinstance(error, (MessageShapeError, PayloadValidationError)):
         issues = [{"path": list(issue.path), "message": issue.message} for issue in error.issues]
-        return Refusal(422, "invalid_field", error.message, issues=issues)
+        return Refusal(_UNFIT, error.code, error.message, issues=issues or None)
     if isinstance(error, JsonError):
         return Refusal(400, error.reason, error.message)
     if isinstance(error, NotFoundError):

@@ -14,6 +14,7 @@ from msgspec import Struct
 from perdure.errors import Issue
 from perdure.protocol.execution import TaskRecord
 from perdure.protocol.messages.codec import MessageShapeError
+from perdure.protocol.misfits import issue_of
 from perdure.protocol.state import StateCall, StateOutcome
 
 T = TypeVar("T")
@@ -89,6 +90,8 @@ def unpack(data: bytes, kind: type[T]) -> T:
     """
     try:
         return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise MessageShapeError(f"The batch cannot be read: {error}.", issues=[issue_of(error)]) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise MessageShapeError(f"The batch cannot be read: {error}.", issues=[Issue((), str(error))]) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from types import NoneType, UnionType
@@ -15,14 +14,13 @@ from msgspec import inspect as types
 from perdure.errors import Issue, PayloadValidationError, UnsupportedTypeError
 from perdure.protocol.execution import JsonText
 from perdure.protocol.json_text import dump, load
+from perdure.protocol.misfits import find_issues, issue_of
 from perdure.sdk.plain_codec import Codec, misfit, spell
 
 _SLOW: Final = object()
 _LEAVES: Final = frozenset(
     {bool, int, float, str, NoneType, list, dict, bytes, date, datetime, time, timedelta, UUID},
 )
-_PLACE = re.compile(r"^(.*) - at `(?:key in )?\$(.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[(\.\.\.)\]")
 
 CodecFactory = Callable[[Any], Codec]
 
@@ -66,7 +64,7 @@ class StructCodec(Codec):
         try:
             return self._decode(text)
         except msgspec.ValidationError as error:
-            raise misfit([_issue(error)], self.annotation) from error
+            raise misfit(self._issues(error, load(text)), self.annotation) from error
         except msgspec.DecodeError:
             return self._convert(load(text))
         except Exception as error:
@@ -76,9 +74,19 @@ class StructCodec(Codec):
     def _convert(self, value: object) -> Any:
         """Decode what msgspec cannot read from text: escapes of lone surrogates."""
         try:
-            return msgspec.convert(value, self.annotation, dec_hook=self._hook)
+            return self._convert_to(value, self.annotation)
         except msgspec.ValidationError as error:
-            raise misfit([_issue(error)], self.annotation) from error
+            raise misfit(self._issues(error, value), self.annotation) from error
+
+    def _convert_to(self, value: object, kind: Any) -> Any:
+        return msgspec.convert(value, kind, dec_hook=self._hook)
+
+    def _issues(self, error: msgspec.ValidationError, value: object) -> list[Issue]:
+        try:
+            return find_issues(value, self.annotation, convert=self._convert_to) or [issue_of(error)]
+        except Exception:
+            # What a struct does when it is made is user code.
+            return [issue_of(error)]
 
     def _check_kept(self, value: object, stored: object, text: JsonText, root: str) -> None:
         # A key that is no text is decoded to its own type again, and models may have an equality of their own.
@@ -167,11 +175,3 @@ def _decode_by(codec_for: CodecFactory) -> Callable[[type, Any], Any]:
             raise ValueError(error.message) from error
 
     return decode
-
-
-def _issue(error: msgspec.ValidationError) -> Issue:
-    found = _PLACE.match(str(error))
-    if found is None:
-        return Issue((), str(error))
-    path = [step[1] or step[3] or int(step[2]) for step in _STEP.finditer(found[2])]
-    return Issue(path, found[1])

@@ -141,17 +141,20 @@ def _timing(schedule: ScheduleMetadata) -> Timing:
     return cron_timing(schedule.options)
 
 
-def issue_of_job(error: MessageShapeError, body: bytes) -> str | None:
-    """Say which job of an index has another shape, as v2 does (section 3.5); ``None``: none, or it cannot be said."""
-    (issue, *_) = error.issues
-    match issue.path:
-        case ("jobs", int(number), *rest):
-            # What comes after the job may be no JSON at all.
-            jobs: Any = decode_object(body).get("jobs")
-            job: Any = None if jobs is None else jobs[number]
-            name = cast("dict[str, object]", job).get("id") if isinstance(job, dict) else None
-            place = f' at "{".".join(map(str, rest))}"' if rest else ""
-            shown = name if isinstance(name, str) else number
-            return f'Your Jobs have issues:\n- Job "{shown!s:.{_LONGEST_NAME}}": {issue.message}{place:.{LONGEST}}.'
-        case _:
-            return None
+def issues_of_jobs(error: MessageShapeError, body: bytes) -> str | None:
+    """Say which jobs of an index have another shape, as v2 does (section 3.5); ``None``: none, or it cannot be said."""
+    # What comes after the job may be no JSON at all.
+    jobs: Any = decode_object(body).get("jobs")
+    lines: list[str] = []
+    for issue in error.issues:
+        match issue.path:
+            case ("jobs", int(number), *rest):
+                job: Any = None if jobs is None else jobs[number]
+                name = cast("dict[str, object]", job).get("id") if isinstance(job, dict) else None
+                place = f' at "{".".join(map(str, rest))}"' if rest else ""
+                shown = name if isinstance(name, str) else number
+                lines.append(f'- Job "{shown!s:.{_LONGEST_NAME}}": {issue.message}{place:.{LONGEST}}.')
+            case _:
+                # Its jobs come first.
+                pass
+    return "\n".join(("Your Jobs have issues:", *lines)) if lines else None

@@ -19,7 +19,7 @@ from perdure.transport.asked_app import AskedApp
 from perdure.transport.at_work import AtWork
 from perdure.transport.bystanders import is_bystander, may_be_gone
 from perdure.transport.chunk_limit import LONGEST_MS, ChunkLimit
-from perdure.transport.endpoint_index import index_of, issue_of_job
+from perdure.transport.endpoint_index import index_of, issues_of_jobs
 from perdure.transport.execution_body import execution_body, known_task, resumed_body
 from perdure.transport.execution_verdict import read_outcome, verdict_on_refusal, verdict_on_silence
 from perdure.transport.kept_runs import KeptRuns
@@ -106,7 +106,7 @@ class HttpEndpoint(AskedApp):
         try:
             index = index_of(self.id, decode_message(answer.body, IndexAnswer))
         except MessageShapeError as error:
-            said = issue_of_job(error, answer.body)
+            said = issues_of_jobs(error, answer.body)
             raise FetchFailedError(
                 said or f"The index of {self._link.shown_url} cannot be read. {error.message}"
             ) from error

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import replace
 
-from perdure.api.refusals import Refusal
+from perdure.api.refusals import unfit
 from perdure.api.routes import CURSOR, Parameter, Route, take
 from perdure.api.v2.shapes import instant, message_answer, not_found, raw, shown_status, status_records
 from perdure.engine.server_tasks import shown_status as shown_task_status
@@ -98,7 +98,7 @@ def _output(run: RunAnswer) -> Raw | UnsetType:
 def _take(call: Call) -> int:
     wanted = call.number("take", _DEFAULT)
     if wanted < 1:
-        raise Refusal(422, "invalid_field", f"take={wanted}: a page has 1 to {_MOST} entries.")
+        raise unfit("take", f"take={wanted}: a page has 1 to {_MOST} entries.")
     return min(wanted, _MOST)
 
 

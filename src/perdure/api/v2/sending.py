@@ -122,7 +122,8 @@ def event_log(event: EventAnswer) -> ApiEventLog:
 
 async def _send(call: Call, requests: list[EventRequest], options: EventOptions) -> list[EventAnswer]:
     if any(one.is_request for one in requests) and (options.deliver_at is not None or options.deliver_after):
-        raise Refusal(422, "conflicting_fields", "Events that are requests are delivered at once.")
+        member = "deliverAfter" if options.deliver_at is None else "deliverAt"
+        raise _conflict(member, "Events that are requests are delivered at once.")
     try:
         remote = call.remote
         return await remote.events.send(remote.environment_no, requests, options, as_v2=not is_native(call))
@@ -155,11 +156,17 @@ def _options(options: SendEventOptions | UnsetType) -> EventOptions:
     deliver_at = None if options.deliver_at is UNSET else options.deliver_at
     deliver_after = None if options.deliver_after is UNSET else options.deliver_after
     if deliver_at is not None and deliver_after is not None:
-        raise Refusal(422, "conflicting_fields", "Give deliverAt or deliverAfter, not both.")
+        raise _conflict("deliverAfter", "Give deliverAt or deliverAfter, not both.")
     if deliver_after is not None and not 0 <= deliver_after <= LONGEST_DELAY:
         sentence = f"deliverAfter is 0 to {LONGEST_DELAY} seconds, a year; deliverAt may be later."
         raise unfit_at(("options", "deliverAfter"), sentence)
     return EventOptions(deliver_at, deliver_after, None if options.account_id is UNSET else options.account_id)
+
+
+def _conflict(member: str, sentence: str) -> Refusal:
+    """Refuse an option that goes with none of what else was given."""
+    issues = [{"path": ["options", member], "message": sentence}]
+    return Refusal(422, "conflicting_fields", sentence, issues=issues)
 
 
 def _json(text: Raw | UnsetType) -> JsonText:

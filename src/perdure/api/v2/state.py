@@ -60,7 +60,8 @@ async def _of_key(asking: Awaitable[T]) -> T:
     try:
         return await asking
     except InvalidArgumentError as error:
-        raise Refusal(422, "invalid_key", error.message) from error
+        issues = [{"path": ["key"], "message": error.message}]
+        raise Refusal(422, "invalid_key", error.message, issues=issues) from error
 
 
 async def put_status(call: Call) -> Response:

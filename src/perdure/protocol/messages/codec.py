@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from types import UnionType
@@ -23,14 +22,12 @@ from perdure.protocol.messages.halves import (
     write_halves,
 )
 from perdure.protocol.messages.instant import Instant
+from perdure.protocol.misfits import find_issues, issue_of
 
 _T = TypeVar("_T")
 
 JSON_NULL = Raw(b"null")
 """The null of a member that holds users' JSON."""
-
-_PATH = re.compile(r"^(?P<message>.*) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<place>\d+|\.\.\.)\]")
 
 
 class MessageShapeError(PerdureError):
@@ -82,7 +79,7 @@ def decode_message(data: bytes, kind: Any) -> Any:
         masked = replace_escapes(data)
         if masked != data:
             return _decode_masked(masked, data, kind)
-        raise _translate(error, data) from error
+        raise _translate(error, data, kind) from error
 
 
 def decode_request(
@@ -107,7 +104,7 @@ def decode_request(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         masked = name_escapes(data)
         if masked == data:
-            raise _translate(error, data) from error
+            raise _translate(error, data, kind) from error
         once, again = (_decode_masked(one, data, kind) for one in (masked, hide_escapes(data)))
 
     def settle(named: str, hidden: str, path: Path) -> str:
@@ -131,18 +128,21 @@ def _decode_masked(masked: bytes, data: bytes, kind: Any) -> Any:
     try:
         message = _decoder(kind).decode(buffer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _translate(error, data) from error
+        raise _translate(error, replace_escapes(data), kind) from error
     memoryview(buffer)[:] = data
     return message
 
 
-def _translate(error: Exception, data: bytes) -> PerdureError:
+def _translate(error: Exception, data: bytes, kind: Any) -> PerdureError:
     if isinstance(error, RecursionError):
         return JsonError("The JSON text is nested too deeply.", code="json_too_deep")
     if isinstance(error, msgspec.ValidationError):
-        issue = _issue(str(error))
-        place = ".".join(map(str, issue.path)) or "the top"
-        return MessageShapeError(f"The message has another shape: {issue.message}, at {place}.", issues=[issue])
+        issues = _issues(error, data, kind)
+        place = ".".join(map(str, issues[0].path)) or "the top"
+        others = "" if len(issues) == 1 else f" (and {len(issues) - 1} more)"
+        return MessageShapeError(
+            f"The message has another shape: {issues[0].message}, at {place}{others}.", issues=issues
+        )
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as encoding:
@@ -150,12 +150,16 @@ def _translate(error: Exception, data: bytes) -> PerdureError:
     return JsonError(f"The text is not JSON: {error}.")
 
 
-def _issue(text: str) -> Issue:
-    found = _PATH.match(text)
-    if found is None:
-        return Issue((), text)
-    steps = [step["name"] or step["place"] for step in _STEP.finditer(found["path"])]
-    return Issue([int(step) if step.isdecimal() else step for step in steps], found["message"])
+def _issues(error: msgspec.ValidationError, data: bytes, kind: Any) -> list[Issue]:
+    try:
+        return find_issues(msgspec.json.decode(data), kind, convert=_convert) or [issue_of(error)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What comes after the first place is no JSON.
+        return [issue_of(error)]
+
+
+def _convert(value: object, kind: Any) -> object:
+    return msgspec.convert(value, kind, dec_hook=_decode_instant)
 
 
 def _encode_instant(value: object) -> str:
