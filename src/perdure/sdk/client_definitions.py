@@ -90,7 +90,8 @@ class ClientDefinitions(ABC):
         stored and starts runs once, however often it comes.
 
         Args:
-            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
+            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space, the
+                rest but for ``a-z 0-9 - . _ ~`` left out.
             source: Who sends there, such as ``"github.com"``.
             verify: Says whether a request is what it says it is: takes an `HttpRequest` and gives ``True``, ``False``
                 or a `VerifyResult`; `perdure.webhooks` has those of vendors. It is asked before the job's function is
@@ -118,7 +119,8 @@ class ClientDefinitions(ABC):
         """Define a dynamic trigger: ``trigger=`` of jobs takes it, and what starts them is registered later.
 
         Args:
-            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space.
+            id: Names it in the environment. It is made a slug: lower case, ``-`` for white space, the
+                rest but for ``a-z 0-9 - . _ ~`` left out.
             event: Which events, as ``event_trigger`` makes it: the names, source, filter and schema of those that the
                 source sends.
             source: The service that they come from.

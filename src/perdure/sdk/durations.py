@@ -42,6 +42,20 @@ def seconds_of(value: object, *, what: str) -> float:
     return float(seconds)
 
 
+def time_limit_of(value: object, *, what: str) -> float:
+    """Read for how long something may go on: a duration of more than nothing.
+
+    Raises:
+        InvalidArgumentError: The value is no duration, or 0.
+    """
+    seconds = seconds_of(value, what=what)
+    if not seconds:
+        raise InvalidArgumentError(
+            f"{what} is more than 0 seconds: nothing ends in no time. Leave it out for no limit."
+        )
+    return seconds
+
+
 def instant(value: object, *, what: str) -> datetime:
     """Read an instant.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from perdure.sdk.durations import instant, seconds_of
+from perdure.sdk.durations import instant, time_limit_of
 from perdure.sdk.io.options import (
     PLAIN,
     TaskOptions,
@@ -229,7 +229,7 @@ class TaskCalls(Part):
                 name=name,
                 as_type=as_type,
                 retry=as_retry(retry),
-                timeout=None if timeout is None else seconds_of(timeout, what="timeout"),
+                timeout=None if timeout is None else time_limit_of(timeout, what="timeout"),
                 params=params_text(params),
                 display_key=display_key,
                 delay_until=None if delay_until is None else instant(delay_until, what="delay_until"),
