@@ -29,6 +29,7 @@ BESIDE = {
     "MissingConnectionResolvedPayload": "the payload of a notification event",
     "TunnelRequest": "a frame of a tunnel's socket",
     "TunnelResponse": "a frame of a tunnel's socket",
+    "NotifiedStatus": "what is read of a notification, to know whether it is sent",
 }
 
 
