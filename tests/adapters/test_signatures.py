@@ -133,6 +133,23 @@ async def test_whoever_derives_the_secret_of_an_app_may_sign() -> None:
         assert (status, said["code"]) == (401, "invalid_signature")
 
 
+async def test_no_end_of_what_was_signed_passes_for_a_body_of_its_own() -> None:
+    between, at = Between(), str(int(datetime.now(UTC).timestamp()))
+    await endpoint(between, is_signed=True).execute(REQUEST)
+    wanted = between.sent[0].body or b""
+    # Whoever sends something to a source of the app writes what is delivered there.
+    signature = signature_of(derived(KEY), signed_id="msg_1", at=at, body=f"{at}.".encode() + wanted)
+    headers = {
+        "x-trigger-action": "EXECUTE_JOB", "webhook-id": f"msg_1.{at}", "webhook-timestamp": at,
+        "webhook-signature": signature,
+    }  # fmt: skip
+
+    answer = await between.handler.handle(AppRequest("POST", headers, wanted))
+
+    assert (answer.status, json.loads(answer.body)["code"]) == (401, "invalid_signature")
+    assert between.executed == 1
+
+
 async def test_any_library_of_standard_webhooks_verifies_a_signature() -> None:
     between = Between()
     app = endpoint(between, is_signed=True)
