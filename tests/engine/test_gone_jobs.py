@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from perdure.engine.stored_index import store_index
 from perdure.errors import JobDisabledError
 from perdure.protocol.endpoint import DynamicScheduleSpec, ScheduleTriggerSpec
 from perdure.protocol.execution import ExecutionResult, Succeeded, Suspended
@@ -117,3 +119,16 @@ async def test_a_job_that_the_process_of_a_node_has_no_more_can_be_invoked_for_t
         await it.node.add(app.job("old", ends))
         assert [one.is_enabled for one in await it.platform.list_jobs()] == [True]
         assert (await it.ended(run_id)).status is RunStatus.SUCCESS
+
+
+async def test_a_job_that_is_back_by_another_node_can_be_invoked_where_it_was_missed(
+    storage: Storage, app: ScriptedApp
+) -> None:
+    async with world(storage, app.job("back", ends), shares_database=True) as it:
+        there, without = await app.index(), await ScriptedApp(it.clock, endpoint_id=app.endpoint_id).index()
+        # The other node asks the app for its index, which this one does not know of.
+        await storage.write(store_index, it.node.own.number, replace(without, is_remote=True), now=it.clock.now())
+        with pytest.raises(JobDisabledError, match="Job 'back' is disabled"):
+            await it.platform.invoke_job(InvokeRequest("back"))
+        await storage.write(store_index, it.node.own.number, there, now=it.clock.now())
+        assert (await it.ended(await it.platform.invoke_job(InvokeRequest("back")))).status is RunStatus.SUCCESS

@@ -122,7 +122,8 @@ class Invocations:
         job = await self._storage.read(jobs.find_job, environment_no, job_id=job_id)
         if job is None:
             raise await self._unknown_job(environment_no, job_id)
-        if job.job_no in self._directory.hosts:
+        # One that is gone here may be back by another node, of which this one does not hear.
+        if job.job_no in self._directory.hosts and not job.is_gone:
             self._directory.jobs[environment_no, job_id] = job
         return job
 
