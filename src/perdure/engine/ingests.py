@@ -47,13 +47,18 @@ class Delivery(Struct, frozen=True, gc=False):
 async def store_events(
     tx: Session, reservation: Reservation | None, environment_no: int, ingests: Sequence[Ingest], *, now: datetime
 ) -> tuple[list[NewEvent | EventRow], list[ClaimedRun]]:
-    """Store events and the runs they start; each as it is stored: as a row if its id was known."""
-    stored, held = await _store_events(tx, reservation, environment_no, ingests, now=now)
-    for position, ingest in enumerate(ingests):
-        event = stored[position]
-        if isinstance(event, NewEvent) and event.delivered_at is not None and not ingest.runs:
-            stored[position] = await _note_unmatched(tx, environment_no, event)
-    return stored, held
+    """Store events that no task waits for, and the runs they start; each is given as it is stored.
+
+    It is a row if its id was known.
+    """
+    return await _store_events(tx, reservation, environment_no, [_known(one) for one in ingests], now=now)
+
+
+def _known(ingest: Ingest) -> Ingest:
+    """Say of an event which nobody waits for whether it is delivered to anybody."""
+    if ingest.runs or ingest.event.delivered_at is None:
+        return ingest
+    return structs.replace(ingest, event=structs.replace(ingest.event, is_unmatched=True))
 
 
 async def _store_events(
@@ -79,11 +84,6 @@ async def _store_events(
                 reservation=reservation, now=now, source=ingest.source,
             )  # fmt: skip
     return stored, held
-
-
-async def _note_unmatched(tx: Session, environment_no: int, event: NewEvent) -> NewEvent:
-    await events.note_unmatched(tx, environment_no, event_id=event.id)
-    return structs.replace(event, is_unmatched=True)
 
 
 async def _replace_event(tx: Session, environment_no: int, event: NewEvent, now: datetime) -> NewEvent | EventRow:
@@ -112,7 +112,8 @@ async def store_awaited_events(
             resolved += ended
             next_timer = now if has_more else next_timer
             if not ended and not ingest.runs:
-                stored[position] = await _note_unmatched(tx, environment_no, event)
+                await events.note_unmatched(tx, environment_no, event_id=event.id)
+                stored[position] = structs.replace(event, is_unmatched=True)
     return Waking(stored, resolved, started, next_timer)
 
 

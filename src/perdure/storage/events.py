@@ -92,6 +92,7 @@ async def insert_event(
         "insert_event", environment_no, event.id, event.name, event.source, event.payload, event.context,
         event.payload_type, to_ms(event.timestamp), account_no, event.is_internal, to_ms(now),
         to_due_ms(event.deliver_at), None if delivered_at is None else to_ms(delivered_at),
+        event.is_unmatched,
     )  # fmt: skip
     return None if row is None else cast("tuple[int]", row)[0]
 

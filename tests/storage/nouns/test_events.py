@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from perdure.errors import StorageError
 from perdure.storage import events
@@ -91,6 +92,16 @@ async def test_only_an_event_that_was_delivered_to_nobody_is_cancelled_as_if_it_
     assert row is not None
     assert (row.delivered_at, row.cancelled_at, row.is_unmatched) == (None, at, False)
     assert not await storage.write(events.deliver_if_pending, row, now=FAR)
+
+
+async def test_an_event_is_stored_with_what_is_known_of_it_that_nobody_wants_it(storage: Storage) -> None:
+    seed = await sow(storage)
+    for event_id, is_unmatched in (("unheard", True), ("heard", False)):
+        event = replace(new_event(event_id), is_unmatched=is_unmatched)
+        await storage.write(events.insert_event, seed.environment_no, event=event, account_no=None, now=NOW)
+        row = await storage.read(events.find_event, seed.environment_no, event_id=event_id)
+        assert row is not None
+        assert row.is_unmatched is is_unmatched
 
 
 async def test_an_event_that_was_not_delivered_was_not_delivered_to_nobody_either(storage: Storage) -> None:

@@ -1,9 +1,9 @@
 -- name: insert_event
 -- Store an event unless its id exists; its number.
 INSERT INTO events (environment_no, id, name, source, payload, context, payload_type, timestamp, account_no, is_internal,
-  created_at, updated_at, deliver_at, delivered_at)
+  created_at, updated_at, deliver_at, delivered_at, is_unmatched)
 VALUES (:environment_no, :id, :name, :source, :payload, :context, :payload_type, :timestamp, :account_no, :is_internal,
-  :now, :now, :deliver_at, :delivered_at)
+  :now, :now, :deliver_at, :delivered_at, :is_unmatched)
 ON CONFLICT DO NOTHING
 RETURNING event_no;
 
