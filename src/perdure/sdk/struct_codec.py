@@ -79,7 +79,7 @@ class StructCodec(Codec):
             raise misfit(self._issues(error, value), self.annotation) from error
 
     def _convert_to(self, value: object, kind: Any) -> Any:
-        return msgspec.convert(value, kind, dec_hook=self._hook)
+        return msgspec.convert(value, kind, dec_hook=self._hook, str_keys=True)
 
     def _issues(self, error: msgspec.ValidationError, value: object) -> list[Issue]:
         try:

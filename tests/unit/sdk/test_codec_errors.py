@@ -274,6 +274,15 @@ def test_stored_text_that_fits_no_longer_says_where() -> None:
     ]
 
 
+def test_a_lone_surrogate_does_not_make_texts_of_keys_that_are_numbers() -> None:
+    class Names(msgspec.Struct):
+        by_number: dict[int, str]
+
+    names = Names({1: "a\ud800b"})
+    codec = codec_for(Names)
+    assert codec.decode(codec.encode(names)) == names
+
+
 def test_lone_surrogates_survive_every_kind_of_codec() -> None:
     class Note(pydantic.BaseModel):
         text: str
