@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 MOST_ISSUES: Final = 20
 """How many places are named."""
 
+MOST_VISITS: Final = 10_000
+"""How many parts of a value are looked into for them: whoever sends millions is not to hold up everybody else."""
+
 _LONGEST_KEY: Final = 200
 _LONGEST_MESSAGE: Final = 300
-_PLACE = re.compile(r"(?P<message>.*) - at `(?:key in )?\$(?P<path>.*)`", re.DOTALL)
+_PLACE = re.compile(r"(?P<message>.*) - at `(?:key` in `)?\$(?P<path>.*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<place>\d+|\.\.\.)\]")
 _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 
@@ -46,7 +49,7 @@ def issue_of(error: msgspec.ValidationError) -> Issue:
 
 
 def find_issues(value: object, kind: Any, *, convert: Convert) -> list[Issue]:
-    """List where a value does not fit a type, at most the first 20 places.
+    """List where a value does not fit a type: at most the first 20 places, of those that are soon found.
 
     Args:
         value: What came of JSON text.
@@ -64,11 +67,27 @@ class _Walk:
     def __init__(self, convert: Convert) -> None:
         self.issues: list[Issue] = []
         self._convert = convert
+        self._visits = 0
 
     def visit(self, value: Any, kind: Any, path: tuple[str | int, ...]) -> None:
-        if len(self.issues) >= MOST_ISSUES or _is_anything(kind):
+        if self._is_done() or _is_anything(kind):
             return
-        kind = _fitting(value, kind)
+        self._visits += 1
+        # What fits as a whole need not be walked through; what holds users' JSON never does.
+        if self._find(value, kind) is not None:
+            self._look_into(value, _fitting(value, kind), path)
+
+    def _is_done(self) -> bool:
+        return len(self.issues) >= MOST_ISSUES or self._visits >= MOST_VISITS
+
+    def _find(self, value: object, kind: Any) -> Issue | None:
+        try:
+            self._convert(value, kind)
+        except msgspec.ValidationError as error:
+            return issue_of(error)
+        return None
+
+    def _look_into(self, value: Any, kind: Any, path: tuple[str | int, ...]) -> None:
         origin, arguments = get_origin(kind), get_args(kind)
         if isinstance(value, dict):
             members = cast("dict[str, Any]", value)
@@ -77,15 +96,21 @@ class _Walk:
                 return
             if origin in (dict, Mapping) and len(arguments) == 2 and arguments[0] is str:
                 for name, member in members.items():
+                    if self._is_done():
+                        return
                     self.visit(member, arguments[1], (*path, name[:_LONGEST_KEY]))
                 return
         if isinstance(value, list) and (
             origin in (list, Sequence) or (origin is tuple and len(arguments) == 2 and arguments[1] is ...)
         ):
             for place, item in enumerate(cast("Sequence[Any]", value)):
+                if self._is_done():
+                    return
                 self.visit(item, arguments[0], (*path, place))
             return
-        self._check(cast("object", value), kind, path)
+        issue = self._find(cast("object", value), kind)
+        if issue is not None:
+            self._add((*path, *issue.path), issue.message)
 
     def _visit_struct(self, members: dict[str, Any], kind: type[Struct], path: tuple[str | int, ...]) -> None:
         fields = msgspec.structs.fields(kind)
@@ -102,13 +127,6 @@ class _Walk:
                 if name not in known:
                     shown = name[:_LONGEST_KEY]
                     self._add((*path, shown), f"Object contains unknown field `{shown}`")
-
-    def _check(self, value: object, kind: Any, path: tuple[str | int, ...]) -> None:
-        try:
-            self._convert(value, kind)
-        except msgspec.ValidationError as error:
-            issue = issue_of(error)
-            self._add((*path, *issue.path), issue.message)
 
     def _add(self, path: tuple[str | int, ...], message: str) -> None:
         if len(self.issues) < MOST_ISSUES:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from perdure.errors import Issue
 from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.instant import Instant
-from perdure.protocol.misfits import MOST_ISSUES, issue_of
+from perdure.protocol.misfits import MOST_ISSUES, MOST_VISITS, find_issues, issue_of
 
 
 class Email(Struct, tag_field="kind", tag="email", rename="camel"):
@@ -83,6 +83,42 @@ def test_the_sentence_says_the_first_place_and_how_many_more_there_are() -> None
 
 def test_of_places_without_end_some_are_named() -> None:
     assert len(places(list(range(100_000)), list[str])) == MOST_ISSUES
+
+
+class Counts(Struct):
+    by_number: dict[int, int]
+    total: int
+
+
+def test_a_map_whose_keys_are_numbers_fits() -> None:
+    assert places({"by_number": {"1": 1}, "total": "x"}, Counts) == {"total": "Expected `int`, got `str`"}
+
+
+def test_a_key_that_does_not_fit_is_named_by_its_map() -> None:
+    assert places({"by_number": {"x": 1}, "total": 1}, Counts) == {"by_number": "Expected `int`, got `str`"}
+
+
+class Note(Struct):
+    text: str
+    more: Raw | UnsetType = UNSET
+
+
+@pytest.mark.parametrize("note", [{"text": "a"}, {"text": "a", "more": {}}])
+def test_of_values_without_end_so_many_are_looked_into_as_take_no_time(note: dict[str, Any]) -> None:
+    asked = 0
+
+    def convert(value: object, kind: Any) -> object:
+        nonlocal asked
+        asked += 1
+        return msgspec.convert(value, kind)
+
+    assert find_issues([note] * 100_000 + [{}], list[Note], convert=convert) == []
+    assert asked <= MOST_VISITS
+
+
+def test_the_first_place_is_named_wherever_it_is() -> None:
+    value = [{"text": "a"}] * (2 * MOST_VISITS) + [{}]
+    assert places(value, list[Note]) == {f"{2 * MOST_VISITS}.text": MISSING.format("text")}
 
 
 def test_a_key_without_end_is_cut() -> None:

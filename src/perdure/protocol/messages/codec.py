@@ -159,7 +159,7 @@ def _issues(error: msgspec.ValidationError, data: bytes, kind: Any) -> list[Issu
 
 
 def _convert(value: object, kind: Any) -> object:
-    return msgspec.convert(value, kind, dec_hook=_decode_instant)
+    return msgspec.convert(value, kind, dec_hook=_decode_instant, str_keys=True)
 
 
 def _encode_instant(value: object) -> str:
