@@ -22,9 +22,9 @@ Settle = Callable[[str, str, Path], str]
 HALF: Final = re.compile("[\ud800-\udfff]")
 REPLACEMENT: Final = "\ufffd"
 
-# Alternatives in this order walk over every escape, so that ``\\ud800`` (a backslash, then text) is left alone.
+# An escape follows an even number of backslashes. Only halves and pairs are found: other escapes may be millions.
 _ESCAPES: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+    rb"(?<!\\)((?:\\\\)*)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
 # 2,048 characters for private use follow the 2,048 halves.
 _OFFSET: Final = 0x800
@@ -34,17 +34,19 @@ _NAMES: Final = re.compile(rb"\xee[\x80-\x9f][\x80-\xbf]")
 
 def replace_escapes(data: bytes) -> bytes:
     """Write the replacement character in the place of each half that JSON holds as an escape."""
-    return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
+    return _ESCAPES.sub(lambda found: rb"%b\ufffd" % found[1] if found[2] else found[0], data)
 
 
 def name_escapes(data: bytes) -> bytes:
     """Write what names it in the place of each half that JSON holds as an escape; the text stays as long as it is."""
-    return _ESCAPES.sub(lambda found: rb"\u%04x" % (int(found[1][1:], 16) + _OFFSET) if found[1] else found[0], data)
+    return _ESCAPES.sub(
+        lambda found: rb"%b\u%04x" % (found[1], int(found[2][1:], 16) + _OFFSET) if found[2] else found[0], data
+    )
 
 
 def hide_escapes(data: bytes) -> bytes:
     """Write the same character in the place of each of them."""
-    return _ESCAPES.sub(lambda found: rb"\uffff" if found[1] else found[0], data)
+    return _ESCAPES.sub(lambda found: rb"%b\uffff" % found[1] if found[2] else found[0], data)
 
 
 def restore_halves(named: str, hidden: str) -> str:
