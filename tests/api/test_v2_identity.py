@@ -133,15 +133,17 @@ async def test_an_indexing_that_fails_is_what_it_came_to() -> None:
         assert (await dev.post("/api/v1/endpoints/nobody/index", {})).status == 404
 
 
-async def test_an_app_that_redirects_is_where_it_leads_from_then_on() -> None:
-    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
-        if "x-trigger-api-key" in received.headers:
-            writer.write(response(json.dumps({"ok": True, **INDEX}).encode()))
-        else:
-            missing = b'{"message":"Unauthorized: missing x-trigger-api-key header"}'
-            writer.write(response(missing, status="401 Unauthorized"))
+async def asks_for_the_key(received: Received, writer: asyncio.StreamWriter) -> None:
+    """An app, as it is where another leads to."""
+    if "x-trigger-api-key" in received.headers:
+        writer.write(response(json.dumps({"ok": True, **INDEX}).encode()))
+    else:
+        missing = b'{"message":"Unauthorized: missing x-trigger-api-key header"}'
+        writer.write(response(missing, status="401 Unauthorized"))
 
-    async with app_serving(answer) as app:
+
+async def test_an_app_that_redirects_is_where_it_leads_from_then_on() -> None:
+    async with app_serving(asks_for_the_key) as app:
         there = {"Location": f"{app.origin}/api/trigger"}
         async with (
             app_serving(response(b"", status="301 Moved", headers=there)) as old,
@@ -158,7 +160,7 @@ async def test_an_app_that_redirects_is_where_it_leads_from_then_on() -> None:
 
 
 async def test_an_app_that_moves_is_asked_where_it_has_gone() -> None:
-    async with app_serving(response(json.dumps({"ok": True, **INDEX}).encode())) as new:
+    async with app_serving(asks_for_the_key) as new:
         answers = [{"ok": True}, INDEX, f"{new.origin}/api/trigger"]
         async with app_serving(one_after_the_other(answers)) as app, serving(nobody(), serves_all=True) as owner:
             dev = owner.with_key(DEV)

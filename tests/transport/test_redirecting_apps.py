@@ -96,6 +96,32 @@ async def test_who_an_app_redirects_to_is_not_shown_the_key_unless_it_answers_as
         assert b"tr_dev_key" not in elsewhere.requests[0].raw
 
 
+async def test_who_takes_anybody_for_the_server_is_no_app_that_has_moved_and_is_not_shown_the_key() -> None:
+    async with serving(response(b'{"ok":true}')) as elsewhere:
+        async with asking(redirect(f"{elsewhere.origin}/api/trigger")) as (endpoint, _, _):
+            with pytest.raises(FetchFailedError, match="does not answer as an app: it is not shown the key"):
+                await endpoint.ping()
+            await endpoint.execute(REQUEST)
+        assert [b"tr_dev_key" in one.raw for one in elsewhere.requests] == [False]
+
+
+@pytest.mark.parametrize("elsewhere", ["/sign-in", "http://127.0.0.1:9/sign-in"])
+async def test_an_app_whose_proxy_led_to_a_sign_in_for_a_while_is_asked_where_it_was(elsewhere: str) -> None:
+    answers = [redirect(elsewhere)]
+
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        at = received.target == "/api/trigger"
+        await _write(writer, (answers.pop() if answers else response(b'{"ok":true}')) if at else response(b"Sign in"))
+
+    async with asking(answer) as (endpoint, server, _):
+        for ask in (endpoint.ping, endpoint.index):
+            answers[:] = [redirect(elsewhere)]
+            with pytest.raises(FetchFailedError):
+                await ask()
+            assert (endpoint.url, endpoint.has_moved) == (f"{server.origin}/api/trigger", False)
+        await endpoint.ping()
+
+
 async def test_an_app_that_has_moved_is_shown_the_key_once_it_has_asked_for_it() -> None:
     async with serving(app_of()) as there:
         async with asking(redirect(f"{there.origin}/api/trigger")) as (endpoint, _, _):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from perdure.errors import FetchFailedError, InvalidUrlError, JsonError, RunError
@@ -27,7 +28,7 @@ from perdure.transport.redirects import redirect_location
 from perdure.transport.signatures import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from perdure.protocol.messages.headers import Action
 
@@ -96,8 +97,8 @@ class AppLink:
         self.is_signed = is_signed
         # Only apps of perdure's verify signatures, so what a server has kept of that tells it what they take.
         self.is_native = is_signed
-        self.url = url
-        self.has_moved = False
+        self.url: str = url
+        self.has_moved: bool = False
         # An app is asked for its index before anything else, and says so then.
         self.version = LAZY_CACHED_TASKS_VERSION
         self.sdk_version: str | None = None
@@ -107,7 +108,7 @@ class AppLink:
         self._trace_headers = trace_headers
         self._accepted: str | None = None
         # Whether it has led to another origin, which has not asked for the key yet.
-        self._is_elsewhere = False
+        self._is_elsewhere: bool = False
         self._requester = requester
 
     async def post(
@@ -204,6 +205,16 @@ class AppLink:
         place, mark, query = self.url.partition("?")
         return f"{place}?{MASK}" if mark and query else place
 
+    @contextmanager
+    def looking(self) -> Generator[None]:
+        """Stay where it was if what the block finds elsewhere is no app: a proxy may lead there for a while."""
+        place = self.url, self.has_moved, self._is_elsewhere
+        try:
+            yield
+        except BaseException:
+            self.url, self.has_moved, self._is_elsewhere = place
+            raise
+
     async def find(self, action: Action, *, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
         """Ask as `post` does; where that leads elsewhere the app is there from now on, and is asked there.
 
@@ -230,13 +241,15 @@ class AppLink:
     async def _knock(self, action: Action, headers: tuple[tuple[str, str], ...]) -> OutboundResponse:
         """Ask who has not been shown the key yet."""
         answer = await self._send(action, None, headers=headers)
-        if answer.status != WRONG_KEY:
+        is_refused = answer.status == WRONG_KEY
+        if not is_refused and not 200 <= answer.status < 300:
             return answer
-        if not self.is_signed and message_of(answer) != _NO_KEY:
+        # What takes anybody for the server is no app, either.
+        if not is_refused or (not self.is_signed and message_of(answer) != _NO_KEY):
             raise FetchFailedError(
                 f"{self.shown_url}, where the app redirects to, does not answer as an app: it is not shown the key. If "
                 "the app is there, register it there: perdure endpoints add.",
-                status=WRONG_KEY,
+                status=answer.status,
             )
         self._is_elsewhere = False
         return await self.post(action, headers=headers)

@@ -80,9 +80,10 @@ class AskedApp:
         Raises:
             FetchFailedError: It is not; the message says what it answered.
         """
-        answer = await self._find(Action.PING, ((ENDPOINT_ID_HEADER, self.id),))
-        self._link.check(answer)
-        check_pong(answer, self._link.shown_url)
+        with self._link.looking():
+            answer = await self._find(Action.PING, ((ENDPOINT_ID_HEADER, self.id),))
+            self._link.check(answer)
+            check_pong(answer, self._link.shown_url)
 
     async def validate(self) -> str:
         """Ask the app for its id.
@@ -90,9 +91,10 @@ class AskedApp:
         Raises:
             FetchFailedError: It does not say.
         """
-        answer = await self._find(Action.VALIDATE)
-        self._link.check(answer)
-        return read_endpoint_id(answer, self._link.shown_url)
+        with self._link.looking():
+            answer = await self._find(Action.VALIDATE)
+            self._link.check(answer)
+            return read_endpoint_id(answer, self._link.shown_url)
 
     async def _find(self, action: Action, headers: tuple[tuple[str, str], ...] = ()) -> OutboundResponse:
         """Ask the app where it is, and find it if it has moved.

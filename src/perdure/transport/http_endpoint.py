@@ -101,10 +101,17 @@ class HttpEndpoint(AskedApp):
         Raises:
             FetchFailedError: It did not say.
         """
+        with self._link.looking():
+            index = await self._ask_for_index()
+        if self._preprocessing is not None:
+            self._preprocessing.declare(index)
+        return index
+
+    async def _ask_for_index(self) -> Index:
         answer = await self._find(Action.INDEX_ENDPOINT)
         self._link.check(answer)
         try:
-            index = index_of(self.id, decode_message(answer.body, IndexAnswer))
+            return index_of(self.id, decode_message(answer.body, IndexAnswer))
         except MessageShapeError as error:
             said = issues_of_jobs(error, answer.body)
             raise FetchFailedError(
@@ -112,9 +119,6 @@ class HttpEndpoint(AskedApp):
             ) from error
         except JsonError as error:
             raise FetchFailedError(f"The index of {self._link.shown_url} cannot be read. {error.message}") from error
-        if self._preprocessing is not None:
-            self._preprocessing.declare(index)
-        return index
 
     @property
     def may_be_probed(self) -> bool:
