@@ -16,7 +16,7 @@ from perdure.protocol.messages.codec import MessageShapeError, decode_message
 from perdure.protocol.messages.headers import RESULT_HEADER
 from perdure.protocol.messages.indexing import IndexAnswer
 from perdure.protocol.outbound import OutboundResponse
-from perdure.transport.endpoint_index import index_of, issue_of_job
+from perdure.transport.endpoint_index import index_of, issues_of_jobs
 from perdure.transport.execution_verdict import read_outcome
 from tests.api.remote_app import job
 from tests.transport.asking import TASK
@@ -121,7 +121,7 @@ def said_of(body: bytes) -> str:
         for spec in fit(index_of("app", decode_message(body, IndexAnswer))).jobs:
             check_job(spec)
     except MessageShapeError as error:
-        return issue_of_job(error, body) or error.message
+        return issues_of_jobs(error, body) or error.message
     except PerdureError as error:
         return error.message
     return ""
