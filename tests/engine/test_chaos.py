@@ -39,7 +39,7 @@ from tests.engine.requester import answer
 from tests.engine.storages import FailingStorage
 from tests.engine.world import check_invariants
 
-SEEDS = range(400 if os.environ.get("PERDURE_PROVE") else 24)
+SEEDS = range(400 if os.environ.get("PERDURE_PROVE") else 16)
 TRANSITIONS = (
     "store_events",
     "claim_due",

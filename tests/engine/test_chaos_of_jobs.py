@@ -24,7 +24,7 @@ from tests.engine.conftest import open_storage
 from tests.engine.test_chaos import Chaos
 from tests.engine.world import check_invariants
 
-SEEDS = range(300 if os.environ.get("PERDURE_PROVE") else 10)
+SEEDS = range(300 if os.environ.get("PERDURE_PROVE") else 6)
 URL = "https://example.com/told"
 TRANSITIONS = (
     "store_runs_wait",

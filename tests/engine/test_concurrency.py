@@ -21,7 +21,7 @@ from tests.engine.clock import ManualClock
 from tests.engine.conftest import open_storage
 from tests.engine.world import World, kill, start, world
 
-SEEDS = range(200 if os.environ.get("PERDURE_PROVE") else 16)
+SEEDS = range(200 if os.environ.get("PERDURE_PROVE") else 8)
 
 
 class Gauge:

@@ -168,7 +168,7 @@ async def test_without_a_limit_no_time_is_too_long(storage: Storage, app: Script
 
 async def test_no_number_of_executions_is_too_large(storage: Storage, app: ScriptedApp) -> None:
     async def steps(execution: Execution) -> ExecutionResult:
-        if execution.epoch == 600:
+        if execution.epoch == 300:
             return Succeeded(None)
         nap = await execution.sleep(f"nap {execution.epoch}", 0.001)
         assert nap is not None
@@ -176,11 +176,11 @@ async def test_no_number_of_executions_is_too_large(storage: Storage, app: Scrip
 
     async with world(storage, app.job("steps", steps), settings=at_most(5)) as it:
         run_id = await started(it, "steps")
-        for executions in range(1, 600):
+        for executions in range(1, 300):
             await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE, executions=executions)
             it.clock.advance(0.001)
         run = await it.ended(run_id)
-        assert (run.status, run.executions) == (RunStatus.SUCCESS, 600)
+        assert (run.status, run.executions) == (RunStatus.SUCCESS, 300)
 
 
 async def test_a_run_that_its_platform_cuts_short_before_any_task_ends_after_some_times(

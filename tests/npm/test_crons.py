@@ -18,8 +18,8 @@ from tests.npm.conftest import copied
 from tests.unit.protocol.test_v2_cron import NEVER, RECORDED
 from tools.node import NODE
 
-SEEDS = range(10 if os.environ.get("PERDURE_PROVE") else 1)
-CRONS = 3000
+SEEDS = range(30 if os.environ.get("PERDURE_PROVE") else 1)
+CRONS = 1000
 RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 NAMES = {
     4: ["jan", "Feb", "MAR", "apr", "May", "JUN", "jul", "Aug", "SEP", "oct", "Nov", "DEC"],

@@ -38,7 +38,7 @@ from tests.scenarios.remote import WAY, make_app
 PROVING = bool(os.environ.get("PERDURE_PROVE"))
 
 many = settings(
-    max_examples=300 if PROVING else 8 if WAY else 25,
+    max_examples=300 if PROVING else 8 if WAY else 15,
     derandomize=not PROVING,
     deadline=None,
     database=None,
