@@ -25,7 +25,7 @@ from tests.api.test_environments import app, fill
 from tests.api.test_operators import DEV, keys
 
 __all__ = ["keys"]
-EXAMPLES = 24 if os.environ.get("PERDURE_PROVE") else 6
+EXAMPLES = 24 if os.environ.get("PERDURE_PROVE") else 4
 LEFT_OUT = {
     # These go on for as long as they are read, or ask the internet.
     *(f"{route.method} {route.path}" for route in all_routes() if route.is_stream),

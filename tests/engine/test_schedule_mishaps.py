@@ -25,7 +25,7 @@ from tests.engine.ticking import DAY, Ticks, cron, every
 from tests.engine.world import check_invariants
 from tests.unit.protocol.wall_clock import EPOCH, PlainCron, ticks
 
-SEEDS = range(200 if os.environ.get("PERDURE_PROVE") else 12)
+SEEDS = range(200 if os.environ.get("PERDURE_PROVE") else 8)
 TRANSITIONS = ("fire_ticks", "register_schedule", "unregister_schedule", "store_index", "wake_resting", "claim_due")
 NIGHT = "*/20 1-4 * * *"
 BERLIN = "Europe/Berlin"

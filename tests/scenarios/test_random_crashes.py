@@ -20,7 +20,7 @@ PROVING = bool(os.environ.get("PERDURE_PROVE"))
 
 @pytest.mark.parametrize("force_replay", [False, True], ids=["sticky", "replay"])
 @settings(
-    max_examples=100 if PROVING else 6,
+    max_examples=100 if PROVING else 4,
     derandomize=not PROVING,
     deadline=None,
     database=None,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from perdure.errors import InvalidFilterError
 from perdure.protocol.event_filter import compile_event_filter, merge_filters
 
 ABSENT = object()
+PROVING = bool(os.environ.get("PERDURE_PROVE"))
 
 
 def matches(filter: object, value: object) -> bool:
@@ -334,7 +336,7 @@ filters = st.recursive(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=10_000 if PROVING else 400)
 @given(filters, values)
 def test_compiled_and_naive_evaluation_agree(filter: dict[str, Any], value: Any) -> None:
     assert compile_event_filter(filter).matches(value) is naive(filter, value)
@@ -356,7 +358,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=5_000 if PROVING else 200)
 @given(st.dictionaries(names, anything, max_size=3), values, st.booleans())
 def test_any_json_is_compiled_or_refused(filter: dict[str, Any], value: Any, lenient: bool) -> None:
     try:
