@@ -26,7 +26,8 @@ def listens(id: str) -> dict[str, Any]:
 
 async def index_again(app: RemoteApp, api: ApiClient, *jobs: dict[str, Any]) -> dict[str, int]:
     """Have the app asked anew, when it has these jobs; what is counted."""
-    app.says["INDEX_ENDPOINT"] = {**app.says["INDEX_ENDPOINT"], "jobs": jobs}  # type: ignore[dict-item]
+    index: Any = app.says["INDEX_ENDPOINT"]
+    app.says["INDEX_ENDPOINT"] = {**index, "jobs": jobs}
     answer = await api.post("/api/v1/endpoints/shop/index", {})
     assert answer.body["status"] == "SUCCESS", answer
     stats: dict[str, int] = answer.body["stats"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from perdure.protocol.execution import Abandoned, AutoYielded, ExecutionResult
+from perdure.protocol.runs import RunAnswer
 from perdure.protocol.statuses import RunStatus
 from perdure.storage.interface import Storage
 from tests.engine.app import Execution, ScriptedApp
@@ -24,12 +26,20 @@ async def fails(execution: Execution) -> ExecutionResult:
     return Abandoned(SAID, limit=LIMIT)
 
 
+def executed_more_often_than(times: int) -> Callable[[RunAnswer], bool]:
+    return lambda run: run.executions > times
+
+
+def says_otherwise_than(why: str | None) -> Callable[[RunAnswer], bool]:
+    return lambda run: run.why != why
+
+
 async def fail_again(it: World, run_id: str, *, times: int) -> None:
     """Let a run be executed until its app has failed it so often."""
     while (await it.reach(run_id, RunStatus.WAITING_TO_EXECUTE)).executions < times:
         executions = (await it.platform.get_run(run_id)).executions
         it.clock.advance(LONGEST)
-        await it.see(run_id, lambda run, before=executions: run.executions > before)  # type: ignore[misc]
+        await it.see(run_id, executed_more_often_than(executions))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +93,7 @@ async def test_a_run_that_is_due_before_its_app_is_registered_again_has_been_fai
         for _ in range(LIMIT):
             run = await it.see(run_id, lambda run: run.why is not None and run.why.startswith("no code for job fails"))
             it.clock.advance(60)
-            await it.see(run_id, lambda run, before=run.why: run.why != before)  # type: ignore[misc]
+            await it.see(run_id, says_otherwise_than(run.why))
         app.platform = it.platform
         await it.node.add(app)
         # For want of its code it was put off, and that is there.

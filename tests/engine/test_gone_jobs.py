@@ -40,13 +40,19 @@ async def drop(it: World, job_id: str) -> None:
     await it.node.add(it.app)
 
 
+async def begun_and_dropped(it: World, job_id: str) -> str:
+    """Start a run, and drop its job while it waits."""
+    run_id = await it.platform.invoke_job(InvokeRequest(job_id))
+    await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
+    await drop(it, job_id)
+    return run_id
+
+
 async def test_a_run_that_is_under_way_when_its_job_goes_waits_for_it_and_goes_on_when_it_is_back(
     storage: Storage, app: ScriptedApp
 ) -> None:
     async with world(storage, app.job("old", naps)) as it:
-        run_id = await it.platform.invoke_job(InvokeRequest("old"))
-        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
-        await drop(it, "old")
+        run_id = await begun_and_dropped(it, "old")
         it.clock.advance(60)
         run = await it.see(run_id, lambda run: run.why is not None and run.why.startswith("no code for job old"))
         assert run.status is RunStatus.WAITING_TO_EXECUTE
@@ -58,9 +64,7 @@ async def test_the_runs_of_a_job_that_is_gone_can_be_cancelled_and_not_repeated(
     storage: Storage, app: ScriptedApp
 ) -> None:
     async with world(storage, app.job("old", naps)) as it:
-        run_id = await it.platform.invoke_job(InvokeRequest("old"))
-        await it.reach(run_id, RunStatus.WAITING_TO_CONTINUE)
-        await drop(it, "old")
+        run_id = await begun_and_dropped(it, "old")
         assert (await it.platform.cancel_runs_for_job("old")).cancelled_run_ids == (run_id,)
         with pytest.raises(JobDisabledError, match="Job 'old' is disabled"):
             await it.platform.rerun(run_id)
