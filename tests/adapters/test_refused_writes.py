@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from perdure import IO, Client, invoke_trigger
-from perdure.adapters.exchange import AppRequest
-from perdure.adapters.handler import AppHandler
+from perdure import IO
 from perdure.errors import WriteRefusedError
 from perdure.transport import wire_link
-from tests.adapters.test_actions import BODY
+from tests.adapters.executing import execute_at
 from tests.transport.server import Received, response, serving
 
-KEY = "tr_dev_Aa1Bb2Cc3Dd4Ee5Ff6Gg"
 TASK = {
     "id": "task_1", "name": "a", "noop": False, "status": "RUNNING", "attempts": 1, "idempotencyKey": "k" * 64,
     "startedAt": "2024-01-01T00:00:01.000Z", "params": None, "icon": None, "delayUntil": None, "description": None,
@@ -36,16 +33,8 @@ async def execute(answers: Answers, job: Callable[[Any, IO], Awaitable[Any]]) ->
         writer.write(response(text, status=status, headers=VERSION))
 
     async with serving(answer) as server:
-        client = Client(id="shop", api_key=KEY, api_url=server.origin)
-        client.job(id="job", version="1.0.0", trigger=invoke_trigger())(job)
-        handler = AppHandler(client)
-        headers = {"x-trigger-api-key": KEY, "x-trigger-action": "EXECUTE_JOB"}
-        body = {**BODY, "job": {"id": "job", "version": "1.0.0"}}
-        try:
-            said = await handler.handle(AppRequest("POST", headers, json.dumps(body).encode()))
-        finally:
-            await handler.close()
-        return said.status, json.loads(said.body), [one.target.rpartition("/")[2] for one in server.requests]
+        status, said = await execute_at(server.origin, job)
+        return status, said, [one.target.rpartition("/")[2] for one in server.requests]
 
 
 async def steps(_payload: Any, io: IO) -> list[int]:

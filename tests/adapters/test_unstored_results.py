@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from perdure import IO, Client, RunTask, invoke_trigger
-from perdure.adapters.exchange import AppRequest
-from perdure.adapters.handler import AppHandler
+from perdure import IO, RunTask
 from perdure.transport import wire_link
-from tests.adapters.test_actions import BODY, KEY
+from tests.adapters.executing import execute_at
 from tests.transport.server import Received, response, serving
 
 VERSION = {"trigger-version": "2023-09-29"}
@@ -37,17 +35,9 @@ async def execute(refusal: tuple[str, dict[str, str]], job: Callable[[Any, IO], 
         writer.write(response(json.dumps({"task": task}).encode(), headers=VERSION))
 
     async with serving(answer) as server:
-        client = Client(id="shop", api_key=KEY, api_url=server.origin)
-        client.job(id="job", version="1.0.0", trigger=invoke_trigger())(job)
-        handler = AppHandler(client)
-        headers = {"x-trigger-api-key": KEY, "x-trigger-action": "EXECUTE_JOB"}
-        body = {**BODY, "job": {"id": "job", "version": "1.0.0"}}
-        try:
-            said = await handler.handle(AppRequest("POST", headers, json.dumps(body).encode()))
-        finally:
-            await handler.close()
-    assert said.status == 200
-    return json.loads(said.body)
+        status, said = await execute_at(server.origin, job)
+    assert status == 200
+    return said
 
 
 @pytest.fixture(autouse=True)
